@@ -1,0 +1,196 @@
+//! A key as the server describes it: its id, its metadata, and, once, its value.
+
+use std::fmt;
+use std::num::TryFromIntError;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Collections, Expiry};
+
+/// The id of a key: a 32-bit counter that starts at 0 and is never reused.
+///
+/// A number that does not fit cannot be written, because the server would cut it off and act on another key:
+/// `DELETE /keys/4294967296` deletes key 0 (seen with 0.24.1).
+///
+/// ```
+/// use typesense_keys::KeyId;
+///
+/// assert_eq!("7".parse::<KeyId>()?, KeyId::from(7));
+/// assert!(KeyId::try_from(4_294_967_296_u64).is_err());
+/// assert!(KeyId::try_from(-1_i64).is_err());
+/// # Ok::<(), typesense_keys::InvalidKeyId>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    /// The id as a number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl From<u32> for KeyId {
+    fn from(id: u32) -> Self {
+        Self(id)
+    }
+}
+
+impl From<KeyId> for u32 {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
+/// A number or text that is not the id of a key: ids go from 0 to 4294967295.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
+pub struct InvalidKeyId(());
+
+impl From<TryFromIntError> for InvalidKeyId {
+    fn from(_: TryFromIntError) -> Self {
+        Self(())
+    }
+}
+
+impl TryFrom<u64> for KeyId {
+    type Error = InvalidKeyId;
+
+    fn try_from(id: u64) -> Result<Self, InvalidKeyId> {
+        Ok(Self(u32::try_from(id)?))
+    }
+}
+
+impl TryFrom<i64> for KeyId {
+    type Error = InvalidKeyId;
+
+    fn try_from(id: i64) -> Result<Self, InvalidKeyId> {
+        Ok(Self(u32::try_from(id)?))
+    }
+}
+
+impl TryFrom<&str> for KeyId {
+    type Error = InvalidKeyId;
+
+    fn try_from(text: &str) -> Result<Self, InvalidKeyId> {
+        text.parse()
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    /// Reads decimal digits, and nothing else: no sign, no space.
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.parse().map(Self).map_err(|_| InvalidKeyId(()))
+        } else {
+            Err(InvalidKeyId(()))
+        }
+    }
+}
+
+/// What the server tells about an existing key: all but its value, which it shows once, at creation.
+///
+/// Serialises with the server's field names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// The id, by which the key is retrieved and deleted.
+    pub id: KeyId,
+    /// What the key is for, in its creator's words.
+    pub description: String,
+    /// What the key may do.
+    pub actions: Vec<Action>,
+    /// In which collections it may do so.
+    pub collections: Vec<Collections>,
+    /// When the key stops working.
+    pub expires_at: Expiry,
+    /// The first 4 bytes of the value (the whole value, where it is shorter).
+    #[serde(rename = "value_prefix")]
+    pub prefix: String,
+    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autodelete: Option<bool>,
+}
+
+impl KeyInfo {
+    /// Whether the key's time is over, by this machine's clock.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.expires_at.is_past()
+    }
+}
+
+/// A key that was just created: the only moment at which its value is to be had.
+///
+/// It is deliberately neither `Clone` nor `Serialize`, and its `Debug` shows no value. To keep the value, write
+/// [`value`](Self::value)`.expose_secret()` straight to where secrets live: the standard input of a secret manager,
+/// or a file that only its owner can read (`examples/store.rs` does the latter).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CreatedKey {
+    /// The id, by which the key is retrieved and deleted.
+    pub id: KeyId,
+    /// The key itself, as the server returned it. Wiped from memory when dropped.
+    pub value: SecretString,
+    /// What the key is for.
+    pub description: String,
+    /// What the key may do.
+    pub actions: Vec<Action>,
+    /// In which collections it may do so.
+    pub collections: Vec<Collections>,
+    /// When the key stops working.
+    pub expires_at: Expiry,
+    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    pub autodelete: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_digits_that_fit() {
+        for good in ["0", "4294967295", "007"] {
+            assert!(good.parse::<KeyId>().is_ok(), "{good}");
+        }
+        for bad in ["", "+1", "-1", " 1", "1 ", "4294967296", "abc", "1.0"] {
+            assert!(bad.parse::<KeyId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_created_key_shows_no_value() {
+        let key = CreatedKey {
+            id: KeyId(3),
+            value: SecretString::from("s3cr3t-value"),
+            description: "docs".into(),
+            actions: vec![Action::DOCUMENTS_SEARCH],
+            collections: vec!["docs".into()],
+            expires_at: Expiry::NEVER,
+            autodelete: None,
+        };
+        assert_eq!(
+            format!("{key:?}"),
+            "CreatedKey { id: 3, value: SecretBox<str>([REDACTED]), description: \"docs\", \
+             actions: [\"documents:search\"], collections: [\"docs\"], expires_at: never, autodelete: None }"
+        );
+    }
+}

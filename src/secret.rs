@@ -1,0 +1,164 @@
+//! Drawing a key's value, and the buffers that secrets pass through on their way to and from the wire.
+
+use std::io;
+
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Length of a value that the server draws itself (seen with 0.24.1); ours are of the same strength.
+const DRAWN_LENGTH: usize = 32;
+
+/// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
+const MAX_LENGTH: usize = 4096;
+
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Draws a value as the server would: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
+pub(crate) fn draw() -> Result<SecretString, getrandom::Error> {
+    // A byte below 248 = 4 × 62 falls on each character equally often; the others would favour some.
+    const FAIR: u8 = 248;
+    let mut value = Zeroizing::new(String::with_capacity(DRAWN_LENGTH));
+    let mut random = Zeroizing::new([0_u8; DRAWN_LENGTH]);
+    while value.len() < DRAWN_LENGTH {
+        getrandom::fill(random.as_mut_slice())?;
+        let fair = random.iter().filter(|&&byte| byte < FAIR);
+        let drawn = fair.filter_map(|&byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
+        for &character in drawn.take(DRAWN_LENGTH - value.len()) {
+            value.push(char::from(character));
+        }
+    }
+    Ok(copy(&value))
+}
+
+/// One secret from text, in an allocation of exactly its size: `SecretString::from(String)` may shrink the
+/// buffer and leave an unwiped copy behind.
+pub(crate) fn copy(text: &str) -> SecretString {
+    SecretString::new(Box::from(text))
+}
+
+/// Whether an HTTP header can carry `secret` as it is; otherwise why not, without showing any of it.
+pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
+    let text = secret.expose_secret();
+    if text.is_empty() {
+        return Err("is empty: every request needs a key");
+    }
+    if text.len() > MAX_LENGTH {
+        return Err("is longer than 4096 bytes");
+    }
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err("holds a control character (a line break at its end?), which no HTTP header can carry");
+    }
+    if text.trim_matches([' ']) != text {
+        return Err("begins or ends with a space, which HTTP headers do not keep: trim it");
+    }
+    Ok(())
+}
+
+/// A growing byte buffer that leaves no copy behind: not when it grows, not when it is dropped.
+#[derive(Default)]
+pub(crate) struct SecretBuf {
+    bytes: Vec<u8>,
+    /// How many bytes at the front have been taken.
+    taken: usize,
+}
+
+impl SecretBuf {
+    pub(crate) fn extend(&mut self, more: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < more.len() {
+            // `Vec` would move its content and leave the old allocation as it was.
+            let mut roomier = Vec::with_capacity((self.bytes.len() + more.len()).max(512) * 2);
+            roomier.extend_from_slice(self.as_slice());
+            self.clear();
+            self.bytes = roomier;
+        }
+        self.bytes.extend_from_slice(more);
+    }
+
+    /// The bytes that have not been taken.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Takes `count` bytes from the front; they are wiped once all have been taken.
+    pub(crate) fn take(&mut self, count: usize) {
+        self.taken += count;
+        if self.as_slice().is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.as_mut_slice().zeroize();
+        self.bytes.clear();
+        self.taken = 0;
+    }
+}
+
+impl Drop for SecretBuf {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl io::Write for SecretBuf {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_values_have_the_servers_format_and_differ() {
+        let (one, other) = (draw().unwrap(), draw().unwrap());
+        assert_eq!(one.expose_secret().len(), 32);
+        assert!(one.expose_secret().bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_ne!(one.expose_secret(), other.expose_secret());
+    }
+
+    #[test]
+    fn every_character_is_drawn_about_equally_often() {
+        let mut counts = [0_u32; 256];
+        for _ in 0..2_000 {
+            for byte in draw().unwrap().expose_secret().bytes() {
+                counts[usize::from(byte)] += 1;
+            }
+        }
+        // 64,000 draws over 62 characters: 1,032 each, standard deviation 32.
+        for &character in ALPHABET {
+            let count = counts[usize::from(character)];
+            assert!((800..1_265).contains(&count), "{character}: {count}");
+        }
+    }
+
+    #[test]
+    fn a_header_must_be_able_to_carry_a_key() {
+        for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", &"k".repeat(4097)] {
+            assert!(check(&copy(bad)).is_err(), "{bad:?}");
+        }
+        for good in ["a", "a b", "\"quoted\\\"", "clé", &"k".repeat(4096)] {
+            assert!(check(&copy(good)).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_hands_out_what_it_was_given_in_order() {
+        let mut buffer = SecretBuf::default();
+        for piece in [&[1_u8; 700][..], &[2; 700], &[3; 9000]] {
+            buffer.extend(piece);
+        }
+        buffer.take(700);
+        assert_eq!(&buffer.as_slice()[..700], &[2; 700]);
+        buffer.extend(&[4]);
+        assert_eq!(buffer.as_slice().len(), 9701);
+        buffer.take(9701);
+        assert!(buffer.as_slice().is_empty());
+    }
+}
