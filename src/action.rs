@@ -33,10 +33,7 @@ impl Action {
     pub const ANY: Self = Self::known("*");
 
     const fn known(text: &'static str) -> Self {
-        Self {
-            text: Cow::Borrowed(text),
-            vouched: false,
-        }
+        Self { text: Cow::Borrowed(text), vouched: false }
     }
 
     /// An action that this crate's table does not list, for a server that is newer than the table.
@@ -45,10 +42,7 @@ impl Action {
     /// spaces and commas.
     #[must_use]
     pub fn custom(text: impl Into<String>) -> Self {
-        Self {
-            text: Cow::Owned(text.into()),
-            vouched: true,
-        }
+        Self { text: Cow::Owned(text.into()), vouched: true }
     }
 
     /// The action as the server writes it.
@@ -110,9 +104,7 @@ fn nearest(text: &str) -> Option<&'static str> {
         Cow::Borrowed(known) => Some((edits(text, known), *known)),
         Cow::Owned(_) => None,
     });
-    distances
-        .min()
-        .and_then(|(edits, known)| (edits < TOO_FAR).then_some(known))
+    distances.min().and_then(|(edits, known)| (edits < TOO_FAR).then_some(known))
 }
 
 /// How many characters must be inserted, removed, replaced or swapped with their neighbour to make `a` into `b`
@@ -126,12 +118,8 @@ fn edits(a: &str, b: &str) -> usize {
         let mut next = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
             let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let mut least = (at(&row, j) + usize::from(x != *y))
-                .min(at(&row, j + 1) + 1)
-                .min(at(&next, j) + 1);
-            let swapped = j
-                .checked_sub(1)
-                .filter(|&previous| last == Some(*y) && b.get(previous) == Some(&x));
+            let mut least = (at(&row, j) + usize::from(x != *y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let swapped = j.checked_sub(1).filter(|&previous| last == Some(*y) && b.get(previous) == Some(&x));
             if let Some(previous) = swapped {
                 least = least.min(at(&before, previous) + 1);
             }
@@ -146,10 +134,7 @@ fn edits(a: &str, b: &str) -> usize {
 /// Checked when the request is sent.
 impl From<String> for Action {
     fn from(text: String) -> Self {
-        Self {
-            text: Cow::Owned(text),
-            vouched: false,
-        }
+        Self { text: Cow::Owned(text), vouched: false }
     }
 }
 
@@ -198,15 +183,7 @@ mod tests {
 
     #[test]
     fn what_can_never_match_is_refused_even_if_vouched_for() {
-        for hopeless in [
-            "",
-            "search",
-            "a:b:c",
-            "collections:*, documents:*",
-            ":get",
-            "keys:",
-            "a b:get",
-        ] {
+        for hopeless in ["", "search", "a:b:c", "collections:*, documents:*", ":get", "keys:", "a b:get"] {
             assert!(Action::custom(hopeless).check().is_err(), "{hopeless:?}");
         }
     }

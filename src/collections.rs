@@ -44,27 +44,18 @@ enum Reading {
 
 impl Collections {
     /// Every collection, those to come included.
-    pub const ALL: Self = Self {
-        text: Cow::Borrowed("*"),
-        reading: Reading::Escaped,
-    };
+    pub const ALL: Self = Self { text: Cow::Borrowed("*"), reading: Reading::Escaped };
 
     /// The one collection of exactly this name, whatever characters are in it.
     #[must_use]
     pub fn exact(name: &str) -> Self {
-        Self {
-            text: Cow::Owned(escape(name)),
-            reading: Reading::Escaped,
-        }
+        Self { text: Cow::Owned(escape(name)), reading: Reading::Escaped }
     }
 
     /// Every collection whose name begins with `start`, those to come included.
     #[must_use]
     pub fn prefix(start: &str) -> Self {
-        Self {
-            text: Cow::Owned(escape(start) + ".*"),
-            reading: Reading::Escaped,
-        }
+        Self { text: Cow::Owned(escape(start) + ".*"), reading: Reading::Escaped }
     }
 
     /// Every collection whose whole name matches a regular expression, those to come included.
@@ -74,10 +65,7 @@ impl Collections {
     /// it in silence, and the key would open nothing.
     #[must_use]
     pub fn pattern(pattern: impl Into<String>) -> Self {
-        Self {
-            text: Cow::Owned(pattern.into()),
-            reading: Reading::Pattern,
-        }
+        Self { text: Cow::Owned(pattern.into()), reading: Reading::Pattern }
     }
 
     /// The entry as the server keeps it.
@@ -114,10 +102,7 @@ fn is_plain(character: char) -> bool {
 fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len() + 8);
     for character in name.chars() {
-        if matches!(
-            character,
-            '\\' | '^' | '$' | '.' | '|' | '?' | '*' | '+' | '(' | ')' | '[' | ']' | '{' | '}'
-        ) {
+        if matches!(character, '\\' | '^' | '$' | '.' | '|' | '?' | '*' | '+' | '(' | ')' | '[' | ']' | '{' | '}') {
             escaped.push('\\');
         }
         escaped.push(character);
@@ -128,10 +113,7 @@ fn escape(name: &str) -> String {
 /// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
 impl From<String> for Collections {
     fn from(text: String) -> Self {
-        Self {
-            text: Cow::Owned(text),
-            reading: Reading::Plain,
-        }
+        Self { text: Cow::Owned(text), reading: Reading::Plain }
     }
 }
 

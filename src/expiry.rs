@@ -40,9 +40,7 @@ impl Expiry {
     /// `duration` from now, rounded up to a whole second.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        SystemTime::now()
-            .checked_add(duration)
-            .map_or(Self(Self::MAX), Self::at)
+        SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::at)
     }
 
     /// From seconds since 1970-01-01 00:00 UTC; at most `i64::MAX`, the server's limit.
@@ -78,6 +76,11 @@ impl Expiry {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.0))
     }
 
+    /// For serde's `skip_serializing_if`.
+    pub(crate) fn is_default(&self) -> bool {
+        self.is_never()
+    }
+
     fn now() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self(since_epoch.unwrap_or_default().as_secs())
@@ -93,11 +96,7 @@ impl fmt::Debug for Expiry {
 /// `never`, or seconds since 1970: `@1893456000`, as `date -d` takes it.
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_never() {
-            f.write_str("never")
-        } else {
-            write!(f, "@{}", self.0)
-        }
+        if self.is_never() { f.write_str("never") } else { write!(f, "@{}", self.0) }
     }
 }
 

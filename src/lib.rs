@@ -1,12 +1,29 @@
-//! x
-#![allow(missing_docs, dead_code)]
+//! Blocking SDK for the API keys of a Typesense search server or cluster.
+
+#![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
+
 mod action;
+mod builder;
+mod client;
+mod cluster;
 mod collections;
+mod error;
 mod expiry;
+mod http;
 mod key;
+mod node;
+mod operation;
+mod request;
 mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod text;
-pub use action::Action;
-pub use collections::Collections;
-pub use expiry::Expiry;
-pub use key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
+
+pub use crate::action::Action;
+pub use crate::builder::ClientBuilder;
+pub use crate::client::KeysClient;
+pub use crate::collections::Collections;
+pub use crate::error::{Attempt, Error, Failure, OutcomeUnknown, Phase};
+pub use crate::expiry::Expiry;
+pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
+pub use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};

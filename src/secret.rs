@@ -36,6 +36,43 @@ pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
 
+/// The text of a JSON string literal, quotes included; `None` if `literal` is something else.
+pub(crate) fn from_json(literal: &str) -> Option<SecretString> {
+    let inside = literal.strip_prefix('"')?.strip_suffix('"')?;
+    if !inside.contains('\\') {
+        return Some(copy(inside));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(inside.len()));
+    let mut rest = inside.chars();
+    let four_digits = |rest: &mut std::str::Chars<'_>| {
+        let digits = rest.as_str().get(..4)?;
+        rest.nth(3);
+        u32::from_str_radix(digits, 16).ok()
+    };
+    while let Some(character) = rest.next() {
+        text.push(match character {
+            '\\' => match rest.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => match four_digits(&mut rest)? {
+                    high @ 0xD800..=0xDBFF => {
+                        rest.as_str().starts_with("\\u").then(|| rest.nth(1))?;
+                        let low = four_digits(&mut rest)?.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+                        char::from_u32(0x10000 + ((high - 0xD800) << 10) + low)?
+                    }
+                    code => char::from_u32(code)?,
+                },
+                other => other,
+            },
+            other => other,
+        });
+    }
+    Some(copy(&text))
+}
+
 /// Whether an HTTP header can carry `secret` as it is; otherwise why not, without showing any of it.
 pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     let text = secret.expose_secret();
@@ -85,6 +122,12 @@ impl SecretBuf {
         if self.as_slice().is_empty() {
             self.clear();
         }
+    }
+
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Self::default();
+        copy.extend(self.as_slice());
+        copy
     }
 
     pub(crate) fn clear(&mut self) {
@@ -145,6 +188,21 @@ mod tests {
         }
         for good in ["a", "a b", "\"quoted\\\"", "clé", &"k".repeat(4096)] {
             assert!(check(&copy(good)).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_json_string_is_read_like_serde_json_does() {
+        for text in ["plain", "", "quo\"te", "back\\slash", "tab\t", "clé", "🔑", "a/b"] {
+            let literal = serde_json::to_string(text).unwrap();
+            assert_eq!(from_json(&literal).unwrap().expose_secret(), text);
+        }
+        for literal in [r#""\ud83d\udd11\/\u0041""#, r#""\b\f\n\r""#] {
+            let text: String = serde_json::from_str(literal).unwrap();
+            assert_eq!(from_json(literal).unwrap().expose_secret(), text);
+        }
+        for bad in ["7", "null", "[]", "\"", r#""\ud83d""#, r#""\ud83dx""#, r#""\u12""#] {
+            assert!(from_json(bad).is_none(), "{bad}");
         }
     }
 

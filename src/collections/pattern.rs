@@ -9,19 +9,14 @@ const MAX_DEPTH: usize = 50;
 /// The server gives up at 100,000 states; a counted repetition multiplies them.
 const MAX_STATES: u64 = 20_000;
 
-const CLASSES: [&str; 12] = [
-    "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit",
-];
+const CLASSES: [&str; 12] =
+    ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"];
 
 type Checked<T> = Result<T, &'static str>;
 
 /// `Ok` if the server compiles `pattern`, otherwise the reason why it does not.
 pub(super) fn check(pattern: &str) -> Checked<()> {
-    let mut parser = Parser {
-        rest: pattern,
-        groups: Vec::new(),
-        depth: 0,
-    };
+    let mut parser = Parser { rest: pattern, groups: Vec::new(), depth: 0 };
     let states = parser.disjunction()?;
     if !parser.rest.is_empty() {
         return Err("a `)` closes nothing");
@@ -97,11 +92,7 @@ impl Parser<'_> {
 
     fn group_rest(&mut self) -> Checked<u64> {
         let states = self.disjunction()?;
-        if self.eat(")") {
-            Ok(states.saturating_add(2))
-        } else {
-            Err("a `(` is not closed")
-        }
+        if self.eat(")") { Ok(states.saturating_add(2)) } else { Err("a `(` is not closed") }
     }
 
     fn atom(&mut self) -> Checked<u64> {
@@ -200,13 +191,8 @@ impl Parser<'_> {
     }
 
     fn hexadecimal(&mut self, digits: usize) -> Checked<Option<char>> {
-        let text = self
-            .rest
-            .get(..digits)
-            .ok_or("`\\x` needs 2 hexadecimal digits, `\\u` 4")?;
-        let code = u32::from_str_radix(text, 16)
-            .ok()
-            .filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit()));
+        let text = self.rest.get(..digits).ok_or("`\\x` needs 2 hexadecimal digits, `\\u` 4")?;
+        let code = u32::from_str_radix(text, 16).ok().filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit()));
         self.rest = self.rest.get(digits..).unwrap_or_default();
         match code.and_then(char::from_u32) {
             Some(character) if character.is_ascii() && character != '\0' => Ok(Some(character)),

@@ -1,0 +1,117 @@
+//! The client: a handle that all threads share, and one entry point for each operation.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+
+use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
+use crate::http::{Http, Undecodable};
+use crate::operation::Operation;
+use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};
+use crate::secret::SecretBuf;
+use crate::{ClientBuilder, Error, KeyId};
+
+/// A client for the keys of one Typesense server or cluster.
+///
+/// To build one reads no file and opens no connection. It is `Send`, `Sync` and cheap to clone: clones share the
+/// connections, which are kept open between calls, and what has been learnt about failed nodes. Every call blocks the
+/// thread that makes it, for at most the [timeout](ClientBuilder::timeout).
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # let server = typesense_keys::testing::StandIn::start()?;
+/// # let (url, admin_key) = (server.url(), server.api_key());
+/// use typesense_keys::{Action, KeysClient};
+///
+/// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+/// let key = client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).send()?;
+/// assert_eq!(client.get(key.id).send()?.actions, [Action::DOCUMENTS_SEARCH]);
+/// client.delete(key.id).send()?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeysClient(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) nodes: Nodes,
+    pub(crate) pace: Pace,
+    pub(crate) http: Http,
+}
+
+impl KeysClient {
+    /// Begins the settings of a client.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; the first is not nearer than the others)
+    /// and its key from `TYPESENSE_API_KEY`.
+    ///
+    /// The environment keeps its own copy of the key, which this crate cannot wipe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if either is missing, or is not valid as in [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// Creates a key. Needs a key with the action `keys:create`.
+    #[must_use]
+    pub fn create(&self) -> CreateKey {
+        CreateKey::new(self.clone())
+    }
+
+    /// Gets what the server tells about one key: all but its value. Needs a key with the action `keys:get`.
+    #[must_use]
+    pub fn get(&self, id: impl Into<KeyId>) -> GetKey {
+        GetKey::new(self.clone(), id.into())
+    }
+
+    /// Lists all keys, without their values. Needs a key with the action `keys:list`.
+    #[must_use]
+    pub fn list(&self) -> ListKeys {
+        ListKeys::new(self.clone())
+    }
+
+    /// Deletes a key: at once it opens nothing. Needs a key with the action `keys:delete`.
+    #[must_use]
+    pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
+        DeleteKey::new(self.clone(), id.into())
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// When a call that begins now has to be over.
+    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
+        cluster::after(SystemClock.now(), timeout.unwrap_or(self.0.pace.timeout))
+    }
+
+    /// Carries `operation` out. `body` is sent with each attempt, and holds `value`, if that is given.
+    pub(crate) fn call<T>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        body: &SecretBuf,
+        value: Option<&SecretString>,
+        decode: impl Fn(&[u8]) -> Result<T, Undecodable>,
+    ) -> Result<Outcome<T>, GaveUp> {
+        let Inner { nodes, pace, http } = &*self.0;
+        cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
+            http.attempt(node, operation, limits, body.copy(), value, &decode)
+        })
+    }
+}
+
+impl fmt::Debug for KeysClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { nodes, pace, http } = &*self.0;
+        f.debug_struct("KeysClient").field("nodes", nodes).field("pace", pace).field("http", http).finish()
+    }
+}

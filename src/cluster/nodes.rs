@@ -1,0 +1,100 @@
+//! Which node is asked next.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::node::Node;
+
+/// How long a node that failed is asked only when no other is left.
+const SET_ASIDE: Duration = Duration::from_secs(10);
+
+/// The nodes, shared by all calls of a client.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    nodes: Vec<Node>,
+    /// Whether the first node is nearer than the others, and asked first.
+    has_nearest: bool,
+    /// Where the next call begins among those that are equally near.
+    turn: AtomicUsize,
+    /// Until when each node is set aside.
+    aside: Mutex<Vec<Option<Instant>>>,
+}
+
+impl Nodes {
+    /// `nodes` is not empty.
+    pub(crate) fn new(nearest: Option<Node>, others: Vec<Node>) -> Self {
+        let has_nearest = nearest.is_some();
+        let nodes: Vec<_> = nearest.into_iter().chain(others).collect();
+        let aside = Mutex::new(vec![None; nodes.len()]);
+        Self { nodes, has_nearest, turn: AtomicUsize::new(0), aside }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// The way of one call: the nearest node first, the others in turn.
+    pub(super) fn route(&self) -> Route<'_> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = usize::from(self.has_nearest);
+        let others = self.nodes.len() - first;
+        let in_turn = (0..others).map(|step| first + (turn % others + step) % others);
+        let stops = (0..first).chain(in_turn).map(|index| Stop { index, is_tried: false }).collect();
+        Route { nodes: self, stops }
+    }
+
+    /// Whether a node has failed a moment ago.
+    pub(super) fn is_aside(&self, index: usize, now: Instant) -> bool {
+        self.aside().get(index).is_some_and(|until| until.is_some_and(|until| now < until))
+    }
+
+    pub(super) fn set_aside(&self, index: usize, now: Instant) {
+        if let Some(until) = self.aside().get_mut(index) {
+            *until = now.checked_add(SET_ASIDE);
+        }
+    }
+
+    pub(super) fn bring_back(&self, index: usize) {
+        if let Some(until) = self.aside().get_mut(index) {
+            *until = None;
+        }
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Vec<Option<Instant>>> {
+        // Each entry is written whole: a thread that panicked has left nothing half done.
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The nodes that one call has still to ask, in order; those that were asked stand at the end.
+pub(super) struct Route<'a> {
+    nodes: &'a Nodes,
+    stops: VecDeque<Stop>,
+}
+
+#[derive(Clone, Copy)]
+struct Stop {
+    index: usize,
+    is_tried: bool,
+}
+
+impl<'a> Route<'a> {
+    /// The next node to ask: one that is set aside only if no other is left; `None` if all were given up.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(usize, &'a Node)> {
+        let ready = self.stops.iter().position(|stop| !self.nodes.is_aside(stop.index, now));
+        let stop = self.stops.remove(ready.unwrap_or(0))?;
+        self.stops.push_back(Stop { is_tried: true, ..stop });
+        self.nodes.nodes.get(stop.index).map(|node| (stop.index, node))
+    }
+
+    /// Whether a node is left that was not asked, and is not set aside.
+    pub(super) fn has_untried(&self, now: Instant) -> bool {
+        self.stops.iter().any(|stop| !stop.is_tried && !self.nodes.is_aside(stop.index, now))
+    }
+
+    pub(super) fn give_up_on(&mut self, index: usize) {
+        self.stops.retain(|stop| stop.index != index);
+    }
+}

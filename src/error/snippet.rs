@@ -1,0 +1,100 @@
+//! The only way in which text from a server gets into an error: short, printable, and free of secrets.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Enough to recognise an error page by.
+const MAX_CHARACTERS: usize = 200;
+
+/// How much of a text is looked at; more could not be shown.
+const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
+
+/// Any run of this many bytes of a secret is covered, so that a secret which was cut off is, too.
+const WINDOW: usize = 6;
+
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Snippet(Box<str>);
+
+impl Snippet {
+    pub(crate) fn new<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+        let looked_at = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+        let mut covered = looked_at.to_vec();
+        for secret in secrets {
+            cover(looked_at, secret.expose_secret().as_bytes(), &mut covered);
+        }
+        let text = String::from_utf8_lossy(&covered);
+        let printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
+        let mut text: String = printable.take(MAX_CHARACTERS).collect();
+        if text.len() < covered.len() || looked_at.len() < bytes.len() {
+            let kept = text.trim_end().len();
+            text.truncate(kept);
+            if bytes.len() > text.len() && looked_at.len() > MAX_CHARACTERS {
+                text.push('…');
+            }
+        }
+        Self(text.trim().into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Writes `*` over every byte of `text` that is part of a window of `secret`.
+fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
+    let window = WINDOW.min(secret.len()).max(1);
+    for part in secret.windows(window) {
+        for (at, _) in text.windows(window).enumerate().filter(|(_, found)| *found == part) {
+            if let Some(found) = covered.get_mut(at..at + window) {
+                found.fill(b'*');
+            }
+        }
+    }
+}
+
+/// No control characters, and none of those that turn the direction of text around on a terminal.
+fn is_safe_to_print(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl fmt::Display for Snippet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Snippet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret;
+
+    fn snippet(text: &[u8], key: &str) -> String {
+        Snippet::new(text, [&secret::copy(key)]).to_string()
+    }
+
+    #[test]
+    fn a_secret_is_covered_whole_repeated_or_cut_off() {
+        let key = "abcdefghijklmnop";
+        assert_eq!(snippet(b"key abcdefghijklmnop!", key), "key ****************!");
+        assert_eq!(snippet(b"abcdefgh / klmnop", key), "******** / ******");
+        assert_eq!(snippet(b"abcde is too little to tell", key), "abcde is too little to tell");
+        assert_eq!(snippet(b"xyx", "x"), "*y*");
+    }
+
+    #[test]
+    fn a_long_or_dirty_text_is_cut_and_cleaned() {
+        let long = snippet("ü".repeat(5_000).as_bytes(), "key");
+        assert!(long.ends_with('…') && long.chars().count() == 201, "{long}");
+        assert_eq!(snippet(b"\x1b[31mred\r\n\0", "key"), "[31mred");
+        assert_eq!(snippet(b"\xff\xfe", "key"), "\u{fffd}\u{fffd}");
+        assert_eq!(snippet("a\u{202e}b".as_bytes(), "key"), "a b");
+        assert_eq!(snippet(b"", "key"), "");
+    }
+}

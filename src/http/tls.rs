@@ -1,0 +1,123 @@
+//! Trust: whose certificates are believed, who we say we are, and what is wrong with a certificate.
+//! Certificates are always checked; there is no switch to turn that off.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use secrecy::{ExposeSecret, SecretString};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+
+use crate::Error;
+
+/// The builder's settings on trust, as they were given.
+#[derive(Default)]
+pub(crate) struct Trust {
+    pub(crate) ca_certificates: Vec<u8>,
+    pub(crate) native_roots: bool,
+    pub(crate) client_certificate: Option<(Vec<u8>, SecretString)>,
+}
+
+impl Trust {
+    pub(super) fn config(&self) -> Result<TlsConfig, Error> {
+        let Self { ca_certificates, native_roots, client_certificate } = self;
+        let mut config = TlsConfig::builder();
+        if !ca_certificates.is_empty() {
+            if *native_roots {
+                let reason = "excludes `native_roots`: trust either the operating system's authorities or these";
+                return Err(Error::configuration("ca_certificates", reason));
+            }
+            let authorities = certificates("ca_certificates", ca_certificates)?;
+            let mut store = RootCertStore::empty();
+            for authority in &authorities {
+                store.add(authority.clone()).map_err(|source| Error::Configuration {
+                    setting: "ca_certificates",
+                    reason: "holds a certificate that cannot be used as an authority's".to_owned(),
+                    source: Some(source.into()),
+                })?;
+            }
+            config = config.root_certs(RootCerts::new_with_certs(&owned(&authorities)));
+        } else if *native_roots {
+            config = config.root_certs(RootCerts::PlatformVerifier);
+        }
+        if let Some((chain, key)) = client_certificate {
+            config = config.client_cert(Some(client_cert(chain, key)?));
+        }
+        Ok(config.build())
+    }
+}
+
+fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(Error::configuration(setting, "holds no PEM block `-----BEGIN CERTIFICATE-----`")),
+        // The cause is left out: it may repeat parts of what it could not read.
+        Err(_) => Err(Error::configuration(setting, "is not valid PEM")),
+    }
+}
+
+fn owned(certificates: &[CertificateDer<'static>]) -> Vec<Certificate<'static>> {
+    certificates.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
+}
+
+fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
+    const SETTING: &str = "client_certificate";
+    let chain = certificates(SETTING, chain)?;
+    let pem = key.expose_secret().as_bytes();
+    let (Ok(parsed), Ok(key)) = (PrivateKeyDer::from_pem_slice(pem), PrivateKey::from_pem(pem)) else {
+        return Err(Error::configuration(SETTING, "its key is no PEM block of a private key"));
+    };
+    // ureq would find out at the first request, and panic.
+    let provider = rustls::crypto::CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| rustls::crypto::ring::default_provider().into());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(RootCertStore::empty()))
+        .and_then(|builder| builder.with_client_auth_cert(chain.clone(), parsed))
+        .map_err(|source| Error::Configuration {
+            setting: SETTING,
+            reason: "the certificate and the key do not go together, or the key is of an unsupported kind".to_owned(),
+            source: Some(source.into()),
+        })?;
+    Ok(ClientCert::new_with_certs(&owned(&chain), key))
+}
+
+/// What TLS found wrong, and what to do about it; `None` if `error` is not TLS's.
+pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let inner = match error.downcast_ref::<io::Error>() {
+        Some(wrapped) => wrapped.get_ref()? as &(dyn StdError + 'static),
+        None => error,
+    };
+    let error = match inner.downcast_ref::<ureq::Error>() {
+        Some(ureq::Error::Rustls(error)) => error,
+        Some(ureq::Error::Io(error)) => return explain(error),
+        _ => inner.downcast_ref::<rustls::Error>()?,
+    };
+    Some(match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::UnknownIssuer => {
+                "its certificate is from no authority that is trusted here (name yours with `ca_certificates`)"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another host name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet (is this machine's clock right?)"
+            }
+            CertificateError::Revoked => "its certificate has been revoked",
+            _ => "its certificate is not valid",
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::AccessDenied,
+        ) => "it does not accept our certificate, or asks for one (see `client_certificate`)",
+        _ => "no encryption could be agreed on (is it an https server?)",
+    })
+}

@@ -1,0 +1,137 @@
+//! The address of a node: what is accepted, and how it is shown.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+/// A node's base address. Holds no credentials: user info is refused.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// `scheme://host[:port]`, as shown in errors.
+    origin: Box<str>,
+    /// A path under which a proxy serves Typesense, without a slash at its end.
+    prefix: Box<str>,
+    is_https: bool,
+    is_loopback: bool,
+}
+
+impl Node {
+    /// Reads `http[s]://host[:port][/path]`. The reasons for a refusal do not repeat the address, which may hold a
+    /// password or a key where it does not belong.
+    pub(crate) fn parse(address: &str) -> Result<Self, &'static str> {
+        if address.contains('@') {
+            return Err("holds user info (`user:password@`), which Typesense does not use: remove it");
+        }
+        if address.contains(['?', '#']) {
+            return Err(
+                "holds a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`",
+            );
+        }
+        let Ok(uri) = address.trim().parse::<Uri>() else {
+            return Err("is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`");
+        };
+        let is_https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("needs a scheme: `https://` or `http://`"),
+        };
+        let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
+            return Err("names no host");
+        };
+        // `http::Uri` takes `host:` and `host:99999`; neither is a port.
+        let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
+        if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err("has a port that is not a number from 1 to 65535");
+        }
+        Ok(Self {
+            origin: format!("{}://{authority}", if is_https { "https" } else { "http" }).into(),
+            prefix: uri.path().trim_end_matches('/').into(),
+            is_https,
+            is_loopback: is_loopback(authority.host()),
+        })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        [&*self.origin, &*self.prefix, path].concat()
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.is_https
+    }
+
+    /// Whether what is sent to the node in plain text can be read on the way.
+    pub(crate) fn is_exposed(&self) -> bool {
+        !self.is_https && !self.is_loopback
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        // Names below it (`a.localhost`) are loopback by RFC 6761 as well, but not every resolver knows.
+        Err(_) => host == "localhost",
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_scheme_host_and_perhaps_port_and_path() {
+        for (address, url) in [
+            ("http://127.0.0.1:8108", "http://127.0.0.1:8108/keys"),
+            ("https://search.example.net/", "https://search.example.net/keys"),
+            ("https://example.net/search/", "https://example.net/search/keys"),
+            ("http://[::1]:8108", "http://[::1]:8108/keys"),
+            (" HTTPS://Example.net", "https://Example.net/keys"),
+        ] {
+            assert_eq!(Node::parse(address).map(|node| node.url("/keys")).as_deref(), Ok(url));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for bad in [
+            "",
+            "localhost",
+            "localhost:8108",
+            "ftp://x",
+            "http://",
+            "http://x:",
+            "http://x:0",
+            "http://x:99999",
+            "https://user:pw@x",
+            "https://x?key=1",
+            "https://x#y",
+            "http://a b",
+            "https:///keys",
+            "http://:8108",
+        ] {
+            assert!(Node::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_text_is_exposed_beyond_loopback() {
+        for local in ["127.0.0.1", "127.8.8.8", "[::1]", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]"] {
+            assert!(!Node::parse(&format!("http://{local}:1")).unwrap().is_exposed(), "{local}");
+        }
+        for remote in ["10.0.0.1", "example.net", "a.localhost", "0.0.0.0", "[::]", "128.0.0.1"] {
+            assert!(Node::parse(&format!("http://{remote}:1")).unwrap().is_exposed(), "{remote}");
+            assert!(!Node::parse(&format!("https://{remote}:1")).unwrap().is_exposed(), "{remote}");
+        }
+    }
+}

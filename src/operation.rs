@@ -1,0 +1,77 @@
+//! The four operations, and how each reads: on the wire, in a key's scope, and in an error.
+
+use std::fmt;
+
+use crate::KeyId;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// `repeatable`: the request names the value, so that the server itself refuses to create the key twice.
+    Create {
+        repeatable: bool,
+    },
+    Get(KeyId),
+    List,
+    Delete(KeyId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Operation {
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Create { .. } => Method::Post,
+            Self::Get(_) | Self::List => Method::Get,
+            Self::Delete(_) => Method::Delete,
+        }
+    }
+
+    pub(crate) fn path(self) -> String {
+        match self {
+            Self::Create { .. } | Self::List => "/keys".to_owned(),
+            Self::Get(id) | Self::Delete(id) => format!("/keys/{id}"),
+        }
+    }
+
+    /// The status of success; any other is not.
+    pub(crate) fn success(self) -> u16 {
+        match self {
+            Self::Create { .. } => 201,
+            Self::Get(_) | Self::List | Self::Delete(_) => 200,
+        }
+    }
+
+    /// The action that the server asks of the key that makes the request.
+    pub(crate) fn needed_action(self) -> &'static str {
+        match self {
+            Self::Create { .. } => "keys:create",
+            Self::Get(_) => "keys:get",
+            Self::List => "keys:list",
+            Self::Delete(_) => "keys:delete",
+        }
+    }
+
+    /// The key that the operation is about, where it is about one that exists.
+    pub(crate) fn key_id(self) -> Option<KeyId> {
+        match self {
+            Self::Create { .. } | Self::List => None,
+            Self::Get(id) | Self::Delete(id) => Some(id),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { .. } => f.write_str("create a key"),
+            Self::Get(id) => write!(f, "get key {id}"),
+            Self::List => f.write_str("list keys"),
+            Self::Delete(id) => write!(f, "delete key {id}"),
+        }
+    }
+}

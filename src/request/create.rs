@@ -1,0 +1,307 @@
+//! Create a key, once.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{error, list, outcome_unknown};
+use crate::cluster::{GaveUp, Outcome, SystemClock, backoff};
+use crate::http::Undecodable;
+use crate::operation::Operation;
+use crate::secret::{self, SecretBuf};
+use crate::{Action, Collections, CreatedKey, Error, Expiry, KeyInfo, KeysClient};
+
+/// A request to create a key. Made by [`KeysClient::create`].
+///
+/// At least one action and one collection are needed. By default, the key's value is drawn here, from the operating
+/// system's random source, in the server's own format; so the request can be repeated when a reply is lost, and still
+/// no more than one key is made.
+#[derive(Debug)]
+#[must_use = "a request does nothing until `send` is called"]
+pub struct CreateKey {
+    client: KeysClient,
+    input: Input,
+    timeout: Option<Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Input {
+    description: String,
+    actions: Vec<Action>,
+    collections: Vec<Collections>,
+    value: Value,
+    expiry: Option<Expires>,
+    autodelete: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+enum Value {
+    #[default]
+    DrawnHere,
+    Own(SecretString),
+    DrawnByServer,
+}
+
+#[derive(Debug)]
+enum Expires {
+    At(Expiry),
+    In(Duration),
+}
+
+impl CreateKey {
+    pub(crate) fn new(client: KeysClient) -> Self {
+        Self { client, input: Input::default(), timeout: None }
+    }
+
+    /// What the key is for, in words, for whoever finds it in a list. Defaults to an empty text.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.input.description = description.into();
+        self
+    }
+
+    /// Adds to what the key may do: [`Action`]s, or text such as `"documents:search"`.
+    pub fn actions<I>(mut self, actions: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Action>,
+    {
+        self.input.actions.extend(actions.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds to where the key may act: [`Collections`], or names of letters, digits, `_` and `-`, or `"*"` for all.
+    pub fn collections<I>(mut self, collections: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Collections>,
+    {
+        self.input.collections.extend(collections.into_iter().map(Into::into));
+        self
+    }
+
+    /// The key's value, such as one that is in use already and moves to this server. Defaults to one drawn here.
+    ///
+    /// The server takes any text, however weak, and another key's value not at all ([`Error::Conflict`]).
+    pub fn value(mut self, value: impl Into<SecretString>) -> Self {
+        self.input.value = Value::Own(value.into());
+        self
+    }
+
+    /// Lets the server draw the value.
+    ///
+    /// Then a request whose reply is lost cannot be repeated: the call ends in [`Error::OutcomeUnknown`], and there
+    /// may be a key whose value nobody knows.
+    pub fn server_generated(mut self) -> Self {
+        self.input.value = Value::DrawnByServer;
+        self
+    }
+
+    /// When the key stops working. Defaults to never.
+    pub fn expires_at(mut self, time: SystemTime) -> Self {
+        self.input.expiry = Some(Expires::At(Expiry::at(time)));
+        self
+    }
+
+    /// How long after [`send`](Self::send) the key stops working, rounded up to a whole second. Defaults to never.
+    pub fn expires_in(mut self, duration: Duration) -> Self {
+        self.input.expiry = Some(Expires::In(duration));
+        self
+    }
+
+    /// Whether the server deletes the key after its expiry (from v25; older servers ignore this). Defaults to the
+    /// server's own default: no.
+    pub fn autodelete(mut self, autodelete: bool) -> Self {
+        self.input.autodelete = Some(autodelete);
+        self
+    }
+
+    /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Creates the key.
+    ///
+    /// Where the reply to an attempt was lost, and the next one is told that the value is in use already (409), the
+    /// first has created the key: its id is looked up in a list (for which the client's key needs `keys:list`), and
+    /// the key is returned as if nothing had happened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] before anything is sent, [`Error::Conflict`] if another key has this value,
+    /// [`Error::Unauthorized`] if the client's key lacks `keys:create`, [`Error::OutcomeUnknown`], with the value, if
+    /// it cannot be told whether there is a key now, or what keeps a call from coming through: see [`Error`].
+    pub fn send(self) -> Result<CreatedKey, Error> {
+        let Self { client, input, timeout } = self;
+        let deadline = client.deadline(timeout);
+        let request = Request::try_from(input)?;
+        let operation = Operation::Create { repeatable: request.value.is_some() };
+        let value = request.value.as_ref();
+        match client.call(operation, deadline, &request.body()?, value, CreatedKey::decode) {
+            Ok(Outcome::Done(key)) => Ok(key),
+            Ok(Outcome::Settled(gave_up)) => request.find(&client, operation, deadline, gave_up),
+            Err(gave_up) => Err(error(operation, gave_up, value)),
+        }
+    }
+}
+
+/// A request that the server will understand as it is meant.
+struct Request {
+    description: String,
+    actions: Vec<Action>,
+    collections: Vec<Collections>,
+    /// `None`: the server draws it.
+    value: Option<SecretString>,
+    is_own_value: bool,
+    expires_at: Expiry,
+    autodelete: Option<bool>,
+}
+
+impl TryFrom<Input> for Request {
+    type Error = Error;
+
+    fn try_from(input: Input) -> Result<Self, Error> {
+        let Input { description, actions, collections, value, expiry, autodelete } = input;
+        if actions.is_empty() {
+            return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
+        }
+        for action in &actions {
+            action.check().map_err(|why| Error::invalid("actions", why))?;
+        }
+        if collections.is_empty() {
+            return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
+        }
+        for entry in &collections {
+            entry.check().map_err(|why| Error::invalid("collections", why))?;
+        }
+        let expires_at = match expiry {
+            None => Expiry::NEVER,
+            Some(Expires::At(time)) => time,
+            Some(Expires::In(duration)) => Expiry::after(duration),
+        };
+        if expires_at.is_past() {
+            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
+        }
+        let is_own_value = matches!(value, Value::Own(_));
+        let value = match value {
+            Value::DrawnHere => Some(secret::draw().map_err(|source| Error::Random(source.into()))?),
+            Value::Own(value) => {
+                secret::check(&value).map_err(|why| Error::invalid("value", why))?;
+                Some(value)
+            }
+            Value::DrawnByServer => None,
+        };
+        Ok(Self { description, actions, collections, value, is_own_value, expires_at, autodelete })
+    }
+}
+
+impl Request {
+    fn body(&self) -> Result<SecretBuf, Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            description: &'a str,
+            actions: &'a [Action],
+            collections: &'a [Collections],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value: Option<&'a str>,
+            #[serde(skip_serializing_if = "Expiry::is_default")]
+            expires_at: Expiry,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            autodelete: Option<bool>,
+        }
+        let body = Body {
+            description: &self.description,
+            actions: &self.actions,
+            collections: &self.collections,
+            value: self.value.as_ref().map(ExposeSecret::expose_secret),
+            expires_at: self.expires_at,
+            autodelete: self.autodelete,
+        };
+        let mut bytes = SecretBuf::default();
+        serde_json::to_writer(&mut bytes, &body).map_err(|_| Error::invalid("description", "is not JSON text"))?;
+        Ok(bytes)
+    }
+
+    /// Finds the key that an attempt of ours has created although its reply was lost: the server has said so.
+    ///
+    /// The node that is asked may lag behind the one that knows of the key, so this asks until the deadline.
+    fn find(
+        self,
+        client: &KeysClient,
+        operation: Operation,
+        deadline: Instant,
+        settled: GaveUp,
+    ) -> Result<CreatedKey, Error> {
+        let Some(value) = &self.value else {
+            return Err(error(operation, settled, None));
+        };
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let keys = match client.call(Operation::List, deadline, &SecretBuf::default(), Some(value), list::decode)
+            {
+                Ok(Outcome::Done(keys)) => keys,
+                Ok(Outcome::Settled(failed)) | Err(failed) => {
+                    let what = "the server has it, but its id could not be looked up; its value is in this error";
+                    return Err(outcome_unknown(operation, what, settled.followed_by(failed), Some(value)));
+                }
+            };
+            if let Some(found) = self.newest_match(&keys) {
+                let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = found;
+                let value = value.clone();
+                return Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete });
+            }
+            let wait = backoff(rounds, &SystemClock);
+            // A value of the caller's own may be another key's: then nothing of ours is to be found, ever.
+            let is_hopeless = self.is_own_value && rounds > 6;
+            if is_hopeless || Instant::now() + wait >= deadline {
+                return Err(if self.is_own_value {
+                    error(operation, GaveUp { in_doubt: false, ..settled }, None)
+                } else {
+                    let what = "the server has it, but does not list it; its value is in this error";
+                    outcome_unknown(operation, what, settled, Some(value))
+                });
+            }
+            thread::sleep(wait);
+        }
+    }
+
+    fn newest_match(&self, keys: &[KeyInfo]) -> Option<KeyInfo> {
+        let value = self.value.as_ref()?.expose_secret();
+        let is_ours = |key: &&KeyInfo| {
+            !key.prefix.is_empty()
+                && value.as_bytes().starts_with(key.prefix.as_bytes())
+                && key.description == self.description
+                && key.actions == self.actions
+                && key.collections == self.collections
+                && key.expires_at == self.expires_at
+        };
+        keys.iter().filter(is_ours).max_by_key(|key| key.id).cloned()
+    }
+}
+
+impl CreatedKey {
+    fn decode(answer: &[u8]) -> Result<Self, Undecodable> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            id: crate::KeyId,
+            // Not a string: serde_json would unescape it in a buffer that nobody wipes.
+            #[serde(borrow)]
+            value: &'a RawValue,
+            description: String,
+            actions: Vec<Action>,
+            collections: Vec<Collections>,
+            expires_at: Expiry,
+            #[serde(default)]
+            autodelete: Option<bool>,
+        }
+        let Answer { id, value, description, actions, collections, expires_at, autodelete } =
+            serde_json::from_slice(answer)?;
+        let value = secret::from_json(value.get()).ok_or(Undecodable::NoValue)?;
+        Ok(Self { id, value, description, actions, collections, expires_at, autodelete })
+    }
+}

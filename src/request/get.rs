@@ -1,0 +1,50 @@
+//! Get one key's metadata.
+
+use std::time::Duration;
+
+use super::error;
+use crate::cluster::Outcome;
+use crate::http::Undecodable;
+use crate::operation::Operation;
+use crate::secret::SecretBuf;
+use crate::{Error, KeyId, KeyInfo, KeysClient};
+
+/// A request for what the server tells about one key. Made by [`KeysClient::get`].
+#[derive(Debug, Clone)]
+#[must_use = "a request does nothing until `send` is called"]
+pub struct GetKey {
+    client: KeysClient,
+    id: KeyId,
+    timeout: Option<Duration>,
+}
+
+impl GetKey {
+    pub(crate) fn new(client: KeysClient, id: KeyId) -> Self {
+        Self { client, id, timeout: None }
+    }
+
+    /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Gets the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no key with this id, [`Error::Unauthorized`] if the client's key lacks
+    /// `keys:get`, or what keeps a call from coming through: see [`Error`].
+    pub fn send(self) -> Result<KeyInfo, Error> {
+        let operation = Operation::Get(self.id);
+        let decode = |answer: &[u8]| {
+            let info: KeyInfo = serde_json::from_slice(answer)?;
+            if info.id == self.id { Ok(info) } else { Err(Undecodable::AnotherKey) }
+        };
+        let deadline = self.client.deadline(self.timeout);
+        match self.client.call(operation, deadline, &SecretBuf::default(), None, decode) {
+            Ok(Outcome::Done(info)) => Ok(info),
+            Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(operation, gave_up, None)),
+        }
+    }
+}

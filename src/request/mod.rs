@@ -1,0 +1,78 @@
+//! The four requests. Each is a client handle and plain input; `send` turns the input into a valid request before
+//! anything else, and what comes of it into a value or an [`Error`].
+
+mod create;
+mod delete;
+mod get;
+mod list;
+
+use secrecy::SecretString;
+
+pub use self::create::CreateKey;
+pub use self::delete::DeleteKey;
+pub use self::get::GetKey;
+pub use self::list::ListKeys;
+use crate::Error;
+use crate::cluster::GaveUp;
+use crate::error::{Details, Failure, OutcomeUnknown, Snippet};
+use crate::http::Trouble;
+use crate::operation::Operation;
+
+/// The one table from what a call came to, to the error that the caller gets.
+///
+/// `value`: that of the key which may exist, if the call was to create one.
+fn error(operation: Operation, gave_up: GaveUp, value: Option<&SecretString>) -> Error {
+    let GaveUp { last, in_doubt, attempts } = gave_up;
+    if in_doubt {
+        let what = match operation {
+            Operation::Create { .. } => {
+                "the server may or may not have created it; its value, where it is known, is in this error"
+            }
+            _ => "the server may or may not have done so; it does no harm to do it again",
+        };
+        return outcome_unknown(operation, what, GaveUp { last, in_doubt, attempts }, value);
+    }
+    let status = last.status();
+    let details =
+        |content_type, message| Failure(Box::new(Details { operation, status, content_type, message, attempts }));
+    let none = Snippet::default;
+    match last {
+        Trouble::Connection { source, .. } => Error::Connection { failure: details(none(), none()), source },
+        Trouble::Tls { source, .. } => Error::Tls { failure: details(none(), none()), source },
+        Trouble::Timeout { phase } => Error::Timeout { phase, failure: details(none(), none()) },
+        Trouble::TooLarge { limit } => Error::TooLarge { limit, failure: details(none(), none()) },
+        Trouble::Unexpected { content_type, message, source, .. } => {
+            Error::UnexpectedAnswer { failure: details(content_type, message), source }
+        }
+        Trouble::Status { status, content_type, message, retry_after } => {
+            let failure = details(content_type, message);
+            match (status, operation) {
+                (401, _) => Error::Unauthorized(failure),
+                (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, failure },
+                (409, Operation::Create { .. }) => Error::Conflict(failure),
+                (429, _) => Error::RateLimited { retry_after, failure },
+                (500.., _) => Error::Unavailable(failure),
+                _ => Error::Rejected(failure),
+            }
+        }
+    }
+}
+
+fn outcome_unknown(operation: Operation, what: &'static str, gave_up: GaveUp, value: Option<&SecretString>) -> Error {
+    let GaveUp { last, in_doubt: _, attempts } = gave_up;
+    let status = last.status();
+    let (content_type, message, source) = match last {
+        Trouble::Connection { source, .. } | Trouble::Tls { source, .. } => (None, None, source),
+        Trouble::Unexpected { content_type, message, source, .. } => (Some(content_type), Some(message), source),
+        Trouble::Status { content_type, message, .. } => (Some(content_type), Some(message), None),
+        Trouble::Timeout { .. } | Trouble::TooLarge { .. } => (None, None, None),
+    };
+    let failure = Failure(Box::new(Details {
+        operation,
+        status,
+        content_type: content_type.unwrap_or_default(),
+        message: message.unwrap_or_default(),
+        attempts,
+    }));
+    Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), failure, source }))
+}
