@@ -43,7 +43,6 @@ pub(crate) struct Inner {
 
 impl KeysClient {
     /// Begins the settings of a client.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -61,25 +60,21 @@ impl KeysClient {
     }
 
     /// Creates a key. Needs a key with the action `keys:create`.
-    #[must_use]
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.clone())
     }
 
     /// Gets what the server tells about one key: all but its value. Needs a key with the action `keys:get`.
-    #[must_use]
     pub fn get(&self, id: impl Into<KeyId>) -> GetKey {
         GetKey::new(self.clone(), id.into())
     }
 
     /// Lists all keys, without their values. Needs a key with the action `keys:list`.
-    #[must_use]
     pub fn list(&self) -> ListKeys {
         ListKeys::new(self.clone())
     }
 
     /// Deletes a key: at once it opens nothing. Needs a key with the action `keys:delete`.
-    #[must_use]
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
         DeleteKey::new(self.clone(), id.into())
     }

@@ -100,11 +100,7 @@ impl StandIn {
             replies: HashMap::new(),
         }));
         serve(&mut server, &state, None, |mock| mock);
-        Ok(StandIn {
-            server: Mutex::new(server),
-            state,
-            api_key,
-        })
+        Ok(StandIn { server: Mutex::new(server), state, api_key })
     }
 
     /// The address to give to a client, as `http://127.0.0.1:PORT`.
@@ -124,12 +120,10 @@ impl StandIn {
         let mut server = lock(&self.server);
         let ticket = lock(&self.state).draw_ticket();
         let dress = |mock: Mock| match fault {
-            Fault::NotReady { retry_after } | Fault::RateLimited { retry_after } => {
-                match retry_after {
-                    Some(wait) => mock.with_header("retry-after", &whole_seconds(wait)),
-                    None => mock,
-                }
-            }
+            Fault::NotReady { retry_after } | Fault::RateLimited { retry_after } => match retry_after {
+                Some(wait) => mock.with_header("retry-after", &whole_seconds(wait)),
+                None => mock,
+            },
             Fault::Delay(wait) => {
                 let state = Arc::clone(&self.state);
                 mock.with_chunked_body(move |out| {
@@ -159,14 +153,8 @@ impl StandIn {
 
 impl fmt::Debug for StandIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server: _,
-            state: _,
-            api_key: _,
-        } = self;
-        f.debug_struct("StandIn")
-            .field("url", &self.url())
-            .finish_non_exhaustive()
+        let Self { server: _, state: _, api_key: _ } = self;
+        f.debug_struct("StandIn").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 
@@ -208,9 +196,7 @@ impl State {
             }
             Some(Fault::ErrorBefore) => Reply::Empty(500),
             Some(Fault::NotReady { .. }) => Reply::message(503, "Not Ready or Lagging"),
-            Some(Fault::RateLimited { .. }) => {
-                Reply::message(429, "Rate limit exceeded or blocked")
-            }
+            Some(Fault::RateLimited { .. }) => Reply::message(429, "Rate limit exceeded or blocked"),
         };
         let status = match reply {
             Reply::Json(status, _) | Reply::Empty(status) => status,
@@ -241,22 +227,13 @@ impl State {
 ///
 /// Mockito asks separately for status, headers and body: in this order, on one thread and under
 /// one lock. So the status computes the whole reply, and the others fetch their part of it.
-fn serve(
-    server: &mut Server,
-    state: &Arc<Mutex<State>>,
-    ticket: Ticket,
-    dress: impl Fn(Mock) -> Mock,
-) {
-    for method in [
-        "GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE",
-    ] {
+fn serve(server: &mut Server, state: &Arc<Mutex<State>>, ticket: Ticket, dress: impl Fn(Mock) -> Mock) {
+    for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE"] {
         let [due, status, head, body] = std::array::from_fn(|_| Arc::clone(state));
         let mock = server
             .mock(method, Matcher::Any)
             .match_request(move |request| lock(&due).due_ticket(request.path()) == ticket)
-            .with_status_code_from_request(move |request| {
-                lock(&status).prepare(ticket, &Asked::from(request))
-            })
+            .with_status_code_from_request(move |request| lock(&status).prepare(ticket, &Asked::from(request)))
             .with_header_from_request("content-type", move |_| lock(&head).content_type(ticket))
             .with_body_from_request(move |_| lock(&body).take_body(ticket));
         dress(mock).create();

@@ -1,0 +1,171 @@
+//! Three real servers that know each other.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::binary::{self, Unavailable};
+use super::process::{Process, Setup, free_ports, fresh_directory};
+use super::raw;
+use super::typesense::{is_healthy, random_key};
+
+const TRIES: usize = 5;
+
+/// Three nodes of one cluster. All are ended, running or stopped, on drop.
+#[derive(Debug)]
+pub struct Cluster {
+    // Before the directory, so that no process writes into it while it is removed.
+    nodes: Vec<Node>,
+    api_key: String,
+    _directory: TempDir,
+}
+
+/// One node, which may be running or not.
+#[derive(Debug)]
+pub struct Node {
+    process: Option<Process>,
+    setup: Setup,
+}
+
+impl Cluster {
+    /// Starts three nodes and waits until they are one healthy cluster: some fifteen seconds.
+    pub fn start() -> Result<Cluster, Unavailable> {
+        let binary = binary::find()?;
+        for _ in 0..TRIES {
+            let directory = fresh_directory();
+            let [a, b, c, d, e, f] = free_ports().expect("six free loopback ports");
+            let ports = [(a, b), (c, d), (e, f)];
+            let members = directory.path().join("nodes");
+            fs::write(&members, member_list(&ports)).expect("a file of nodes");
+
+            let api_key = random_key();
+            let nodes = ports.iter().map(|&(peering_port, api_port)| {
+                let setup = Setup {
+                    binary: binary.clone(),
+                    directory: directory.path().join(api_port.to_string()),
+                    api_key: api_key.clone(),
+                    api_port,
+                    peering_port,
+                    more: vec![format!("--nodes={}", members.display())],
+                };
+                Node::start(setup)
+            });
+            let mut cluster = Cluster { nodes: nodes.collect(), api_key, _directory: directory };
+            if cluster.becomes_healthy() {
+                return Ok(cluster);
+            }
+        }
+        panic!("a node ended by itself in each of {TRIES} clusters");
+    }
+
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    pub fn node(&self, index: usize) -> &Node {
+        &self.nodes[index]
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Node::url).collect()
+    }
+
+    /// Ends a node at once, without letting it say goodbye.
+    pub fn kill(&mut self, index: usize) {
+        self.nodes[index].process = None;
+    }
+
+    /// Freezes a node: it accepts connections and never answers.
+    pub fn stop(&self, index: usize) {
+        self.nodes[index].signal("STOP");
+    }
+
+    /// Lets a frozen node go on.
+    pub fn cont(&self, index: usize) {
+        self.nodes[index].signal("CONT");
+    }
+
+    /// Starts a killed node again, with its old data, address and log.
+    pub fn restart(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.process = None;
+        *node = Node::start(node.setup.clone());
+    }
+
+    /// The node that says of itself that it leads, if any does.
+    pub fn leader(&self) -> Option<usize> {
+        self.nodes.iter().position(|node| {
+            // A frozen node must not be waited for long.
+            let request = raw::Request::new("GET", "/debug").api_key(&self.api_key);
+            let address = (Ipv4Addr::LOCALHOST, node.setup.api_port);
+            let reply = request.send(address, Duration::from_secs(1));
+            reply.is_ok_and(|reply| {
+                reply.json().is_some_and(|debug| debug.get("state").is_some_and(|state| state == 1))
+            })
+        })
+    }
+
+    /// Waits until every node that was not killed is healthy and one of them leads.
+    pub fn wait_healthy(&mut self) {
+        assert!(self.becomes_healthy(), "a node ended by itself");
+    }
+
+    fn becomes_healthy(&mut self) -> bool {
+        let all_healthy = self.nodes.iter_mut().all(Node::becomes_healthy);
+        all_healthy && {
+            let started = Instant::now();
+            while self.leader().is_none() {
+                assert!(started.elapsed() < Duration::from_secs(60), "no node leads; the logs:\n{}", self.logs());
+                thread::sleep(Duration::from_millis(100));
+            }
+            true
+        }
+    }
+
+    fn logs(&self) -> String {
+        self.nodes.iter().map(Node::log).collect()
+    }
+}
+
+impl Node {
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.setup.api_port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.setup.api_port
+    }
+
+    pub fn log(&self) -> String {
+        self.setup.log()
+    }
+
+    fn start(setup: Setup) -> Node {
+        let process = Process::spawn(&setup).expect("a server that runs");
+        Node { process: Some(process), setup }
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.process.as_ref().expect("a node that was not killed");
+        process.signal(name);
+    }
+
+    fn becomes_healthy(&mut self) -> bool {
+        let port = self.setup.api_port;
+        let Some(process) = &mut self.process else {
+            return true;
+        };
+        process
+            .becomes_healthy(|| is_healthy(port, None))
+            .unwrap_or_else(|error| panic!("a node is not healthy: {error}\n{}", self.log()))
+    }
+}
+
+/// The one line that tells every node who its peers are.
+fn member_list(ports: &[(u16, u16)]) -> String {
+    let members: Vec<String> = ports.iter().map(|(peering, api)| format!("127.0.0.1:{peering}:{api}")).collect();
+    members.join(",")
+}

@@ -1,0 +1,32 @@
+//! What the integration tests share: real Typesense servers as values, a raw HTTP client, and a
+//! harness that can ignore tests at run time.
+//!
+//! ```text
+//! harness::run(&[("a_test", a_test)])      one server for a whole test binary
+//! Server::obtain() / Server::start_tls(..) a server; dropping it ends it
+//! Cluster::start()                         three nodes, to be killed, stopped and restarted
+//! ```
+
+// Every test binary compiles this module for itself and uses only a part of it.
+#![allow(dead_code, unused_imports, unreachable_pub)]
+// A test's support may fail loudly: a panic here is a failed test with a reason.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod binary;
+mod cluster;
+pub mod harness;
+mod process;
+pub mod raw;
+mod tls;
+mod typesense;
+
+pub use binary::Unavailable;
+pub use cluster::{Cluster, Node};
+pub use tls::{Identity, TestCa};
+pub use typesense::Server;

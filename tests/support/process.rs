@@ -1,0 +1,126 @@
+//! One server process: started with a log of its own, ended by its handle.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to become healthy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The command line of a server and where its output goes.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub binary: PathBuf,
+    pub directory: PathBuf,
+    pub api_key: String,
+    pub api_port: u16,
+    pub peering_port: u16,
+    pub more: Vec<String>,
+}
+
+impl Setup {
+    pub fn log_file(&self) -> PathBuf {
+        self.directory.join("server.log")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![
+            format!("--data-dir={}", self.directory.join("data").display()),
+            format!("--api-key={}", self.api_key),
+            "--api-address=127.0.0.1".to_owned(),
+            format!("--api-port={}", self.api_port),
+            "--peering-address=127.0.0.1".to_owned(),
+            format!("--peering-port={}", self.peering_port),
+        ];
+        arguments.extend(self.more.iter().cloned());
+        arguments
+    }
+}
+
+/// A running server. Dropping it kills it, stopped or not, and waits for its end.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Process {
+    pub fn spawn(setup: &Setup) -> io::Result<Process> {
+        fs::create_dir_all(setup.directory.join("data"))?;
+        let log = File::options().create(true).append(true).open(setup.log_file())?;
+        let mut child = outlived_by_nobody(&setup.binary);
+        child.args(setup.arguments()).stdout(log.try_clone()?).stderr(log).spawn().map(Process)
+    }
+
+    /// Waits until `is_healthy`. `Ok(false)`: the server ended by itself, as it does when a port
+    /// was taken between choosing and using it.
+    pub fn becomes_healthy(&mut self, is_healthy: impl Fn() -> bool) -> io::Result<bool> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if self.0.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if is_healthy() {
+                return Ok(true);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Sends a signal by name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()), "the program `kill` could not send {name}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Has the kernel end the server when this test process is killed and cannot do it itself.
+///
+/// Strictly, when the *thread* that starts the server ends: a server must not outlive it.
+fn outlived_by_nobody(binary: &Path) -> Command {
+    let works = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !works {
+        return Command::new(binary);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
+    command
+}
+
+/// Loopback ports that are free now, all different.
+pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    // All are held until the last is known, so that no two are the same.
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// A directory that vanishes with the value, inside cargo's target directory so that even a killed
+/// test leaves nothing elsewhere.
+pub fn fresh_directory() -> TempDir {
+    let inside = env!("CARGO_TARGET_TMPDIR");
+    fs::create_dir_all(inside).and_then(|()| tempfile::tempdir_in(inside)).expect("a temporary directory")
+}

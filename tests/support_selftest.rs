@@ -1,0 +1,66 @@
+//! What the tests rely on: servers come up, answer, and are gone afterwards.
+
+#![allow(clippy::unwrap_used)]
+mod support;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use support::harness::or_ignore;
+use support::{Cluster, Server, TestCa, raw};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    support::harness::run(&[
+        ("a_server_answers", a_server_answers),
+        ("a_dropped_server_is_gone", a_dropped_server_is_gone),
+        ("a_tls_server_answers_https_only", a_tls_server_answers_https_only),
+        ("a_cluster_survives_its_leader", a_cluster_survives_its_leader),
+    ])
+}
+
+fn a_server_answers(server: &Server) {
+    let reply = server.send(&raw::Request::new("GET", "/health"), TIMEOUT).unwrap();
+    assert_eq!((reply.status, reply.text().as_str()), (200, "{\"ok\":true}"));
+}
+
+fn a_dropped_server_is_gone(_: &Server) {
+    let server = or_ignore(Server::start());
+    let address = ("127.0.0.1", server.port());
+    drop(server);
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+fn a_tls_server_answers_https_only(_: &Server) {
+    let ca = TestCa::new();
+    for names in [["localhost", "127.0.0.1"].as_slice(), &["elsewhere.test"]] {
+        let server = or_ignore(Server::start_tls(&ca.issue(names)));
+        assert!(server.url().starts_with("https://127.0.0.1:"));
+        assert!(!server.version().is_empty());
+        let plain = raw::Request::new("GET", "/health");
+        assert!(plain.send(("127.0.0.1", server.port()), TIMEOUT).is_err());
+    }
+}
+
+fn a_cluster_survives_its_leader(_: &Server) {
+    let mut cluster = or_ignore(Cluster::start());
+    let first = cluster.leader().unwrap();
+    cluster.kill(first);
+    let started = Instant::now();
+    while cluster.leader().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no new leader");
+    }
+    assert_ne!(cluster.leader(), Some(first));
+    cluster.restart(first);
+    cluster.wait_healthy();
+
+    let frozen = cluster.leader().unwrap();
+    cluster.stop(frozen);
+    let health = raw::Request::new("GET", "/health");
+    let address = ("127.0.0.1", cluster.node(frozen).port());
+    assert!(health.send(address, Duration::from_secs(1)).is_err());
+    cluster.cont(frozen);
+    cluster.wait_healthy();
+    cluster.stop(0); // Dropping the cluster must end this one too.
+}
