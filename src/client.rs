@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
 use crate::http::{Http, Undecodable};
+use crate::node::Node;
 use crate::operation::Operation;
 use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};
 use crate::secret::SecretBuf;
@@ -81,6 +82,14 @@ impl KeysClient {
 
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.0.nodes.iter()
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.0.http
     }
 
     /// When a call that begins now has to be over.

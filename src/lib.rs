@@ -23,7 +23,7 @@ pub use crate::action::Action;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collections::Collections;
-pub use crate::error::{Attempt, Error, Failure, OutcomeUnknown, Phase};
+pub use crate::error::{Attempt, Error, Failure, NotReplicated, OutcomeUnknown, Phase};
 pub use crate::expiry::Expiry;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};

@@ -211,6 +211,8 @@ impl State {
             // No header may hold a line feed, so building the reply fails and the connection is
             // cut: the one way to do that which mockito leaves open.
             Some(Reply::Silence) => "\n".to_owned(),
+            // The header is there, without a value, as in a real server's empty 500.
+            Some(Reply::Empty(_)) => String::new(),
             _ => "application/json; charset=utf-8".to_owned(),
         }
     }

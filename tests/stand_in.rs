@@ -67,6 +67,7 @@ fn an_error_after_the_act_made_the_key_and_one_before_did_not() {
     for expected_keys in [1, 1] {
         let reply = create(&server).unwrap();
         assert_eq!((reply.status, reply.text().as_str()), (500, ""));
+        assert_eq!(reply.content_type(), Some(""));
         assert_eq!(server.key_count(), expected_keys);
     }
     assert_eq!(create(&server).unwrap().status, 201);

@@ -31,6 +31,10 @@ impl Nodes {
         Self { nodes, has_nearest, turn: AtomicUsize::new(0), aside }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// The way of one call: the nearest node first, the others in turn.
     pub(super) fn route(&self) -> Route<'_> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);

@@ -173,9 +173,19 @@ impl fmt::Display for Tail<'_> {
         if hidden > 0 {
             write!(f, "{hidden} earlier ones, ")?;
         }
-        for (at, attempt) in attempts.iter().skip(hidden).enumerate() {
+        let shown = attempts.get(hidden..).unwrap_or_default();
+        write!(f, "{})", List(shown))
+    }
+}
+
+/// Attempts, separated by commas.
+pub(crate) struct List<'a>(pub(crate) &'a [Attempt]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, attempt) in self.0.iter().enumerate() {
             write!(f, "{}{attempt}", if at == 0 { "" } else { ", " })?;
         }
-        f.write_str(")")
+        Ok(())
     }
 }

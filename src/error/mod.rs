@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-pub(crate) use failure::Details;
 pub use failure::{Attempt, Failure, Phase};
+pub(crate) use failure::{Details, List};
 pub(crate) use snippet::Snippet;
 
-use crate::KeyId;
+use crate::{CreatedKey, KeyId};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -156,6 +156,11 @@ pub enum Error {
     #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
+    /// **The server has acted**, but not every node knows of it yet: only calls with `wait_for_replication` end so.
+    /// Until they do, the nodes in here refuse a new key, or still accept a deleted one.
+    #[error(transparent)]
+    NotReplicated(Box<NotReplicated>),
+
     /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
     #[error(
         "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
@@ -227,6 +232,42 @@ impl StdError for OutcomeUnknown {
     }
 }
 
+/// A create or delete that the server has done, but that some node does not know of in time.
+#[derive(Debug, thiserror::Error)]
+#[error("key {id} is {done}, but not on every node within the time given: {}", List(.nodes))]
+pub struct NotReplicated {
+    pub(crate) id: KeyId,
+    pub(crate) done: &'static str,
+    pub(crate) key: Option<CreatedKey>,
+    pub(crate) nodes: Vec<Attempt>,
+}
+
+impl NotReplicated {
+    /// The key that was created or deleted.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The key that was created; `None` after a delete.
+    #[must_use]
+    pub fn key(&self) -> Option<&CreatedKey> {
+        self.key.as_ref()
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_key(self) -> Option<CreatedKey> {
+        self.key
+    }
+
+    /// The nodes that do not agree, each with its last answer.
+    #[must_use]
+    pub fn nodes(&self) -> &[Attempt] {
+        &self.nodes
+    }
+}
+
 impl Error {
     /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
     ///
@@ -245,6 +286,7 @@ impl Error {
             | Self::UnexpectedAnswer { .. }
             | Self::TooLarge { .. }
             | Self::OutcomeUnknown(_)
+            | Self::NotReplicated(_)
             | Self::Random(_) => false,
         }
     }
@@ -271,7 +313,9 @@ impl Error {
             | Self::UnexpectedAnswer { failure, .. }
             | Self::TooLarge { failure, .. } => Some(failure),
             Self::OutcomeUnknown(unknown) => Some(&unknown.failure),
-            Self::InvalidRequest { .. } | Self::Configuration { .. } | Self::Random(_) => None,
+            Self::InvalidRequest { .. } | Self::Configuration { .. } | Self::NotReplicated(_) | Self::Random(_) => {
+                None
+            }
         }
     }
 

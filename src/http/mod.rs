@@ -108,8 +108,13 @@ impl Http {
                 .map_err(|why| unexpected(format!("status {status} with an answer that is {why}"), Some(why)));
         }
         match status {
+            // These two can turn a doubt into a certainty, so a proxy's page must not pass for them.
+            404 | 409 if message(content.as_slice()).is_none() => {
+                Err(unexpected(format!("status {status} without a Typesense server's message"), None))
+            }
             400..=599 => {
-                let message = snippet(message(content.as_slice()).as_bytes());
+                let words = message(content.as_slice());
+                let message = snippet(words.as_ref().map_or(content.as_slice(), String::as_bytes));
                 Err(Trouble::Status { status, content_type, message, retry_after: head.retry_after })
             }
             300..=399 => {
@@ -259,14 +264,13 @@ impl From<serde_json::Error> for Undecodable {
     }
 }
 
-/// The server's own words in `{"message": "…"}`, or else all of the answer.
-fn message(content: &[u8]) -> String {
+/// The server's own words, if the answer is `{"message": "…"}`.
+fn message(content: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Message {
         message: String,
     }
-    serde_json::from_slice(content)
-        .map_or_else(|_| String::from_utf8_lossy(content).into_owned(), |Message { message }| message)
+    serde_json::from_slice(content).ok().map(|Message { message }| message)
 }
 
 /// Only the host: the rest of a redirect's target may repeat what it should not.

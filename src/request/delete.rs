@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error;
+use super::replication::{self, Wanted};
 use crate::cluster::Outcome;
 use crate::http::Undecodable;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
-use crate::{Error, KeyId, KeysClient};
+use crate::{Error, KeyId, KeysClient, NotReplicated};
 
 /// A request to delete a key. Made by [`KeysClient::delete`].
 #[derive(Debug, Clone)]
@@ -18,16 +19,24 @@ pub struct DeleteKey {
     client: KeysClient,
     id: KeyId,
     timeout: Option<Duration>,
+    replicated_within: Option<Duration>,
 }
 
 impl DeleteKey {
     pub(crate) fn new(client: KeysClient, id: KeyId) -> Self {
-        Self { client, id, timeout: None }
+        Self { client, id, timeout: None, replicated_within: None }
     }
 
     /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// After the key is deleted, waits until every node of the client agrees that it is gone, for at most `limit`.
+    /// Needs `keys:get`. Defaults to no waiting: for a moment, nodes that lag still accept the key.
+    pub fn wait_for_replication(mut self, limit: Duration) -> Self {
+        self.replicated_within = Some(limit);
         self
     }
 
@@ -40,7 +49,8 @@ impl DeleteKey {
     ///
     /// [`Error::NotFound`] if there is no key with this id, [`Error::Unauthorized`] if the client's key lacks
     /// `keys:delete`, [`Error::OutcomeUnknown`] if it cannot be told whether the server deleted it (to call again
-    /// does no harm: ids are never reused), or what keeps a call from coming through: see [`Error`].
+    /// does no harm: ids are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in
+    /// time, or what keeps a call from coming through: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
         #[derive(Deserialize)]
         struct Answer {
@@ -49,13 +59,19 @@ impl DeleteKey {
         let operation = Operation::Delete(self.id);
         let decode = |answer: &[u8]| {
             let Answer { id } = serde_json::from_slice(answer)?;
-            if id == self.id { Ok(id) } else { Err(Undecodable::AnotherKey) }
+            if id == self.id { Ok(()) } else { Err(Undecodable::AnotherKey) }
         };
         let deadline = self.client.deadline(self.timeout);
         match self.client.call(operation, deadline, &SecretBuf::default(), None, decode) {
-            Ok(Outcome::Done(id)) => Ok(id),
-            Ok(Outcome::Settled(_)) => Ok(self.id),
-            Err(gave_up) => Err(error(operation, gave_up, None)),
+            Ok(Outcome::Done(_) | Outcome::Settled(_)) => {}
+            Err(gave_up) => return Err(error(operation, gave_up, None)),
         }
+        let id = self.id;
+        if let Some(limit) = self.replicated_within {
+            replication::wait(&self.client, id, Wanted::Gone, limit).map_err(|nodes| {
+                Error::NotReplicated(Box::new(NotReplicated { id, done: "deleted", key: None, nodes }))
+            })?;
+        }
+        Ok(id)
     }
 }

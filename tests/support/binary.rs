@@ -135,7 +135,8 @@ fn make_executable(_file: &Path) -> io::Result<()> {
 }
 
 fn run(command: &mut Command) -> io::Result<()> {
-    let output = command.output()?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
     if output.status.success() {
         return Ok(());
     }

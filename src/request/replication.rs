@@ -1,0 +1,63 @@
+//! Waits until every node of a cluster knows of a write: a node that lags answers 404 for a new key, refuses
+//! requests that use it, and still accepts one that was deleted.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{SystemClock, after, backoff};
+use crate::error::{Attempt, Phase};
+use crate::http::{Limits, Trouble};
+use crate::node::Node;
+use crate::operation::Operation;
+use crate::secret::SecretBuf;
+use crate::{KeyId, KeysClient};
+
+/// What every node shall come to say about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Present,
+    Gone,
+}
+
+/// Asks each node until it agrees, for at most `limit`; otherwise returns the last answers of those that do not.
+pub(super) fn wait(client: &KeysClient, id: KeyId, wanted: Wanted, limit: Duration) -> Result<(), Vec<Attempt>> {
+    let deadline = after(Instant::now(), limit);
+    let mut waiting: Vec<&Node> = client.nodes().collect();
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let mut disagreeing = Vec::new();
+        for (at, &node) in waiting.iter().enumerate() {
+            // A fair share of what is left: a node that hangs must not take the others' time.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
+            disagreeing.extend(ask(client, node, id, wanted, share).map(|answer| (node, answer)));
+        }
+        let pause = backoff(rounds, &SystemClock);
+        if disagreeing.is_empty() {
+            return Ok(());
+        }
+        if after(Instant::now(), pause) >= deadline {
+            return Err(disagreeing.into_iter().map(|(_, answer)| answer).collect());
+        }
+        waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
+        thread::sleep(pause);
+    }
+}
+
+/// `None` if the node agrees.
+fn ask(client: &KeysClient, node: &Node, id: KeyId, wanted: Wanted, limit: Duration) -> Option<Attempt> {
+    let started = Instant::now();
+    let until = after(started, limit);
+    let limits = Limits { connect_by: until, finish_by: until };
+    let answer = client.http().attempt(node, Operation::Get(id), limits, SecretBuf::default(), None, |_| Ok(()));
+    let (phase, result) = match (answer, wanted) {
+        (Ok(()), Wanted::Present) | (Err(Trouble::Status { status: 404, .. }), Wanted::Gone) => return None,
+        (Ok(()), Wanted::Gone) => (Phase::ReadReply, "still has the key".to_owned()),
+        (Err(Trouble::Status { status: 404, .. }), Wanted::Present) => {
+            (Phase::ReadReply, "has no such key".to_owned())
+        }
+        (Err(trouble), _) => (trouble.phase(), trouble.result()),
+    };
+    Some(Attempt { node: node.origin().into(), phase, result: result.into(), elapsed: started.elapsed() })
+}
