@@ -89,10 +89,11 @@ impl Http {
         let mut content = SecretBuf::default();
         let complete = reply.read_to(&mut content, limit)?;
         let head = reply.head();
-        let content_type = snippet(&head.content_type);
+        // Costs more than all the rest: only on the way to an error.
+        let content_type = || snippet(&head.content_type);
         let unexpected = |result: String, source: Option<Undecodable>| Trouble::Unexpected {
             status: Some(status),
-            content_type: content_type.clone(),
+            content_type: content_type(),
             message: snippet(content.as_slice()),
             result,
             source: source.map(Into::into),
@@ -115,7 +116,7 @@ impl Http {
             400..=599 => {
                 let words = message(content.as_slice());
                 let message = snippet(words.as_ref().map_or(content.as_slice(), String::as_bytes));
-                Err(Trouble::Status { status, content_type, message, retry_after: head.retry_after })
+                Err(Trouble::Status { status, content_type: content_type(), message, retry_after: head.retry_after })
             }
             300..=399 => {
                 let host = location_host(&head.location);
@@ -123,7 +124,7 @@ impl Http {
                 let result = format!("status {status}, a redirect to `{host}`, which is not followed");
                 Err(Trouble::Unexpected {
                     status: Some(status),
-                    content_type,
+                    content_type: content_type(),
                     // The body of a redirect repeats its target.
                     message: Snippet::default(),
                     result,
