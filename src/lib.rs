@@ -1,5 +1,4 @@
-//! Blocking SDK for the API keys of a Typesense search server or cluster.
-
+#![doc = include_str!("../README.md")]
 #![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
 
 mod action;
