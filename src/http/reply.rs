@@ -119,55 +119,60 @@ impl Reply {
         Ok(written.length)
     }
 
+    /// `seen`: bytes of interim heads before.
     fn head(
         &mut self,
-        seen: usize,
+        mut seen: usize,
         raw: &mut SecretBuf,
         face: &mut [u8],
         exchange: &mut Exchange,
     ) -> Result<usize, Fault> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut head = httparse::Response::new(&mut headers);
-        let length = match head.parse(raw.as_slice()) {
-            Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) if seen + raw.as_slice().len() > MAX_HEAD => {
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let mut head = httparse::Response::new(&mut headers);
+            let parsed = head.parse(raw.as_slice());
+            let length = match parsed {
+                Ok(httparse::Status::Complete(length)) => length,
+                Ok(httparse::Status::Partial) => raw.as_slice().len(),
+                Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
+                Err(_) => return Err(Fault::NotHttp),
+            };
+            seen += length;
+            if seen > MAX_HEAD {
                 return Err(Fault::HeadTooLarge);
             }
-            Ok(httparse::Status::Partial) => return Ok(0),
-            Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
-            Err(_) => return Err(Fault::NotHttp),
-        };
-        let status = head.code.unwrap_or_default();
-        match status {
-            101 => return Err(Fault::SwitchingProtocols),
-            // Early hints and the like: the reply proper is still to come.
-            100..=199 => {
-                raw.take(length);
-                self.state = State::Head { seen: seen + length };
-                if seen + length > MAX_HEAD {
-                    return Err(Fault::HeadTooLarge);
-                }
-                return self.head(seen + length, raw, face, exchange);
+            if parsed == Ok(httparse::Status::Partial) {
+                return Ok(0);
             }
-            200..=599 => {}
-            _ => return Err(Fault::NotHttp),
+            let status = head.code.unwrap_or_default();
+            match status {
+                101 => return Err(Fault::SwitchingProtocols),
+                // Early hints and the like: the reply proper is still to come.
+                100..=199 => {
+                    raw.take(length);
+                    self.state = State::Head { seen };
+                    continue;
+                }
+                200..=599 => {}
+                _ => return Err(Fault::NotHttp),
+            }
+            let Framing { body, closes } = Framing::of(&head)?;
+            exchange.reply = ReplyHead::of(&head);
+            raw.take(length);
+            let (state, header) = match body {
+                _ if matches!(status, 204 | 304) => (State::Done, String::new()),
+                Body::Chunked => (State::ChunkSize, "transfer-encoding: chunked\r\n".to_owned()),
+                Body::Length(0) => (State::Done, "content-length: 0\r\n".to_owned()),
+                Body::Length(length) => (State::Length(length), format!("content-length: {length}\r\n")),
+                Body::UntilClose => (State::UntilClose, String::new()),
+            };
+            self.state = state;
+            self.chunked = state == State::ChunkSize;
+            let closes = if closes { "connection: close\r\n" } else { "" };
+            let mut written = Written { face, length: 0 };
+            written.text(&format!("HTTP/1.1 {status} \r\n{header}{closes}\r\n"));
+            return Ok(written.length);
         }
-        let Framing { body, closes } = Framing::of(&head)?;
-        exchange.reply = ReplyHead::of(&head);
-        raw.take(length);
-        self.chunked = body == Body::Chunked;
-        let (state, header) = match body {
-            _ if matches!(status, 204 | 304) => (State::Done, String::new()),
-            Body::Chunked => (State::ChunkSize, "transfer-encoding: chunked\r\n".to_owned()),
-            Body::Length(0) => (State::Done, "content-length: 0\r\n".to_owned()),
-            Body::Length(length) => (State::Length(length), format!("content-length: {length}\r\n")),
-            Body::UntilClose => (State::UntilClose, String::new()),
-        };
-        self.state = state;
-        let closes = if closes { "connection: close\r\n" } else { "" };
-        let mut written = Written { face, length: 0 };
-        written.text(&format!("HTTP/1.1 {status} \r\n{header}{closes}\r\n"));
-        Ok(written.length)
     }
 
     /// Moves at most `room` bytes of the body from `raw` to `incoming`; returns how many.
@@ -197,6 +202,10 @@ impl Reply {
                     incoming.extend(available.get(..count).unwrap_or_default());
                     raw.take(count);
                     return Ok(moved + count);
+                }
+                // httparse takes a line without a digit for the size 0, which would end the body early.
+                State::ChunkSize if available.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                    return Err(Fault::BadChunk);
                 }
                 State::ChunkSize => match httparse::parse_chunk_size(available) {
                     Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
@@ -323,3 +332,6 @@ impl Written<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
