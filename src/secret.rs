@@ -103,7 +103,8 @@ impl SecretBuf {
     pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < more.len() {
             // `Vec` would move its content and leave the old allocation as it was.
-            let mut roomier = Vec::with_capacity((self.bytes.len() + more.len()).max(512) * 2);
+            // By what is left of it: what was taken already needs no room.
+            let mut roomier = Vec::with_capacity((self.as_slice().len() + more.len()).max(512) * 2);
             roomier.extend_from_slice(self.as_slice());
             self.clear();
             self.bytes = roomier;
@@ -218,5 +219,17 @@ mod tests {
         assert_eq!(buffer.as_slice().len(), 9701);
         buffer.take(9701);
         assert!(buffer.as_slice().is_empty());
+    }
+
+    #[test]
+    fn a_buffer_that_is_never_quite_emptied_does_not_grow() {
+        let mut buffer = SecretBuf::default();
+        buffer.extend(&[0]);
+        for _ in 0..10_000 {
+            buffer.extend(&[1; 1_000]);
+            buffer.take(1_000);
+        }
+        assert_eq!(buffer.as_slice(), [1]);
+        assert!(buffer.bytes.capacity() < 10_000, "{}", buffer.bytes.capacity());
     }
 }
