@@ -195,7 +195,8 @@ impl Reply {
 
     /// Reads on until some of the body is there; `false` at its end.
     fn fetch(&mut self) -> Result<bool, Trouble> {
-        let mut filler = [0; 4096];
+        // Small: to clear it for each read is a cost that shows.
+        let mut filler = [0; 1024];
         while let Some(exchange) = self.exchange.take() {
             let (exchange, result) = enter(exchange, || self.body.as_reader().read(&mut filler));
             self.exchange = exchange;
