@@ -100,7 +100,12 @@ pub(crate) fn run<T>(
                 so_far.in_doubt = in_doubt;
                 return Err(so_far);
             }
-            Next::OtherNode => route.give_up_on(index),
+            Next::OtherNode => {
+                route.give_up_on(index);
+                if route.is_empty() {
+                    return Err(so_far);
+                }
+            }
             Next::Repeat { in_doubt } => so_far.in_doubt = in_doubt,
         }
         let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);

@@ -94,6 +94,10 @@ impl<'a> Route<'a> {
         self.stops.iter().any(|stop| !stop.is_tried && !self.nodes.is_aside(stop.index, now))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.stops.is_empty()
+    }
+
     pub(super) fn give_up_on(&mut self, index: usize) {
         self.stops.retain(|stop| stop.index != index);
     }
