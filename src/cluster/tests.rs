@@ -257,6 +257,21 @@ fn a_read_is_never_in_doubt() {
     }
 }
 
+#[test]
+fn only_in_doubt_does_a_refusal_mean_that_it_is_done() {
+    for (operation, refusal) in [(CREATE, 409), (delete(), 404)] {
+        let (first, _) = call(&nodes(&["a"]), PACE, &TestClock::new(0.5), operation, |_| Err(status(refusal)));
+        assert!(!first.unwrap_err().in_doubt, "{operation}");
+
+        let asked = Cell::new(0);
+        let (after_a_reset, _) = call(&nodes(&["a"]), PACE, &TestClock::new(0.5), operation, |_| {
+            asked.set(asked.get() + 1);
+            Err(if asked.get() == 1 { reset() } else { status(refusal) })
+        });
+        assert!(matches!(after_a_reset, Ok(Outcome::Settled(_))), "{operation}");
+    }
+}
+
 // The model: every course that a call can take, up to six attempts, against a server that is a count of keys.
 
 /// What becomes of one attempt.
