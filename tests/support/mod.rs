@@ -22,11 +22,14 @@ mod binary;
 mod cluster;
 pub mod harness;
 mod process;
+pub mod proxy;
+mod random;
 pub mod raw;
 mod tls;
 mod typesense;
 
 pub use binary::Unavailable;
 pub use cluster::{Cluster, Node};
+pub use random::Random;
 pub use tls::{Identity, TestCa};
 pub use typesense::Server;

@@ -1,0 +1,220 @@
+//! A proxy between a client and a real server that does to a request what networks and servers do at their worst.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    None,
+    /// The connection is cut before any of the request is read.
+    CutBeforeHead,
+    /// Half of the head reaches the server.
+    CutInHead,
+    /// The head and half of the body reach the server.
+    CutInBody,
+    /// The server acts; nothing of its reply comes back.
+    LoseReply,
+    /// The server acts; half of its reply's head comes back.
+    CutInReplyHead,
+    /// The server acts; half of its reply's body comes back.
+    CutInReplyBody,
+    /// The server acts; an empty 500 comes back.
+    ErrorAfter,
+    /// 503, and the server is not asked.
+    NotReady,
+    /// The server acts at once, but its reply takes longer than the client waits.
+    SlowReply,
+    /// The server is asked only after the client has stopped waiting.
+    SlowRequest,
+    /// All goes well, and the connection is cut before the next request.
+    CloseAfter,
+}
+
+pub const FAULTS: [Fault; 12] = [
+    Fault::None,
+    Fault::CutBeforeHead,
+    Fault::CutInHead,
+    Fault::CutInBody,
+    Fault::LoseReply,
+    Fault::CutInReplyHead,
+    Fault::CutInReplyBody,
+    Fault::ErrorAfter,
+    Fault::NotReady,
+    Fault::SlowReply,
+    Fault::SlowRequest,
+    Fault::CloseAfter,
+];
+
+/// Decides what happens to the next request; shared by the proxies of one client.
+pub type Plan = Arc<Mutex<dyn FnMut() -> Fault + Send>>;
+
+/// Listens on loopback, and ends with all its connections on drop: what is still under way has then happened.
+pub struct Proxy {
+    port: u16,
+    is_over: Arc<AtomicBool>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// In front of the server on `port`. `slow` is longer than the client waits.
+    pub fn start(server: u16, slow: Duration, plan: Plan) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let link = Link { server, slow, plan, is_over: Arc::clone(&is_over) };
+        let listener = thread::spawn(move || {
+            let mut connections = Vec::new();
+            while let Ok((client, _)) = listener.accept() {
+                if link.is_over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let link = link.clone();
+                connections.push(thread::spawn(move || link.serve(&client)));
+            }
+            for connection in connections {
+                connection.join().expect("a connection that ends well");
+            }
+        });
+        Proxy { port, is_over, listener: Some(listener) }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // The listener wakes up for this, and sees that it is over.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        if let Some(listener) = self.listener.take() {
+            let ended = listener.join();
+            assert!(ended.is_ok() || thread::panicking(), "the proxy failed");
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Link {
+    server: u16,
+    slow: Duration,
+    plan: Plan,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Link {
+    fn serve(&self, client: &TcpStream) {
+        // A client that keeps its connection open must not keep the proxy alive.
+        client.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        let mut requests = BufReader::new(client);
+        while self.waits_for_more(&mut requests) {
+            let fault = (self.plan.lock().expect("a plan"))();
+            if fault == Fault::CutBeforeHead || !self.pass(fault, client, &mut requests) {
+                break;
+            }
+        }
+        // The connection is cut, whether the client still reads or not.
+        _ = client.shutdown(Shutdown::Both);
+    }
+
+    fn waits_for_more(&self, requests: &mut BufReader<&TcpStream>) -> bool {
+        loop {
+            match requests.fill_buf() {
+                Ok(bytes) => return !bytes.is_empty(),
+                Err(_) if self.is_over.load(Ordering::SeqCst) => return false,
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether the connection can be used again.
+    fn pass(&self, fault: Fault, mut client: &TcpStream, requests: &mut BufReader<&TcpStream>) -> bool {
+        let Some((head, body)) = read_message(requests) else { return false };
+        let mut reply = |bytes: &[u8]| client.write_all(bytes).is_ok();
+        let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+        match fault {
+            Fault::CutInHead => self.send(&half(&head), &[]),
+            Fault::CutInBody => self.send(&head, &half(&body)),
+            Fault::NotReady => {
+                let body = r#"{"message":"Not Ready or Lagging"}"#;
+                let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length";
+                return reply(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes());
+            }
+            Fault::SlowRequest => {
+                thread::sleep(self.slow);
+                _ = self.ask(&head, &body);
+            }
+            Fault::CutBeforeHead => {}
+            _ => {
+                let Some((reply_head, reply_body)) = self.ask(&head, &body) else { return false };
+                match fault {
+                    Fault::None => return reply(&[reply_head, reply_body].concat()),
+                    Fault::CloseAfter => _ = reply(&[reply_head, reply_body].concat()),
+                    Fault::CutInReplyHead => _ = reply(&half(&reply_head)),
+                    Fault::CutInReplyBody => _ = reply(&[reply_head, half(&reply_body)].concat()),
+                    Fault::ErrorAfter => {
+                        return reply(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
+                    }
+                    Fault::SlowReply => thread::sleep(self.slow),
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+
+    /// Sends what is to be all that the server ever gets of a request.
+    fn send(&self, head: &[u8], body: &[u8]) {
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).expect("the server");
+        _ = server.write_all(head).and_then(|()| server.write_all(body));
+    }
+
+    /// The server's reply, head and body.
+    fn ask(&self, head: &[u8], body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).expect("the server");
+        server.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        server.write_all(head).and_then(|()| server.write_all(body)).ok()?;
+        read_message(&mut BufReader::new(&server))
+    }
+}
+
+/// A head, with its blank line, and the body that it announces, as they are on the wire.
+fn read_message(from: &mut BufReader<&TcpStream>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (mut head, mut body) = (Vec::new(), Vec::new());
+    let (mut length, mut is_chunked) = (0, false);
+    loop {
+        let start = head.len();
+        from.read_until(b'\n', &mut head).ok().filter(|&read| read > 0)?;
+        let line = String::from_utf8_lossy(&head[start..]).to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        is_chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
+        if line == "\r\n" {
+            break;
+        }
+    }
+    while is_chunked {
+        let start = body.len();
+        from.read_until(b'\n', &mut body).ok()?;
+        let size = String::from_utf8_lossy(&body[start..]).trim().to_owned();
+        let size = usize::from_str_radix(&size, 16).expect("a chunk's size");
+        read_exactly(from, size + 2, &mut body)?;
+        is_chunked = size > 0;
+    }
+    read_exactly(from, length, &mut body)?;
+    Some((head, body))
+}
+
+fn read_exactly(from: &mut impl Read, count: usize, to: &mut Vec<u8>) -> Option<()> {
+    let start = to.len();
+    to.resize(start + count, 0);
+    from.read_exact(&mut to[start..]).ok()
+}
