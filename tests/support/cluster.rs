@@ -95,6 +95,17 @@ impl Cluster {
         *node = Node::start(node.setup.clone());
     }
 
+    /// Lets every node run again, and waits until they are one healthy cluster.
+    pub fn mend(&mut self) {
+        for index in 0..self.nodes.len() {
+            match &self.nodes[index].process {
+                Some(process) => process.signal("CONT"),
+                None => self.restart(index),
+            }
+        }
+        self.wait_healthy();
+    }
+
     /// The node that says of itself that it leads, if any does.
     pub fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(|node| {

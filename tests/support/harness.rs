@@ -21,13 +21,25 @@ use super::{Server, Unavailable};
 /// A name for the report, and what to do with the server.
 pub type LiveTest = (&'static str, fn(&Server));
 
+/// What tests run on.
+pub trait Subject: Send + Sync + 'static {
+    /// Which server, and of which version.
+    fn describe(&self) -> String;
+}
+
+impl Subject for Server {
+    fn describe(&self) -> String {
+        format!("Typesense {} at {}", self.version(), self.url())
+    }
+}
+
 /// Runs `tests` on one server, which all of them share: the one from [`Server::obtain`].
 pub fn run(tests: &[LiveTest]) -> ExitCode {
     run_on(Server::obtain, tests)
 }
 
-/// Like [`run`], on a server of the caller's choice.
-pub fn run_on(obtain: fn() -> Result<Server, Unavailable>, tests: &[LiveTest]) -> ExitCode {
+/// Like [`run`], on a server or a cluster of the caller's choice.
+pub fn run_on<S: Subject>(obtain: fn() -> Result<S, Unavailable>, tests: &[(&'static str, fn(&S))]) -> ExitCode {
     let arguments = Arguments::from_args();
     let server = if arguments.list {
         Err(Unavailable("tests are only listed".to_owned()))
@@ -55,7 +67,7 @@ pub fn or_ignore<T>(wanted: Result<T, Unavailable>) -> T {
     wanted.unwrap_or_else(|unavailable| panic::resume_unwind(Box::new(unavailable)))
 }
 
-fn attempt(test: fn(&Server), server: &Result<Server, Unavailable>) -> Result<Completion, Failed> {
+fn attempt<S>(test: fn(&S), server: &Result<S, Unavailable>) -> Result<Completion, Failed> {
     let server = match server {
         Ok(server) => server,
         Err(unavailable) => return ignore(unavailable),
@@ -80,9 +92,9 @@ fn server_is_required() -> bool {
     std::env::var("CI").is_ok_and(|ci| ci == "true")
 }
 
-fn announce(server: &Result<Server, Unavailable>) {
+fn announce(server: &Result<impl Subject, Unavailable>) {
     match server {
-        Ok(server) => eprintln!("\nlive tests run against Typesense {} at {}", server.version(), server.url()),
+        Ok(server) => eprintln!("\nlive tests run against {}", server.describe()),
         Err(unavailable) => eprintln!(
             "\n\
              ====================================================================\n\
