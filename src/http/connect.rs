@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::exchange::current;
+use super::punctual::Punctual;
 use super::swap::{SwapTransport, timeout};
 use crate::error::Phase;
 
@@ -56,7 +57,7 @@ impl Dial {
         } else {
             None
         };
-        let connection = self.tcp.connect(details, tunnel)?;
+        let connection = self.tcp.connect(details, tunnel)?.map(Punctual);
         #[cfg(feature = "tls")]
         let connection = {
             if details.needs_tls() {

@@ -60,11 +60,7 @@ pub(super) fn current<T>(access: impl FnOnce(&mut Exchange) -> T) -> Result<T, u
     Ok(result)
 }
 
-/// How long until `instant`, for the operating system: rounded up, so that successive calls on a connection mostly
-/// agree on the limit and it need not be set anew each time. `None` when the time is up.
+/// How long until `instant`; `None` when the time is up.
 pub(super) fn remaining(instant: Instant) -> Option<Duration> {
-    const GRAIN: Duration = Duration::from_millis(20);
-    let remaining = instant.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-    let grains = remaining.as_millis() / GRAIN.as_millis() + 1;
-    Some(GRAIN * u32::try_from(grains).unwrap_or(u32::MAX))
+    instant.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod connect;
 mod exchange;
+mod punctual;
 mod reply;
 mod swap;
 #[cfg(feature = "tls")]

@@ -19,7 +19,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use super::{Server, Unavailable};
 
 /// A name for the report, and what to do with the server.
-pub type LiveTest = (&'static str, fn(&Server));
+pub type LiveTest<S = Server> = (&'static str, fn(&S));
 
 /// What tests run on.
 pub trait Subject: Send + Sync + 'static {
@@ -39,7 +39,7 @@ pub fn run(tests: &[LiveTest]) -> ExitCode {
 }
 
 /// Like [`run`], on a server or a cluster of the caller's choice.
-pub fn run_on<S: Subject>(obtain: fn() -> Result<S, Unavailable>, tests: &[(&'static str, fn(&S))]) -> ExitCode {
+pub fn run_on<S: Subject>(obtain: fn() -> Result<S, Unavailable>, tests: &[LiveTest<S>]) -> ExitCode {
     let arguments = Arguments::from_args();
     let server = if arguments.list {
         Err(Unavailable("tests are only listed".to_owned()))
