@@ -287,31 +287,35 @@ impl Request {
                 return Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete });
             }
             let wait = backoff(rounds, &SystemClock);
-            // A value of the caller's own may be another key's: then nothing of ours is to be found, ever.
-            let is_hopeless = self.is_own_value && rounds > 6;
-            if is_hopeless || Instant::now() + wait >= deadline {
-                return Err(if self.is_own_value {
-                    error(operation, GaveUp { in_doubt: false, ..settled }, None)
-                } else {
-                    let what = "the server has it, but does not list it; its value is in this error";
-                    outcome_unknown(operation, what, settled, Some(value))
-                });
+            // A value of the caller's own may be another key's: then nothing of ours will ever be found. A key of
+            // that prefix speaks for it, and that the node does not lag by so many rounds.
+            let is_anothers = self.is_own_value && rounds > 6 && keys.iter().any(|key| self.has_prefix_of(key));
+            if is_anothers {
+                return Err(error(operation, GaveUp { in_doubt: false, ..settled }, None));
+            }
+            if Instant::now() + wait >= deadline {
+                let what =
+                    "the server has a key of this value, but lists none of this scope; the value is in this error";
+                return Err(outcome_unknown(operation, what, settled, Some(value)));
             }
             thread::sleep(wait);
         }
     }
 
     fn newest_match(&self, keys: &[KeyInfo]) -> Option<KeyInfo> {
-        let value = self.value.as_ref()?.expose_secret();
         let is_ours = |key: &&KeyInfo| {
-            !key.prefix.is_empty()
-                && value.as_bytes().starts_with(key.prefix.as_bytes())
+            self.has_prefix_of(key)
                 && key.description == self.description
                 && key.actions == self.actions
                 && key.collections == self.collections
                 && key.expires_at == self.expires_at
         };
         keys.iter().filter(is_ours).max_by_key(|key| key.id).cloned()
+    }
+
+    fn has_prefix_of(&self, key: &KeyInfo) -> bool {
+        let value = self.value.as_ref().map(ExposeSecret::expose_secret);
+        !key.prefix.is_empty() && value.is_some_and(|value| value.starts_with(&key.prefix))
     }
 }
 
