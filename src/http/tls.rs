@@ -107,6 +107,11 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<&'static str> 
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet (is this machine's clock right?)"
             }
+            // Authorities are looked up by name, so this is one that was made anew, or a namesake.
+            CertificateError::BadSignature => {
+                "its certificate was not signed by the authority of that name that is trusted here (name the right one \
+                 with `ca_certificates`)"
+            }
             CertificateError::Revoked => "its certificate has been revoked",
             _ => "its certificate is not valid",
         },
@@ -118,6 +123,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<&'static str> 
             | AlertDescription::CertificateExpired
             | AlertDescription::AccessDenied,
         ) => "it does not accept our certificate, or asks for one (see `client_certificate`)",
-        _ => "no encryption could be agreed on (is it an https server?)",
+        rustls::Error::InvalidMessage(_) => "its answer is not encrypted (is it an http server?)",
+        _ => "no encryption could be agreed on",
     })
 }
