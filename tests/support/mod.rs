@@ -20,16 +20,20 @@
 
 mod binary;
 mod cluster;
+pub mod example;
 pub mod harness;
 mod process;
 pub mod proxy;
 mod random;
 pub mod raw;
+mod tap;
 mod tls;
 mod typesense;
 
 pub use binary::Unavailable;
 pub use cluster::{Cluster, Node};
+pub use process::{free_ports, fresh_directory};
 pub use random::Random;
+pub use tap::Tap;
 pub use tls::{Identity, TestCa};
 pub use typesense::Server;

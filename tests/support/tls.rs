@@ -5,12 +5,14 @@ use std::io;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
@@ -42,21 +44,36 @@ impl TestCa {
 
     /// A certificate, for a server or a client, valid for these host names and addresses.
     pub fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_as("now", names, |_| {})
+    }
+
+    /// A certificate that was valid in the year 2020.
+    pub fn issue_expired(&self, names: &[&str]) -> Identity {
+        let long_ago = self.issue_as("2020", names, |params| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2020, 12, 31);
+        });
+        Identity { clock: Clock(Some(UnixTime::since_unix_epoch(Duration::from_secs(1_590_000_000)))), ..long_ago }
+    }
+
+    fn issue_as(&self, kind: &str, names: &[&str], adjust: impl Fn(&mut CertificateParams)) -> Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).expect("host names");
+        adjust(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         // Browsers and rustls look at the alternative names only; this is for people.
         params.distinguished_name.push(DnType::CommonName, names.join(" "));
         let key = KeyPair::generate().expect("a key pair");
         let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
 
-        let place = self.directory.path().join(names.join("+"));
+        let place = self.directory.path().join(kind).join(names.join("+"));
         fs::create_dir_all(&place).expect("a directory");
         let identity = Identity {
             certificate: place.join("certificate.pem"),
             key: place.join("key.pem"),
             name: names.first().expect("at least one name").clone(),
             authority: self.issuer.der().clone(),
+            clock: Clock(None),
             _directory: Arc::clone(&self.directory),
         };
         fs::write(&identity.certificate, certificate.pem()).expect("a certificate file");
@@ -72,6 +89,7 @@ pub struct Identity {
     pub key: PathBuf,
     name: String,
     authority: CertificateDer<'static>,
+    clock: Clock,
     _directory: Arc<TempDir>,
 }
 
@@ -85,12 +103,12 @@ impl Identity {
     }
 
     /// A connection that trusts this certificate's authority, and expects this certificate's
-    /// name, whatever the address.
+    /// name, whatever the address; at a time when it is valid, whatever the time.
     pub fn encrypt(&self, stream: TcpStream) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_details(provider, Arc::new(self.clock.clone()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_root_certificates(roots)
@@ -98,5 +116,15 @@ impl Identity {
         let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
         let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         Ok(StreamOwned::new(connection, stream))
+    }
+}
+
+/// What time the test itself takes it to be: `None` is now.
+#[derive(Clone, Debug)]
+struct Clock(Option<UnixTime>);
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(self.0.unwrap_or_else(UnixTime::now))
     }
 }

@@ -1,0 +1,110 @@
+//! Which collections a key opens, for each way to say it.
+
+use secrecy::ExposeSecret;
+use typesense_keys::Collections;
+
+use crate::stage::{Stage, unique};
+use crate::support::Server;
+
+live_tests![
+    each_way_to_name_collections_opens_those_and_no_others,
+    a_key_opens_every_collection_that_it_names,
+    an_exact_name_is_taken_as_it_is_whatever_is_in_it,
+    a_prefix_is_taken_as_it_is_whatever_is_in_it,
+    the_whole_name_must_match,
+];
+
+fn each_way_to_name_collections_opens_those_and_no_others(server: &Server) {
+    let stage = Stage::new(server);
+    let run = unique("r");
+    let name = |rest: &str| format!("{run}{rest}");
+    let exist = ["a.b", "axb", "a.b.c", "docs_", "docs_1", "docs_25", "xdocs_1"];
+    for collection in exist {
+        stage.collection(&name(collection));
+    }
+    for (entry, open) in [
+        (Collections::from(name("axb")), &["axb"][..]),
+        (Collections::exact(&name("a.b")), &["a.b"]),
+        (Collections::exact(&name("axb")), &["axb"]),
+        (Collections::exact(&name("docs_")), &["docs_"]),
+        (Collections::exact(&name("absent")), &[]),
+        (Collections::prefix(&name("a.b")), &["a.b", "a.b.c"]),
+        (Collections::prefix(&name("docs_")), &["docs_", "docs_1", "docs_25"]),
+        (Collections::prefix(&name("")), &exist),
+        (Collections::pattern(name("a.b")), &["a.b", "axb"]),
+        (Collections::pattern(name("docs_[0-9]+")), &["docs_1", "docs_25"]),
+        (Collections::pattern(name("(x?)docs_1")), &["docs_1", "xdocs_1"]),
+        (Collections::pattern(name(r"a\.b")), &["a.b"]),
+        (Collections::ALL, &exist),
+    ] {
+        let key = stage.key("collections:get", entry.clone());
+        for collection in exist {
+            let status = stage.status("GET", &format!("/collections/{}", name(collection)), &key.value, "");
+            assert_eq!(status, if open.contains(&collection) { 200 } else { 401 }, "{entry}: {collection}");
+        }
+    }
+}
+
+fn a_key_opens_every_collection_that_it_names(server: &Server) {
+    let stage = Stage::new(server);
+    let entries = [Collections::from("docs"), Collections::exact("a.b"), Collections::prefix("logs-")];
+    let request = stage.client().create().actions(["collections:get"]).collections(entries);
+    let key = stage.create(request);
+    for (name, is_open) in [("docs", true), ("a.b", true), ("logs-1", true), ("axb", false), ("docs1", false)] {
+        assert_eq!(stage.opens(key.value.expose_secret(), name), is_open, "{name}");
+    }
+}
+
+/// Names that are no good, too: what matters is that none is taken for a pattern.
+fn names() -> Vec<String> {
+    let mut names: Vec<_> =
+        (b' '..=b'~').map(char::from).filter(|c| !c.is_alphanumeric()).map(|c| format!("a{c}{c}b")).collect();
+    let more =
+        ["büro", "日本語", "😀", "a.*b", "(?:a", "[a-z]+", r"\d", "^a$", "a|b", "{2}", "$", "**", "a\\", "^", "-"];
+    names.extend(more.map(str::to_owned));
+    names
+}
+
+fn an_exact_name_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
+    let stage = Stage::new(server);
+    for name in names() {
+        let key = stage.key("collections:get", Collections::exact(&name));
+        let opens = |name: &str| stage.opens(key.value.expose_secret(), name);
+        assert!(opens(&name), "{name:?}");
+        for other in ["a", "b", "ab", "axxb", "x", "z", "1", "aa", "dd", "", &format!("{name}x"), &format!("x{name}")]
+        {
+            assert!(!opens(other), "exact({name:?}) opens {other:?}");
+        }
+    }
+}
+
+fn a_prefix_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
+    let stage = Stage::new(server);
+    for start in names() {
+        let key = stage.key("collections:get", Collections::prefix(&start));
+        let opens = |name: &str| stage.opens(key.value.expose_secret(), name);
+        assert!(opens(&start) && opens(&format!("{start}1.x")), "{start:?}");
+        for other in ["a", "ab1", "axxb1", "x", "aab", "1", &format!("x{start}")] {
+            assert!(!opens(other), "prefix({start:?}) opens {other:?}");
+        }
+    }
+}
+
+fn the_whole_name_must_match(server: &Server) {
+    let stage = Stage::new(server);
+    for (pattern, open, shut) in [
+        ("docs", &["docs"][..], &["docs1", "xdocs", "doc", "DOCS"][..]),
+        ("a|bc", &["a", "bc"], &["ab", "abc", "c"]),
+        ("(a|b)c", &["ac", "bc"], &["a", "c", "abc"]),
+        ("^docs$", &["docs"], &["docs1"]),
+        ("docs.*", &["docs", "docs.x"], &["xdocs"]),
+    ] {
+        let key = stage.key("collections:get", Collections::pattern(pattern));
+        for name in open {
+            assert!(stage.opens(key.value.expose_secret(), name), "{pattern}: {name}");
+        }
+        for name in shut {
+            assert!(!stage.opens(key.value.expose_secret(), name), "{pattern}: {name}");
+        }
+    }
+}

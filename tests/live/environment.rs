@@ -1,0 +1,96 @@
+//! A client from the environment, in a process of its own: the environment belongs to a whole process.
+
+use std::env;
+use std::process::{Command, ExitCode, Output};
+
+use typesense_keys::{Action, Collections, KeysClient};
+
+use crate::stage::Stage;
+use crate::support::example::{assert_hides, example, printed};
+use crate::support::{Server, Tap, free_ports};
+
+live_tests![
+    a_client_from_the_environment_lists_keys,
+    the_quickstart_runs_on_a_real_server_without_showing_a_key,
+    what_is_missing_in_the_environment_is_named,
+];
+
+const CHILD: &str = "TYPESENSE_KEYS_TEST_CHILD";
+
+/// Whether this process is the one that a test below has started.
+pub(crate) fn is_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// Prints how many keys it sees.
+pub(crate) fn child() -> ExitCode {
+    let listed = KeysClient::from_env().and_then(|client| client.list().send());
+    match listed {
+        Ok(keys) => println!("{} keys", keys.len()),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run_child(nodes: Option<&str>, key: Option<&str>) -> Output {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(CHILD, "1");
+    for (name, value) in [("TYPESENSE_NODES", nodes), ("TYPESENSE_API_KEY", key)] {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.output().unwrap()
+}
+
+fn a_client_from_the_environment_lists_keys(server: &Server) {
+    let stage = Stage::new(server);
+    stage.key(Action::KEYS_LIST.as_str(), Collections::ALL);
+    let [dead] = free_ports().unwrap();
+    let url = server.url();
+    for nodes in [url.clone(), format!("{url}/"), format!(" {url} , ,"), format!("http://127.0.0.1:{dead},{url}")] {
+        let output = run_child(Some(&nodes), Some(server.api_key()));
+        assert!(output.status.success() && printed(&output).ends_with(" keys\n"), "{nodes}: {output:?}");
+        assert!(!printed(&output).starts_with("0 "));
+    }
+    let refused = run_child(Some(&url), Some("wrong"));
+    assert!(!refused.status.success() && printed(&refused).contains("401"), "{refused:?}");
+}
+
+fn what_is_missing_in_the_environment_is_named(server: &Server) {
+    let (url, key) = (server.url(), server.api_key());
+    for (nodes, api_key, named) in [
+        (None, Some(key), "TYPESENSE_NODES"),
+        (Some(""), Some(key), "TYPESENSE_NODES"),
+        (Some(","), Some(key), "TYPESENSE_NODES"),
+        (Some("no url"), Some(key), "TYPESENSE_NODES"),
+        (Some(&url[..]), None, "TYPESENSE_API_KEY"),
+        (Some(&url[..]), Some(""), "TYPESENSE_API_KEY"),
+    ] {
+        let output = run_child(nodes, api_key);
+        assert!(!output.status.success());
+        assert!(printed(&output).contains(&format!("`{named}`")), "{nodes:?}: {output:?}");
+    }
+}
+
+fn the_quickstart_runs_on_a_real_server_without_showing_a_key(server: &Server) {
+    let tap = Tap::start(&server.url());
+    let mut quickstart = example("quickstart");
+    quickstart.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", server.api_key());
+    let output = quickstart.output().unwrap();
+    let printed = printed(&output);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("created  key ") && printed.contains("gone     key "), "{printed}");
+    assert!(!printed.contains("stand-in"), "{printed}");
+    assert!(printed.contains("TRACE"), "it logs everything, for the keys to be missed in it");
+
+    let values = tap.values();
+    assert!(!values.is_empty(), "{}", tap.recorded());
+    for value in values.iter().map(String::as_str).chain([server.api_key()]) {
+        assert_hides(&printed, value);
+    }
+}

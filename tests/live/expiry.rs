@@ -1,0 +1,73 @@
+//! When a key stops working: never, later, and while we watch.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use typesense_keys::{Action, CreateKey, Error, Expiry};
+
+use crate::stage::Stage;
+use crate::support::Server;
+
+live_tests![
+    a_key_without_an_expiry_never_expires,
+    an_expiry_in_the_future_is_kept_and_the_key_works,
+    the_furthest_future_is_the_servers_largest_number,
+    a_key_expires_while_we_watch,
+];
+
+fn lists(stage: &Stage<'_>) -> CreateKey {
+    stage.client().create().description("live test").actions([Action::KEYS_LIST]).collections(["*"])
+}
+
+fn a_key_without_an_expiry_never_expires(server: &Server) {
+    let stage = Stage::new(server);
+    let key = stage.create(lists(&stage));
+    assert_eq!(key.expires_at, Expiry::NEVER);
+    let got = stage.client().get(key.id).send().unwrap();
+    assert!(got.expires_at.is_never() && !got.is_expired());
+    assert_eq!(got.expires_at.unix_seconds(), 64_723_363_199);
+}
+
+fn an_expiry_in_the_future_is_kept_and_the_key_works(server: &Server) {
+    let stage = Stage::new(server);
+    let time = SystemTime::now() + Duration::from_secs(86_400);
+    let at = stage.create(lists(&stage).expires_at(time));
+    assert_eq!(at.expires_at, Expiry::at(time));
+
+    let before = Expiry::after(Duration::from_secs(60));
+    let within = stage.create(lists(&stage).expires_in(Duration::from_secs(60)));
+    assert!((before..=Expiry::after(Duration::from_secs(60))).contains(&within.expires_at));
+
+    for key in [at, within] {
+        assert_eq!(stage.client().get(key.id).send().unwrap().expires_at, key.expires_at);
+        assert!(stage.client_with(&key.value).list().send().is_ok());
+    }
+}
+
+fn the_furthest_future_is_the_servers_largest_number(server: &Server) {
+    let stage = Stage::new(server);
+    let key = stage.create(lists(&stage).expires_in(Duration::MAX));
+    assert_eq!(key.expires_at.unix_seconds(), i64::MAX.unsigned_abs());
+    assert!(stage.client_with(&key.value).list().send().is_ok());
+}
+
+fn a_key_expires_while_we_watch(server: &Server) {
+    let stage = Stage::new(server);
+    let key = stage.create(lists(&stage).expires_in(Duration::from_secs(2)));
+    let user = stage.client_with(&key.value);
+    assert!(user.list().send().is_ok(), "it works at first");
+
+    let started = Instant::now();
+    let error = loop {
+        match user.list().send() {
+            Err(error) => break error,
+            Ok(_) => assert!(started.elapsed() < Duration::from_secs(20), "it still works"),
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert!(matches!(error, Error::Unauthorized(_)), "{error:?}");
+    // Not too early, by this machine's clock, which is the server's.
+    assert!(key.expires_at.is_past());
+    // It is dead, and still there: the server deletes none that does not ask for it.
+    assert!(stage.client().get(key.id).send().unwrap().is_expired());
+}

@@ -1,0 +1,52 @@
+//! What this crate promises, proved on a real server: one for the whole binary, at most a minute.
+//!
+//! The tests leave alone what they did not make, and delete what they made, so that `TYPESENSE_TEST_URL` may name a
+//! server that others use, too.
+
+// A test may fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+/// Names the tests of a file for the harness. One that is left out is dead code, which the check refuses.
+macro_rules! live_tests {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[crate::support::harness::LiveTest] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+mod actions;
+mod collections;
+mod environment;
+mod expiry;
+mod life;
+mod many;
+mod patterns;
+mod refusals;
+mod stage;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(feature = "tls")]
+mod tls;
+mod values;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if environment::is_child() {
+        return environment::child();
+    }
+    let tests = [
+        life::TESTS,
+        refusals::TESTS,
+        values::TESTS,
+        expiry::TESTS,
+        actions::TESTS,
+        collections::TESTS,
+        patterns::TESTS,
+        many::TESTS,
+        environment::TESTS,
+        #[cfg(feature = "tls")]
+        tls::TESTS,
+    ]
+    .concat();
+    support::harness::run(&tests)
+}

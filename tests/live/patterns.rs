@@ -1,0 +1,224 @@
+//! Patterns: what this crate lets through compiles on the server, and what it refuses does not.
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+use typesense_keys::{Collections, Error};
+
+use crate::stage::Stage;
+use crate::support::Server;
+
+live_tests![
+    an_accepted_pattern_opens_what_it_should,
+    a_refused_pattern_opens_nothing_on_the_server,
+    patterns_refused_although_they_compile_are_few_and_have_a_reason,
+];
+
+/// A pattern, a name that it matches, and one that it does not.
+const ACCEPTED: &[(&str, &str, &str)] = &[
+    ("docs", "docs", "doc"),
+    ("docs_.*", "docs_2", "docs"),
+    (".*", "anything", ""),
+    ("a.b", "axb", "ab"),
+    (r"a\.b", "a.b", "axb"),
+    ("a|b", "b", "c"),
+    ("a||b", "b", "c"),
+    ("|a", "a", "b"),
+    ("(a|b)c", "bc", "c"),
+    ("(?:a|b)c", "ac", "abc"),
+    ("(?:a|b)+?", "abba", "abc"),
+    ("((a)(b(c)))", "abc", "ab"),
+    ("()a", "a", "b"),
+    ("a*", "aaa", "b"),
+    ("a+", "aa", "b"),
+    ("ab?", "a", "b"),
+    ("a*?b", "aab", "a"),
+    ("a+?b", "ab", "b"),
+    ("ab??", "ab", "b"),
+    ("a**", "aa", "b"),
+    ("a+*", "aa", "b"),
+    ("a{3}", "aaa", "aa"),
+    ("a{2,}", "aaaa", "a"),
+    ("a{2,3}", "aaa", "aaaa"),
+    ("a{0}b", "b", "ab"),
+    ("a{0,1}b", "ab", "aab"),
+    ("a{1,2}?b", "aab", "b"),
+    ("(ab){2}", "abab", "ab"),
+    ("a{2}{3}", "aaaaaa", "aaaaa"),
+    ("[a-z0-9_-]{1,32}", "docs_2-x", "DOCS"),
+    ("[abc]", "b", "d"),
+    ("[^abc]", "d", "b"),
+    ("[a-c]", "b", "d"),
+    ("[-a]", "-", "b"),
+    ("[a-]", "-", "b"),
+    ("[a-cx-z]", "y", "m"),
+    ("[^-]+", "docs", "do-cs"),
+    ("[.]", ".", "x"),
+    ("[*+?(){}|^$]", "$", "x"),
+    ("[[]", "[", "x"),
+    (r"[\]]", "]", "x"),
+    (r"[\\]", "\\", "x"),
+    (r"[\w.]+", "a.b", "a-b"),
+    (r"[\d_]+", "1_2", "a"),
+    (r"[^\s]+", "a-b", "a b"),
+    (r"[\x41-\x43]", "B", "D"),
+    ("[[:alpha:]]x", "ax", "1x"),
+    ("[[:digit:][:upper:]]+", "A1", "a1"),
+    ("[^[:punct:]]", "a", "-"),
+    ("[_[:alnum:]]+", "a_1", "a-1"),
+    ("^docs$", "docs", "docs1"),
+    ("(^a|b)c", "ac", "c"),
+    (r"\bdocs\b", "docs", "docs1"),
+    (r"a\B.*", "ab", "a"),
+    (r"v\d+", "v12", "v"),
+    (r"\D+", "docs", "1"),
+    (r"\w+", "docs_2", "a-b"),
+    (r"a\Wb", "a-b", "a_b"),
+    (r"a\sb", "a b", "ab"),
+    (r"\S+", "docs", "a b"),
+    (r"\x41", "A", "a"),
+    (r"\u0041", "A", "a"),
+    (r"\*\+\?\(\)\[\]\{\}\|\^\$\\", "*+?()[]{}|^$\\", "x"),
+    (r"a\-b\_c\@", "a-b_c@", "a"),
+    (r"(a)\1", "aa", "a"),
+    (r"(a|b)(c)\2\1", "bccb", "bcca"),
+    ("(?=docs).*", "docs1", "logs"),
+    ("(?!secret).*", "docs", "secret1"),
+    ("docs(?!_old).*", "docs_new", "docs_old"),
+    ("a]", "a]", "a"),
+    ("a}", "a}", "a"),
+    ("a-b", "a-b", "ab"),
+    ("a,b", "a,b", "ab"),
+    ("a b", "a b", "ab"),
+    ("büro.*", "büro-1", "buro"),
+    ("(?:ä|ö)x", "öx", "ux"),
+    ("日本語?", "日本語", "日"),
+    ("😀+", "😀", "x"),
+    ("(((((((((((((((((((((a)))))))))))))))))))))", "a", "b"),
+    ("a{100}|b", "b", "a"),
+];
+
+fn an_accepted_pattern_opens_what_it_should(server: &Server) {
+    let stage = Stage::new(server);
+    assert!(ACCEPTED.len() >= 60);
+    for (pattern, name, other) in ACCEPTED {
+        let key = stage.key("collections:get", Collections::pattern(*pattern));
+        assert!(stage.opens(key.value.expose_secret(), name), "{pattern} does not open {name}");
+        assert!(!stage.opens(key.value.expose_secret(), other), "{pattern} opens {other}");
+        assert!(compiles(&stage, pattern), "{pattern}");
+    }
+}
+
+/// Patterns that cannot be compiled.
+const REFUSED: &[&str] = &[
+    "(",
+    "(a",
+    "((a)",
+    ")",
+    "a)",
+    "(?",
+    "(?:",
+    "(?:a",
+    "(?=a",
+    "[",
+    "[a",
+    "[^",
+    "[a-",
+    "[z-a]",
+    r"[a-\d]",
+    "[[:nope:]]",
+    "[[:alpha:]",
+    "[[:alpha",
+    "[[.nope.]]",
+    "*",
+    "+a",
+    "?",
+    "a|*",
+    "(*)",
+    "(?:+a)",
+    "^*",
+    "^+",
+    "$?",
+    r"\b*",
+    "(?=a)*",
+    "(?!a){2}",
+    "{2}",
+    "a{",
+    "a{x}",
+    "a{2",
+    "a{2,",
+    "a{,2}",
+    "a{3,2}",
+    "a{99999999999}",
+    "a{90000}{90000}",
+    "((a{200}){200}){9}",
+    "\\",
+    "a\\",
+    r"\1",
+    r"(\1)",
+    r"(a)\2",
+    r"\x4",
+    r"\xZ1",
+    r"\u004",
+    r"\p{L}",
+    "(?<=a)b",
+    "(?<!a)b",
+    "(?<n>a)",
+    "(?P<n>a)",
+    "(?i)a",
+    "(?#note)a",
+    "(?>a)b",
+];
+
+fn a_refused_pattern_opens_nothing_on_the_server(server: &Server) {
+    let stage = Stage::new(server);
+    for pattern in REFUSED {
+        assert_refused(&stage, pattern);
+    }
+    let compiled: Vec<_> = REFUSED.iter().filter(|pattern| compiles(&stage, pattern)).collect();
+    assert!(compiled.is_empty(), "refused, although they compile: {compiled:?}");
+}
+
+/// What is lost by refusing more than the server does.
+const REFUSED_ALTHOUGH: &[(&str, &str)] = &[
+    (r"\0", "a NUL is in no name"),
+    (r"\cA", "a control character is in no name"),
+    (r"\Z", "GNU takes an unknown escape for the letter; elsewhere it is another character or an error"),
+    (r"\é", "as above"),
+    ("[é]", "the server compares bytes: it would match half a character"),
+    (r"\xE9", "as above"),
+    ("[^]", "matches any one byte, which nobody expects; `.` says it"),
+    ("[]", "matches nothing"),
+    ("[]a", "matches nothing"),
+    (r"[\b]", "a backspace is in no name"),
+    (r"[\d-z]", "a class begins no range; that GNU takes the `-` for itself is luck: `[\\dz-]` says it"),
+    ("[[.a.]]", "has no use that `a` has not"),
+    ("[[=a=]]", "has no use that `a` has not"),
+    ("a{30000}", "so many states make the server slow for every request with the key"),
+    (DEEP, "a little deeper, and the server's stack is at its end"),
+];
+
+const DEEP: &str = "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))\
+                    ))))))))))))))))))))))))))))))";
+
+fn patterns_refused_although_they_compile_are_few_and_have_a_reason(server: &Server) {
+    let stage = Stage::new(server);
+    for (pattern, _) in REFUSED_ALTHOUGH {
+        assert_refused(&stage, pattern);
+    }
+    let broken: Vec<_> = REFUSED_ALTHOUGH.iter().filter(|(pattern, _)| !compiles(&stage, pattern)).collect();
+    assert!(broken.is_empty(), "these do not compile, and need no reason to be refused: {broken:?}");
+}
+
+#[track_caller]
+fn assert_refused(stage: &Stage<'_>, pattern: &str) {
+    let request = stage.client().create().actions(["collections:get"]).collections([Collections::pattern(pattern)]);
+    let result = request.send();
+    assert!(matches!(result, Err(Error::InvalidRequest { field: "collections", .. })), "{pattern}: {result:?}");
+}
+
+/// Whether the server compiles the pattern: a first alternative that would open a collection opens it only then.
+fn compiles(stage: &Stage<'_>, pattern: &str) -> bool {
+    let entry = format!("compiles|{pattern}");
+    let key = stage.raw_key(json!({"actions": ["collections:get"], "collections": [entry]}));
+    stage.opens(&key, "compiles")
+}

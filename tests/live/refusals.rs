@@ -1,0 +1,204 @@
+//! What the server refuses, and as which error that arrives.
+
+use std::fmt::Debug;
+use std::time::{Duration, UNIX_EPOCH};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use typesense_keys::{Action, Collections, CreateKey, Error, KeyId, KeysClient};
+
+use crate::stage::{Stage, unique};
+use crate::support::Server;
+
+live_tests![
+    a_wrong_key_is_unauthorized_whatever_it_asks,
+    each_operation_needs_its_own_action,
+    a_key_that_may_list_lists_and_does_not_create,
+    a_deleted_key_is_unauthorized,
+    a_value_in_use_is_a_conflict,
+    the_bootstrap_keys_value_is_a_conflict,
+    an_absent_key_is_not_found_first_and_not_deleted_twice,
+    an_address_that_leads_elsewhere_is_refused_or_not_typesenses,
+    what_the_server_accepts_in_silence_is_refused_here,
+];
+
+/// The four operations with one client, each result reduced to what went wrong.
+fn all_four(client: &KeysClient, id: KeyId) -> [(&'static str, Result<(), Error>); 4] {
+    [
+        ("keys:create", anything(client).send().map(drop)),
+        ("keys:get", client.get(id).send().map(drop)),
+        ("keys:list", client.list().send().map(drop)),
+        ("keys:delete", client.delete(id).send().map(drop)),
+    ]
+}
+
+fn anything(client: &KeysClient) -> CreateKey {
+    client.create().description("live test").actions([Action::DOCUMENTS_SEARCH]).collections(["docs"])
+}
+
+#[track_caller]
+fn assert_unauthorized<T: Debug>(result: Result<T, Error>, needed: &str) {
+    match result {
+        Err(error @ Error::Unauthorized(_)) => {
+            assert_eq!((error.status(), error.is_retryable()), (Some(401), false));
+            let said = error.failure().unwrap().message();
+            assert_eq!(said, Some("Forbidden - a valid `x-typesense-api-key` header must be sent."));
+            let text = error.to_string();
+            assert!(text.contains("wrong, has expired, or lacks the action") && text.contains(needed), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_wrong_key_is_unauthorized_whatever_it_asks(server: &Server) {
+    let stage = Stage::new(server);
+    let target = stage.create(anything(stage.client()));
+    let almost = format!("{}x", server.api_key());
+    for wrong in ["wrong", &almost, "*", "bootstrap", "\"quoted\""] {
+        let client = stage.client_with(&SecretString::from(wrong));
+        for (needed, result) in all_four(&client, target.id) {
+            assert_unauthorized(result, needed);
+        }
+    }
+    assert!(stage.client().get(target.id).send().is_ok());
+}
+
+fn each_operation_needs_its_own_action(server: &Server) {
+    let stage = Stage::new(server);
+    let target = stage.create(anything(stage.client()));
+    for granted in ["keys:get", "keys:list", "documents:*", "collections:*"] {
+        let client = stage.client_with(&stage.key(granted, Collections::ALL).value);
+        for (needed, result) in all_four(&client, target.id) {
+            if needed == granted {
+                assert!(result.is_ok(), "{granted}: {result:?}");
+            } else {
+                assert_unauthorized(result, needed);
+            }
+        }
+    }
+    // These two change something. Collections do not bind what is outside of them.
+    let maker = stage.client_with(&stage.key("keys:create", "elsewhere".into()).value);
+    let made = stage.create(anything(&maker));
+    assert_unauthorized(maker.delete(made.id).send(), "keys:delete");
+    let remover = stage.client_with(&stage.key("keys:delete", "elsewhere".into()).value);
+    assert_unauthorized(remover.get(made.id).send(), "keys:get");
+    assert_eq!(remover.delete(made.id).send().unwrap(), made.id);
+
+    let all = stage.client_with(&stage.key("keys:*", "elsewhere".into()).value);
+    let made = stage.create(anything(&all));
+    for (needed, result) in all_four(&all, made.id) {
+        assert!(result.is_ok(), "{needed}: {result:?}");
+    }
+}
+
+fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
+    let stage = Stage::new(server);
+    let key = stage.key("keys:list", Collections::ALL);
+    let user = stage.client_with(&key.value);
+    assert!(user.list().send().unwrap().iter().any(|listed| listed.id == key.id));
+    assert_unauthorized(anything(&user).send(), "keys:create");
+}
+
+fn a_deleted_key_is_unauthorized(server: &Server) {
+    let stage = Stage::new(server);
+    let key = stage.key("keys:*", Collections::ALL);
+    let user = stage.client_with(&key.value);
+    assert!(user.get(key.id).send().is_ok());
+    // It may delete itself, and cannot ask for anything afterwards.
+    assert_eq!(user.delete(key.id).send().unwrap(), key.id);
+    for (needed, result) in all_four(&user, key.id) {
+        assert_unauthorized(result, needed);
+    }
+}
+
+fn a_value_in_use_is_a_conflict(server: &Server) {
+    let stage = Stage::new(server);
+    let value = unique("my-own-value-");
+    let with_value = || anything(stage.client()).value(value.as_str());
+    let first = stage.create(with_value());
+    assert_eq!(first.value.expose_secret(), value);
+
+    let error = with_value().description("another").send().unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+    assert_eq!((error.status(), error.is_retryable()), (Some(409), false));
+    assert_eq!(error.failure().unwrap().message(), Some("API key generation conflict."));
+    assert_eq!(error.failure().unwrap().attempts().len(), 1, "a conflict at first sight is not repeated");
+    assert!(!format!("{error} {error:?}").contains(&value[..8]));
+
+    // The value is free again when its key is gone.
+    stage.client().delete(first.id).send().unwrap();
+    let again = stage.create(with_value());
+    assert!(again.id > first.id);
+}
+
+fn the_bootstrap_keys_value_is_a_conflict(server: &Server) {
+    let stage = Stage::new(server);
+    let result = anything(stage.client()).value(server.api_key()).send();
+    assert!(matches!(result, Err(Error::Conflict(_))), "{result:?}");
+}
+
+fn an_absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
+    let stage = Stage::new(server);
+    let id = stage.create(anything(stage.client())).id;
+    stage.client().delete(id).send().unwrap();
+    for error in [stage.client().get(id).send().unwrap_err(), stage.client().delete(id).send().unwrap_err()] {
+        assert!(matches!(error, Error::NotFound { id: absent, .. } if absent == id), "{error:?}");
+        assert_eq!((error.status(), error.is_retryable()), (Some(404), false));
+        assert_eq!(error.failure().unwrap().message(), Some("Not found."));
+        assert!(error.to_string().contains(&format!("key {id}: there is none with this id on {}", server.url())));
+    }
+}
+
+fn an_address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
+    let stage = Stage::new(server);
+    let below = |path: &str| {
+        let builder = KeysClient::builder().node(format!("{}{path}", server.url()));
+        builder.api_key(server.api_key()).build().unwrap()
+    };
+    // The server's own 404 for a route that it does not have; it is about no key where none was asked for.
+    for error in [below("/nope").list().send().unwrap_err(), anything(&below("/nope")).send().unwrap_err()] {
+        assert!(matches!(error, Error::Rejected(_)), "{error:?}");
+        assert_eq!((error.status(), error.failure().unwrap().message()), (Some(404), Some("Not Found")));
+    }
+    // A document whose id is `keys`: success, but no list of keys.
+    let docs = unique("docs");
+    stage.collection(&docs);
+    let documents = format!("/collections/{docs}/documents");
+    assert_eq!(stage.send("POST", &documents, server.api_key(), r#"{"id": "keys", "title": "x"}"#).status, 201);
+    let error = below(&documents).list().send().unwrap_err();
+    assert!(matches!(error, Error::UnexpectedAnswer { .. }), "{error:?}");
+    assert_eq!(error.status(), Some(200));
+}
+
+/// Why the crate checks what it sends: the server takes all of these, and none opens anything.
+fn what_the_server_accepts_in_silence_is_refused_here(server: &Server) {
+    let stage = Stage::new(server);
+    let opens = |fields| stage.opens(&stage.raw_key(fields), "docs");
+    let request = || stage.client().create().description("live test").expires_in(Duration::from_secs(60));
+
+    let (action, all) = ("collections:get", Collections::ALL);
+    assert!(opens(json!({"actions": [action]})), "this is how it would be right");
+    stage.create(request().actions([action]).collections([all.clone()]));
+
+    let refused_by_us: [(&str, CreateKey, Value); 8] = [
+        ("actions", request().actions(["collections:gte"]), json!({"actions": ["collections:gte"]})),
+        ("actions", request().actions(["collections:get "]), json!({"actions": ["collections:get "]})),
+        ("actions", request().actions(["Collections:Get"]), json!({"actions": ["Collections:Get"]})),
+        (
+            "actions",
+            request().actions(["collections:get, documents:*"]),
+            json!({"actions": ["collections:get, documents:*"]}),
+        ),
+        ("actions", request().actions(["collections"]), json!({"actions": ["collections"]})),
+        ("actions", request().actions(["collection:*"]), json!({"actions": ["collection:*"]})),
+        ("collections", request().actions([action]).collections([""]), json!({"collections": [""]})),
+        ("expires_at", request().actions([action]).expires_at(UNIX_EPOCH), json!({"expires_at": 0})),
+    ];
+    for (named, request, fields) in refused_by_us {
+        assert!(!opens(fields.clone()), "{fields} opens something");
+        match request.collections([all.clone()]).send() {
+            Err(Error::InvalidRequest { field, .. }) => assert_eq!(field, named, "{fields}"),
+            other => panic!("{fields}: {other:?}"),
+        }
+    }
+}

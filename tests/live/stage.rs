@@ -1,0 +1,131 @@
+//! Where a test plays: a client with the bootstrap key, collections and keys that vanish afterwards, and what a key
+//! opens.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use typesense_keys::{ClientBuilder, Collections, CreateKey, CreatedKey, KeyId, KeysClient};
+
+use crate::support::{Server, raw};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One test's use of the server that all share.
+pub(crate) struct Stage<'a> {
+    server: &'a Server,
+    client: KeysClient,
+    keys: RefCell<Vec<KeyId>>,
+    collections: RefCell<Vec<String>>,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(server: &'a Server) -> Self {
+        let client = admin(server).build().unwrap();
+        Self { server, client, keys: RefCell::default(), collections: RefCell::default() }
+    }
+
+    /// A client with the bootstrap key, which may do everything.
+    pub(crate) fn client(&self) -> &KeysClient {
+        &self.client
+    }
+
+    /// A client that carries another key.
+    pub(crate) fn client_with(&self, key: &SecretString) -> KeysClient {
+        admin(self.server).api_key(key.clone()).build().unwrap()
+    }
+
+    /// Creates the key; it is deleted with the stage.
+    pub(crate) fn create(&self, request: CreateKey) -> CreatedKey {
+        let key = request.send().unwrap();
+        self.keys.borrow_mut().push(key.id);
+        key
+    }
+
+    /// A key for this, and no more.
+    pub(crate) fn key(&self, action: &str, collections: Collections) -> CreatedKey {
+        self.create(self.client.create().description("live test").actions([action]).collections([collections]))
+    }
+
+    /// A key as the server takes it, which is whatever anybody writes; returns its value.
+    pub(crate) fn raw_key(&self, fields: Value) -> String {
+        let mut body = json!({"description": "live test", "actions": ["*"], "collections": ["*"]});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let reply = self.send("POST", "/keys", self.server.api_key(), &body.to_string());
+        assert_eq!(reply.status, 201, "{body}: {}", reply.text());
+        let key = reply.json().unwrap();
+        self.keys.borrow_mut().push(KeyId::try_from(key["id"].as_u64().unwrap()).unwrap());
+        key["value"].as_str().unwrap().to_owned()
+    }
+
+    /// Creates a collection with one document, `{"id": "1", "title": "hello"}`; it is deleted with the stage.
+    pub(crate) fn collection(&self, name: &str) {
+        let schema = json!({"name": name, "fields": [{"name": "title", "type": "string"}]}).to_string();
+        let bootstrap = self.server.api_key();
+        let made = self.send("POST", "/collections", bootstrap, &schema);
+        assert_eq!(made.status, 201, "{}", made.text());
+        self.collections.borrow_mut().push(name.to_owned());
+        let path = format!("/collections/{}/documents/import", percent(name));
+        let imported = self.send("POST", &path, bootstrap, r#"{"id": "1", "title": "hello"}"#);
+        assert_eq!((imported.status, imported.text().as_str()), (200, r#"{"success":true}"#));
+    }
+
+    /// A request of any shape with any key; the status of the answer.
+    pub(crate) fn status(&self, method: &str, path: &str, key: &SecretString, body: &str) -> u16 {
+        self.send(method, path, key.expose_secret(), body).status
+    }
+
+    /// Whether a key with the action `collections:get` may act in a collection, which need not exist.
+    pub(crate) fn opens(&self, key: &str, collection: &str) -> bool {
+        let path = format!("/collections/{}", percent(collection));
+        match self.send("GET", &path, key, "").status {
+            200 | 404 => true,
+            401 => false,
+            other => panic!("GET {path}: {other}"),
+        }
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, key: &str, body: &str) -> raw::Response {
+        let request = raw::Request::new(method, path).api_key(key).body(body);
+        self.server.send(&request, TIMEOUT).unwrap()
+    }
+}
+
+impl Drop for Stage<'_> {
+    /// Quietly: a test that has failed should say why, and one that deleted its keys itself is right.
+    fn drop(&mut self) {
+        for id in self.keys.take() {
+            let _ = self.client.delete(id).send();
+        }
+        for name in self.collections.take() {
+            let request = raw::Request::new("DELETE", &format!("/collections/{}", percent(&name)));
+            let _ = self.server.send(&request.api_key(self.server.api_key()), TIMEOUT);
+        }
+    }
+}
+
+/// The settings of a client with the bootstrap key.
+pub(crate) fn admin(server: &Server) -> ClientBuilder {
+    // `TYPESENSE_TEST_URL` is named on purpose, wherever it is.
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).allow_plaintext()
+}
+
+/// A name that no other test, and no earlier run, has used.
+pub(crate) fn unique(start: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).unwrap();
+    format!("{start}{count}x{:08x}", u32::from_le_bytes(random))
+}
+
+/// As one segment of a path.
+pub(crate) fn percent(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

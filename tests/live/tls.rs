@@ -1,0 +1,90 @@
+//! Encryption: whom the client believes, and what it says when it does not.
+
+use std::time::Duration;
+
+use typesense_keys::{ClientBuilder, Error, KeysClient};
+
+use crate::support::harness::or_ignore;
+use crate::support::{Server, TestCa};
+
+live_tests![
+    an_authority_of_ones_own_is_believed_when_named_and_only_then,
+    a_certificate_for_another_host_is_refused,
+    a_certificate_that_has_expired_is_refused,
+    http_where_https_is_spoken_says_so,
+    https_where_http_is_spoken_says_so,
+];
+
+/// The settings of a client that believes this authority.
+fn trusting(ca: &TestCa, server: &Server) -> ClientBuilder {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).ca_certificates(ca.pem())
+}
+
+#[track_caller]
+fn assert_tls_error(builder: ClientBuilder, says: &str) {
+    match builder.build().unwrap().list().send() {
+        Err(error @ Error::Tls { .. }) => {
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(!error.is_retryable() && error.status().is_none());
+            assert_eq!(error.failure().unwrap().attempts().len(), 1, "there is nothing to be gained by asking again");
+            assert!(std::error::Error::source(&error).is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn an_authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
+    let ca = TestCa::new();
+    let server = or_ignore(Server::start_tls(&ca.issue(&["localhost", "127.0.0.1"])));
+    let by_name = server.url().replace("127.0.0.1", "localhost");
+
+    for url in [server.url(), by_name] {
+        let client = KeysClient::builder().node(url).api_key(server.api_key()).ca_certificates(ca.pem());
+        let client = client.build().unwrap();
+        let key = client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
+        assert_eq!(client.list().send().unwrap().len(), 1);
+        assert_eq!(client.delete(key.id).send().unwrap(), key.id);
+    }
+    // A bundle of several.
+    let bundle = TestCa::new().pem() + &ca.pem();
+    assert!(trusting(&ca, &server).ca_certificates(bundle).build().unwrap().list().send().is_ok());
+
+    let untrusted = "its certificate is from no authority that is trusted here (name yours with `ca_certificates`)";
+    assert_tls_error(KeysClient::builder().node(server.url()).api_key(server.api_key()), untrusted);
+    let namesake = "its certificate was not signed by the authority of that name that is trusted here";
+    assert_tls_error(trusting(&TestCa::new(), &server), namesake);
+    #[cfg(feature = "native-roots")]
+    {
+        let native = KeysClient::builder().node(server.url()).api_key(server.api_key()).native_roots();
+        assert_tls_error(native, untrusted);
+    }
+}
+
+fn a_certificate_for_another_host_is_refused(_: &Server) {
+    let ca = TestCa::new();
+    let server = or_ignore(Server::start_tls(&ca.issue(&["elsewhere.test"])));
+    assert_tls_error(trusting(&ca, &server), "its certificate is for another host name");
+}
+
+fn a_certificate_that_has_expired_is_refused(_: &Server) {
+    let ca = TestCa::new();
+    let server = or_ignore(Server::start_tls(&ca.issue_expired(&["127.0.0.1"])));
+    assert_tls_error(trusting(&ca, &server), "its certificate has expired");
+}
+
+fn http_where_https_is_spoken_says_so(_: &Server) {
+    let ca = TestCa::new();
+    let server = or_ignore(Server::start_tls(&ca.issue(&["127.0.0.1"])));
+    let http = server.url().replace("https://", "http://");
+    let client = KeysClient::builder().node(http).api_key(server.api_key()).timeout(Duration::from_millis(500));
+    let client = client.build().unwrap();
+    let error = client.list().send().unwrap_err();
+    assert!(matches!(error, Error::Connection { .. }), "{error:?}");
+    assert!(error.to_string().contains("closed the connection without a reply (is it an https server?)"), "{error}");
+}
+
+fn https_where_http_is_spoken_says_so(server: &Server) {
+    let https = server.url().replace("http://", "https://");
+    let client = KeysClient::builder().node(https).api_key(server.api_key());
+    assert_tls_error(client, "its answer is not encrypted (is it an http server?)");
+}

@@ -1,0 +1,66 @@
+//! Runs this crate's examples as users do: as programs.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// An example, built as the test itself is, that knows of no server and logs everything that it would log.
+pub fn example(name: &str) -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(BUILT.get_or_init(build).join(program));
+    command.env("RUST_LOG", "trace");
+    for variable in ["TYPESENSE_NODES", "TYPESENSE_API_KEY"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// `cargo test` builds the examples before the tests; this is for `cargo test --test …`, which does not.
+/// Returns where they are.
+fn build() -> PathBuf {
+    let features = [
+        ("default", cfg!(feature = "default")),
+        ("tls", cfg!(feature = "tls")),
+        ("native-roots", cfg!(feature = "native-roots")),
+        ("testing", cfg!(feature = "testing")),
+    ];
+    let features: Vec<_> = features.into_iter().filter_map(|(feature, on)| on.then_some(feature)).collect();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--no-default-features", "--features", &features.join(",")]);
+    cargo.args(["--examples", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    // What cargo tells this test about its package would make build scripts think that much has changed.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"].iter().any(|of| name.starts_with(of)) {
+            cargo.env_remove(&variable);
+        }
+    }
+    let built = cargo.output().expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
+    profile.join("examples")
+}
+
+/// What a program has printed, on both streams.
+pub fn printed(output: &Output) -> String {
+    [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+/// No eight bytes of `secret` in a row are in `text`, as they are or in hexadecimal, which ureq's dumps are in.
+#[track_caller]
+pub fn assert_hides(text: &str, secret: &str) {
+    assert!(secret.len() >= 16, "too short to tell");
+    let joined = text.replace(' ', "");
+    for window in secret.as_bytes().windows(8) {
+        let hexadecimal: String = window.iter().map(|byte| format!("{byte:02x}")).collect();
+        let plain = String::from_utf8_lossy(window);
+        assert!(!text.contains(&*plain), "a part of a key is shown:\n{text}");
+        assert!(!joined.contains(&hexadecimal), "a part of a key is shown in hexadecimal:\n{text}");
+    }
+}
