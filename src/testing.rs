@@ -14,6 +14,41 @@
 //!   whose fourth byte falls inside a character), the stand-in cuts the connection.
 //! * It closes the connection after every reply, so the reuse of connections cannot be observed.
 //! * After it is dropped, its port answers 501 until the process ends.
+//!
+//! # A test of one's own
+//!
+//! With `typesense-keys = { version = "0.1", features = ["testing"] }` among a tool's `[dev-dependencies]`, its tests
+//! can have a server each, and have that fail when they like:
+//!
+//! ```
+//! use typesense_keys::testing::{Fault, StandIn};
+//! use typesense_keys::{Action, CreatedKey, Error, KeysClient};
+//!
+//! /// What the tool does: gives a site the key for its search page.
+//! fn provision(client: &KeysClient, site: &str) -> Result<CreatedKey, Error> {
+//!     let request = client.create().description(format!("search on {site}"));
+//!     request.actions([Action::DOCUMENTS_SEARCH]).collections([site]).send()
+//! }
+//!
+//! // In the tool, with `#[test]` above it.
+//! fn a_site_gets_one_key_although_a_reply_is_lost() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = StandIn::start()?;
+//!     let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
+//!
+//!     // The server makes the key, and the tool does not hear of it.
+//!     server.inject(Fault::LoseReply);
+//!     let key = provision(&client, "docs")?;
+//!
+//!     assert_eq!(server.key_count(), 1);
+//!     // Created; created again, which the server refuses; looked up in the list.
+//!     assert_eq!(server.request_count(), 3);
+//!     let info = client.get(key.id).send()?;
+//!     assert_eq!((info.description.as_str(), info.actions), ("search on docs", vec![Action::DOCUMENTS_SEARCH]));
+//!     Ok(())
+//! }
+//! # a_site_gets_one_key_although_a_reply_is_lost()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod input;
