@@ -4,6 +4,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::secret::SecretBuf;
+
 /// Enough to recognise an error page by.
 const MAX_CHARACTERS: usize = 200;
 
@@ -21,7 +23,12 @@ impl Snippet {
         let looked_at = bytes.get(..MAX_BYTES).unwrap_or(bytes);
         let mut covered = looked_at.to_vec();
         for secret in secrets {
-            cover(looked_at, secret.expose_secret().as_bytes(), &mut covered);
+            let secret = secret.expose_secret();
+            cover(looked_at, secret.as_bytes(), &mut covered);
+            // As it is written in a body, where that differs: an answer may repeat a piece of the request.
+            if let Some(literal) = json(secret).filter(|literal| literal.as_slice() != secret.as_bytes()) {
+                cover(looked_at, literal.as_slice(), &mut covered);
+            }
         }
         let text = String::from_utf8_lossy(&covered);
         let printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
@@ -39,6 +46,16 @@ impl Snippet {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// `secret` as in a JSON string, without the quotes.
+fn json(secret: &str) -> Option<SecretBuf> {
+    let mut literal = SecretBuf::default();
+    serde_json::to_writer(&mut literal, secret).ok()?;
+    let inside = literal.as_slice().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut json = SecretBuf::default();
+    json.extend(inside);
+    Some(json)
 }
 
 /// Writes `*` over every byte of `text` that is part of a window of `secret`.
@@ -86,6 +103,13 @@ mod tests {
         assert_eq!(snippet(b"abcdefgh / klmnop", key), "******** / ******");
         assert_eq!(snippet(b"abcde is too little to tell", key), "abcde is too little to tell");
         assert_eq!(snippet(b"xyx", "x"), "*y*");
+    }
+
+    #[test]
+    fn a_secret_is_covered_as_json_writes_it() {
+        let key = "a\"b\\c\"d\\e\"f\tg";
+        let body = format!("{{\"value\":{},\"x\":1}}", serde_json::to_string(key).unwrap());
+        assert_eq!(snippet(body.as_bytes(), key), format!("{{\"value\":\"{}\",\"x\":1}}", "*".repeat(19)));
     }
 
     #[test]
