@@ -92,10 +92,12 @@ impl Http {
         let head = reply.head();
         // Costs more than all the rest: only on the way to an error.
         let content_type = || snippet(&head.content_type);
+        // An answer that may be a new key is not quoted: if the server drew its value, nobody here can cover it.
+        let is_quotable = !(matches!(operation, Operation::Create { .. }) && (200..300).contains(&status));
         let unexpected = |result: String, source: Option<Undecodable>| Trouble::Unexpected {
             status: Some(status),
             content_type: content_type(),
-            message: snippet(content.as_slice()),
+            message: if is_quotable { snippet(content.as_slice()) } else { Snippet::default() },
             result,
             source: source.map(Into::into),
         };
