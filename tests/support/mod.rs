@@ -5,6 +5,8 @@
 //! harness::run(&[("a_test", a_test)])      one server for a whole test binary
 //! Server::obtain() / Server::start_tls(..) a server; dropping it ends it
 //! Cluster::start()                         three nodes, to be killed, stopped and restarted
+//! faulty::Service::echo(..) / lossy(..)    servers and proxies that misbehave on demand
+//! capture::Log, scan::Scanner              everything that is logged, searched for secrets
 //! ```
 
 // Every test binary compiles this module for itself and uses only a part of it.
@@ -19,14 +21,17 @@
 )]
 
 mod binary;
+pub mod capture;
 mod cluster;
 pub mod example;
+pub mod faulty;
 pub mod harness;
 mod process;
 pub mod proxy;
 mod random;
 pub mod raw;
 mod tap;
+pub mod scan;
 mod tls;
 mod typesense;
 

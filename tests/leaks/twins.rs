@@ -1,0 +1,60 @@
+//! Two secrets of one length, the same conversation: whoever reads the logs cannot tell one from the other.
+//!
+//! This holds for secrets of any length, also for those so short that they would be found anywhere.
+
+use typesense_keys::KeysClient;
+
+use crate::life::{builder, create};
+use crate::support::Server;
+use crate::support::capture::Log;
+use crate::support::faulty::{Pieces, Service, header};
+use crate::watch::{random, secret};
+
+pub(super) fn alike(_: &Server) {
+    let server = Service::answering(|count, request| Some((reply(count, request), Pieces::Whole)));
+    for length in [1, 2, 3, 5, 6, 32, 4096] {
+        let log = Log::begin();
+        let [one, other] = ["~", "|"].map(|unusual| {
+            // A short one must be found nowhere else in a reply, where it would be covered in an error.
+            let draw = || if length < 6 { unusual.repeat(length) } else { random(length) };
+            let client = builder(&server.url(), &draw()).retries(false).build().unwrap();
+            converse(&log, &client, &draw())
+        });
+        assert!(one.len() > 100, "{} lines are no whole conversation", one.len());
+        for (line, (one, other)) in one.iter().zip(&other).enumerate() {
+            assert_eq!(one, other, "with keys of {length} bytes, line {line} differs");
+        }
+        assert_eq!(one.len(), other.len());
+    }
+}
+
+/// What is logged, and the errors as they are shown.
+fn converse(log: &Log, client: &KeysClient, value: &str) -> Vec<String> {
+    log.drain();
+    create(client).value(secret(value)).send().unwrap();
+    let conflict = create(client).value(secret(value)).send().unwrap_err();
+    client.list().send().unwrap();
+    let errors = [conflict, client.get(1).send().unwrap_err(), client.delete(1).send().unwrap_err()];
+    let lines = log.drain().into_iter().map(|it| format!("{} {} {} {}", it.level, it.target, it.module, it.text));
+    lines.chain(errors.iter().map(ToString::to_string)).collect()
+}
+
+/// One that repeats the key wherever it can, and a created key as it was asked for.
+fn reply(count: usize, request: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(request);
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    let key = header(request, "x-typesense-api-key").unwrap();
+    let (status, answer) = match count {
+        0 => (201, body.replacen('{', r#"{"id": 7, "expires_at": 64723363199, "#, 1)),
+        1 => (409, format!(r#"{{"message": "{key}"}}"#)),
+        2 => (200, format!(r#"{{"keys": [], "key": "{key}"}}"#)),
+        3 => (400, format!("{key} {body}")),
+        _ => (302, key.clone()),
+    };
+    // Longer ones are no framing any more that anybody accepts.
+    let extension = if key.len() < 1000 { &key } else { "" };
+    let head = format!("HTTP/1.1 {status} {key}\r\nx-key: {key}\r\nlocation: http://a.test/{key}\r\n");
+    let (length, trailer) = (answer.len(), format!("x-key: {extension}\r\n\r\n"));
+    format!("{head}transfer-encoding: chunked\r\n\r\n{length:x};{extension}\r\n{answer}\r\n0\r\n{trailer}")
+        .into_bytes()
+}
