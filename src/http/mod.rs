@@ -15,8 +15,9 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use ureq::{Agent, Body, SendBody, http::Response};
 
 use self::exchange::{Exchange, enter};
@@ -28,7 +29,7 @@ use crate::Error;
 use crate::error::{Phase, Snippet};
 use crate::node::Node;
 use crate::operation::{Method, Operation};
-use crate::secret::SecretBuf;
+use crate::secret::{self, SecretBuf};
 
 /// The most bytes that are taken of any answer but a list: a Typesense server's are below 1 KiB plus a key's scope.
 const MAX_ANSWER: u64 = 1024 * 1024;
@@ -118,7 +119,7 @@ impl Http {
             }
             400..=599 => {
                 let words = message(content.as_slice());
-                let message = snippet(words.as_ref().map_or(content.as_slice(), String::as_bytes));
+                let message = snippet(words.as_ref().map_or(content.as_slice(), |it| it.expose_secret().as_bytes()));
                 Err(Trouble::Status { status, content_type: content_type(), message, retry_after: head.retry_after })
             }
             300..=399 => {
@@ -269,19 +270,27 @@ impl From<serde_json::Error> for Undecodable {
     }
 }
 
-/// The server's own words, if the answer is `{"message": "…"}`.
-fn message(content: &[u8]) -> Option<String> {
+/// The server's own words, if the answer is `{"message": "…"}`. A secret, as they may repeat one.
+fn message(content: &[u8]) -> Option<SecretString> {
     #[derive(Deserialize)]
-    struct Message {
-        message: String,
+    struct Message<'a> {
+        #[serde(borrow)]
+        message: &'a RawValue,
     }
-    serde_json::from_slice(content).ok().map(|Message { message }| message)
+    serde_json::from_slice(content).ok().and_then(|Message { message }| secret::from_json(message.get()))
 }
 
 /// Only the host: the rest of a redirect's target may repeat what it should not.
-fn location_host(location: &[u8]) -> String {
-    let target = std::str::from_utf8(location).ok().and_then(|text| text.parse::<ureq::http::Uri>().ok());
-    target.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_else(|| "(no host)".to_owned())
+fn location_host(location: &[u8]) -> &str {
+    let host = || {
+        let (scheme, rest) = std::str::from_utf8(location).ok()?.split_once("//")?;
+        let authority =
+            rest.split(['/', '?', '#', '\\']).next().filter(|_| scheme.is_empty() || scheme.ends_with(':'))?;
+        let (_, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host = host_and_port.trim_end_matches(|c: char| c.is_ascii_digit());
+        host.strip_suffix(':').or(Some(host_and_port)).filter(|host| !host.is_empty())
+    };
+    host().unwrap_or("(no host)")
 }
 
 /// How long an attempt may take, by default.
@@ -289,3 +298,26 @@ pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long opening a connection may take, by default.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_redirect_only_the_host_is_kept() {
+        for (location, host) in [
+            ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
+            ("http://user:password@b.test:8108", "b.test"),
+            ("//b.test#k", "b.test"),
+            ("http://[::1]:8108/", "[::1]"),
+            ("http://b.test:", "b.test"),
+            ("http://127.0.0.1/", "127.0.0.1"),
+            ("/keys//b.test", "(no host)"),
+            ("https:///keys", "(no host)"),
+            ("keys", "(no host)"),
+            ("", "(no host)"),
+        ] {
+            assert_eq!(location_host(location.as_bytes()), host, "{location}");
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroize;
+
 use super::exchange::Exchange;
 use crate::secret::SecretBuf;
 
@@ -23,8 +25,7 @@ pub(super) const FILLER: u8 = 0xF8;
 /// Room for anything that is written besides filler.
 const FRAMING: usize = 128;
 
-/// What is kept of a reply's head.
-#[derive(Debug)]
+/// What is kept of a reply's head. Wiped when dropped: a server may repeat in it what it was sent.
 pub(super) struct ReplyHead {
     pub(super) content_type: Vec<u8>,
     pub(super) content_encoding: Vec<u8>,
@@ -308,6 +309,15 @@ impl ReplyHead {
             }
         }
         kept
+    }
+}
+
+impl Drop for ReplyHead {
+    fn drop(&mut self) {
+        let Self { content_type, content_encoding, location, retry_after: _ } = self;
+        for text in [content_type, content_encoding, location] {
+            text.zeroize();
+        }
     }
 }
 
