@@ -1,0 +1,44 @@
+//! What is left of keys in the memory of a process that has used and dropped them: nothing, over plain http.
+//!
+//! Each test runs in a child process of its own, because this one has the servers' key in plain sight. The child gets
+//! it masked, makes calls, drops everything, and searches all its memory that can be read, freed memory included.
+//! Over https the TLS library keeps copies, which are counted and printed.
+
+// A test may fail loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[cfg(target_os = "linux")]
+#[path = "memory/calls.rs"]
+mod calls;
+#[cfg(target_os = "linux")]
+#[path = "memory/child.rs"]
+mod child;
+#[cfg(target_os = "linux")]
+#[path = "memory/search.rs"]
+mod search;
+mod support;
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    if child::is_child() {
+        return child::run();
+    }
+    support::harness::run(&[
+        ("a_secret_in_freed_memory_is_found", child::control),
+        ("a_key_that_was_created_and_deleted_is_gone", child::life),
+        ("a_refused_key_is_gone", child::refusals),
+        ("a_key_whose_reply_was_lost_is_gone", child::lost_replies),
+        ("a_key_that_went_through_many_threads_is_gone", child::threads),
+        ("a_key_that_a_server_repeats_is_gone", child::echoes),
+        #[cfg(feature = "tls")]
+        ("what_encryption_leaves_is_counted", child::encrypted),
+    ])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("memory can be searched on Linux only: nothing was tested");
+    ExitCode::SUCCESS
+}
