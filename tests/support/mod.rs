@@ -30,8 +30,8 @@ mod process;
 pub mod proxy;
 mod random;
 pub mod raw;
-mod tap;
 pub mod scan;
+mod tap;
 mod tls;
 mod typesense;
 

@@ -56,7 +56,7 @@ fn take_apart<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Taken, F
         head: String::from_utf8(head.to_vec()).unwrap(),
         payload,
         is_complete: reply.is_idle(),
-        content_type: String::from_utf8(exchange.reply.content_type).unwrap(),
+        content_type: String::from_utf8(exchange.reply.content_type.clone()).unwrap(),
         retry_after: exchange.reply.retry_after,
     })
 }
