@@ -112,7 +112,8 @@ pub(crate) fn run<T>(
         let wait = match (fate, retry_after) {
             // Another node may do better at once.
             (Fate::NotActed | Fate::Hopeless | Fate::Unknown, _) if route.has_untried(ended) => Duration::ZERO,
-            (_, Some(asked)) => asked,
+            // Not less than without being asked: `Retry-After: 0` would make this a loop without a pause.
+            (_, Some(asked)) => asked.max(backoff(failures, clock)),
             (_, None) => backoff(failures, clock),
         };
         if !pace.retries || after(ended, wait) >= deadline {
