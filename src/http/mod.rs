@@ -93,19 +93,21 @@ impl Http {
         let head = reply.head();
         // Costs more than all the rest: only on the way to an error.
         let content_type = || snippet(&head.content_type);
-        // An answer that may be a new key is not quoted: if the server drew its value, nobody here can cover it.
-        let is_quotable = !(matches!(operation, Operation::Create { .. }) && (200..300).contains(&status));
+        let is_compressed =
+            !head.content_encoding.is_empty() && !head.content_encoding.eq_ignore_ascii_case(b"identity");
+        let is_quotable = !is_compressed && !may_hold_new_value(operation, status, content.as_slice());
+        let quotable = if is_quotable { content.as_slice() } else { &[] };
         let unexpected = |result: String, source: Option<Undecodable>| Trouble::Unexpected {
             status: Some(status),
             content_type: content_type(),
-            message: if is_quotable { snippet(content.as_slice()) } else { Snippet::default() },
+            message: snippet(quotable),
             result,
             source: source.map(Into::into),
         };
-        if !head.content_encoding.is_empty() && !head.content_encoding.eq_ignore_ascii_case(b"identity") {
-            return Err(unexpected("the answer is compressed, which was not asked for".to_owned(), None));
-        }
         if status == operation.success() {
+            if is_compressed {
+                return Err(unexpected("the answer is compressed, which was not asked for".to_owned(), None));
+            }
             if !complete {
                 return Err(Trouble::TooLarge { limit });
             }
@@ -118,8 +120,8 @@ impl Http {
                 Err(unexpected(format!("status {status} without a Typesense server's message"), None))
             }
             400..=599 => {
-                let words = message(content.as_slice());
-                let message = snippet(words.as_ref().map_or(content.as_slice(), |it| it.expose_secret().as_bytes()));
+                let words = message(quotable);
+                let message = snippet(words.as_ref().map_or(quotable, |words| words.expose_secret().as_bytes()));
                 Err(Trouble::Status { status, content_type: content_type(), message, retry_after: head.retry_after })
             }
             300..=399 => {
@@ -268,6 +270,14 @@ impl From<serde_json::Error> for Undecodable {
         let (line, column) = (error.line(), error.column());
         if error.is_data() { Self::Shape { line, column } } else { Self::Syntax { line, column } }
     }
+}
+
+/// Whether an answer may hold the value of a key that was just created. A value that the server drew is not known
+/// here, and so cannot be covered in a quotation.
+fn may_hold_new_value(operation: Operation, status: u16, content: &[u8]) -> bool {
+    const FIELD: &[u8] = b"\"value\"";
+    matches!(operation, Operation::Create { .. })
+        && (status < 300 || content.windows(FIELD.len()).any(|part| part == FIELD))
 }
 
 /// The server's own words, if the answer is `{"message": "…"}`. A secret, as they may repeat one.

@@ -26,7 +26,7 @@ pub(crate) enum Trouble {
     },
     /// A status other than that of success.
     Status { status: u16, content_type: Snippet, message: Snippet, retry_after: Option<Duration> },
-    /// A body above the limit, in bytes.
+    /// An answer with the status of success, and a body above the limit, in bytes.
     TooLarge { limit: u64 },
 }
 
@@ -65,8 +65,8 @@ impl Trouble {
             Self::Status { status: 503, message, .. } if message.as_str().contains("Not Ready") => Fate::NotActed,
             Self::Status { status: 500..=599, .. } => Fate::Unknown,
             // A status of success, or no HTTP at all: whoever sent it may have acted.
-            Self::Unexpected { status: Some(200..=299) | None, .. } => Fate::Garbled,
-            Self::Status { .. } | Self::Unexpected { .. } | Self::TooLarge { .. } => Fate::Refused,
+            Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => Fate::Garbled,
+            Self::Status { .. } | Self::Unexpected { .. } => Fate::Refused,
         }
     }
 
