@@ -1,5 +1,5 @@
-//! What the integration tests share: real Typesense servers as values, a raw HTTP client, and a
-//! harness that can ignore tests at run time.
+//! What the integration tests share: real Typesense servers as values, a raw HTTP client, a server
+//! that follows a script, and a harness that can ignore tests at run time.
 //!
 //! ```text
 //! harness::run(&[("a_test", a_test)])      one server for a whole test binary
@@ -7,6 +7,7 @@
 //! Cluster::start()                         three nodes, to be killed, stopped and restarted
 //! faulty::Service::echo(..) / lossy(..)    servers and proxies that misbehave on demand
 //! capture::Log, scan::Scanner              everything that is logged, searched for secrets
+//! Scripted::start(|peer| ..)               a server that says whatever it is told to, byte by byte
 //! ```
 
 // Every test binary compiles this module for itself and uses only a part of it.
@@ -31,6 +32,7 @@ pub mod proxy;
 mod random;
 pub mod raw;
 pub mod scan;
+pub mod scripted;
 mod tap;
 mod tls;
 mod typesense;
@@ -39,6 +41,7 @@ pub use binary::Unavailable;
 pub use cluster::{Cluster, Node};
 pub use process::{free_ports, fresh_directory};
 pub use random::Random;
+pub use scripted::{Peer, Scripted};
 pub use tap::Tap;
 pub use tls::{Identity, TestCa};
 pub use typesense::Server;

@@ -1,0 +1,145 @@
+//! Settings from the environment, which a process has only one of: so each case is a process of its own.
+
+// A test may fail loudly.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Trial};
+use support::Scripted;
+use typesense_keys::KeysClient;
+
+const NODES: &str = "TYPESENSE_NODES";
+const API_KEY: &str = "TYPESENSE_API_KEY";
+const PROXIES: [&str; 8] =
+    ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"];
+
+/// Set in the processes that are a case.
+const IS_A_CASE: &str = "TYPESENSE_KEYS_TEST_CASE";
+
+/// Part of every secret here; no error may repeat it.
+const SECRET: &str = "pa55";
+
+fn main() -> ExitCode {
+    if env::var_os(IS_A_CASE).is_some() {
+        println!("{}", outcome());
+        return ExitCode::SUCCESS;
+    }
+    let trial = |name: &str, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    let trials = [
+        trial("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
+        trial("what_is_missing_is_named", what_is_missing_is_named),
+        trial("what_is_wrong_is_named_by_its_variable", what_is_wrong_is_named_by_its_variable),
+        #[cfg(feature = "tls")]
+        trial("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// What one process makes of its environment.
+fn outcome() -> String {
+    let client = match KeysClient::from_env() {
+        Ok(client) => client,
+        Err(error) => {
+            let all = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+            return if all.contains(SECRET) { format!("a leak: {all}") } else { error.to_string() };
+        }
+    };
+    match env::var(IS_A_CASE).as_deref() {
+        Ok("send") => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
+        _ => "a client".to_owned(),
+    }
+}
+
+/// Starts a process with these variables, and returns what it made of them.
+#[track_caller]
+fn with(case: &str, variables: &[(&str, OsString)]) -> String {
+    let mut process = Command::new(env::current_exe().unwrap());
+    for name in PROXIES.iter().chain(&[NODES, API_KEY]) {
+        process.env_remove(name);
+    }
+    let output = process.env(IS_A_CASE, case).envs(variables.iter().cloned()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn built(nodes: &str, key: &str) -> String {
+    with("build", &[(NODES, nodes.into()), (API_KEY, key.into())])
+}
+
+fn nodes_and_key_come_from_the_environment() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}")
+    });
+    let nodes = format!(" , {} ,,{}/,", server.url(), server.url());
+    assert_eq!(with("send", &[(NODES, nodes.into()), (API_KEY, "from the environment".into())]), "Ok([])");
+    let received = server.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    assert!(received.iter().all(|asked| asked.head.contains("x-typesense-api-key: from the environment\r\n")));
+}
+
+fn what_is_missing_is_named() {
+    let no_nodes = "invalid configuration: `TYPESENSE_NODES`: is not set: the servers to use, such as \
+                    `https://search.example.net`, by commas";
+    let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
+                  needed";
+    assert_eq!(with("build", &[]), no_nodes);
+    assert_eq!(with("build", &[(API_KEY, "pa55".into())]), no_nodes);
+    assert_eq!(with("build", &[(NODES, "http://127.0.0.1:1".into())]), no_key);
+    assert_eq!(built(" ", "pa55"), no_nodes);
+    assert_eq!(built("http://127.0.0.1:1", " "), no_key);
+}
+
+fn what_is_wrong_is_named_by_its_variable() {
+    for (nodes, reason) in [
+        (",,", "no node is named: add `.node(\"https://…\")`"),
+        ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),
+        (
+            "https://user:pa55@example.net",
+            "an address holds user info (`user:password@`), which Typesense does not use: remove it",
+        ),
+    ] {
+        assert_eq!(built(nodes, "pa55"), format!("invalid configuration: `TYPESENSE_NODES`: {reason}"));
+    }
+    assert_eq!(
+        built("http://127.0.0.1:1", "pa55\n"),
+        "invalid configuration: `api_key`: holds a control character (a line break at its end?), which no HTTP header \
+         can carry"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = OsString::from_vec(b"pa55\xff".to_vec());
+        let text = with("build", &[(NODES, "http://127.0.0.1:1".into()), (API_KEY, bytes)]);
+        assert!(text.starts_with("invalid configuration: `TYPESENSE_API_KEY`: "), "{text}");
+    }
+}
+
+#[cfg(feature = "tls")]
+fn a_proxy_is_looked_for_where_https_is_used() {
+    let built = |node: &str, proxy: &str, address: &str| {
+        with("build", &[(NODES, node.into()), (API_KEY, "key".into()), (proxy, address.into())])
+    };
+    let https = "https://search.example.net";
+    assert_eq!(
+        built(https, "HTTPS_PROXY", "socks5://user:pa55@127.0.0.1:1"),
+        "invalid configuration: `HTTPS_PROXY`: names a SOCKS proxy, which is not supported: use an http proxy (or see \
+         `proxy_from_env`)"
+    );
+    assert_eq!(
+        built(https, "all_proxy", "pa55 is not a proxy"),
+        "invalid configuration: `all_proxy`: is not the address of a proxy (or see `proxy_from_env`)"
+    );
+    assert_eq!(built(https, "https_proxy", "http://user:pa55@127.0.0.1:1"), "a client");
+    assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
+}

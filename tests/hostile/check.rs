@@ -1,0 +1,163 @@
+//! Makes the calls, and checks how they end.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use typesense_keys::{Action, CreatedKey, Error, KeyId, KeysClient};
+
+use super::HEAP;
+use super::row::{ADMIN_KEY, Call, Ending, ID, OWN_VALUE, Row, SERVERS_VALUE, sent_value};
+use super::support::Scripted;
+
+/// How long a call may take whose end is not a matter of time.
+const AMPLE: Duration = Duration::from_secs(30);
+
+/// How long a call may take that would never end otherwise.
+const SHORT: Duration = Duration::from_millis(600);
+
+/// What a call may take beyond its deadline, on a machine with much else to do.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The most that the answer to a list may have here: as much as any other answer may.
+pub(crate) const LIMIT: usize = 1024 * 1024;
+
+/// The most that a call may allocate at once. A limited answer is held once, in a buffer that doubles.
+const HEAP_LIMIT: usize = 5 * LIMIT;
+
+/// Makes every call that there is to this server; returns how many.
+pub(crate) fn every_call(row: &Row) -> usize {
+    if row.is_slow {
+        thread::scope(|scope| {
+            let threads: Vec<_> = row.calls.iter().map(|&call| scope.spawn(move || one_call(row, call))).collect();
+            for thread in threads {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+        });
+    } else {
+        row.calls.iter().for_each(|&call| one_call(row, call));
+    }
+    row.calls.len()
+}
+
+fn one_call(row: &Row, call: Call) {
+    let server = Scripted::play(Arc::clone(&row.script));
+    let url = if row.https { server.url().replace("http:", "https:") } else { server.url() };
+    let timeout = if row.is_slow { SHORT } else { AMPLE };
+    let client = client_with(&url, timeout);
+    let ended = measured(|| make(&client, call));
+    let sent = server.received().last().and_then(sent_value);
+
+    let at = format!("{}: {call:?}", row.name);
+    assert!(ended.elapsed < timeout + GRACE, "{at}: took {:?}", ended.elapsed);
+    assert!(ended.allocated < HEAP_LIMIT, "{at}: allocated {} bytes", ended.allocated);
+    let expected = if call.is_write() { row.writes } else { row.reads };
+    match ended.result {
+        Ok(value) => {
+            assert_eq!(Ending::Done, expected, "{at}");
+            let expected = call.is_create().then(|| sent.unwrap_or_else(|| SERVERS_VALUE.to_owned()));
+            assert_eq!(value, expected, "{at}");
+        }
+        Err(error) => {
+            assert_eq!(ending(&error), expected, "{at}: {error}");
+            let attempts = error.failure().expect("a story").attempts();
+            assert_eq!(attempts.len(), 1, "{at}: {error}");
+            let result = attempts[0].result();
+            let status = if call.is_create() { "status 201" } else { "status 200" };
+            let result =
+                if row.result.starts_with(' ') { result.strip_prefix(status).unwrap_or(result) } else { result };
+            assert!(result.starts_with(row.result), "{at}: {error}");
+            if let Error::OutcomeUnknown(unknown) = &error {
+                let id = (call == Call::Delete).then_some(KeyId::from(ID));
+                assert_eq!(unknown.key_id(), id, "{at}");
+                let value = unknown.value().map(|value| value.expose_secret().to_owned());
+                let is_known = matches!(call, Call::CreateOwn | Call::CreateDrawn);
+                assert_eq!(value.is_some(), is_known, "{at}: the value");
+                // Where the server closed at once, nobody has seen what was sent.
+                assert!(sent.is_none() || value == sent, "{at}: another value than was sent");
+            }
+            // What the client was never told, it could not recognise; what the server drew, it can guess to be there.
+            let own = (call == Call::CreateOwn).then_some(OWN_VALUE);
+            let servers = call.is_create().then_some(SERVERS_VALUE);
+            tells_none_of(&[Some(ADMIN_KEY), sent.as_deref(), own, servers], &error, &at);
+        }
+    }
+}
+
+pub(crate) fn client(url: &str) -> KeysClient {
+    client_with(url, AMPLE)
+}
+
+fn client_with(url: &str, timeout: Duration) -> KeysClient {
+    let builder = KeysClient::builder().node(url).api_key(ADMIN_KEY).retries(false).proxy_from_env(false);
+    builder.timeout(timeout).attempt_timeout(timeout).max_list_size(LIMIT as u64).build().expect("a client")
+}
+
+/// Makes a call; returns the value of the key that it created, if it did.
+pub(crate) fn make(client: &KeysClient, call: Call) -> Result<Option<String>, Error> {
+    let create = || client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).description("d");
+    let value = |key: CreatedKey| Some(key.value.expose_secret().to_owned());
+    match call {
+        Call::Get => client.get(ID).send().map(|_| None),
+        Call::List => client.list().send().map(|_| None),
+        Call::CreateOwn => create().value(OWN_VALUE).send().map(value),
+        Call::CreateDrawn => create().send().map(value),
+        Call::CreateByServer => create().server_generated().send().map(value),
+        Call::Delete => client.delete(ID).send().map(|_| None),
+    }
+}
+
+pub(crate) struct Ended<T> {
+    pub(crate) result: T,
+    pub(crate) elapsed: Duration,
+    /// How much more memory than before was in use, at most.
+    pub(crate) allocated: usize,
+}
+
+pub(crate) fn measured<T>(call: impl FnOnce() -> T) -> Ended<T> {
+    let before = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    let started = Instant::now();
+    let result = call();
+    let elapsed = started.elapsed();
+    Ended { result, elapsed, allocated: HEAP.peak_usage().saturating_sub(before) }
+}
+
+pub(crate) fn ending(error: &Error) -> Ending {
+    match error {
+        Error::Connection { .. } => Ending::Connection,
+        Error::NotFound { .. } => Ending::NotFound,
+        Error::OutcomeUnknown(_) => Ending::Unknown,
+        Error::RateLimited { .. } => Ending::RateLimited,
+        Error::Rejected(_) => Ending::Rejected,
+        Error::Timeout { phase, .. } => Ending::Timeout(*phase),
+        Error::Tls { .. } => Ending::Tls,
+        Error::TooLarge { .. } => Ending::TooLarge,
+        Error::Unauthorized(_) => Ending::Unauthorized,
+        Error::Unavailable(_) => Ending::Unavailable,
+        Error::UnexpectedAnswer { .. } => Ending::Unexpected,
+        other => panic!("no server can cause this: {other}"),
+    }
+}
+
+/// Looks for six bytes in a row of any secret in all that an error says.
+pub(crate) fn tells_none_of(secrets: &[Option<&str>], error: &Error, at: &str) {
+    let mut texts = Vec::new();
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(this) = cause {
+        texts.extend([this.to_string(), format!("{this:?}"), format!("{this:#?}")]);
+        cause = this.source();
+    }
+    if let Some(failure) = error.failure() {
+        texts.extend([failure.message(), failure.content_type()].into_iter().flatten().map(str::to_owned));
+        texts.extend(failure.attempts().iter().map(|attempt| format!("{attempt} {attempt:?}")));
+    }
+    for secret in secrets.iter().flatten() {
+        for window in secret.as_bytes().windows(6) {
+            let told = texts.iter().find(|text| text.as_bytes().windows(6).any(|found| found == window));
+            assert_eq!(told, None, "{at}: tells a secret");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Servers that say aloud what they were told in confidence.
+//!
+//! What is told is checked for every bad server; these do their best to be quoted.
+
+use super::row::{ADMIN_KEY, Call, Ending, Good, OWN_VALUE, Row, SERVERS_VALUE, bad, bad_reply, sent_value};
+
+pub(crate) fn rows() -> Vec<Row> {
+    let unexpected = Ending::Unexpected;
+    vec![
+        error("a 400 that repeats both secrets", "400 Bad Request", Ending::Rejected),
+        error("a 401 that repeats both secrets", "401 Unauthorized", Ending::Unauthorized),
+        error("a 418 that repeats both secrets", "418 I'm a teapot", Ending::Rejected),
+        error("a 429 that repeats both secrets", "429 Too Many Requests", Ending::RateLimited),
+        error("a 500 that repeats both secrets", "500 Oops", Ending::Unavailable).writes(Ending::Unknown),
+        error("a 503 that repeats both secrets", "503 Oops", Ending::Unavailable).writes(Ending::Unknown),
+        bad("an error page that repeats the request", Ending::Unavailable, "status 502", |peer| {
+            let request = peer.request()?;
+            let page = format!("<html><pre>{}{}</pre></html>", request.head, request.body);
+            peer.send(format!(
+                "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{page}",
+                page.len()
+            ))
+        }),
+        bad("a 404 whose message is the request", Ending::NotFound, "status 404", |peer| {
+            let request = peer.request()?;
+            let body = serde_json::json!({"message": format!("{}{}", request.head, request.body)}).to_string();
+            peer.send(format!("HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+        })
+        .all_end_in(Ending::NotFound)
+        .only(Call::WITH_ID),
+        bad_reply("secrets in every header", Ending::Rejected, "status 400", |_| {
+            format!(
+                "HTTP/1.1 400 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-type: {ADMIN_KEY}/{OWN_VALUE}\r\n\
+                 content-encoding: {ADMIN_KEY}\r\nretry-after: {ADMIN_KEY}\r\ncontent-length: 0\r\n\r\n"
+            )
+        })
+        .all_end_in(Ending::Rejected),
+        bad_reply("secrets in an encoding that was not asked for", unexpected, "the answer is compressed", |good| {
+            good.with(&format!("content-encoding: {ADMIN_KEY}\r\n"))
+        }),
+        redirect("a redirect to a host named like the key", "http://7Qx2Lw9Zr4Tb8Gk.example.net/keys"),
+        redirect("a redirect with the key in its path", "https://example.net/keys/aDm1n=7Qx2Lw9Zr4Tb8Gk"),
+        redirect("a redirect with the key in its query", "https://example.net/keys?key=aDm1n=7Qx2Lw9Zr4Tb8Gk"),
+        redirect("a redirect with the key as user info", "https://aDm1n=7Qx2Lw9Zr4Tb8Gk@example.net/keys"),
+        redirect("a redirect to the key", "aDm1n=7Qx2Lw9Zr4Tb8Gk"),
+        bad_reply(
+            "headers that are secrets, with a bad length",
+            unexpected,
+            "the head of the answer contradicts",
+            |_| format!("HTTP/1.1 200 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-length: {ADMIN_KEY}\r\n\r\n"),
+        ),
+        bad_reply("secrets where a head should be", unexpected, "the answer is not HTTP/1", |_| {
+            format!("{ADMIN_KEY} {OWN_VALUE} {SERVERS_VALUE}\r\n\r\n")
+        }),
+        bad_reply("secrets where a chunk should be", unexpected, "the answer's body is not framed", |_| {
+            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{ADMIN_KEY}\r\n{OWN_VALUE}\r\n")
+        }),
+        bad_reply("secrets where JSON should be", unexpected, "status 20", |good| {
+            good.saying("", &format!("{ADMIN_KEY} {OWN_VALUE}"))
+        }),
+        bad_reply("secrets in JSON of another shape", unexpected, "status 20", |good| {
+            good.saying("", &format!(r#"{{"id":"{ADMIN_KEY}","expires_at":"{OWN_VALUE}","{ADMIN_KEY}":1}}"#))
+        }),
+        bad_reply("a secret that the end of a quotation cuts off", Ending::Rejected, "status 400", |_| {
+            let body = format!("{}{ADMIN_KEY}", "x".repeat(190));
+            format!("HTTP/1.1 400 No\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        })
+        .all_end_in(Ending::Rejected),
+        // The values that follow are the server's own, which the client cannot know.
+        created("a new key with an id that is none", |good| good.but("\"id\":7", "\"id\":4294967296")),
+        created("a new key without an id", |good| good.but("\"id\"", "\"no\"")),
+        created("a new key, cut short", |good| good.saying("", &good.body[..good.body.len() - 1])),
+        created("a new key with status 200", |good| good.with("").replacen("201 Created", "200 OK", 1)),
+        created("a new key with status 202", |good| good.with("").replacen("201 Created", "202 OK", 1)),
+        created("a new key in a 500", |good| good.with("").replacen("201 Created", "500 No", 1)),
+        created("a new key, compressed", |good| good.with("content-encoding: gzip\r\n")),
+        created("a new key under another name", |good| good.but("\"value\"", "\"key\"")),
+    ]
+}
+
+/// An error that repeats all that it was told, in different ways.
+fn error(name: &'static str, status: &'static str, ending: Ending) -> Row {
+    let result = match ending {
+        Ending::Unauthorized => "status 401",
+        Ending::RateLimited => "status 429",
+        Ending::Unavailable => "status 50",
+        _ => "status 4",
+    };
+    bad(name, ending, result, move |peer| {
+        let request = peer.request()?;
+        let value = sent_value(&request).unwrap_or_default();
+        let body = format!(r#"{{"message":"{ADMIN_KEY}, or {value}? {}{value}"}}"#, &ADMIN_KEY[3..]);
+        peer.send(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    })
+    .all_end_in(ending)
+}
+
+fn redirect(name: &'static str, target: &'static str) -> Row {
+    bad_reply(name, Ending::Unexpected, "status 307, a redirect to `", move |_| {
+        let body = format!("Moved to {ADMIN_KEY}");
+        let length = body.len();
+        format!("HTTP/1.1 307 Moved\r\nlocation: {target}\r\ncontent-length: {length}\r\n\r\n{body}")
+    })
+    .all_end_in(Ending::Unexpected)
+}
+
+fn created(name: &'static str, reply: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
+    bad_reply(name, Ending::Unknown, "", reply).only(Call::CREATES)
+}
+
+impl Row {
+    fn writes(self, writes: Ending) -> Self {
+        Self { writes, ..self }
+    }
+}

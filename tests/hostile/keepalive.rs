@@ -1,0 +1,113 @@
+//! What a server says when it was not asked is never taken for an answer.
+
+use std::thread;
+use std::time::Duration;
+
+use typesense_keys::KeysClient;
+
+use super::row::{Good, ID};
+use super::support::{Peer, Scripted};
+
+const POISON: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}";
+
+pub(crate) fn tests() -> Vec<(&'static str, fn())> {
+    vec![
+        ("a good connection is used again", a_good_connection_is_used_again),
+        ("a second reply in the same packet is no answer", a_second_reply_in_the_same_packet_is_no_answer),
+        ("a reply while nothing was asked is no answer", a_reply_while_nothing_was_asked_is_no_answer),
+        ("a body after a 204 is no answer", a_body_after_a_204_is_no_answer),
+        ("the rest of a reply that was too long is no answer", the_rest_of_a_reply_that_was_too_long_is_no_answer),
+        ("a connection that was closed meanwhile is not used", a_connection_that_was_closed_meanwhile_is_not_used),
+        ("a connection that is to close is not used again", a_connection_that_is_to_close_is_not_used_again),
+    ]
+}
+
+/// Answers each request on a connection, and adds to each answer.
+fn adding(to_each: impl Fn(&mut Peer, &Good) -> std::io::Result<()> + Send + Sync + 'static) -> Scripted {
+    Scripted::start(move |peer| {
+        loop {
+            let good = Good::to(&peer.request()?);
+            to_each(peer, &good)?;
+        }
+    })
+}
+
+fn client(server: &Scripted) -> KeysClient {
+    let builder = KeysClient::builder().node(server.url()).api_key("admin key").retries(false);
+    builder.timeout(Duration::from_secs(5)).max_list_size(1_000).build().unwrap()
+}
+
+/// Three calls, each of which must get its own answer.
+#[track_caller]
+fn every_answer_is_the_right_one(server: &Scripted, connections: usize) {
+    let client = client(server);
+    for call in 0..3 {
+        assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
+        assert_eq!(client.delete(ID).send().unwrap().get(), ID, "call {call}");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.connections(), connections);
+}
+
+fn a_good_connection_is_used_again() {
+    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with(""))), 1);
+}
+
+fn a_second_reply_in_the_same_packet_is_no_answer() {
+    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with("") + POISON)), 6);
+}
+
+fn a_reply_while_nothing_was_asked_is_no_answer() {
+    let server = adding(|peer, good| {
+        peer.send(good.with(""))?;
+        thread::sleep(Duration::from_millis(5));
+        peer.send(POISON)
+    });
+    let client = client(&server);
+    for call in 0..3 {
+        assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
+        // Until the poison is there.
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+fn a_body_after_a_204_is_no_answer() {
+    let server =
+        adding(|peer, _| peer.send(format!("HTTP/1.1 204 No Content\r\ncontent-length: 38\r\n\r\n{POISON}")));
+    let client = client(&server);
+    for _ in 0..3 {
+        assert_eq!(client.list().send().unwrap_err().status(), Some(204));
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+fn the_rest_of_a_reply_that_was_too_long_is_no_answer() {
+    let server = adding(|peer, good| {
+        let body = format!("{}{POISON}", " ".repeat(1_001));
+        peer.send(good.saying("", &body))
+    });
+    let client = client(&server);
+    for _ in 0..3 {
+        let error = client.list().send().unwrap_err();
+        assert!(matches!(error, typesense_keys::Error::TooLarge { .. }), "{error}");
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+fn a_connection_that_was_closed_meanwhile_is_not_used() {
+    let server = Scripted::start(|peer| {
+        let good = Good::to(&peer.request()?);
+        peer.send(good.with(""))
+    });
+    let client = client(&server);
+    for call in 0..3 {
+        assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+fn a_connection_that_is_to_close_is_not_used_again() {
+    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with("connection: close\r\n"))), 6);
+}

@@ -1,0 +1,85 @@
+//! An answer may be as large as the limit, and not a byte larger, however it is framed.
+
+use typesense_keys::Error;
+
+use super::check::{LIMIT, client, make, measured};
+use super::row::{Call, Good, SERVERS_VALUE};
+use super::support::Scripted;
+
+type Frame = fn(&Good, &str) -> String;
+
+const FRAMES: [Frame; 3] = [
+    |good, body| good.saying("", body),
+    |good, body| format!("{}\r\n{body}", good.head("")),
+    |good, body| {
+        let (start, end) = body.split_at(body.len() / 3);
+        let chunks = format!("{:x}\r\n{start}\r\n{:x}\r\n{end}\r\n0\r\n\r\n", start.len(), end.len());
+        format!("{}transfer-encoding: chunked\r\n\r\n{chunks}", good.head(""))
+    },
+];
+
+pub(crate) fn tests() -> Vec<(&'static str, fn())> {
+    vec![
+        ("an answer of exactly the limit is taken", an_answer_of_exactly_the_limit_is_taken),
+        ("an answer of a byte more is not", an_answer_of_a_byte_more_is_not),
+        ("an error answer is looked at up to 64 KiB", an_error_answer_is_looked_at_up_to_64_kib),
+        ("a list may be larger than any other answer", a_list_may_be_larger_than_any_other_answer),
+    ]
+}
+
+/// Answers with the good body, and blanks up to `size`.
+fn answer_of(size: usize, frame: Frame) -> Scripted {
+    Scripted::start(move |peer| {
+        let good = Good::to(&peer.request()?);
+        let blanks = " ".repeat(size - good.body.len());
+        peer.send(frame(&good, &format!("{}{blanks}", good.body)))
+    })
+}
+
+fn an_answer_of_exactly_the_limit_is_taken() {
+    for frame in FRAMES {
+        let server = answer_of(LIMIT, frame);
+        for call in Call::ALL {
+            make(&client(&server.url()), call).unwrap_or_else(|error| panic!("{call:?}: {error}"));
+        }
+    }
+}
+
+fn an_answer_of_a_byte_more_is_not() {
+    for frame in FRAMES {
+        let server = answer_of(LIMIT + 1, frame);
+        for call in Call::ALL {
+            match make(&client(&server.url()), call).unwrap_err() {
+                Error::TooLarge { limit, .. } if !call.is_write() => assert_eq!(limit, LIMIT as u64),
+                // The key exists, or does no more: the status has said so.
+                Error::OutcomeUnknown(unknown) if call.is_write() => {
+                    let has_value = matches!(call, Call::CreateOwn | Call::CreateDrawn);
+                    assert_eq!(unknown.value().is_some(), has_value, "{call:?}");
+                }
+                other => panic!("{call:?}: {other}"),
+            }
+        }
+    }
+}
+
+fn an_error_answer_is_looked_at_up_to_64_kib() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 400 No\r\n\r\n<html>")?;
+        peer.send_without_end([b'x'; 1024])
+    });
+    let ended = measured(|| make(&client(&server.url()), Call::List).unwrap_err());
+    assert!(ended.allocated < LIMIT, "allocated {} bytes", ended.allocated);
+    let Error::Rejected(failure) = ended.result else { panic!("{}", ended.result) };
+    let message = failure.message().unwrap();
+    assert!(message.starts_with("<html>xxx") && message.chars().count() == 201, "{message}");
+}
+
+fn a_list_may_be_larger_than_any_other_answer() {
+    let size = 3 * LIMIT;
+    let server = answer_of(size, FRAMES[0]);
+    let builder = typesense_keys::KeysClient::builder().node(server.url()).api_key(SERVERS_VALUE);
+    let client = builder.max_list_size(size as u64).build().unwrap();
+    assert_eq!(client.list().send().unwrap().len(), 1);
+    assert!(matches!(client.get(7).send(), Err(Error::TooLarge { .. })));
+}

@@ -1,0 +1,197 @@
+//! Errors without an answer, and the limits on time.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use typesense_keys::{Error, Phase};
+
+use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json, variant};
+use super::support::Scripted;
+
+const SHORT: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A port at which nobody listens.
+fn closed_port() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+fn silent() -> Scripted {
+    Scripted::start(|peer| {
+        peer.request()?;
+        peer.wait()
+    })
+}
+
+#[track_caller]
+fn reads(error: &Error, url: &str, text: &str) {
+    assert_eq!(error.to_string().replace(url, "NODE"), text);
+}
+
+#[test]
+fn a_refused_connection_did_nothing_and_may_be_tried_again() {
+    let url = closed_port();
+    for (call, name) in [(Call::Create, "create a key"), (Call::List, "list keys")] {
+        let error = call.make(&client(&url)).unwrap_err();
+        reads(&error, &url, &format!("{name}: NODE: connection refused; is the address right, and the server up?"));
+        assert_eq!((variant(&error), error.status(), error.is_retryable()), ("Connection", None, true));
+        assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Connect);
+        let cause = std::error::Error::source(&error).expect("a cause").downcast_ref::<std::io::Error>();
+        assert_eq!(cause.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused));
+    }
+}
+
+#[test]
+fn a_name_that_nobody_has_did_nothing() {
+    // By RFC 6761, no resolver may know a name below `invalid`.
+    let url = "http://nobody.invalid:8108";
+    let client = builder(url).allow_plaintext().build().unwrap();
+    let error = client.delete(7).send().unwrap_err();
+    reads(&error, url, "delete key 7: NODE: host not found; is the address right, and the server up?");
+    assert_eq!((variant(&error), error.is_retryable()), ("Connection", true));
+    assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Resolve);
+}
+
+#[test]
+fn a_connection_that_breaks_leaves_the_outcome_of_a_write_open() {
+    let server = Scripted::start(|peer| peer.request().map(drop));
+    let client = client(&server.url());
+    let result = "closed the connection without a reply (is it an https server?)";
+    let error = client.list().send().unwrap_err();
+    reads(&error, &server.url(), &format!("list keys: NODE: {result}; is the address right, and the server up?"));
+    assert_eq!((variant(&error), error.is_retryable()), ("Connection", true));
+    let error = client.delete(7).send().unwrap_err();
+    reads(
+        &error,
+        &server.url(),
+        &format!(
+            "delete key 7: the server may or may not have done so; it does no harm to do it again; last, NODE: {result}"
+        ),
+    );
+    assert_eq!((variant(&error), error.is_retryable()), ("OutcomeUnknown", false));
+}
+
+#[test]
+fn each_call_can_have_a_deadline_of_its_own() {
+    let server = silent();
+    let client = client(&server.url());
+    let started = Instant::now();
+    let errors = [
+        client.get(7).timeout(SHORT).send().unwrap_err(),
+        client.list().timeout(SHORT).send().unwrap_err(),
+        client.delete(7).timeout(SHORT).send().unwrap_err(),
+        create(&client).timeout(SHORT).send().unwrap_err(),
+    ];
+    assert!(started.elapsed() < 4 * SHORT + GRACE, "{:?}", started.elapsed());
+    let late = "timed out while waiting for the reply";
+    let hint = "is the node overloaded or stopped? (see `timeout` and `attempt_timeout`)";
+    let [get, list, delete, create] = &errors;
+    reads(get, &server.url(), &format!("get key 7: NODE: {late}; {hint}"));
+    reads(list, &server.url(), &format!("list keys: NODE: {late}; {hint}"));
+    reads(
+        delete,
+        &server.url(),
+        &format!(
+            "delete key 7: the server may or may not have done so; it does no harm to do it again; last, NODE: {late}"
+        ),
+    );
+    reads(
+        create,
+        &server.url(),
+        &format!(
+            "create a key: the server may or may not have created it; its value, where it is known, is in this error; \
+             last, NODE: {late}"
+        ),
+    );
+    assert!(matches!(get, Error::Timeout { phase: Phase::AwaitReply, .. }));
+    assert_eq!(errors.each_ref().map(Error::is_retryable), [true, true, false, false]);
+    let Error::OutcomeUnknown(unknown) = create else { panic!("{create}") };
+    assert_eq!(unknown.value().map(ExposeSecret::expose_secret), Some(VALUE));
+}
+
+#[test]
+fn the_deadline_of_a_call_may_be_later_than_the_clients() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        std::thread::sleep(3 * SHORT);
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":7}")
+    });
+    let client = builder(&server.url()).timeout(SHORT).build().unwrap();
+    assert!(client.delete(7).send().is_err());
+    assert_eq!(client.delete(7).timeout(Duration::from_secs(30)).send().unwrap().get(), 7);
+}
+
+#[test]
+fn an_attempt_has_a_limit_of_its_own() {
+    let server = silent();
+    let client = builder(&server.url()).attempt_timeout(SHORT).build().unwrap();
+    let started = Instant::now();
+    let error = client.list().send().unwrap_err();
+    assert!(started.elapsed() < SHORT + GRACE, "{:?}", started.elapsed());
+    assert_eq!(variant(&error), "Timeout");
+}
+
+#[test]
+fn a_deadline_that_has_passed_sends_nothing() {
+    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+    let error = server.client().delete(7).timeout(Duration::ZERO).send().unwrap_err();
+    assert_eq!(variant(&error), "Timeout", "{error}");
+    assert_eq!(server.asked(), []);
+}
+
+#[test]
+fn several_attempts_are_told_one_by_one() {
+    let (server, refused) = (Wire::answering(&json(400, r#"{"message":"Bad."}"#)), closed_port());
+    let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
+    let error = client.list().send().unwrap_err();
+    let attempts = error.failure().unwrap().attempts();
+    let [first, second] = attempts else { panic!("{attempts:?}") };
+    assert_eq!((first.node(), first.result()), (&*refused, "connection refused"));
+    assert_eq!((second.node(), second.result()), (&*server.url(), "status 400"));
+    assert_eq!(
+        error.to_string(),
+        format!("list keys: {} refused with 400: Bad. (2 attempts: {first}, {second})", server.url())
+    );
+    assert_eq!(first.to_string(), format!("{refused}: connection refused after {:.1?}", first.elapsed()));
+}
+
+#[test]
+fn a_success_after_failures_is_a_success() {
+    let (server, refused) = (Wire::answering(&json(200, r#"{"keys":[]}"#)), closed_port());
+    let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
+    assert_eq!(client.list().send().unwrap(), []);
+    server.asked_once();
+}
+
+#[test]
+fn clones_share_their_connections() {
+    let server = Scripted::start(|peer| {
+        loop {
+            peer.request()?;
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":7}")?;
+        }
+    });
+    let client = client(&server.url());
+    for _ in 0..5 {
+        client.clone().delete(7).send().unwrap();
+    }
+    assert_eq!((server.connections(), server.received().len()), (1, 5));
+    assert!(server.received().iter().all(|asked| asked.head.contains(ADMIN_KEY)));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
+    let server = Scripted::start(|peer| {
+        std::io::Read::read(&mut peer.stream, &mut [0; 1024])?;
+        peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
+        peer.wait()
+    });
+    let url = server.url().replace("http:", "https:");
+    let error = create(&client(&url)).send().unwrap_err();
+    reads(&error, &url, "create a key: NODE: no encryption could be agreed on (is it an https server?)");
+    assert_eq!((variant(&error), error.status(), error.is_retryable()), ("Tls", None, false));
+    assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Handshake);
+}

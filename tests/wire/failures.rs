@@ -1,0 +1,367 @@
+//! Every kind of bad answer: which error it is, what may be done about it, and what `{err}` says, word for word.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use typesense_keys::Error;
+
+use super::fixture::{Answer, Call, VALUE, Wire, builder, html, json, variant};
+
+/// What stands for the server's address in the expected texts.
+const NODE: &str = "NODE";
+
+/// How the text of an error begins that leaves open what became of a create, or a delete.
+const CREATE_IN_DOUBT: &str = "create a key: the server may or may not have created it; its value, where it is known, is in this error; last, NODE: ";
+const DELETE_IN_DOUBT: &str =
+    "delete key 7: the server may or may not have done so; it does no harm to do it again; last, NODE: ";
+
+struct Expected<'a> {
+    call: Call,
+    variant: &'a str,
+    is_retryable: bool,
+    text: &'a str,
+}
+
+/// An expectation that the same call, later, would not help.
+fn fails<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a> {
+    Expected { call, variant, is_retryable: false, text }
+}
+
+/// An expectation that the same call, later, may do better.
+fn fails_for_now<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a> {
+    Expected { call, variant, is_retryable: true, text }
+}
+
+#[track_caller]
+fn check(answer: &Answer, expected: &[Expected<'_>]) {
+    for &Expected { call, variant: name, is_retryable, text } in expected {
+        let server = Wire::answering(answer);
+        let error = call.make(&server.client()).expect_err("an answer that is not good");
+        assert_eq!(error.to_string().replace(&server.url(), NODE), text);
+        assert_eq!(variant(&error), name, "{error}");
+        assert_eq!(error.status(), Some(u16::try_from(answer.status).unwrap()), "{error}");
+        assert_eq!(error.is_retryable(), is_retryable, "{error}");
+        assert_eq!(error.failure().unwrap().node(), server.url(), "{error}");
+        server.asked_once();
+        if let Error::OutcomeUnknown(unknown) = error {
+            assert_eq!(unknown.value().map(ExposeSecret::expose_secret), (call == Call::Create).then_some(VALUE));
+            assert_eq!(unknown.key_id().map(u32::from), (call == Call::Delete).then_some(7));
+        }
+    }
+}
+
+/// What reads and deletes of key 7 make of an answer in which nothing can be read, and what creates do.
+#[track_caller]
+fn check_unreadable(answer: &Answer, result: &str, quotation: &str) {
+    check(
+        answer,
+        &[
+            fails(Call::Get, "UnexpectedAnswer", &format!("get key 7: NODE: status 200 with an {result}{quotation}")),
+            fails(
+                Call::List,
+                "UnexpectedAnswer",
+                &format!("list keys: NODE: status 200 with an {result}{quotation}"),
+            ),
+            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with an {result}")),
+        ],
+    );
+    let created = Answer { status: 201, ..answer.clone() };
+    check(
+        &created,
+        &[fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 201 with an {result}"))],
+    );
+}
+
+const FORBIDDEN: &str = r#"{"message":"Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
+
+#[test]
+fn status_401_names_all_three_causes_and_the_action() {
+    let text = |call: &str, action: &str| {
+        format!(
+            "{call}: NODE answered 401: the client's key is wrong, has expired, or lacks the action `{action}` (the \
+             server does not tell which)"
+        )
+    };
+    check(
+        &json(401, FORBIDDEN),
+        &[
+            fails(Call::Create, "Unauthorized", &text("create a key", "keys:create")),
+            fails(Call::Get, "Unauthorized", &text("get key 7", "keys:get")),
+            fails(Call::List, "Unauthorized", &text("list keys", "keys:list")),
+            fails(Call::Delete, "Unauthorized", &text("delete key 7", "keys:delete")),
+        ],
+    );
+}
+
+#[test]
+fn status_404_is_about_an_id_where_there_is_one() {
+    check(
+        &json(404, r#"{"message":"Not found."}"#),
+        &[
+            fails(Call::Get, "NotFound", "get key 7: there is none with this id on NODE"),
+            fails(Call::Delete, "NotFound", "delete key 7: there is none with this id on NODE"),
+            fails(Call::List, "Rejected", "list keys: NODE refused with 404: Not found."),
+            fails(Call::Create, "Rejected", "create a key: NODE refused with 404: Not found."),
+        ],
+    );
+    let server = Wire::answering(&json(404, ""));
+    let error = server.client().get(7).send().unwrap_err();
+    assert!(matches!(error, Error::NotFound { id, .. } if id.get() == 7));
+}
+
+#[test]
+fn status_409_is_a_conflict_of_creates() {
+    check(
+        &json(409, r#"{"message":"API key generation conflict."}"#),
+        &[
+            fails(
+                Call::Create,
+                "Conflict",
+                "create a key: NODE answered 409: another key has this value already; choose another, or leave \
+                 `value` out",
+            ),
+            fails(Call::Get, "Rejected", "get key 7: NODE refused with 409: API key generation conflict."),
+            fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 409: API key generation conflict."),
+        ],
+    );
+}
+
+#[test]
+fn other_4xx_are_told_in_the_servers_own_words() {
+    check(
+        &json(400, r#"{"message": "Bad JSON."}"#),
+        &[
+            fails(Call::Create, "Rejected", "create a key: NODE refused with 400: Bad JSON."),
+            fails(Call::List, "Rejected", "list keys: NODE refused with 400: Bad JSON."),
+        ],
+    );
+    check(
+        &json(422, r#"{"message": "Could not \"process\"\r\n that.", "code": 7}"#),
+        &[fails(Call::Create, "Rejected", "create a key: NODE refused with 422: Could not \"process\"   that.")],
+    );
+    check(
+        &json(403, ""),
+        &[fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 403: it gave no reason")],
+    );
+    check(
+        &html(403, "<html>\n<b>Access denied</b>\u{1b}[31m"),
+        &[fails(Call::Get, "Rejected", "get key 7: NODE refused with 403: <html> <b>Access denied</b> [31m")],
+    );
+    let long = "z".repeat(1_000);
+    let text = format!("list keys: NODE refused with 400: {}…", "z".repeat(200));
+    check(&json(400, format!(r#"{{"message":"{long}"}}"#)), &[fails(Call::List, "Rejected", &text)]);
+}
+
+#[test]
+fn status_429_may_say_when_to_come_back() {
+    let limited = json(429, r#"{"message":"Rate limit exceeded or blocked"}"#);
+    let retry_after = |answer: &Answer| match Wire::answering(answer).client().list().send() {
+        Err(Error::RateLimited { retry_after, .. }) => retry_after,
+        other => panic!("{other:?}"),
+    };
+    for call in ["create a key", "delete key 7"] {
+        let text = format!("{call}: NODE answered 429, too many requests; it asks to wait 3 s");
+        let call = if call == "create a key" { Call::Create } else { Call::Delete };
+        check(&limited.clone().header("retry-after", "3"), &[fails_for_now(call, "RateLimited", &text)]);
+    }
+    assert_eq!(retry_after(&limited.clone().header("Retry-After", "3")), Some(Duration::from_secs(3)));
+    for unknown in ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "soon", "99999999999999999999", ""] {
+        assert_eq!(retry_after(&limited.clone().header("retry-after", unknown)), None, "{unknown}");
+    }
+    check(&limited, &[fails_for_now(Call::List, "RateLimited", "list keys: NODE answered 429, too many requests")]);
+}
+
+#[test]
+fn a_5xx_leaves_the_outcome_of_a_write_open() {
+    const LATER: &str = "; the server or its cluster is not able to answer now, try again later";
+    let empty = Answer { status: 500, ..Answer::default() };
+    let page = html(502, "<html>Bad Gateway</html>");
+    for (answer, reason) in [
+        (&empty, "500: it gave no reason"),
+        (&page, "502: <html>Bad Gateway</html>"),
+        (&json(503, r#"{"message":"Down"}"#), "503: Down"),
+        (&json(599, "x"), "599: x"),
+    ] {
+        let status = answer.status;
+        check(
+            answer,
+            &[
+                fails_for_now(Call::Get, "Unavailable", &format!("get key 7: NODE answered {reason}{LATER}")),
+                fails_for_now(Call::List, "Unavailable", &format!("list keys: NODE answered {reason}{LATER}")),
+                fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status {status}")),
+                fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status {status}")),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_node_that_is_not_ready_has_done_nothing() {
+    let text = |call: &str| {
+        format!(
+            "{call}: NODE answered 503: Not Ready or Lagging; the server or its cluster is not able to answer now, try \
+             again later"
+        )
+    };
+    check(
+        &json(503, r#"{"message":"Not Ready or Lagging"}"#),
+        &[
+            fails_for_now(Call::Create, "Unavailable", &text("create a key")),
+            fails_for_now(Call::Get, "Unavailable", &text("get key 7")),
+            fails_for_now(Call::List, "Unavailable", &text("list keys")),
+            fails_for_now(Call::Delete, "Unavailable", &text("delete key 7")),
+        ],
+    );
+}
+
+#[test]
+fn an_html_page_is_quoted_but_not_after_a_create() {
+    check_unreadable(
+        &html(200, "<html>\n<b>Hi</b></html>"),
+        "answer that is not JSON (line 1, column 1)",
+        " (text/html): \"<html> <b>Hi</b></html>\"",
+    );
+}
+
+#[test]
+fn an_empty_body_is_no_answer() {
+    check_unreadable(
+        &json(200, ""),
+        "answer that is not JSON (line 1, column 0)",
+        " (application/json; charset=utf-8)",
+    );
+    check_unreadable(&Answer { status: 200, ..Answer::default() }, "answer that is not JSON (line 1, column 0)", "");
+}
+
+#[test]
+fn truncated_json_is_no_answer() {
+    check_unreadable(
+        &json(200, r#"{"id":"#),
+        "answer that is not JSON (line 1, column 6)",
+        r#" (application/json; charset=utf-8): "{"id":""#,
+    );
+}
+
+#[test]
+fn invalid_utf8_is_no_answer() {
+    check_unreadable(
+        &json(200, b"\xff\xfe{}"),
+        "answer that is not JSON (line 1, column 1)",
+        " (application/json; charset=utf-8): \"\u{fffd}\u{fffd}{}\"",
+    );
+}
+
+#[test]
+fn json_of_another_shape_is_no_answer() {
+    for (body, column) in [
+        (r#"{"message":"hello"}"#, 19),
+        (r#"{"id":-1}"#, 8),
+        (r#"{"id":4294967296}"#, 16),
+        (r#"{"id":7.0}"#, 9),
+        (r#"{"id":"7"}"#, 9),
+        (r#"{"id":null}"#, 10),
+    ] {
+        let answer = json(200, body);
+        let text = format!(
+            "{DELETE_IN_DOUBT}status 200 with an answer that is JSON of another shape (line 1, column {column})"
+        );
+        check(&answer, &[fails(Call::Delete, "OutcomeUnknown", &text)]);
+        for (call, name) in [(Call::Get, "get key 7"), (Call::List, "list keys")] {
+            // `id` comes first in these, but is not the only field that a list is without.
+            let column = if call == Call::List { body.len() } else { column };
+            let text = format!(
+                "{name}: NODE: status 200 with an answer that is JSON of another shape (line 1, column {column}) \
+                 (application/json; charset=utf-8): \"{body}\""
+            );
+            check(&answer, &[fails(call, "UnexpectedAnswer", &text)]);
+        }
+    }
+}
+
+#[test]
+fn another_keys_answer_is_no_answer() {
+    let info = r#"{"actions":[],"collections":[],"description":"","expires_at":1,"id":8,"value_prefix":""}"#;
+    let text = format!(
+        "get key 7: NODE: status 200 with an answer that is about another key than the one asked for \
+         (application/json; charset=utf-8): \"{info}\""
+    );
+    check(&json(200, info), &[fails(Call::Get, "UnexpectedAnswer", &text)]);
+    let text = format!("{DELETE_IN_DOUBT}status 200 with an answer that is about another key than the one asked for");
+    check(&json(200, r#"{"id":8}"#), &[fails(Call::Delete, "OutcomeUnknown", &text)]);
+}
+
+#[test]
+fn another_status_of_success_is_not_success() {
+    for status in [200, 202] {
+        let text = format!("{CREATE_IN_DOUBT}status {status}, where 201 was expected");
+        check(&json(status, r#"{"id":7}"#), &[fails(Call::Create, "OutcomeUnknown", &text)]);
+    }
+    let quotation = r#"(application/json; charset=utf-8): "{"id":7}""#;
+    check(
+        &json(201, r#"{"id":7}"#),
+        &[
+            fails(
+                Call::Get,
+                "UnexpectedAnswer",
+                &format!("get key 7: NODE: status 201, where 200 was expected {quotation}"),
+            ),
+            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 201, where 200 was expected")),
+        ],
+    );
+}
+
+#[test]
+fn a_compressed_answer_was_not_asked_for() {
+    let gzip = |status, body| json(status, body).header("content-encoding", "gzip");
+    let result = "the answer is compressed, which was not asked for";
+    check(
+        &gzip(200, "\u{1f}\u{8}"),
+        &[
+            fails(
+                Call::List,
+                "UnexpectedAnswer",
+                &format!("list keys: NODE: {result} (application/json; charset=utf-8)"),
+            ),
+            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}{result}")),
+        ],
+    );
+    // What a status of failure means does not depend on what follows it.
+    check(
+        &gzip(500, "\u{1f}\u{8}"),
+        &[
+            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 500")),
+            fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 500")),
+        ],
+    );
+    check(
+        &gzip(400, "\u{1f}\u{8}"),
+        &[fails(Call::List, "Rejected", "list keys: NODE refused with 400: it gave no reason")],
+    );
+}
+
+#[test]
+fn an_answer_that_is_too_large_names_the_limit() {
+    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
+    let client = builder(&server.url()).max_list_size(100).build().unwrap();
+    let error = client.list().send().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "list keys: the answer of {} is larger than the limit of 100 bytes (see `max_list_size`)",
+            server.url()
+        )
+    );
+    assert_eq!((variant(&error), error.status(), error.is_retryable()), ("TooLarge", None, false));
+}
+
+#[test]
+fn what_an_error_met_can_be_looked_at() {
+    let server = Wire::answering(&html(502, "<html>Bad Gateway</html>"));
+    let error = server.client().list().send().unwrap_err();
+    let failure = error.failure().unwrap();
+    assert_eq!(failure.message(), Some("<html>Bad Gateway</html>"));
+    assert_eq!(failure.content_type(), Some("text/html"));
+    assert_eq!(failure.status(), Some(502));
+    let [attempt] = failure.attempts() else { panic!("one attempt was allowed") };
+    assert_eq!((attempt.node(), attempt.result()), (&*server.url(), "status 502"));
+}

@@ -1,0 +1,164 @@
+//! A server that gives one answer and remembers what it was asked; and the four calls.
+
+use std::sync::{Arc, Mutex};
+
+use mockito::{Matcher, ServerGuard};
+use typesense_keys::{Action, ClientBuilder, CreateKey, Error, KeysClient};
+
+/// The key that the client's requests carry.
+pub(crate) const ADMIN_KEY: &str = "the-admin-key-Xy12";
+
+/// The value that [`create`] asks for.
+pub(crate) const VALUE: &str = "the-new-value-Zw34";
+
+/// One answer to all requests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: usize,
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An answer as a Typesense server gives it.
+pub(crate) fn json(status: usize, body: impl Into<Vec<u8>>) -> Answer {
+    Answer { status, headers: vec![("content-type", "application/json; charset=utf-8")], body: body.into() }
+}
+
+/// An answer as a proxy may give it.
+pub(crate) fn html(status: usize, body: impl Into<Vec<u8>>) -> Answer {
+    Answer { status, headers: vec![("content-type", "text/html")], body: body.into() }
+}
+
+impl Answer {
+    pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// A request as the server saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// `GET /keys`
+    pub(crate) line: String,
+    /// `name: value`, sorted.
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: String,
+}
+
+pub(crate) struct Wire {
+    server: ServerGuard,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Wire {
+    pub(crate) fn answering(answer: &Answer) -> Self {
+        let mut server = mockito::Server::new();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD"] {
+            let (asked, body) = (Arc::clone(&asked), answer.body.clone());
+            let mut mock = server.mock(method, Matcher::Any).with_status(answer.status);
+            for (name, value) in &answer.headers {
+                mock = mock.with_header(*name, value);
+            }
+            mock.with_body_from_request(move |request| {
+                asked.lock().unwrap().push(Asked::from(request));
+                body.clone()
+            })
+            .create();
+        }
+        Self { server, asked }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// A client that makes one attempt.
+    pub(crate) fn client(&self) -> KeysClient {
+        client(&self.url())
+    }
+
+    /// What was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The one request that there was.
+    #[track_caller]
+    pub(crate) fn asked_once(&self) -> Asked {
+        let asked = self.asked();
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        asked[0].clone()
+    }
+}
+
+impl From<&mockito::Request> for Asked {
+    fn from(request: &mockito::Request) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let headers = request.headers().iter().map(|(name, value)| format!("{name}: {}", text(value.as_bytes())));
+        let mut headers: Vec<String> = headers.collect();
+        headers.sort();
+        Self {
+            line: format!("{} {}", request.method(), request.path_and_query()),
+            headers,
+            body: text(request.body().unwrap()),
+        }
+    }
+}
+
+/// Settings for one attempt at `url`.
+pub(crate) fn builder(url: &str) -> ClientBuilder {
+    KeysClient::builder().node(url).api_key(ADMIN_KEY).retries(false).proxy_from_env(false)
+}
+
+pub(crate) fn client(url: &str) -> KeysClient {
+    builder(url).build().unwrap()
+}
+
+/// A create that is valid as it is.
+pub(crate) fn create(client: &KeysClient) -> CreateKey {
+    client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).value(VALUE)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Create,
+    Get,
+    List,
+    Delete,
+}
+
+impl Call {
+    /// Makes the call, for key 7; what it returns is of no interest.
+    pub(crate) fn make(self, client: &KeysClient) -> Result<(), Error> {
+        match self {
+            Self::Create => create(client).send().map(drop),
+            Self::Get => client.get(7).send().map(drop),
+            Self::List => client.list().send().map(drop),
+            Self::Delete => client.delete(7).send().map(drop),
+        }
+    }
+}
+
+/// The name of an error's variant.
+pub(crate) fn variant(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidRequest { .. } => "InvalidRequest",
+        Error::Configuration { .. } => "Configuration",
+        Error::Unauthorized(_) => "Unauthorized",
+        Error::NotFound { .. } => "NotFound",
+        Error::Conflict(_) => "Conflict",
+        Error::Rejected(_) => "Rejected",
+        Error::RateLimited { .. } => "RateLimited",
+        Error::Unavailable(_) => "Unavailable",
+        Error::Timeout { .. } => "Timeout",
+        Error::Connection { .. } => "Connection",
+        Error::Tls { .. } => "Tls",
+        Error::UnexpectedAnswer { .. } => "UnexpectedAnswer",
+        Error::TooLarge { .. } => "TooLarge",
+        Error::OutcomeUnknown(_) => "OutcomeUnknown",
+        Error::Random(_) => "Random",
+        _ => "one that these tests do not know",
+    }
+}

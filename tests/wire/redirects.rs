@@ -1,0 +1,61 @@
+//! Redirects are not followed: the key would go to whoever is named there.
+
+use super::fixture::{ADMIN_KEY, Answer, Call, Wire, html, variant};
+
+#[test]
+fn a_redirect_is_not_followed_and_only_its_host_is_named() {
+    let elsewhere = Wire::answering(&Answer { status: 200, ..Answer::default() });
+    for status in [301, 302, 303, 307, 308] {
+        for (call, name) in [
+            (Call::Create, "create a key"),
+            (Call::Get, "get key 7"),
+            (Call::List, "list keys"),
+            (Call::Delete, "delete key 7"),
+        ] {
+            let target = format!("{}/{ADMIN_KEY}?key={ADMIN_KEY}#{ADMIN_KEY}", elsewhere.url());
+            let answer = html(status, format!("Moved to {target}")).header("location", target.leak());
+            let server = Wire::answering(&answer);
+            let error = call.make(&server.client()).unwrap_err();
+            assert_eq!(
+                error.to_string().replace(&server.url(), "NODE"),
+                format!(
+                    "{name}: NODE: status {status}, a redirect to `127.0.0.1`, which is not followed (text/html)"
+                )
+            );
+            assert_eq!((variant(&error), error.is_retryable()), ("UnexpectedAnswer", false));
+            assert_eq!(error.status(), u16::try_from(status).ok());
+            assert_eq!(error.failure().unwrap().message(), None);
+            server.asked_once();
+        }
+    }
+    assert_eq!(elsewhere.asked(), []);
+}
+
+#[test]
+fn whatever_a_redirect_names_at_most_a_host_is_shown() {
+    for (location, host) in [
+        ("https://other.example.net/keys", "other.example.net"),
+        ("https://user:password@other.example.net:8443/", "other.example.net"),
+        ("//other.example.net/keys", "(no host)"),
+        ("/other", "(no host)"),
+        ("not a url", "(no host)"),
+        ("", "(no host)"),
+        ("http://the-admin-key-Xy12.example.net/", "******************.example.net"),
+    ] {
+        let server = Wire::answering(&Answer { status: 307, ..Answer::default() }.header("location", location));
+        let error = server.client().list().send().unwrap_err();
+        assert_eq!(
+            error.to_string().replace(&server.url(), "NODE"),
+            format!("list keys: NODE: status 307, a redirect to `{host}`, which is not followed")
+        );
+    }
+}
+
+#[test]
+fn a_redirect_to_nowhere_is_no_success_either() {
+    for status in [300, 304, 305] {
+        let server = Wire::answering(&Answer { status, ..Answer::default() });
+        let error = server.client().list().send().unwrap_err();
+        assert_eq!((variant(&error), error.status()), ("UnexpectedAnswer", u16::try_from(status).ok()));
+    }
+}

@@ -1,0 +1,120 @@
+//! What is not valid is refused before anything is sent, with the field's name and a way out.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use typesense_keys::{Action, Collections, CreateKey, Error};
+
+use super::fixture::{Answer, Wire};
+
+/// Sends what `change` makes of a create that is valid but for its scope.
+#[track_caller]
+fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &str) {
+    let server = Wire::answering(&Answer { status: 500, ..Answer::default() });
+    let error = change(server.client().create()).send().expect_err(reason);
+    assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
+    assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");
+    assert_eq!((error.status(), error.is_retryable()), (None, false));
+    assert!(error.failure().is_none());
+    assert!(std::error::Error::source(&error).is_none());
+    assert_eq!(server.asked(), [], "something was sent");
+}
+
+fn scoped(create: CreateKey) -> CreateKey {
+    create.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"])
+}
+
+#[test]
+fn actions_are_needed() {
+    refused(
+        |create| create.collections(["docs"]),
+        "actions",
+        "none is given: name at least one, such as `documents:search`",
+    );
+}
+
+#[test]
+fn actions_must_be_such_as_a_server_knows() {
+    for (action, reason) in [
+        (
+            "documents:serach",
+            "`documents:serach` is not an action of any known server (`Action::custom` passes what a newer one may \
+             know); did you mean `documents:search`?",
+        ),
+        (
+            "aliases:create",
+            "`aliases:create` opens nothing: no server has such a route; did you mean `aliases:upsert`?",
+        ),
+        ("search", "`search` is not of the form `resource:verb`"),
+        ("", "`` is not of the form `resource:verb`"),
+        ("collections:*, documents:*", "`collections:*, documents:*` is not of the form `resource:verb`"),
+        ("documents:search,documents:get", "`documents:search,documents:get` is not of the form `resource:verb`"),
+        (
+            "documents: search",
+            "`documents: search` is not one `resource:verb` (pass several actions as several items); did you mean \
+             `documents:search`?",
+        ),
+        (
+            "documents:search\n",
+            "`documents:search\\n` is not one `resource:verb` (pass several actions as several items); did you mean \
+             `documents:search`?",
+        ),
+    ] {
+        refused(|create| scoped(create).actions([action]), "actions", reason);
+    }
+}
+
+#[test]
+fn collections_are_needed() {
+    refused(
+        |create| create.actions([Action::ANY]),
+        "collections",
+        "none is given: name at least one, or `\"*\"` for all",
+    );
+}
+
+#[test]
+fn collections_must_mean_one_thing() {
+    for (text, reason) in [
+        ("", "an empty name matches no collection (`\"*\"` is all of them)".to_owned()),
+        ("a.b", ambiguous("a.b")),
+        ("docs_.*", ambiguous("docs_.*")),
+        ("a b", ambiguous("a b")),
+        ("docs\n", ambiguous("docs\\n")),
+    ] {
+        refused(|create| scoped(create).collections([text]), "collections", &reason);
+    }
+    refused(
+        |create| scoped(create).collections([Collections::pattern("docs_(")]),
+        "collections",
+        "the server could not compile the pattern `docs_(`: a `(` is not closed",
+    );
+}
+
+fn ambiguous(text: &str) -> String {
+    format!(
+        "`{text}` could be a name or a pattern, and the server takes it for both: say `Collections::exact(\"{text}\")` \
+         or `Collections::pattern(\"{text}\")`"
+    )
+}
+
+#[test]
+fn a_value_must_fit_into_a_header_and_is_not_repeated() {
+    let long = "s3cret".repeat(1_000);
+    for (value, reason) in [
+        ("", "is empty: every request needs a key"),
+        ("s3cret\n", "holds a control character (a line break at its end?), which no HTTP header can carry"),
+        ("s3\0cret", "holds a control character (a line break at its end?), which no HTTP header can carry"),
+        (" s3cret", "begins or ends with a space, which HTTP headers do not keep: trim it"),
+        ("s3cret ", "begins or ends with a space, which HTTP headers do not keep: trim it"),
+        (&long, "is longer than 4096 bytes"),
+    ] {
+        refused(|create| scoped(create).value(value), "value", reason);
+    }
+}
+
+#[test]
+fn an_expiry_must_lie_in_the_future() {
+    let reason = "is not in the future: the key would never have worked";
+    refused(|create| scoped(create).expires_at(UNIX_EPOCH), "expires_at", reason);
+    refused(|create| scoped(create).expires_at(UNIX_EPOCH + Duration::from_secs(1_000)), "expires_at", reason);
+}
