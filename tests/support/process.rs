@@ -56,6 +56,13 @@ impl Process {
         fs::create_dir_all(setup.directory.join("data"))?;
         let log = File::options().create(true).append(true).open(setup.log_file())?;
         let mut child = outlived_by_nobody(&setup.binary);
+        // The server reads each of its settings from the environment, too: a TYPESENSE_NODES that is meant for clients
+        // would end it at once.
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("TYPESENSE_") {
+                child.env_remove(variable);
+            }
+        }
         child.args(setup.arguments()).stdout(log.try_clone()?).stderr(log).spawn().map(Process)
     }
 
