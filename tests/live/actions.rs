@@ -100,6 +100,8 @@ fn documented_actions_open_nothing_and_are_refused(server: &Server) {
         let refused = stage.client().create().actions([dead]).collections([Collections::ALL]).send();
         assert!(matches!(refused, Err(Error::InvalidRequest { field: "actions", .. })), "{refused:?}");
     }
+    let path = format!("/aliases/{collection}-alias");
+    assert_eq!(stage.send("DELETE", &path, server.api_key(), "").status, 200);
 }
 
 fn an_action_that_this_crate_does_not_know_passes_as_custom(server: &Server) {

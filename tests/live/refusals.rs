@@ -86,9 +86,8 @@ fn each_operation_needs_its_own_action(server: &Server) {
 
     let all = stage.client_with(&stage.key("keys:*", "elsewhere".into()).value);
     let made = stage.create(anything(&all));
-    for (needed, result) in all_four(&all, made.id) {
-        assert!(result.is_ok(), "{needed}: {result:?}");
-    }
+    assert!(all.get(made.id).send().is_ok() && all.list().send().is_ok());
+    assert_eq!(all.delete(made.id).send().unwrap(), made.id);
 }
 
 fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
