@@ -55,7 +55,7 @@ fn https() -> Vec<Row> {
         };
         bad(name, ending, result, script).all_end_in(ending).https()
     };
-    let not_tls = "no encryption could be agreed on (is it an https server?)";
+    let not_tls = "its answer is not encrypted (is it an http server?)";
     vec![
         ends("http where https was expected", Ending::Tls, not_tls, |peer| {
             peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
@@ -67,13 +67,15 @@ fn https() -> Vec<Row> {
             "closed the connection while agreeing",
             |_| Ok(()),
         ),
-        ends("https: an alert", Ending::Tls, not_tls, |peer| peer.send(b"\x15\x03\x03\0\x02\x02\x28")),
+        ends("https: an alert", Ending::Tls, "no encryption could be agreed on", |peer| {
+            peer.send(b"\x15\x03\x03\0\x02\x02\x28")
+        }),
         ends("https: no answer to the hello", handshake, late, |peer| peer.wait()),
         ends("https: a hello, a byte at a time", handshake, late, |peer| {
             peer.drip(b"\x16\x03\x03\x3f\xff\x02\0\x3f\xfb", Duration::from_millis(100))?;
             peer.drip([0; 1000], Duration::from_millis(100))
         }),
-        ends("https: a hello without end", Ending::Tls, "no encryption could be agreed on", |peer| {
+        ends("https: a hello without end", Ending::Tls, not_tls, |peer| {
             peer.send(b"\x16\x03\x03\x40\0\x02\xff\xff\xff")?;
             peer.send_without_end([0; 1024])
         }),
@@ -83,7 +85,7 @@ fn https() -> Vec<Row> {
         ends("https: bytes at random without end", Ending::Tls, not_tls, |peer| {
             peer.send_without_end(b"\x9f\x01\xfe")
         }),
-        ends("https: empty records, slowly", Ending::Tls, "no encryption could be agreed on", |peer| {
+        ends("https: empty records, slowly", Ending::Tls, not_tls, |peer| {
             loop {
                 thread::sleep(Duration::from_millis(20));
                 peer.send(b"\x16\x03\x03\0\0")?;

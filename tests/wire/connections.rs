@@ -191,7 +191,7 @@ fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
     });
     let url = server.url().replace("http:", "https:");
     let error = create(&client(&url)).send().unwrap_err();
-    reads(&error, &url, "create a key: NODE: no encryption could be agreed on (is it an https server?)");
+    reads(&error, &url, "create a key: NODE: its answer is not encrypted (is it an http server?)");
     assert_eq!((variant(&error), error.status(), error.is_retryable()), ("Tls", None, false));
     assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Handshake);
 }

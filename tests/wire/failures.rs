@@ -104,9 +104,17 @@ fn status_404_is_about_an_id_where_there_is_one() {
             fails(Call::Create, "Rejected", "create a key: NODE refused with 404: Not found."),
         ],
     );
-    let server = Wire::answering(&json(404, ""));
-    let error = server.client().get(7).send().unwrap_err();
-    assert!(matches!(error, Error::NotFound { id, .. } if id.get() == 7));
+}
+
+#[test]
+fn a_404_or_409_without_the_servers_message_is_somebody_elses() {
+    for status in [404, 409] {
+        let server = Wire::answering(&json(status, "<h1>nothing here</h1>"));
+        let error = server.client().delete(7).send().unwrap_err();
+        let result = format!("delete key 7: NODE: status {status} without a Typesense server's message");
+        assert!(error.to_string().replace(&server.url(), "NODE").starts_with(&result), "{error}");
+        assert_eq!(variant(&error), "UnexpectedAnswer");
+    }
 }
 
 #[test]

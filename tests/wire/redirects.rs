@@ -36,7 +36,7 @@ fn whatever_a_redirect_names_at_most_a_host_is_shown() {
     for (location, host) in [
         ("https://other.example.net/keys", "other.example.net"),
         ("https://user:password@other.example.net:8443/", "other.example.net"),
-        ("//other.example.net/keys", "(no host)"),
+        ("//other.example.net/keys", "other.example.net"),
         ("/other", "(no host)"),
         ("not a url", "(no host)"),
         ("", "(no host)"),
