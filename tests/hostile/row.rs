@@ -121,6 +121,7 @@ impl Row {
         Self { calls: calls.into(), ..self }
     }
 
+    #[cfg(feature = "tls")]
     pub(crate) fn https(self) -> Self {
         Self { https: true, ..self }
     }
