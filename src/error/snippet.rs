@@ -31,16 +31,11 @@ impl Snippet {
             }
         }
         let text = String::from_utf8_lossy(&covered);
-        let printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
-        let mut text: String = printable.take(MAX_CHARACTERS).collect();
-        if text.len() < covered.len() || looked_at.len() < bytes.len() {
-            let kept = text.trim_end().len();
-            text.truncate(kept);
-            if bytes.len() > text.len() && looked_at.len() > MAX_CHARACTERS {
-                text.push('…');
-            }
-        }
-        Self(text.trim().into())
+        let mut printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
+        let shown: String = printable.by_ref().take(MAX_CHARACTERS).collect();
+        let is_cut = printable.next().is_some() || looked_at.len() < bytes.len();
+        let ellipsis = if is_cut { "…" } else { "" };
+        Self(format!("{}{ellipsis}", shown.trim()).into())
     }
 
     pub(crate) fn as_str(&self) -> &str {
