@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::Error;
+use crate::error::Phase;
 
 /// The builder's settings on trust, as they were given.
 #[derive(Default)]
@@ -84,18 +85,45 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     Ok(ClientCert::new_with_certs(&owned(&chain), key))
 }
 
-/// What TLS found wrong, and what to do about it; `None` if `error` is not TLS's.
-pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+/// What kept TLS from being agreed on, and what to do about it; `None` if `error` is not TLS's, or came when the
+/// server may have had the request already.
+pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
+    let error = find(error)?;
+    // With TLS 1.3, a server that wants a client certificate says so only after the handshake, and reads no request.
+    (phase <= Phase::Handshake || refuses_certificate(error)).then(|| describe(error))
+}
+
+fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let inner = match error.downcast_ref::<io::Error>() {
         Some(wrapped) => wrapped.get_ref()? as &(dyn StdError + 'static),
         None => error,
     };
-    let error = match inner.downcast_ref::<ureq::Error>() {
-        Some(ureq::Error::Rustls(error)) => error,
-        Some(ureq::Error::Io(error)) => return explain(error),
-        _ => inner.downcast_ref::<rustls::Error>()?,
+    match inner.downcast_ref::<ureq::Error>() {
+        Some(ureq::Error::Rustls(error)) => Some(error),
+        Some(ureq::Error::Io(error)) => find(error),
+        _ => inner.downcast_ref::<rustls::Error>(),
+    }
+}
+
+fn refuses_certificate(error: &rustls::Error) -> bool {
+    use AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, UnknownCA, UnsupportedCertificate,
     };
-    Some(match error {
+    matches!(
+        error,
+        rustls::Error::AlertReceived(
+            CertificateRequired
+                | BadCertificate
+                | UnknownCA
+                | UnsupportedCertificate
+                | CertificateExpired
+                | AccessDenied
+        )
+    )
+}
+
+fn describe(error: &rustls::Error) -> &'static str {
+    match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             CertificateError::UnknownIssuer => {
                 "its certificate is from no authority that is trusted here (name yours with `ca_certificates`)"
@@ -115,15 +143,10 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<&'static str> 
             CertificateError::Revoked => "its certificate has been revoked",
             _ => "its certificate is not valid",
         },
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateExpired
-            | AlertDescription::AccessDenied,
-        ) => "it does not accept our certificate, or asks for one (see `client_certificate`)",
+        _ if refuses_certificate(error) => {
+            "it does not accept our certificate, or asks for one (see `client_certificate`)"
+        }
         rustls::Error::InvalidMessage(_) => "its answer is not encrypted (is it an http server?)",
         _ => "no encryption could be agreed on",
-    })
+    }
 }

@@ -118,7 +118,10 @@ impl Trouble {
                 Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
-            error if phase == Phase::Handshake => Self::handshake(Box::new(error)),
+            error if phase == Phase::Handshake => {
+                let result = explain(&error, phase).unwrap_or("no encryption could be agreed on");
+                Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
+            }
             error => Self::Unexpected {
                 status: None,
                 content_type: Snippet::default(),
@@ -138,10 +141,8 @@ impl Trouble {
             Ok(error) => return Self::from_ureq(error, phase),
             Err(error) => error,
         };
-        // With TLS 1.3, a server that wants a client certificate says so only after the handshake; it has not looked
-        // at the request then.
-        if explain(&error).is_some_and(|_| phase <= Phase::AwaitReply) {
-            return Self::handshake(Box::new(error));
+        if let Some(result) = explain(&error, phase) {
+            return Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) };
         }
         let result = match (error.kind(), phase) {
             (_, Phase::Resolve) => "host not found".to_owned(),
@@ -157,15 +158,10 @@ impl Trouble {
         };
         Self::Connection { phase, result, source: Some(Box::new(error)) }
     }
-
-    fn handshake(error: Source) -> Self {
-        let result = explain(&*error).unwrap_or("no encryption could be agreed on (is it an http server?)");
-        Self::Tls { result: result.to_owned(), source: Some(error) }
-    }
 }
 
 /// Without TLS there is nothing to explain.
 #[cfg(not(feature = "tls"))]
-fn explain(_: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
     None
 }

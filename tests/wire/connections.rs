@@ -8,6 +8,8 @@ use typesense_keys::{Error, Phase};
 
 use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json, variant};
 use super::support::Scripted;
+#[cfg(feature = "tls")]
+use super::support::TestCa;
 
 const SHORT: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(2);
@@ -194,4 +196,37 @@ fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
     reads(&error, &url, "create a key: NODE: its answer is not encrypted (is it an http server?)");
     assert_eq!((variant(&error), error.status(), error.is_retryable()), ("Tls", None, false));
     assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Handshake);
+}
+
+/// Whoever sits in the middle can spoil an encrypted reply, after the server has acted: that is no refusal.
+#[cfg(feature = "tls")]
+#[test]
+fn an_encrypted_reply_that_is_spoilt_leaves_the_outcome_open() {
+    use std::io::{Read, Write};
+
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+    let ca = TestCa::new();
+    let identity = ca.issue(&["127.0.0.1"]);
+    let certificate = CertificateDer::from_pem_file(&identity.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config = std::sync::Arc::new(config.unwrap());
+    let server = Scripted::start(move |peer| {
+        let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        let mut stream = rustls::Stream::new(&mut connection, &mut peer.stream);
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut some = [0; 1024];
+            let count = stream.read(&mut some)?;
+            request.extend_from_slice(&some[..count]);
+        }
+        peer.stream.write_all(&[b"\x17\x03\x03\x00\x40".as_slice(), &[7; 0x40]].concat())?;
+        peer.wait()
+    });
+    let url = server.url().replace("http:", "https:");
+    let client = builder(&url).ca_certificates(ca.pem()).build().unwrap();
+    let Err(Error::OutcomeUnknown(unknown)) = create(&client).send() else { panic!("it is known") };
+    assert!(unknown.value().is_some());
+    assert_eq!(unknown.failure().attempts()[0].phase(), Phase::AwaitReply, "{unknown}");
 }
