@@ -81,6 +81,12 @@ impl Action {
                 "`{text}` opens nothing: no server has such a route; did you mean `{resource}:upsert`?"
             ));
         }
+        // So is `documents:upsert`: the server sees a `POST`, whatever the request's `action` parameter says.
+        if verb == "upsert" && verbs().any(|verb| verb == "create") {
+            return Err(format!(
+                "`{text}` opens nothing: no server has such a route; did you mean `{resource}:create`?"
+            ));
+        }
         let why = "is not an action of any known server (`Action::custom` passes what a newer one may know)";
         Err(Self::complaint(text, why))
     }
@@ -179,6 +185,10 @@ mod tests {
                 &format!("`{dead}:create` opens nothing: no server has such a route; did you mean `{dead}:upsert`?"),
             );
         }
+        refused(
+            "documents:upsert".into(),
+            "`documents:upsert` opens nothing: no server has such a route; did you mean `documents:create`?",
+        );
     }
 
     #[test]
