@@ -54,7 +54,7 @@ fn secrets_are_laid_open_in_few_places() {
         files,
         [
             "error/snippet.rs",  // to cover them in what a server said
-            "http/mod.rs",       // a server's words, which may repeat one, on their way to be covered
+            "http/answer.rs",    // a server's words, which may repeat one, on their way to be covered
             "http/swap.rs",      // into the request, past ureq
             "http/tls.rs",       // a client certificate's private key
             "request/create.rs", // the value, into the body and against its prefix

@@ -1,6 +1,7 @@
 //! One attempt at one operation on one node: bytes out, an answer or a [`Trouble`] back.
 
 mod agent;
+mod answer;
 mod connect;
 mod exchange;
 mod punctual;
@@ -15,11 +16,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use secrecy::SecretString;
 use ureq::{Agent, Body, SendBody, http::Response};
 
+use self::answer::Answer;
+pub(crate) use self::answer::Undecodable;
 use self::exchange::{Exchange, enter};
 use self::reply::{FILLER, ReplyHead};
 #[cfg(feature = "tls")]
@@ -29,7 +30,7 @@ use crate::Error;
 use crate::error::{Phase, Snippet};
 use crate::node::Node;
 use crate::operation::{Method, Operation};
-use crate::secret::{self, SecretBuf};
+use crate::secret::SecretBuf;
 
 /// The most bytes that are taken of any answer but a list: a Typesense server's are below 1 KiB plus a key's scope.
 const MAX_ANSWER: u64 = 1024 * 1024;
@@ -79,66 +80,25 @@ impl Http {
         value: Option<&SecretString>,
         decode: impl FnOnce(&[u8]) -> Result<T, Undecodable>,
     ) -> Result<T, Trouble> {
-        let secrets = || [Some(&*self.api_key), value].into_iter().flatten();
         let mut reply = self.send(node, operation, limits, body)?;
-        let status = reply.status;
         let limit = match operation {
-            _ if status != operation.success() => MAX_ERROR,
+            _ if reply.status != operation.success() => MAX_ERROR,
             Operation::List => self.max_list_size,
             _ => MAX_ANSWER,
         };
-        let snippet = |bytes: &[u8]| Snippet::new(bytes, secrets());
         let mut content = SecretBuf::default();
-        let complete = reply.read_to(&mut content, limit)?;
-        let head = reply.head();
-        // Costs more than all the rest: only on the way to an error.
-        let content_type = || snippet(&head.content_type);
-        let is_compressed =
-            !head.content_encoding.is_empty() && !head.content_encoding.eq_ignore_ascii_case(b"identity");
-        let is_quotable = !is_compressed && !may_hold_new_value(operation, status, content.as_slice());
-        let quotable = if is_quotable { content.as_slice() } else { &[] };
-        let unexpected = |result: String, source: Option<Undecodable>| Trouble::Unexpected {
-            status: Some(status),
-            content_type: content_type(),
-            message: snippet(quotable),
-            result,
-            source: source.map(Into::into),
+        let is_complete = reply.read_to(&mut content, limit)?;
+        let secrets = [Some(&*self.api_key), value];
+        let answer = Answer {
+            operation,
+            status: reply.status,
+            head: reply.head(),
+            content: content.as_slice(),
+            is_complete,
+            limit,
+            secrets: &secrets,
         };
-        if status == operation.success() {
-            if is_compressed {
-                return Err(unexpected("the answer is compressed, which was not asked for".to_owned(), None));
-            }
-            if !complete {
-                return Err(Trouble::TooLarge { limit });
-            }
-            return decode(content.as_slice())
-                .map_err(|why| unexpected(format!("status {status} with an answer that is {why}"), Some(why)));
-        }
-        match status {
-            // These two can turn a doubt into a certainty, so a proxy's page must not pass for them.
-            404 | 409 if message(content.as_slice()).is_none() => {
-                Err(unexpected(format!("status {status} without a Typesense server's message"), None))
-            }
-            400..=599 => {
-                let words = message(quotable);
-                let message = snippet(words.as_ref().map_or(quotable, |words| words.expose_secret().as_bytes()));
-                Err(Trouble::Status { status, content_type: content_type(), message, retry_after: head.retry_after })
-            }
-            300..=399 => {
-                let host = location_host(&head.location);
-                let host = Snippet::new(host.as_bytes(), secrets());
-                let result = format!("status {status}, a redirect to `{host}`, which is not followed");
-                Err(Trouble::Unexpected {
-                    status: Some(status),
-                    content_type: content_type(),
-                    // The body of a redirect repeats its target.
-                    message: Snippet::default(),
-                    result,
-                    source: None,
-                })
-            }
-            _ => Err(unexpected(format!("status {status}, where {} was expected", operation.success()), None)),
-        }
+        answer.decode(decode)
     }
 
     /// Sends the request and waits for the head of the reply.
@@ -251,83 +211,8 @@ fn trouble(exchange: Option<&Exchange>, other: impl FnOnce(Phase) -> Trouble) ->
     }
 }
 
-/// Why an answer could not be decoded. Of the JSON parser's own words only the place is kept: they repeat what they
-/// could not read, which may be a key.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-pub(crate) enum Undecodable {
-    #[error("not JSON (line {line}, column {column})")]
-    Syntax { line: usize, column: usize },
-    #[error("JSON of another shape (line {line}, column {column})")]
-    Shape { line: usize, column: usize },
-    #[error("about another key than the one asked for")]
-    AnotherKey,
-    #[error("without the key's value")]
-    NoValue,
-}
-
-impl From<serde_json::Error> for Undecodable {
-    fn from(error: serde_json::Error) -> Self {
-        let (line, column) = (error.line(), error.column());
-        if error.is_data() { Self::Shape { line, column } } else { Self::Syntax { line, column } }
-    }
-}
-
-/// Whether an answer may hold the value of a key that was just created. A value that the server drew is not known
-/// here, and so cannot be covered in a quotation.
-fn may_hold_new_value(operation: Operation, status: u16, content: &[u8]) -> bool {
-    const FIELD: &[u8] = b"\"value\"";
-    matches!(operation, Operation::Create { .. })
-        && (status < 300 || content.windows(FIELD.len()).any(|part| part == FIELD))
-}
-
-/// The server's own words, if the answer is `{"message": "…"}`. A secret, as they may repeat one.
-fn message(content: &[u8]) -> Option<SecretString> {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        message: &'a RawValue,
-    }
-    serde_json::from_slice(content).ok().and_then(|Message { message }| secret::from_json(message.get()))
-}
-
-/// Only the host: the rest of a redirect's target may repeat what it should not.
-fn location_host(location: &[u8]) -> &str {
-    let host = || {
-        let (scheme, rest) = std::str::from_utf8(location).ok()?.split_once("//")?;
-        let authority =
-            rest.split(['/', '?', '#', '\\']).next().filter(|_| scheme.is_empty() || scheme.ends_with(':'))?;
-        let (_, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let host = host_and_port.trim_end_matches(|c: char| c.is_ascii_digit());
-        host.strip_suffix(':').or(Some(host_and_port)).filter(|host| !host.is_empty())
-    };
-    host().unwrap_or("(no host)")
-}
-
 /// How long an attempt may take, by default.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long opening a connection may take, by default.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_redirect_only_the_host_is_kept() {
-        for (location, host) in [
-            ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
-            ("http://user:password@b.test:8108", "b.test"),
-            ("//b.test#k", "b.test"),
-            ("http://[::1]:8108/", "[::1]"),
-            ("http://b.test:", "b.test"),
-            ("http://127.0.0.1/", "127.0.0.1"),
-            ("/keys//b.test", "(no host)"),
-            ("https:///keys", "(no host)"),
-            ("keys", "(no host)"),
-            ("", "(no host)"),
-        ] {
-            assert_eq!(location_host(location.as_bytes()), host, "{location}");
-        }
-    }
-}

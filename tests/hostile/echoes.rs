@@ -21,12 +21,12 @@ pub(crate) fn rows() -> Vec<Row> {
                 page.len()
             ))
         }),
-        bad("a 404 whose message is the request", Ending::NotFound, "status 404", |peer| {
+        bad("a 404 whose message is the request", Ending::Unexpected, "status 404, but not about a key", |peer| {
             let request = peer.request()?;
             let body = serde_json::json!({"message": format!("{}{}", request.head, request.body)}).to_string();
             peer.send(format!("HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
         })
-        .all_end_in(Ending::NotFound)
+        .all_end_in(Ending::Unexpected)
         .only(Call::WITH_ID),
         bad_reply("secrets in every header", Ending::Rejected, "status 400", |_| {
             format!(

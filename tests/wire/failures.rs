@@ -107,12 +107,20 @@ fn status_404_is_about_an_id_where_there_is_one() {
 }
 
 #[test]
-fn a_404_or_409_without_the_servers_message_is_somebody_elses() {
-    for status in [404, 409] {
-        let server = Wire::answering(&json(status, "<h1>nothing here</h1>"));
+fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_answer() {
+    let no_route = "status 404, but not about a key (is the path in the node's address right?)";
+    let no_message = "status 409 without a Typesense server's message";
+    for (status, body, result) in [
+        // What the server says to a path that it does not have, as where the node's address has a wrong one.
+        (404, r#"{"message":"Not Found"}"#, no_route),
+        (404, "<h1>nothing here</h1>", no_route),
+        (404, "", no_route),
+        (409, "<h1>busy</h1>", no_message),
+    ] {
+        let server = Wire::answering(&json(status, body));
         let error = server.client().delete(7).send().unwrap_err();
-        let result = format!("delete key 7: NODE: status {status} without a Typesense server's message");
-        assert!(error.to_string().replace(&server.url(), "NODE").starts_with(&result), "{error}");
+        let text = error.to_string().replace(&server.url(), "NODE");
+        assert!(text.starts_with(&format!("delete key 7: NODE: {result}")), "{text}");
         assert_eq!(variant(&error), "UnexpectedAnswer");
     }
 }
