@@ -37,9 +37,10 @@ const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
 pub struct ClientBuilder {
     nodes: Vec<String>,
     nearest_node: Option<String>,
-    /// Where the nodes came from, to be named when one is not valid.
-    nodes_setting: &'static str,
     api_key: Option<SecretString>,
+    /// Where these came from, to be named when one is not valid.
+    nodes_setting: &'static str,
+    api_key_setting: &'static str,
     pace: Pace,
     max_list_size: u64,
     allow_plaintext: bool,
@@ -53,8 +54,9 @@ impl ClientBuilder {
         Self {
             nodes: Vec::new(),
             nearest_node: None,
-            nodes_setting: "node",
             api_key: None,
+            nodes_setting: "node",
+            api_key_setting: "api_key",
             pace: Pace {
                 timeout: Duration::from_secs(30),
                 attempt_timeout: ATTEMPT_TIMEOUT,
@@ -74,16 +76,18 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if either is not set, or is not Unicode.
+    /// [`Error::Configuration`], which names the variable, if either is not set or is not Unicode.
     pub fn from_env() -> Result<Self, Error> {
-        let variable = |name, meaning: &str| {
-            let value = env::var(name).ok().filter(|value| !value.trim().is_empty());
-            value.map(Zeroizing::new).ok_or_else(|| Error::configuration(name, format!("is not set: {meaning}")))
+        let variable = |name, meaning: &str| match env::var(name).map(Zeroizing::new) {
+            Ok(value) if !value.trim_matches([',', ' ']).is_empty() => Ok(value),
+            Err(env::VarError::NotUnicode(_)) => Err(Error::configuration(name, "is not Unicode")),
+            _ => Err(Error::configuration(name, format!("is not set: {meaning}"))),
         };
         let nodes = variable(NODES_VARIABLE, "the servers to use, such as `https://search.example.net`, by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
         let mut builder = Self::new().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
         builder.nodes_setting = NODES_VARIABLE;
+        builder.api_key_setting = API_KEY_VARIABLE;
         Ok(builder.api_key(secret::copy(&api_key)))
     }
 
@@ -217,7 +221,7 @@ impl ClientBuilder {
         }
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let api_key = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
-        secret::check(&api_key).map_err(|why| Error::configuration("api_key", why))?;
+        secret::check(&api_key).map_err(|why| Error::configuration(self.api_key_setting, why))?;
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
@@ -253,8 +257,9 @@ impl fmt::Debug for ClientBuilder {
         let Self {
             nodes,
             nearest_node: _,
-            nodes_setting: _,
             api_key: _,
+            nodes_setting: _,
+            api_key_setting: _,
             pace,
             max_list_size,
             allow_plaintext,

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
 }
 
 impl Subject for Shared {
+    const ONE_BY_ONE: bool = true;
+
     fn describe(&self) -> String {
         let cluster = self.lock().unwrap();
         format!("a Typesense cluster of three, {}", cluster.urls().join(", "))

@@ -102,7 +102,7 @@ fn what_is_missing_is_named() {
 
 fn what_is_wrong_is_named_by_its_variable() {
     for (nodes, reason) in [
-        (",,", "no node is named: add `.node(\"https://…\")`"),
+        (",,", "is not set: the servers to use, such as `https://search.example.net`, by commas"),
         ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),
         (
             "https://user:pa55@example.net",
@@ -113,7 +113,7 @@ fn what_is_wrong_is_named_by_its_variable() {
     }
     assert_eq!(
         built("http://127.0.0.1:1", "pa55\n"),
-        "invalid configuration: `api_key`: holds a control character (a line break at its end?), which no HTTP header \
+        "invalid configuration: `TYPESENSE_API_KEY`: holds a control character (a line break at its end?), which no HTTP header \
          can carry"
     );
     #[cfg(unix)]

@@ -13,6 +13,7 @@ pub use failure::{Attempt, Failure, Phase};
 pub(crate) use failure::{Details, List};
 pub(crate) use snippet::Snippet;
 
+use crate::operation::Operation;
 use crate::{CreatedKey, KeyId};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
@@ -142,8 +143,8 @@ pub enum Error {
     },
 
     /// The answer is larger than the limit. Only reading calls end so.
-    #[error("{}: the answer of {} is larger than the limit of {limit} bytes (see `max_list_size`){}",
-        .failure.operation(), .failure.node(), .failure.tail())]
+    #[error("{}: the answer of {} is larger than the limit of {limit} bytes{}{}",
+        .failure.operation(), .failure.node(), limit_of(.failure), .failure.tail())]
     #[non_exhaustive]
     TooLarge {
         /// The limit in bytes.
@@ -342,6 +343,13 @@ fn content_type_of(failure: &Failure) -> String {
 
 fn quote(failure: &Failure) -> String {
     failure.message().map(|text| format!(": \"{text}\"")).unwrap_or_default()
+}
+
+fn limit_of(failure: &Failure) -> &'static str {
+    match failure.operation() {
+        Operation::List => " (see `max_list_size`)",
+        _ => ", and so is none of a Typesense server's",
+    }
 }
 
 fn wait(retry_after: Option<Duration>) -> String {

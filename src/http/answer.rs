@@ -53,7 +53,7 @@ impl Answer<'_> {
                 ),
                 retry_after: self.head.retry_after,
             },
-            (300..=399, _) => {
+            (300..=399, _) if !self.head.location.is_empty() => {
                 let host = self.snippet(location_host(&self.head.location).as_bytes());
                 self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"), None)
             }

@@ -47,7 +47,7 @@ enum Value {
     DrawnByServer,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Expires {
     At(Expiry),
     In(Duration),
@@ -214,7 +214,7 @@ impl TryFrom<Input> for Request {
             Some(Expires::At(time)) => time,
             Some(Expires::In(duration)) => Expiry::after(duration),
         };
-        if expires_at.is_past() {
+        if expires_at.is_past() || matches!(expiry, Some(Expires::In(Duration::ZERO))) {
             return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
         }
         let is_own_value = matches!(value, Value::Own(_));

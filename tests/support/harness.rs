@@ -23,6 +23,10 @@ pub type LiveTest<S = Server> = (&'static str, fn(&S));
 
 /// What tests run on.
 pub trait Subject: Send + Sync + 'static {
+    /// Whether the tests run one by one, in the main thread: those that start servers must, because a server ends with
+    /// the thread that started it.
+    const ONE_BY_ONE: bool = false;
+
     /// Which server, and of which version.
     fn describe(&self) -> String;
 }
@@ -40,7 +44,10 @@ pub fn run(tests: &[LiveTest]) -> ExitCode {
 
 /// Like [`run`], on a server or a cluster of the caller's choice.
 pub fn run_on<S: Subject>(obtain: fn() -> Result<S, Unavailable>, tests: &[LiveTest<S>]) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    if S::ONE_BY_ONE {
+        arguments.test_threads = Some(1);
+    }
     let server = if arguments.list {
         Err(Unavailable("tests are only listed".to_owned()))
     } else {
