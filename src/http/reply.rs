@@ -280,6 +280,8 @@ impl Framing {
         }
         let body = match (chunked, length) {
             (true, Some(_)) => return Err(Fault::ConflictingLengths),
+            // HTTP/1.0 has no chunks: section 6.1 calls this faulty.
+            (true, None) if head.version == Some(0) => return Err(Fault::ConflictingLengths),
             (true, None) => Body::Chunked,
             (false, Some(length)) => Body::Length(length),
             (false, None) => Body::UntilClose,

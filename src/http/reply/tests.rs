@@ -237,6 +237,7 @@ fn bad_replies_are_refused_however_they_are_cut() {
         (encoding("gzip, chunked"), ConflictingLengths),
         (encoding("identity"), ConflictingLengths),
         (encoding("chunked\r\nTransfer-Encoding: chunked"), ConflictingLengths),
+        (chunks("1\r\nx\r\n0\r\n\r\n").replace("HTTP/1.1", "HTTP/1.0"), ConflictingLengths),
         (chunks("x\r\n"), BadChunk),
         (chunks("-1\r\n"), BadChunk),
         (chunks("10000000000000000\r\n"), BadChunk),
