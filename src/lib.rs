@@ -24,5 +24,8 @@ pub use crate::client::KeysClient;
 pub use crate::collections::Collections;
 pub use crate::error::{Attempt, Error, Failure, NotReplicated, OutcomeUnknown, Phase};
 pub use crate::expiry::Expiry;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};

@@ -4,6 +4,8 @@ mod agent;
 mod answer;
 mod connect;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod punctual;
 mod reply;
 mod swap;

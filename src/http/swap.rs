@@ -39,6 +39,16 @@ impl SwapTransport {
         Self { inner, face: LazyBuffers::new(BUFFER, BUFFER), raw: SecretBuf::default(), reply: Reply::IDLE }
     }
 
+    #[cfg(fuzzing)]
+    pub(super) fn is_done(&self) -> bool {
+        self.reply.is_idle()
+    }
+
+    #[cfg(fuzzing)]
+    pub(super) fn buffered(&self) -> usize {
+        self.raw.capacity()
+    }
+
     /// Sends all of `parts`, and wipes the buffer that they went through, whatever happens.
     fn send(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
         let mut parts = parts.iter().copied();

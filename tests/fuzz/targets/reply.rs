@@ -1,0 +1,95 @@
+//! Any bytes as a reply, cut anywhere: no panic, bounded buffers, nothing of it in ureq's sight; and where ureq
+//! alone takes the reply for complete, too, both read the same status and the same body.
+
+#![no_main]
+
+#[path = "shared.rs"]
+mod shared;
+
+use libfuzzer_sys::fuzz_target;
+use typesense_keys::fuzzing::dissect;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
+use ureq::{Agent, Error, config::Config};
+
+fuzz_target!(|data: &[u8]| {
+    let [count, data @ ..] = data else { return };
+    let (lengths, bytes) = data.split_at(data.len().min(usize::from(count % 8)));
+    let dissected = dissect(&shared::cut(bytes, lengths));
+    let status = shared::check_shown(&dissected);
+    assert_eq!(dissected.shown.is_empty(), status.is_none());
+    // However it is cut, it is the same reply.
+    let whole = dissect(&shared::cut(bytes, &[]));
+    assert_eq!((whole.is_complete, whole.is_refused), (dissected.is_complete, dissected.is_refused));
+    if !dissected.is_refused {
+        assert_eq!(whole.payload, dissected.payload);
+    }
+    if dissected.is_complete {
+        if let Some((theirs, body)) = read_by_ureq(bytes) {
+            assert_eq!(status, Some(theirs));
+            assert_eq!(dissected.payload, body);
+        }
+    }
+});
+
+/// Status and body, if ureq itself can read them.
+fn read_by_ureq(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    let config = config.max_redirects_will_error(false).proxy(None).build();
+    let agent = Agent::with_parts(config, Plain(bytes.to_vec()), Anywhere);
+    let mut reply = agent.get("http://localhost/").call().ok()?;
+    let body = reply.body_mut().read_to_vec().ok()?;
+    Some((reply.status().as_u16(), body))
+}
+
+#[derive(Debug)]
+struct Anywhere;
+
+impl Resolver for Anywhere {
+    fn resolve(&self, _: &ureq::http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let mut addrs = self.empty();
+        addrs.push(([127, 0, 0, 1], 1).into());
+        Ok(addrs)
+    }
+}
+
+/// A connection on which these bytes arrive at once.
+#[derive(Debug)]
+struct Plain(Vec<u8>);
+
+impl Connector for Plain {
+    type Out = Arrived;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Arrived>, Error> {
+        Ok(Some(Arrived { buffers: LazyBuffers::new(64 * 1024, 1024), bytes: self.0.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct Arrived {
+    buffers: LazyBuffers,
+    bytes: Vec<u8>,
+}
+
+impl Transport for Arrived {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        let room = self.buffers.input_append_buf();
+        let count = self.bytes.len().min(room.len());
+        room[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes.drain(..count);
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
