@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         ("a_reply_that_repeats_the_secrets_shows_nothing", hostile::whole),
         ("a_reply_that_repeats_the_secrets_byte_by_byte_shows_nothing", hostile::in_bytes),
         ("a_value_drawn_by_the_server_is_never_quoted", hostile::drawn_by_the_server),
+        ("a_key_that_is_not_replicated_shows_nothing", hostile::not_replicated),
         ("two_keys_of_one_length_are_logged_alike", twins::alike),
         ("the_wire_carries_the_key_in_one_header_and_the_value_in_one_field", wire::requests),
         #[cfg(feature = "tls")]

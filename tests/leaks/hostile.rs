@@ -1,5 +1,7 @@
 //! Replies that repeat the client's key and the new key's value, wherever a reply has a place for it.
 
+use std::time::Duration;
+
 use typesense_keys::{Error, KeysClient};
 
 use crate::life::{awkward, builder, create};
@@ -134,6 +136,29 @@ pub(super) fn drawn_by_the_server(_: &Server) {
                 Ok(_) => panic!("{place}, {status}: taken for a success"),
             }
         }
+    }
+    watch.end();
+}
+
+/// The error carries the new key.
+pub(super) fn not_replicated(_: &Server) {
+    let mut watch = Watch::begin();
+    let (admin, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
+    let server = Service::answering(|_, request| {
+        let text = String::from_utf8_lossy(request);
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        let (status, answer) = match body.strip_prefix('{') {
+            Some(fields) => (201, format!("{{\"id\": 7, \"expires_at\": 64723363199, {fields}")),
+            None => (404, r#"{"message": "Not Found"}"#.to_owned()),
+        };
+        let reply = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+        Some((reply.into_bytes(), Pieces::Whole))
+    });
+    let client = builder(&server.url(), &admin).build().unwrap();
+    let request = create(&client).value(secret(&own)).wait_for_replication(Duration::from_millis(300));
+    match request.send().unwrap_err() {
+        error @ Error::NotReplicated(_) => watch.error(error),
+        other => panic!("{other:?}"),
     }
     watch.end();
 }

@@ -80,6 +80,11 @@ impl Watch {
             self.debug(unknown);
             self.display(unknown);
         }
+        if let Error::NotReplicated(created) = &error {
+            self.debug(created);
+            self.debug(&created.key());
+            created.nodes().iter().for_each(|node| self.display(node));
+        }
         self.panic(|| drop(fail(error).unwrap()));
     }
 
