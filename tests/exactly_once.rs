@@ -124,6 +124,10 @@ impl<'a> Run<'a> {
             .attempt_timeout(ATTEMPT)
             .build()
             .unwrap();
+        // Every other client has connections open already, which may be cut when they are used again.
+        if self.random.below(2) == 0 {
+            _ = client.list().send();
+        }
         match self.random.below(8) {
             0..3 => self.create(&client, proxies, Value::Drawn),
             3 => self.create(&client, proxies, Value::Own),

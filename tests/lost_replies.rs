@@ -1,0 +1,110 @@
+//! A create whose reply is lost: the next attempt is told that the value is in use, and the key is looked up.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use support::Scripted;
+use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::{CreateKey, Error, KeysClient};
+
+fn client(server: &StandIn, api_key: SecretString) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(api_key).timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+fn request(client: &KeysClient) -> CreateKey {
+    client.create().description("docs").actions(["documents:search"]).collections(["docs"])
+}
+
+#[test]
+fn the_key_is_found_and_returned_as_if_nothing_had_happened() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server, server.api_key());
+    // Another key of the same scope, which is not to be taken for the new one.
+    let older = request(&client).send().unwrap();
+    server.inject(Fault::LoseReply);
+    let key = request(&client).send().unwrap();
+    assert!(key.id > older.id && server.key_count() == 2);
+    let prefix = client.get(key.id).send().unwrap().prefix;
+    assert!(key.value.expose_secret().starts_with(&prefix));
+}
+
+#[test]
+fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
+    let server = StandIn::start().unwrap();
+    let creator =
+        client(&server, server.api_key()).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
+    let client = client(&server, creator.value);
+    server.inject(Fault::LoseReply);
+    let Err(Error::OutcomeUnknown(unknown)) = request(&client).send() else { panic!("it could not be looked up") };
+    assert!(unknown.to_string().contains("the server has it, but its id could not be looked up"), "{unknown}");
+    assert_eq!((unknown.value().unwrap().expose_secret().len(), server.key_count()), (32, 2));
+    let results: Vec<_> = unknown.failure().attempts().iter().map(|attempt| attempt.result().to_owned()).collect();
+    assert_eq!(results.last().unwrap(), "status 401", "{results:?}");
+    assert!(results.contains(&"status 409".to_owned()), "{results:?}");
+}
+
+#[test]
+fn a_value_of_ones_own_that_is_anothers_is_a_conflict_even_after_a_lost_reply() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server, server.api_key());
+    let value = "a-value-that-is-in-use-already";
+    client.create().actions(["documents:get"]).collections(["other"]).value(value).send().unwrap();
+    // The reply that is lost is the refusal.
+    server.inject(Fault::LoseReply);
+    let error = request(&client).value(value).send().unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
+    assert_eq!(server.key_count(), 1);
+}
+
+#[test]
+fn a_delete_whose_reply_is_lost_is_done() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server, server.api_key());
+    let id = request(&client).send().unwrap().id;
+    server.inject(Fault::LoseReply);
+    assert_eq!(client.delete(id).send().unwrap(), id);
+    assert!(matches!(client.delete(id).send(), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn a_node_that_lags_is_asked_until_it_knows_the_key() {
+    let prefix = Mutex::new(None);
+    let lists = Mutex::new(0);
+    let server = Scripted::start(move |peer| {
+        loop {
+            let asked = peer.request()?;
+            let known = prefix.lock().unwrap().clone();
+            let (status, body) = match known.as_deref() {
+                None => {
+                    let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+                    *prefix.lock().unwrap() =
+                        body["value"].as_str().and_then(|value| value.get(..4)).map(str::to_owned);
+                    // The reply is lost.
+                    return Ok(());
+                }
+                Some(_) if asked.head.starts_with("POST") => ("409 Conflict", r#"{"message":"conflict"}"#.to_owned()),
+                Some(prefix) => {
+                    *lists.lock().unwrap() += 1;
+                    let lags = *lists.lock().unwrap() < 3;
+                    let key = format!(
+                        r#"{{"actions":["documents:search"],"collections":["docs"],"description":"docs",
+                        "expires_at":64723363199,"id":9,"value_prefix":"{prefix}"}}"#
+                    );
+                    ("200 OK", format!(r#"{{"keys":[{}]}}"#, if lags { "" } else { &key }))
+                }
+            };
+            peer.send(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))?;
+        }
+    });
+    let client = KeysClient::builder().node(server.url()).api_key("key").build().unwrap();
+    assert_eq!(request(&client).send().unwrap().id.get(), 9);
+    let asked: Vec<_> =
+        server.received().iter().map(|asked| asked.head.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(asked, ["POST", "POST", "GET", "GET", "GET"]);
+}
