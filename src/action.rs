@@ -51,6 +51,43 @@ impl Action {
         &self.text
     }
 
+    /// Whether a key that is granted this action may do `other`: the same, or `resource:*` of its resource, or `*`.
+    ///
+    /// ```
+    /// use typesense_keys::Action;
+    ///
+    /// assert!(Action::from("documents:*").covers(&Action::DOCUMENTS_DELETE));
+    /// assert!(!Action::from("documents:*").covers(&Action::ANY));
+    /// ```
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_whole_resource = || {
+            let resource = self.as_str().strip_suffix('*').filter(|resource| resource.ends_with(':'));
+            resource.is_some_and(|resource| other.as_str().starts_with(resource))
+        };
+        *self == Self::ANY || self == other || is_whole_resource()
+    }
+
+    /// The routes that it opens, such as `GET /keys/:id`, on some server from 0.24.1 to v30; for `resource:*` and `*`,
+    /// those of every action that they cover. None for an action that no such server knows.
+    ///
+    /// ```
+    /// use typesense_keys::Action;
+    ///
+    /// assert_eq!(Action::KEYS_GET.routes().collect::<Vec<_>>(), ["GET /keys/:id"]);
+    /// ```
+    pub fn routes(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let known = Self::ALL.iter().zip(Self::ROUTES);
+        known.filter(|(known, _)| self.covers(known)).flat_map(|(_, routes)| routes.split(", "))
+    }
+
+    /// Whether a key's collections limit what it can do with this action.
+    pub(crate) fn is_limited_by_collections(&self) -> bool {
+        // A collection that is created is named in the body.
+        *self == Self::COLLECTIONS_CREATE
+            || self.routes().any(|route| route.contains("/:collection") || route == "POST /multi_search")
+    }
+
     /// Says why no server would ever match this action; the text completes "action … ".
     pub(crate) fn check(&self) -> Result<(), String> {
         let text = self.as_str();
@@ -195,6 +232,24 @@ mod tests {
     fn what_can_never_match_is_refused_even_if_vouched_for() {
         for hopeless in ["", "search", "a:b:c", "collections:*, documents:*", ":get", "keys:", "a b:get"] {
             assert!(Action::custom(hopeless).check().is_err(), "{hopeless:?}");
+        }
+    }
+
+    #[test]
+    fn a_star_opens_what_every_verb_does() {
+        let routes = |action: &str| Action::from(action).routes().count();
+        assert_eq!((routes("keys:list"), routes("keys:*"), routes("keys:lst")), (1, 4, 0));
+        assert!(routes("*") > Action::ALL.len());
+        assert_eq!(routes("curation_sets:*"), 4, "not those of `curation_sets/items`");
+    }
+
+    #[test]
+    fn collections_limit_what_happens_in_collections() {
+        for limited in ["documents:search", "collections:create", "collections:get", "overrides:get", "*"] {
+            assert!(Action::from(limited).is_limited_by_collections(), "{limited}");
+        }
+        for unlimited in ["collections:list", "keys:get", "aliases:upsert", "teleports:create"] {
+            assert!(!Action::from(unlimited).is_limited_by_collections(), "{unlimited}");
         }
     }
 

@@ -29,6 +29,9 @@ macro_rules! actions {
 
             /// Every action that some server from 0.24.1 to v30 knows, in alphabetical order, one constant each.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// For each of [`ALL`](Self::ALL), in the same order, what it opens.
+            pub(super) const ROUTES: &'static [&'static str] = &[$($routes),*];
         }
     };
 }
