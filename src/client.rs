@@ -10,7 +10,7 @@ use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
 use crate::http::{Http, Undecodable};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};
+use crate::request::{CreateKey, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
 use crate::secret::SecretBuf;
 use crate::{ClientBuilder, Error, KeyId};
 
@@ -78,6 +78,18 @@ impl KeysClient {
     /// Deletes a key: at once it opens nothing. Needs a key with the action `keys:delete`.
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
         DeleteKey::new(self.clone(), id.into())
+    }
+
+    /// Replaces a key by a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
+    /// `keys:delete`, and, for the rare case that a reply is lost, `keys:list`.
+    pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
+        RotateKey::new(self.clone(), id.into())
+    }
+
+    /// Sees to it that there is one key of this description, with the scope that is then named: for scripts that run
+    /// again and again. Needs a key with the actions `keys:list`, `keys:create`, `keys:delete` and `keys:get`.
+    pub fn ensure(&self, description: impl Into<String>) -> EnsureKey {
+        EnsureKey::new(self.clone(), description.into())
     }
 
     pub(crate) fn from_inner(inner: Inner) -> Self {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::TryFromIntError;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, Collections, Expiry};
@@ -160,6 +160,26 @@ pub struct CreatedKey {
     pub expires_at: Expiry,
     /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
     pub autodelete: Option<bool>,
+}
+
+impl CreatedKey {
+    /// What the server tells about the key from now on: all but its value.
+    #[must_use]
+    pub fn info(&self) -> KeyInfo {
+        let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
+        let value = value.expose_secret();
+        // Where a character lies across the fourth byte, the server has no prefix to tell either.
+        let prefix = if value.len() <= 4 { value } else { value.get(..4).unwrap_or_default() }.to_owned();
+        KeyInfo {
+            id: *id,
+            description: description.clone(),
+            actions: actions.clone(),
+            collections: collections.clone(),
+            expires_at: *expires_at,
+            prefix,
+            autodelete: *autodelete,
+        }
+    }
 }
 
 #[cfg(test)]

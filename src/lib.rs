@@ -22,10 +22,12 @@ pub use crate::action::Action;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collections::Collections;
-pub use crate::error::{Attempt, Error, Failure, NotReplicated, OutcomeUnknown, Phase};
+pub use crate::error::{
+    Attempt, Difference, Drift, Error, Failure, Incomplete, NotReplicated, OutcomeUnknown, Phase,
+};
 pub use crate::expiry::Expiry;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
-pub use crate::request::{CreateKey, DeleteKey, GetKey, ListKeys};
+pub use crate::request::{CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, ListKeys, RotateKey};

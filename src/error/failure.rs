@@ -179,12 +179,12 @@ impl fmt::Display for Tail<'_> {
 }
 
 /// Attempts, separated by commas.
-pub(crate) struct List<'a>(pub(crate) &'a [Attempt]);
+pub(crate) struct List<'a, T>(pub(crate) &'a [T]);
 
-impl fmt::Display for List<'_> {
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, attempt) in self.0.iter().enumerate() {
-            write!(f, "{}{attempt}", if at == 0 { "" } else { ", " })?;
+        for (at, item) in self.0.iter().enumerate() {
+            write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Everything that can go wrong, as one enum: what happened, whether the server may have acted, and what to do.
 
+mod drift;
 mod failure;
+mod incomplete;
 mod snippet;
 
 use std::error::Error as StdError;
@@ -9,8 +11,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use drift::{Difference, Drift};
 pub use failure::{Attempt, Failure, Phase};
 pub(crate) use failure::{Details, List};
+pub use incomplete::Incomplete;
 pub(crate) use snippet::Snippet;
 
 use crate::operation::Operation;
@@ -162,6 +166,15 @@ pub enum Error {
     #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
+    /// A rotation, or an `ensure`, **did some of its steps**: which keys there are now is in here.
+    #[error(transparent)]
+    Incomplete(Box<Incomplete>),
+
+    /// There is a key of this description, but of another scope: only [`ensure`](crate::KeysClient::ensure) ends so.
+    /// Nothing was changed.
+    #[error(transparent)]
+    Drift(Box<Drift>),
+
     /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
     #[error(
         "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
@@ -288,6 +301,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::OutcomeUnknown(_)
             | Self::NotReplicated(_)
+            | Self::Incomplete(_)
+            | Self::Drift(_)
             | Self::Random(_) => false,
         }
     }
@@ -314,9 +329,12 @@ impl Error {
             | Self::UnexpectedAnswer { failure, .. }
             | Self::TooLarge { failure, .. } => Some(failure),
             Self::OutcomeUnknown(unknown) => Some(&unknown.failure),
-            Self::InvalidRequest { .. } | Self::Configuration { .. } | Self::NotReplicated(_) | Self::Random(_) => {
-                None
-            }
+            Self::Incomplete(incomplete) => incomplete.cause.failure(),
+            Self::InvalidRequest { .. }
+            | Self::Configuration { .. }
+            | Self::NotReplicated(_)
+            | Self::Drift(_)
+            | Self::Random(_) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::cluster::Outcome;
 use crate::http::Undecodable;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
-use crate::{Error, KeyId, KeysClient, NotReplicated};
+use crate::{Error, KeyId, KeysClient};
 
 /// A request to delete a key. Made by [`KeysClient::delete`].
 #[derive(Debug, Clone)]
@@ -68,9 +68,7 @@ impl DeleteKey {
         }
         let id = self.id;
         if let Some(limit) = self.replicated_within {
-            replication::wait(&self.client, id, Wanted::Gone, limit).map_err(|nodes| {
-                Error::NotReplicated(Box::new(NotReplicated { id, done: "deleted", key: None, nodes }))
-            })?;
+            replication::wait(&self.client, id, Wanted::Gone, limit).map_err(Error::NotReplicated)?;
         }
         Ok(id)
     }

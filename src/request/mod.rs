@@ -1,23 +1,31 @@
-//! The four requests. Each is a client handle and plain input; `send` turns the input into a valid request before
+//! The requests. Each is a client handle and plain input; `send` turns the input into a valid request before
 //! anything else, and what comes of it into a value or an [`Error`].
 
 mod create;
 mod delete;
+mod ensure;
 mod get;
 mod list;
+mod new_key;
 mod replication;
+mod rotate;
+mod settings;
+
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 pub use self::create::CreateKey;
 pub use self::delete::DeleteKey;
+pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
 pub use self::list::ListKeys;
-use crate::Error;
+pub use self::rotate::RotateKey;
 use crate::cluster::GaveUp;
-use crate::error::{Details, Failure, OutcomeUnknown, Snippet};
+use crate::error::{Details, Failure, Incomplete, OutcomeUnknown, Snippet};
 use crate::http::Trouble;
 use crate::operation::Operation;
+use crate::{CreatedKey, Error, KeyId};
 
 /// The one table from what a call came to, to the error that the caller gets.
 ///
@@ -57,6 +65,16 @@ fn error(operation: Operation, gave_up: GaveUp, value: Option<&SecretString>) ->
             }
         }
     }
+}
+
+/// `key`: what was made; `left_over`: what was to be removed, and is there or may be.
+fn incomplete(what: String, key: Option<CreatedKey>, left_over: Option<KeyId>, cause: Error) -> Error {
+    Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause }))
+}
+
+/// How much time is left until `deadline`.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 fn outcome_unknown(operation: Operation, what: &'static str, gave_up: GaveUp, value: Option<&SecretString>) -> Error {

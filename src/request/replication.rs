@@ -10,7 +10,7 @@ use crate::http::{Limits, Trouble};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
-use crate::{KeyId, KeysClient};
+use crate::{KeyId, KeysClient, NotReplicated};
 
 /// What every node shall come to say about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,23 @@ pub(super) enum Wanted {
     Gone,
 }
 
+impl Wanted {
+    /// What has been done to the key, so that this is wanted.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Present => "created",
+            Self::Gone => "deleted",
+        }
+    }
+}
+
 /// Asks each node until it agrees, for at most `limit`; otherwise returns the last answers of those that do not.
-pub(super) fn wait(client: &KeysClient, id: KeyId, wanted: Wanted, limit: Duration) -> Result<(), Vec<Attempt>> {
+pub(super) fn wait(
+    client: &KeysClient,
+    id: KeyId,
+    wanted: Wanted,
+    limit: Duration,
+) -> Result<(), Box<NotReplicated>> {
     let deadline = after(Instant::now(), limit);
     let mut waiting: Vec<&Node> = client.nodes().collect();
     let mut rounds = 0;
@@ -38,7 +53,8 @@ pub(super) fn wait(client: &KeysClient, id: KeyId, wanted: Wanted, limit: Durati
             return Ok(());
         }
         if after(Instant::now(), pause) >= deadline {
-            return Err(disagreeing.into_iter().map(|(_, answer)| answer).collect());
+            let nodes = disagreeing.into_iter().map(|(_, answer)| answer).collect();
+            return Err(Box::new(NotReplicated { id, done: wanted.done(), key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
         thread::sleep(pause);

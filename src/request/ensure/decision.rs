@@ -1,0 +1,147 @@
+//! What is to be done next, from what the server lists: the one table of `ensure`, without a request.
+
+use std::collections::BTreeSet;
+
+use crate::error::Difference;
+use crate::request::new_key::NewKey;
+use crate::request::settings::Expires;
+use crate::{KeyId, KeyInfo};
+
+/// What a run wants, and what it knows besides the list.
+pub(super) struct Wanted {
+    pub(super) key: NewKey,
+    pub(super) expiry: Option<Expires>,
+    pub(super) replace_on_drift: bool,
+    /// The key that this run has created.
+    pub(super) own: Option<KeyId>,
+    pub(super) standing: Standing,
+    /// The keys that this run has removed, which a node that lags may still list.
+    pub(super) removed: Vec<KeyId>,
+}
+
+/// What the server has said of the value that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing, or it does not matter, as the value was drawn here.
+    Unknown,
+    /// It created a key with it: every other key, however like, has another.
+    Free,
+    /// It refused to create a key with it.
+    Taken,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    Create,
+    /// Removes the key that this run has created: another is there, or may not be replaced.
+    Undo,
+    /// Removes what `by` replaces; `None`: what is in the way of another key of the same value.
+    Remove {
+        old: KeyId,
+        by: Option<KeyId>,
+        was_live: bool,
+    },
+    /// The node that was asked lags.
+    Wait,
+    Refuse(&'a KeyInfo, Vec<Difference>),
+    Done(&'a KeyInfo),
+}
+
+impl Wanted {
+    /// `keys`: all that the server lists.
+    pub(super) fn next<'a>(&self, keys: &'a [KeyInfo]) -> Step<'a> {
+        let mut known: Vec<(&KeyInfo, Vec<Difference>)> = keys
+            .iter()
+            .filter(|key| key.description == self.key.description && !self.removed.contains(&key.id))
+            .map(|key| (key, self.differences(key)))
+            .collect();
+        known.sort_by_key(|(key, _)| key.id);
+        if self.own.is_some_and(|own| known.iter().all(|(key, _)| key.id != own)) {
+            return Step::Wait;
+        }
+        let drifted = || known.iter().filter(|(key, differences)| !key.is_expired() && !differences.is_empty());
+        let refuse = |(key, differences): &(&'a KeyInfo, Vec<Difference>)| Step::Refuse(key, differences.clone());
+        // Of several, that of the lowest id stays: whoever is shown a key is shown those before it, too.
+        let Some((stays, _)) = known.iter().find(|(key, differences)| !key.is_expired() && differences.is_empty())
+        else {
+            if let (Standing::Taken, Some((holder, differences))) = (self.standing, self.holder(keys, &known)) {
+                return if holder.is_expired() || self.replace_on_drift {
+                    Step::Remove { old: holder.id, by: None, was_live: false }
+                } else {
+                    Step::Refuse(holder, differences.clone())
+                };
+            }
+            return match (self.standing, drifted().next_back()) {
+                (Standing::Taken, _) => Step::Wait,
+                (_, Some(newest)) if !self.replace_on_drift => refuse(newest),
+                _ => Step::Create,
+            };
+        };
+        if self.own.is_some_and(|own| own != stays.id) {
+            return Step::Undo;
+        }
+        if self.key.is_own_value && self.standing == Standing::Unknown {
+            // That its value begins alike proves nothing: to be refused a second key of the value does.
+            return Step::Create;
+        }
+        let before = |key: &KeyInfo| key.id < stays.id;
+        if let Some((old, _)) = known.iter().find(|(key, _)| key.is_expired() && before(key)) {
+            return Step::Remove { old: old.id, by: Some(stays.id), was_live: false };
+        }
+        match drifted().find(|(key, _)| before(key)) {
+            Some((old, _)) if self.replace_on_drift => {
+                Step::Remove { old: old.id, by: Some(stays.id), was_live: true }
+            }
+            Some(_) if self.own.is_some() => Step::Undo,
+            _ => Step::Done(stays),
+        }
+    }
+
+    /// The key that has the value which is taken, if there is no doubt which it is.
+    fn holder<'a, 'b>(
+        &self,
+        keys: &[KeyInfo],
+        known: &'b [(&'a KeyInfo, Vec<Difference>)],
+    ) -> Option<&'b (&'a KeyInfo, Vec<Difference>)> {
+        let is_like = |key: &&KeyInfo| self.key.has_prefix_of(key) && !self.removed.contains(&key.id);
+        let holder = known.iter().find(|(key, _)| is_like(key))?;
+        (keys.iter().filter(is_like).count() == 1).then_some(holder)
+    }
+
+    fn differences(&self, key: &KeyInfo) -> Vec<Difference> {
+        let wanted = &self.key;
+        let mut differences = Vec::new();
+        let mut compare = |field, found: String, wanted: String, is_same: bool| {
+            if !is_same {
+                differences.push(Difference { field, found, wanted });
+            }
+        };
+        let (found, asked) = (as_set(&key.actions), as_set(&wanted.actions));
+        compare("actions", format!("{found:?}"), format!("{asked:?}"), found == asked);
+        let (found, asked) = (as_set(&key.collections), as_set(&wanted.collections));
+        compare("collections", format!("{found:?}"), format!("{asked:?}"), found == asked);
+        let (found, asked) = (key.expires_at, wanted.expires_at);
+        let is_same = match self.expiry {
+            Some(Expires::In(_)) => !found.is_never() && found <= asked,
+            _ => found == asked,
+        };
+        compare("expires_at", found.to_string(), asked.to_string(), is_same);
+        if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
+            compare("autodelete", found.to_string(), asked.to_string(), found == asked);
+        }
+        if wanted.is_own_value && self.own != Some(key.id) {
+            let is_same = wanted.has_prefix_of(key) && self.standing != Standing::Free;
+            compare(
+                "value",
+                format!("another, which begins with `{}`", key.prefix),
+                "the one given".to_owned(),
+                is_same,
+            );
+        }
+        differences
+    }
+}
+
+fn as_set<T: Ord>(items: &[T]) -> BTreeSet<&T> {
+    items.iter().collect()
+}

@@ -1,0 +1,242 @@
+//! A key that is to be made: what is checked before it is asked for, how it is asked for, and how it is found again when
+//! the reply was lost.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::settings::{Expires, Settings, Value};
+use super::{error, list, outcome_unknown};
+use crate::cluster::{GaveUp, Outcome, SystemClock, backoff};
+use crate::http::Undecodable;
+use crate::operation::Operation;
+use crate::secret::{self, SecretBuf};
+use crate::{Action, Collections, CreatedKey, Error, Expiry, KeyInfo, KeysClient};
+
+fn check_value(value: &SecretString) -> Result<(), &'static str> {
+    secret::check(value)?;
+    let text = value.expose_secret();
+    if text.len() > 4 && !text.is_char_boundary(4) {
+        // Seen with 0.24.1: it cuts the prefix out of the middle of a character, and from then on answers neither
+        // `GET /keys` nor `GET /keys/{id}` any more, until the key is deleted.
+        return Err("has a character across its fourth byte, which the server cannot list: begin with four of ASCII");
+    }
+    Ok(())
+}
+
+/// A key that can be asked for: the server will understand it as it is meant.
+pub(super) struct NewKey {
+    pub(super) description: String,
+    pub(super) actions: Vec<Action>,
+    pub(super) collections: Vec<Collections>,
+    /// `None`: the server draws it.
+    pub(super) value: Option<SecretString>,
+    pub(super) is_own_value: bool,
+    pub(super) expires_at: Expiry,
+    pub(super) autodelete: Option<bool>,
+}
+
+impl TryFrom<Settings> for NewKey {
+    type Error = Error;
+
+    fn try_from(settings: Settings) -> Result<Self, Error> {
+        let Settings { description, actions, collections, value, expiry, autodelete } = settings;
+        if actions.is_empty() {
+            return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
+        }
+        for action in &actions {
+            action.check().map_err(|why| Error::invalid("actions", why))?;
+        }
+        if collections.is_empty() {
+            return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
+        }
+        for entry in &collections {
+            entry.check().map_err(|why| Error::invalid("collections", why))?;
+        }
+        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
+        let is_own_value = matches!(value, Value::Own(_));
+        let value = value.check()?;
+        Ok(Self { description, actions, collections, value, is_own_value, expires_at, autodelete })
+    }
+}
+
+impl Expires {
+    pub(super) fn check(self) -> Result<Expiry, Error> {
+        let expiry = match self {
+            Self::At(expiry) => expiry,
+            Self::In(duration) => Expiry::after(duration),
+        };
+        if expiry.is_past() || matches!(self, Self::In(Duration::ZERO)) {
+            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
+        }
+        Ok(expiry)
+    }
+}
+
+impl Value {
+    /// `None`: the server draws it.
+    fn check(self) -> Result<Option<SecretString>, Error> {
+        match self {
+            Self::DrawnHere => Ok(Some(secret::draw().map_err(|source| Error::Random(source.into()))?)),
+            Self::Own(value) => {
+                check_value(&value).map_err(|why| Error::invalid("value", why))?;
+                Ok(Some(value))
+            }
+            Self::DrawnByServer => Ok(None),
+        }
+    }
+}
+
+impl NewKey {
+    /// One of the same scope as another: that is taken as the server has it, whatever it opens.
+    ///
+    /// `expiry`: instead of the other's.
+    pub(super) fn like(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
+        if expiry.is_none() && expires_at.is_past() {
+            let why = format!("of key {id} is past, and so would be that of one like it: give a new one");
+            return Err(Error::invalid("expires_at", why));
+        }
+        let is_own_value = matches!(value, Value::Own(_));
+        Ok(Self {
+            description,
+            actions,
+            collections,
+            value: value.check()?,
+            is_own_value,
+            expires_at: expiry.map_or(Ok(expires_at), Expires::check)?,
+            autodelete,
+        })
+    }
+
+    /// Creates it. `may_exist`: an earlier call has tried to, and does not know whether it did.
+    pub(super) fn create(
+        &self,
+        client: &KeysClient,
+        deadline: Instant,
+        may_exist: bool,
+    ) -> Result<CreatedKey, Error> {
+        let operation = Operation::Create { repeatable: self.value.is_some() };
+        let value = self.value.as_ref();
+        match client.call(operation, deadline, &self.body()?, value, CreatedKey::decode) {
+            Ok(Outcome::Done(key)) => Ok(key),
+            Ok(Outcome::Settled(gave_up)) => self.find(client, operation, deadline, gave_up),
+            Err(gave_up) if may_exist && gave_up.last.status() == Some(409) => {
+                self.find(client, operation, deadline, gave_up)
+            }
+            Err(gave_up) => Err(error(operation, gave_up, value)),
+        }
+    }
+
+    fn body(&self) -> Result<SecretBuf, Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            description: &'a str,
+            actions: &'a [Action],
+            collections: &'a [Collections],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value: Option<&'a str>,
+            #[serde(skip_serializing_if = "Expiry::is_default")]
+            expires_at: Expiry,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            autodelete: Option<bool>,
+        }
+        let body = Body {
+            description: &self.description,
+            actions: &self.actions,
+            collections: &self.collections,
+            value: self.value.as_ref().map(ExposeSecret::expose_secret),
+            expires_at: self.expires_at,
+            autodelete: self.autodelete,
+        };
+        let mut bytes = SecretBuf::default();
+        serde_json::to_writer(&mut bytes, &body).map_err(|_| Error::invalid("description", "is not JSON text"))?;
+        Ok(bytes)
+    }
+
+    /// Finds the key that an attempt of ours has created although its reply was lost: the server has said so.
+    ///
+    /// The node that is asked may lag behind the one that knows of the key, so this asks until the deadline.
+    fn find(
+        &self,
+        client: &KeysClient,
+        operation: Operation,
+        deadline: Instant,
+        settled: GaveUp,
+    ) -> Result<CreatedKey, Error> {
+        let Some(value) = &self.value else {
+            return Err(error(operation, settled, None));
+        };
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let keys = match client.call(Operation::List, deadline, &SecretBuf::default(), Some(value), list::decode)
+            {
+                Ok(Outcome::Done(keys)) => keys,
+                Ok(Outcome::Settled(failed)) | Err(failed) => {
+                    let what = "the server has it, but its id could not be looked up; its value is in this error";
+                    return Err(outcome_unknown(operation, what, settled.followed_by(failed), Some(value)));
+                }
+            };
+            if let Some(found) = self.newest_match(&keys) {
+                let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = found;
+                let value = value.clone();
+                return Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete });
+            }
+            let wait = backoff(rounds, &SystemClock);
+            // A value of the caller's own may be another key's: then nothing of ours will ever be found. A key of
+            // that prefix speaks for it, and that the node does not lag by so many rounds.
+            let is_anothers = self.is_own_value && rounds > 6 && keys.iter().any(|key| self.has_prefix_of(key));
+            if is_anothers {
+                return Err(error(operation, GaveUp { in_doubt: false, ..settled }, None));
+            }
+            if Instant::now() + wait >= deadline {
+                let what =
+                    "the server has a key of this value, but lists none of this scope; the value is in this error";
+                return Err(outcome_unknown(operation, what, settled, Some(value)));
+            }
+            thread::sleep(wait);
+        }
+    }
+
+    fn newest_match(&self, keys: &[KeyInfo]) -> Option<KeyInfo> {
+        let is_ours = |key: &&KeyInfo| {
+            self.has_prefix_of(key)
+                && key.description == self.description
+                && key.actions == self.actions
+                && key.collections == self.collections
+                && key.expires_at == self.expires_at
+        };
+        keys.iter().filter(is_ours).max_by_key(|key| key.id).cloned()
+    }
+
+    pub(super) fn has_prefix_of(&self, key: &KeyInfo) -> bool {
+        let value = self.value.as_ref().map(ExposeSecret::expose_secret);
+        !key.prefix.is_empty() && value.is_some_and(|value| value.starts_with(&key.prefix))
+    }
+}
+
+impl CreatedKey {
+    fn decode(answer: &[u8]) -> Result<Self, Undecodable> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            id: crate::KeyId,
+            // Not a string: serde_json would unescape it in a buffer that nobody wipes.
+            #[serde(borrow)]
+            value: &'a RawValue,
+            description: String,
+            actions: Vec<Action>,
+            collections: Vec<Collections>,
+            expires_at: Expiry,
+            #[serde(default)]
+            autodelete: Option<bool>,
+        }
+        let Answer { id, value, description, actions, collections, expires_at, autodelete } =
+            serde_json::from_slice(answer)?;
+        let value = secret::from_json(value.get()).ok_or(Undecodable::NoValue)?;
+        Ok(Self { id, value, description, actions, collections, expires_at, autodelete })
+    }
+}
