@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
-use crate::http::{Http, Undecodable};
+use crate::http::{Http, Reply, Undecodable};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::request::{CreateKey, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
@@ -122,6 +122,20 @@ impl KeysClient {
         cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
             http.attempt(node, operation, limits, body.copy(), value, &decode)
         })
+    }
+}
+
+impl KeysClient {
+    /// Makes the request of `operation`, and leaves the body of the answer to be read, with the node that sends it.
+    pub(crate) fn open(&self, operation: Operation, deadline: Instant) -> Result<Outcome<(Reply, Box<str>)>, GaveUp> {
+        let Inner { nodes, pace, http } = &*self.0;
+        cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
+            Ok((http.open(node, operation, limits)?, node.origin().into()))
+        })
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        self.0.pace
     }
 }
 

@@ -30,4 +30,4 @@ pub use crate::expiry::Expiry;
 #[doc(hidden)]
 pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
-pub use crate::request::{CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, ListKeys, RotateKey};
+pub use crate::request::{CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, RotateKey};

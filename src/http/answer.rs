@@ -25,19 +25,23 @@ pub(super) struct Answer<'a> {
 impl Answer<'_> {
     /// Decodes the content with `decode` if the status is that of success.
     pub(super) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, Undecodable>) -> Result<T, Trouble> {
-        let Self { operation, status, content, .. } = *self;
-        if status == operation.success() {
-            if self.is_compressed() {
-                return Err(self.unexpected("the answer is compressed, which was not asked for", None));
-            }
-            if !self.is_complete {
-                return Err(Trouble::TooLarge { limit: self.limit });
-            }
-            return decode(content)
-                .map_err(|why| self.unexpected(format!("status {status} with an answer that is {why}"), Some(why)));
+        if self.status != self.operation.success() || self.head.is_compressed() {
+            return Err(self.refusal());
         }
+        if !self.is_complete {
+            return Err(Trouble::TooLarge { limit: self.limit });
+        }
+        decode(self.content).map_err(|why| self.undecodable(why))
+    }
+
+    /// What an answer means that is not a success, or one that cannot be read.
+    pub(super) fn refusal(&self) -> Trouble {
+        let Self { operation, status, .. } = *self;
         let words = message(self.quotable());
-        Err(match (status, words) {
+        match (status, words) {
+            (status, _) if status == operation.success() => {
+                self.unexpected("the answer is compressed, which was not asked for", None)
+            }
             // These two can turn a doubt into a certainty, so nothing else must pass for them: not a proxy's page, and
             // not the server's `Not Found` for a route that it does not have.
             (404, words) if operation.key_id().is_some() && !says(words.as_ref(), "Not found.") => {
@@ -58,7 +62,11 @@ impl Answer<'_> {
                 self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"), None)
             }
             _ => self.unexpected(format!("status {status}, where {} was expected", operation.success()), None),
-        })
+        }
+    }
+
+    pub(super) fn undecodable(&self, why: Undecodable) -> Trouble {
+        self.unexpected(format!("status {} with an answer that is {why}", self.status), Some(why))
     }
 
     fn unexpected(&self, result: impl Into<String>, source: Option<Undecodable>) -> Trouble {
@@ -79,12 +87,7 @@ impl Answer<'_> {
     fn quotable(&self) -> &[u8] {
         let is_redirect = (300..400).contains(&self.status);
         // The body of a redirect repeats its target, of which only the host is shown.
-        if is_redirect || self.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
-    }
-
-    fn is_compressed(&self) -> bool {
-        let encoding = &self.head.content_encoding;
-        !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")
+        if is_redirect || self.head.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
     }
 
     /// Whether the content may hold the value of a key that was just created. A value that the server drew is not
@@ -104,6 +107,10 @@ pub(crate) enum Undecodable {
     Syntax { line: usize, column: usize },
     #[error("JSON of another shape (line {line}, column {column})")]
     Shape { line: usize, column: usize },
+    #[error("not JSON (after {keys} keys)")]
+    SyntaxAfter { keys: usize },
+    #[error("JSON of another shape (after {keys} keys)")]
+    ShapeAfter { keys: usize },
     #[error("about another key than the one asked for")]
     AnotherKey,
     #[error("without the key's value")]

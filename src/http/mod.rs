@@ -91,16 +91,18 @@ impl Http {
         let mut content = SecretBuf::default();
         let is_complete = reply.read_to(&mut content, limit)?;
         let secrets = [Some(&*self.api_key), value];
-        let answer = Answer {
-            operation,
-            status: reply.status,
-            head: reply.head(),
-            content: content.as_slice(),
-            is_complete,
-            limit,
-            secrets: &secrets,
-        };
-        answer.decode(decode)
+        reply.answer(content.as_slice(), is_complete, limit, &secrets).decode(decode)
+    }
+
+    /// Makes one request; if the status is that of success, the body is the caller's to read.
+    pub(crate) fn open(&self, node: &Node, operation: Operation, limits: Limits) -> Result<Reply, Trouble> {
+        let mut reply = self.send(node, operation, limits, SecretBuf::default())?;
+        if reply.status == operation.success() && !reply.head().is_compressed() {
+            return Ok(reply);
+        }
+        let mut content = SecretBuf::default();
+        let is_complete = reply.read_to(&mut content, MAX_ERROR)?;
+        Err(reply.answer(content.as_slice(), is_complete, MAX_ERROR, &[Some(&*self.api_key)]).refusal())
     }
 
     /// Sends the request and waits for the head of the reply.
@@ -129,7 +131,7 @@ impl Http {
                 .header("content-length", length)
                 .send(SendBody::from_owned_reader(io::repeat(FILLER).take(length))),
         });
-        Reply::new(exchange, result)
+        Reply::new(operation, exchange, result)
     }
 }
 
@@ -141,7 +143,8 @@ impl fmt::Debug for Http {
 }
 
 /// A reply whose head has arrived.
-struct Reply {
+pub(crate) struct Reply {
+    operation: Operation,
     status: u16,
     exchange: Option<Box<Exchange>>,
     /// Filler; reading it makes the transport fetch the real bytes.
@@ -149,11 +152,50 @@ struct Reply {
 }
 
 impl Reply {
-    fn new(exchange: Option<Box<Exchange>>, result: Result<Response<Body>, ureq::Error>) -> Result<Self, Trouble> {
+    fn new(
+        operation: Operation,
+        exchange: Option<Box<Exchange>>,
+        result: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Self, Trouble> {
         match result {
-            Ok(response) => Ok(Self { status: response.status().as_u16(), exchange, body: response.into_parts().1 }),
+            Ok(response) => {
+                let status = response.status().as_u16();
+                Ok(Self { operation, status, exchange, body: response.into_parts().1 })
+            }
             Err(error) => Err(trouble(exchange.as_deref(), |phase| Trouble::from_ureq(error, phase))),
         }
+    }
+
+    fn answer<'a>(
+        &'a self,
+        content: &'a [u8],
+        is_complete: bool,
+        limit: u64,
+        secrets: &'a [Option<&'a SecretString>],
+    ) -> Answer<'a> {
+        let Self { operation, status, .. } = *self;
+        Answer { operation, status, head: self.head(), content, is_complete, limit, secrets }
+    }
+
+    /// Reads on until more of the body is there, and adds that to `content`; `false` at the body's end.
+    pub(crate) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Trouble> {
+        // Some may have come with the head.
+        if let Some(exchange) = &mut self.exchange {
+            exchange.finish_by = finish_by;
+            if exchange.incoming.as_slice().is_empty() && !self.fetch()? {
+                return Ok(false);
+            }
+        }
+        if let Some(exchange) = &mut self.exchange {
+            content.extend(exchange.incoming.as_slice());
+            exchange.incoming.clear();
+        }
+        Ok(true)
+    }
+
+    /// The trouble that a body is which cannot be decoded.
+    pub(crate) fn undecodable(&self, why: Undecodable) -> Trouble {
+        self.answer(&[], true, 0, &[]).undecodable(why)
     }
 
     fn head(&self) -> &ReplyHead {

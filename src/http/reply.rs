@@ -314,6 +314,12 @@ impl ReplyHead {
     }
 }
 
+impl ReplyHead {
+    pub(super) fn is_compressed(&self) -> bool {
+        !self.content_encoding.is_empty() && !self.content_encoding.eq_ignore_ascii_case(b"identity")
+    }
+}
+
 impl Drop for ReplyHead {
     fn drop(&mut self) {
         let Self { content_type, content_encoding, location, retry_after: _ } = self;

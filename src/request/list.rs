@@ -1,9 +1,15 @@
-//! List all keys' metadata.
+//! List all keys' metadata: whole, or key by key.
+
+mod decoder;
+mod filter;
+mod stream;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::filter::Filter;
+pub use self::stream::KeyStream;
 use super::error;
 use crate::cluster::Outcome;
 use crate::http::Undecodable;
@@ -11,26 +17,65 @@ use crate::operation::Operation;
 use crate::secret::SecretBuf;
 use crate::{Error, KeyInfo, KeysClient};
 
-/// A request for what the server tells about all keys. Made by [`KeysClient::list`].
+/// A request for what the server tells about all keys, or those that pass some filters. Made by [`KeysClient::list`].
+///
+/// The server has no pages and no filters: it always sends all keys, and the filters are applied here.
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # let server = typesense_keys::testing::StandIn::start()?;
+/// # let (url, admin_key) = (server.url(), server.api_key());
+/// # use typesense_keys::KeysClient;
+/// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+/// # client.create().description("docs site").actions(["documents:search"]).collections(["docs"]).send()?;
+/// for key in client.list().description("docs site").send()? {
+///     println!("{:>4}  {}…  {:?}", key.id, key.prefix, key.actions);
+/// }
+/// # assert_eq!(client.list().description("docs site").expired(false).send()?.len(), 1);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
-#[must_use = "a request does nothing until `send` is called"]
+#[must_use = "a request does nothing until `send` or `stream` is called"]
 pub struct ListKeys {
     client: KeysClient,
+    filter: Filter,
     timeout: Option<Duration>,
 }
 
 impl ListKeys {
     pub(crate) fn new(client: KeysClient) -> Self {
-        Self { client, timeout: None }
+        Self { client, filter: Filter::default(), timeout: None }
     }
 
-    /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+    /// Only keys whose value begins so, as far as the server tells: it shows 4 bytes.
+    ///
+    /// To find the id of a key that has leaked, its whole value may be given; no more than 4 bytes of it are kept.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.filter.set_prefix(prefix);
+        self
+    }
+
+    /// Only keys of exactly this description.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.filter.description = Some(description.into());
+        self
+    }
+
+    /// Only keys whose time is over by this machine's clock (`true`), or is not (`false`).
+    pub fn expired(mut self, expired: bool) -> Self {
+        self.filter.expired = Some(expired);
+        self
+    }
+
+    /// How long this call may take in all; of a [`stream`](Self::stream), how long it may wait for the server in all.
+    /// Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Lists every key, without the values. The server has no pages and no filters: it always sends them all.
+    /// Lists the keys, without their values.
     ///
     /// # Errors
     ///
@@ -40,7 +85,43 @@ impl ListKeys {
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         let deadline = self.client.deadline(self.timeout);
         match self.client.call(Operation::List, deadline, &SecretBuf::default(), None, decode) {
-            Ok(Outcome::Done(keys)) => Ok(keys),
+            Ok(Outcome::Done(mut keys)) => {
+                keys.retain(|key| self.filter.admits(key));
+                Ok(keys)
+            }
+            Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(Operation::List, gave_up, None)),
+        }
+    }
+
+    /// Lists the keys one by one as they arrive, in little memory however many there are.
+    ///
+    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. What the caller does between two keys
+    /// takes none of the timeout, but a server may close a connection that is not read from for long.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::StandIn::start()?;
+    /// # let (url, admin_key) = (server.url(), server.api_key());
+    /// # use typesense_keys::KeysClient;
+    /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+    /// for key in client.list().expired(true).stream()? {
+    ///     client.delete(key?.id).send()?;
+    /// }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), as long as nothing of the list has arrived. After that, the iterator's last item
+    /// says why there are no more: begin again then.
+    pub fn stream(self) -> Result<KeyStream, Error> {
+        let Self { client, filter, timeout } = self;
+        match client.open(Operation::List, client.deadline(timeout)) {
+            Ok(Outcome::Done((reply, node))) => {
+                let pace = client.pace();
+                Ok(KeyStream::new(filter, reply, node, timeout.unwrap_or(pace.timeout), pace.attempt_timeout))
+            }
             Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(Operation::List, gave_up, None)),
         }
     }

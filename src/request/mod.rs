@@ -19,7 +19,7 @@ pub use self::create::CreateKey;
 pub use self::delete::DeleteKey;
 pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
-pub use self::list::ListKeys;
+pub use self::list::{KeyStream, ListKeys};
 pub use self::rotate::RotateKey;
 use crate::cluster::GaveUp;
 use crate::error::{Details, Failure, Incomplete, OutcomeUnknown, Snippet};
