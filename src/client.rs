@@ -10,7 +10,7 @@ use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
 use crate::http::{Http, Reply, Undecodable};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::request::{CreateKey, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
+use crate::request::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
 use crate::secret::SecretBuf;
 use crate::{ClientBuilder, Error, KeyId};
 
@@ -63,6 +63,11 @@ impl KeysClient {
     /// Creates a key. Needs a key with the action `keys:create`.
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.clone())
+    }
+
+    /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
+    pub fn create_many(&self, requests: impl IntoIterator<Item = CreateKey>) -> CreateMany {
+        CreateMany::new(requests)
     }
 
     /// Gets what the server tells about one key: all but its value. Needs a key with the action `keys:get`.

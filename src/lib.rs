@@ -30,4 +30,6 @@ pub use crate::expiry::Expiry;
 #[doc(hidden)]
 pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
-pub use crate::request::{CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, RotateKey};
+pub use crate::request::{
+    Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
+};

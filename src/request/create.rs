@@ -89,6 +89,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the server itself sees to it that it makes no second key.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.key.value.is_some()
+    }
+
     /// `again`: it was sent before, and may have been carried out.
     pub(super) fn send(&self, again: bool) -> Result<CreatedKey, Error> {
         let Self { client, key, timeout, replicated_within } = self;

@@ -2,6 +2,7 @@
 //! anything else, and what comes of it into a value or an [`Error`].
 
 mod create;
+mod create_many;
 mod delete;
 mod ensure;
 mod get;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 pub use self::create::CreateKey;
+pub use self::create_many::{Batch, CreateMany, Progress};
 pub use self::delete::DeleteKey;
 pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
