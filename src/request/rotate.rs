@@ -106,7 +106,7 @@ impl RotateKey {
             Ok(_) | Err(Error::NotFound { .. }) => {}
             Err(cause) => {
                 let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
-                let what = format!("key {} replaces key {id}, which {exists}: delete it", key.id);
+                let what = format!("key {} replaces key {id}, which {exists} (delete it)", key.id);
                 return Err(incomplete(what, Some(key), Some(id), cause));
             }
         }

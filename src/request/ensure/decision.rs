@@ -145,3 +145,6 @@ impl Wanted {
 fn as_set<T: Ord>(items: &[T]) -> BTreeSet<&T> {
     items.iter().collect()
 }
+
+#[cfg(test)]
+mod tests;

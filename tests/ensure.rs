@@ -1,0 +1,222 @@
+//! `ensure` leaves one key of a description, however often it is run, interrupted, or run at the same time.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::thread;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::{Collections, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
+
+/// No fault: lets one request pass.
+const PASS: Fault = Fault::Delay(Duration::ZERO);
+
+fn client(server: &StandIn) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
+}
+
+fn ensure(client: &KeysClient) -> EnsureKey {
+    client.ensure("docs site").actions(["documents:search", "documents:get"]).collections(["docs", "blog"])
+}
+
+fn keys(client: &KeysClient) -> Vec<KeyInfo> {
+    client.list().description("docs site").send().unwrap()
+}
+
+/// A key of the same description that may do something else.
+fn drifted(client: &KeysClient) -> KeyId {
+    client.create().description("docs site").actions(["documents:get"]).collections(["docs"]).send().unwrap().id
+}
+
+#[test]
+fn the_first_run_creates_and_the_second_leaves_alone() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    // Of another description, or none: not looked at.
+    client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
+    let first = ensure(&client).send().unwrap();
+    assert!(first.created && first.replaced.is_empty());
+    assert_eq!(first.key, client.get(first.key.id).send().unwrap());
+    assert_eq!(first.value.unwrap().expose_secret().len(), 32);
+    // The order in which actions and collections are named makes no difference.
+    let second = client.ensure("docs site").actions(["documents:get", "documents:search"]);
+    let second = second.collections(["blog", "docs", "blog"]).send().unwrap();
+    assert_eq!((second.key, second.created), (first.key, false));
+    assert!(second.value.is_none());
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    drifted(&client);
+    let requests = server.request_count();
+    let error = ensure(&client).expires_in(Duration::from_secs(60)).send().unwrap_err();
+    let Error::Drift(drift) = &error else { panic!("{error}") };
+    assert_eq!((drift.key().id, drift.differences().len()), (KeyId::from(0), 3));
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "key 0 (`docs site`) is not as asked: `actions` is {\"documents:get\"}, not {\"documents:get\", \
+             \"documents:search\"}, `collections` is {\"docs\"}, not {\"blog\", \"docs\"}, `expires_at` is never, not @"
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("; change what is asked, or say `replace_on_drift`"), "{text}");
+    assert_eq!((server.key_count(), server.request_count()), (1, requests + 1));
+}
+
+#[test]
+fn drift_is_replaced_where_that_is_asked_for() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let old = drifted(&client);
+    let ensured = ensure(&client).replace_on_drift().send().unwrap();
+    assert!(ensured.created && ensured.value.is_some());
+    assert_eq!(ensured.replaced, [old]);
+    assert_eq!(keys(&client), [ensured.key]);
+}
+
+#[test]
+fn with_a_value_every_run_knows_it() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    for created in [true, false, false] {
+        let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
+        assert_eq!((ensured.value.unwrap().expose_secret(), ensured.created), ("a-value-of-my-own", created));
+    }
+    // One that begins alike is another: the server says so, and what it made is undone.
+    let Err(Error::Drift(drift)) = ensure(&client).value("a-valve").send() else { panic!("it differs") };
+    assert_eq!(drift.differences()[0].field, "value");
+    assert_eq!(keys(&client).len(), 1);
+    let replaced = ensure(&client).value("a-valve").replace_on_drift().send().unwrap();
+    assert_eq!((replaced.key.id, replaced.replaced), (KeyId::from(2), vec![KeyId::from(0)]));
+    assert_eq!(keys(&client).len(), 1);
+}
+
+#[test]
+fn with_a_value_the_scope_is_replaced_by_deleting_first() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let old = ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap().key;
+    let drifted = ensure(&client).value("a-value-of-my-own").send();
+    assert!(matches!(drifted, Err(Error::Drift(_))), "{drifted:?}");
+    let new = ensure(&client).value("a-value-of-my-own").replace_on_drift().send().unwrap();
+    assert_eq!((new.replaced, new.created), (vec![old.id], true));
+    assert_eq!(keys(&client), [new.key]);
+}
+
+#[test]
+fn a_value_of_another_key_is_a_conflict() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
+    for request in [ensure(&client), ensure(&client).replace_on_drift()] {
+        let error = request.value("taken").timeout(Duration::from_secs(20)).send().unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error}");
+    }
+    assert_eq!(server.key_count(), 1);
+}
+
+#[test]
+fn an_expired_key_is_replaced() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let second = Duration::from_secs(1);
+    let old = ensure(&client).expires_in(second).send().unwrap();
+    while !client.get(old.key.id).send().unwrap().is_expired() {
+        thread::sleep(second / 10);
+    }
+    let new = ensure(&client).expires_in(second * 60).send().unwrap();
+    assert_eq!((new.created, new.replaced), (true, vec![old.key.id]));
+    // A later run finds it not further away than it would set it itself.
+    assert!(!ensure(&client).expires_in(second * 60).send().unwrap().created);
+    assert_eq!(keys(&client), [new.key]);
+}
+
+#[test]
+fn what_is_not_valid_is_refused_before_anything_is_sent() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    for (request, expected) in [
+        (client.ensure(" "), "invalid request: `description`: is empty: it is what the key is known by"),
+        (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
+        (ensure(&client).collections([Collections::from("a.b")]), "invalid request: `collections`: `a.b` could"),
+        (ensure(&client).value(""), "invalid request: `value`: is empty"),
+        (ensure(&client).expires_in(Duration::ZERO), "invalid request: `expires_at`: is not in the future"),
+    ] {
+        let text = request.send().unwrap_err().to_string();
+        assert!(text.starts_with(expected), "{text}");
+    }
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn after_an_interruption_at_any_step_another_run_leaves_one_key() {
+    let faults = [Fault::LoseReply, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }];
+    for own_value in [None, Some("a-value-of-my-own")] {
+        // List, create, list, see whether it is replicated, delete, list; or list, create, list, delete, list, create.
+        for step in 0..6 {
+            for fault in faults {
+                let case = format!("{own_value:?}: step {step}: {fault:?}");
+                let server = StandIn::start().unwrap();
+                let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
+                let hasty = builder.retries(false).build().unwrap();
+                let request = |client: &KeysClient| match own_value {
+                    None => ensure(client).replace_on_drift(),
+                    Some(value) => ensure(client).replace_on_drift().value(value),
+                };
+                let old = request(&hasty).actions(["keys:get"]).send().unwrap().key;
+                (0..step).for_each(|_| server.inject(PASS));
+                server.inject(fault);
+                let interrupted = request(&hasty).send();
+                let after = keys(&hasty);
+                let is_there = |id: KeyId| after.iter().any(|there| there.id == id);
+                match &interrupted {
+                    Ok(ensured) => assert_eq!(after, [ensured.key.clone()], "{case}"),
+                    Err(Error::Incomplete(incomplete)) => {
+                        assert!(incomplete.key().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
+                        // Of one value there is one key at a time, so for a moment there may be none.
+                        assert!(!after.is_empty() || own_value.is_some(), "{case}: {incomplete}");
+                    }
+                    Err(Error::OutcomeUnknown(unknown)) if unknown.key_id() == Some(old.id) => {}
+                    Err(error) => assert!(is_there(old.id), "{case}: {error}"),
+                }
+                let healed = request(&client(&server)).send().unwrap();
+                assert_eq!(keys(&hasty), [healed.key], "{case}: {interrupted:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn eight_runs_at_once_end_with_one_key() {
+    for (own_value, has_drifted) in
+        [(None, false), (None, true), (Some("own-value"), false), (Some("own-value"), true)]
+    {
+        let server = StandIn::start().unwrap();
+        let client = client(&server);
+        if has_drifted {
+            drifted(&client);
+        }
+        let run = || {
+            let request = ensure(&client).replace_on_drift();
+            match own_value {
+                None => request.send(),
+                Some(value) => request.value(value).send(),
+            }
+        };
+        let results: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+        });
+        let there = keys(&client);
+        assert_eq!(there.len(), 1, "{own_value:?}, {has_drifted}: {there:?}");
+        assert!(results.iter().all(|ensured| ensured.key == there[0]));
+        assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1);
+        assert!(results.iter().all(|ensured| ensured.value.is_some() == (ensured.created || own_value.is_some())));
+    }
+}

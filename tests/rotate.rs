@@ -1,0 +1,206 @@
+//! A rotation that is interrupted at any of its steps leaves a key that works, and says which keys there are.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::time::{Duration, SystemTime};
+
+use secrecy::ExposeSecret;
+use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
+
+/// No fault: lets one request pass.
+const PASS: Fault = Fault::Delay(Duration::ZERO);
+
+/// A client that makes one attempt at each step.
+fn client(server: &StandIn) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
+}
+
+fn old_key(client: &KeysClient) -> CreatedKey {
+    let request = client.create().description("docs site").actions(["documents:search", "documents:get"]);
+    request.collections(["docs", "blog"]).expires_in(Duration::from_secs(3_600)).send().unwrap()
+}
+
+fn ids(client: &KeysClient) -> Vec<KeyId> {
+    client.list().send().unwrap().iter().map(|key| key.id).collect()
+}
+
+#[test]
+fn the_replacement_has_the_same_scope_and_another_value() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let old = old_key(&client);
+    let before = client.get(old.id).send().unwrap();
+    let new = client.rotate(old.id).send().unwrap();
+    assert_ne!(new.value.expose_secret(), old.value.expose_secret());
+    let after = client.get(new.id).send().unwrap();
+    assert_eq!(
+        (&after.description, &after.actions, &after.collections, after.expires_at),
+        (&before.description, &before.actions, &before.collections, before.expires_at)
+    );
+    assert_eq!(after, new.info());
+    assert_eq!(ids(&client), [new.id]);
+}
+
+#[test]
+fn the_old_key_stays_if_the_caller_wants_an_overlap() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let old = old_key(&client);
+    let new = client.rotate(old.id).keep_old().send().unwrap();
+    assert_eq!(ids(&client), [old.id, new.id]);
+}
+
+#[test]
+fn a_value_and_an_expiry_of_ones_own_are_taken() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let old = old_key(&client);
+    let expiry = SystemTime::now() + Duration::from_secs(7_200);
+    let new = client.rotate(old.id).value("a-value-of-my-own").expires_at(expiry).send().unwrap();
+    assert_eq!(new.value.expose_secret(), "a-value-of-my-own");
+    assert!(new.expires_at > old.expires_at);
+}
+
+#[test]
+fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let key = r#"{"description": "", "actions": ["documents:serach", "a, b"], "collections": ["a.b", "("]}"#;
+    ureq::post(format!("{}/keys", server.url()))
+        .header("x-typesense-api-key", server.api_key().expose_secret())
+        .send(key)
+        .unwrap();
+    let new = client.rotate(0).send().unwrap();
+    let actions: Vec<_> = new.actions.iter().map(|action| action.as_str()).collect();
+    let collections: Vec<_> = new.collections.iter().map(|entry| entry.as_str()).collect();
+    assert_eq!((actions.as_slice(), collections.as_slice()), (&["documents:serach", "a, b"][..], &["a.b", "("][..]));
+}
+
+#[test]
+fn an_expired_key_needs_a_new_expiry() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let key = r#"{"description": "", "actions": ["*"], "collections": ["*"], "expires_at": 1}"#;
+    ureq::post(format!("{}/keys", server.url()))
+        .header("x-typesense-api-key", server.api_key().expose_secret())
+        .send(key)
+        .unwrap();
+    let error = client.rotate(0).send().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid request: `expires_at`: of key 0 is past, and so would be that of one like it: give a new one"
+    );
+    assert_eq!(ids(&client), [KeyId::from(0)]);
+    assert!(!client.rotate(0).expires_in(Duration::from_secs(60)).send().unwrap().info().is_expired());
+}
+
+#[test]
+fn without_an_old_key_nothing_is_made() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    assert!(matches!(client.rotate(7).send(), Err(Error::NotFound { .. })));
+    assert_eq!(server.key_count(), 0);
+}
+
+/// What an error says there is: the ids of keys that exist for sure, and the value of one that may.
+fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
+    let Error::Incomplete(incomplete) = error else {
+        // Nothing was changed.
+        return (vec![old], None);
+    };
+    let is_unsure = matches!(incomplete.cause(), Error::OutcomeUnknown(unknown) if unknown.key_id().is_some());
+    let left_over = incomplete.left_over().filter(|_| !is_unsure);
+    let ids = left_over.into_iter().chain(incomplete.key().map(|key| key.id)).collect();
+    (ids, incomplete.value().map(ExposeSecret::expose_secret))
+}
+
+#[test]
+fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
+    // Get, create, wait for replication (which asks again, whatever happens), delete.
+    for step in 0..4 {
+        for fault in [Fault::LoseReply, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
+        {
+            let case = format!("step {step}: {fault:?}");
+            let server = StandIn::start().unwrap();
+            let client = client(&server);
+            let old = old_key(&client);
+            (0..step).for_each(|_| server.inject(PASS));
+            server.inject(fault);
+            let result = client.rotate(old.id).send();
+            let there = ids(&client);
+            assert!(!there.is_empty(), "{case}");
+            match (step, result) {
+                (2, Ok(new)) => assert_eq!(there, [new.id], "{case}"),
+                (0 | 1 | 3, Err(error)) => {
+                    let (known, value) = told(&error, old.id);
+                    assert!(known.iter().all(|id| there.contains(id)), "{case}: {error}: {there:?}");
+                    // Whatever else there is was announced as possible.
+                    let others: Vec<_> = there.iter().filter(|id| !known.contains(id)).collect();
+                    for id in others {
+                        let prefix = client.get(*id).send().unwrap().prefix;
+                        let is_old_in_doubt = *id == old.id && step == 3;
+                        assert!(is_old_in_doubt || value.is_some_and(|value| value.starts_with(&prefix)), "{case}");
+                    }
+                    assert!(!format!("{error} {error:?}").contains(old.value.expose_secret()), "{case}");
+                }
+                (_, result) => panic!("{case}: {result:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_texts_name_the_keys() {
+    let server = StandIn::start().unwrap();
+    let client = client(&server);
+    let text = |error: Error| error.to_string();
+    old_key(&client);
+    server.inject(PASS);
+    server.inject(Fault::LoseReply);
+    let in_doubt = text(client.rotate(0).send().unwrap_err());
+    assert!(
+        in_doubt.starts_with("key 0 is as it was, and there may be one to replace it: create a key: "),
+        "{in_doubt}"
+    );
+    [PASS, PASS, PASS, Fault::NotReady { retry_after: None }].into_iter().for_each(|fault| server.inject(fault));
+    let left_over = text(client.rotate(0).send().unwrap_err());
+    assert!(
+        left_over.starts_with("key 2 replaces key 0, which still exists (delete it): delete key 0: "),
+        "{left_over}"
+    );
+    [PASS, PASS, PASS, Fault::LoseReply].into_iter().for_each(|fault| server.inject(fault));
+    let in_doubt = text(client.rotate(0).send().unwrap_err());
+    assert!(in_doubt.starts_with("key 3 replaces key 0, which may still exist (delete it): "), "{in_doubt}");
+}
+
+#[test]
+fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
+    let server = StandIn::start().unwrap();
+    let (client, old) = (client(&server), old_key(&client(&server)));
+    let url = format!("{}/keys/{}", server.url(), old.id);
+    let admin = server.api_key();
+    // While the new key is being created.
+    server.inject(PASS);
+    server.inject(Fault::Delay(Duration::from_millis(500)));
+    let rotation = std::thread::spawn(move || client.rotate(old.id).send());
+    std::thread::sleep(Duration::from_millis(250));
+    ureq::delete(url).header("x-typesense-api-key", admin.expose_secret()).call().unwrap();
+    let new = rotation.join().unwrap().unwrap();
+    assert_eq!((new.id, server.key_count()), (KeyId::from(1), 1));
+}
+
+#[test]
+fn the_old_key_is_not_removed_while_a_node_does_not_know_the_new_one() {
+    let (server, other) = (StandIn::start().unwrap(), StandIn::start().unwrap());
+    // The other one never hears of the key: it is no part of a cluster.
+    let builder = KeysClient::builder().nearest_node(server.url()).node(other.url()).api_key(server.api_key());
+    let client = builder.timeout(Duration::from_secs(2)).build().unwrap();
+    let old = old_key(&client);
+    let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("a node did not know") };
+    let new = incomplete.key().unwrap().id;
+    assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
+    assert!(incomplete.to_string().contains(&other.url()), "{incomplete}");
+    assert_eq!((incomplete.left_over(), ids(&client)), (Some(old.id), vec![old.id, new]));
+}
