@@ -127,7 +127,10 @@ impl NewKey {
             Err(gave_up) if may_exist && gave_up.last.status() == Some(409) => {
                 self.find(client, operation, deadline, gave_up)
             }
-            Err(gave_up) => Err(error(operation, gave_up, value)),
+            Err(gave_up) => {
+                let in_doubt = gave_up.in_doubt || may_exist;
+                Err(error(operation, GaveUp { in_doubt, ..gave_up }, value))
+            }
         }
     }
 

@@ -1,0 +1,174 @@
+//! Many keys at once: each is made once, and none is lost, whatever fails.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::{CreateKey, Error, KeysClient};
+
+/// No fault: lets one request pass.
+const PASS: Fault = Fault::Delay(Duration::ZERO);
+
+/// A client that makes one attempt.
+fn hasty(server: &StandIn) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
+}
+
+fn requests(client: &KeysClient, count: usize) -> Vec<CreateKey> {
+    let request = |tenant| client.create().description(format!("tenant {tenant}"));
+    (0..count).map(|tenant| request(tenant).actions(["documents:search"]).collections(["docs"])).collect()
+}
+
+/// The descriptions of the keys on the server, in order.
+fn there(server: &StandIn) -> Vec<String> {
+    let mut texts: Vec<_> = hasty(server).list().send().unwrap().into_iter().map(|key| key.description).collect();
+    texts.sort();
+    texts
+}
+
+#[test]
+fn each_request_leads_to_its_key_in_order() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    let mut seen = Vec::new();
+    let batch = client.create_many(requests(&client, 30)).connections(3).send_with(|progress| {
+        assert_eq!(progress.total, 30);
+        let key = progress.result.unwrap();
+        assert_eq!(key.description, format!("tenant {}", progress.index));
+        seen.push((progress.done, progress.index));
+        ControlFlow::Continue(())
+    });
+    let batch = batch.unwrap();
+    assert!(batch.is_complete() && batch.failed().count() == 0);
+    let keys = batch.into_keys().unwrap();
+    assert_eq!(seen.iter().map(|(done, _)| *done).collect::<Vec<_>>(), (1..=30).collect::<Vec<_>>());
+    assert_eq!(seen.iter().map(|(_, index)| *index).collect::<HashSet<_>>().len(), 30);
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(key.description, format!("tenant {index}"));
+        assert!(key.value.expose_secret().starts_with(&client.get(key.id).send().unwrap().prefix));
+    }
+    assert_eq!(server.key_count(), 30);
+}
+
+#[test]
+fn none_is_no_work() {
+    let server = StandIn::start().unwrap();
+    let batch = hasty(&server).create_many([]).send().unwrap();
+    assert!(batch.is_complete() && batch.into_keys().unwrap().is_empty());
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn one_that_is_not_valid_is_named_before_anything_is_sent() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    let mut requests = requests(&client, 3);
+    requests.push(client.create().actions(["documents:serach"]).collections(["docs"]));
+    let text = client.create_many(requests).send().unwrap_err().to_string();
+    assert!(text.ends_with("did you mean `documents:search`? (request 3, counted from 0)"), "{text}");
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_value() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    (0..2).for_each(|_| server.inject(PASS));
+    server.inject(Fault::NotReady { retry_after: None });
+    let batch = client.create_many(requests(&client, 10)).connections(1).send().unwrap();
+    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
+    assert!(batch.created().all(|(_, key)| key.value.expose_secret().len() == 32));
+    let failed: Vec<_> = batch.failed().collect();
+    assert!(matches!(failed.as_slice(), [(2, Error::Unavailable(_))]), "{failed:?}");
+    let batch = batch.into_keys().unwrap_err();
+
+    // Begun again, it goes on with the rest.
+    let mut first = None;
+    let batch = batch.resume().send_with(|progress| {
+        first.get_or_insert((progress.done, progress.index));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(first, Some((3, 2)));
+    assert_eq!(batch.unwrap().into_keys().unwrap().len(), 10);
+    assert_eq!(server.key_count(), 10);
+}
+
+#[test]
+fn it_keeps_going_if_told_so() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    server.inject(PASS);
+    server.inject(Fault::NotReady { retry_after: None });
+    let batch = client.create_many(requests(&client, 5)).connections(1).keep_going().send().unwrap();
+    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 2, 3, 4]);
+    assert_eq!(batch.failed().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn the_caller_can_stop_it_and_resume() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    let stop_at = |limit: usize| {
+        move |progress: &typesense_keys::Progress<'_>| {
+            if progress.done < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+    };
+    let mut batch = client.create_many(requests(&client, 20)).connections(2).send_with(stop_at(4)).unwrap();
+    assert!(!batch.is_complete() && batch.created().count() >= 4);
+    for limit in [8, 12, 20] {
+        batch = batch.resume().send_with(stop_at(limit)).unwrap();
+    }
+    assert!(batch.is_complete());
+    assert_eq!(server.key_count(), 20);
+}
+
+#[test]
+fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
+    let faults =
+        [Fault::LoseReply, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
+    for turn in 0..faults.len() {
+        let server = StandIn::start().unwrap();
+        let client = hasty(&server);
+        faults.iter().cycle().skip(turn).take(25).for_each(|fault| server.inject(*fault));
+        let mut batch = client.create_many(requests(&client, 12)).connections(3).keep_going().send().unwrap();
+        for _ in 0..20 {
+            batch = batch.resume().send().unwrap();
+        }
+        let keys = batch.into_keys().unwrap_or_else(|batch| panic!("{batch:?}"));
+        let mut made: Vec<_> = keys.iter().map(|key| key.description.clone()).collect();
+        made.sort();
+        assert_eq!(there(&server), made, "no orphan, no duplicate");
+        for key in &keys {
+            let info = client.get(key.id).send().unwrap();
+            assert!(key.value.expose_secret().starts_with(&info.prefix), "{info:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    server.inject(Fault::LoseReply);
+    let requests = requests(&client, 2).into_iter().map(CreateKey::server_generated);
+    let batch = client.create_many(requests).connections(1).send().unwrap();
+    let batch = batch.resume().send().unwrap();
+    assert!(matches!(batch.failed().next(), Some((0, Error::OutcomeUnknown(_)))));
+    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn a_batch_shows_no_value() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    let batch = client.create_many(requests(&client, 2)).send().unwrap();
+    let text = format!("{batch:?}");
+    assert!(text.contains("created key 0"), "{text}");
+    assert!(batch.created().all(|(_, key)| !text.contains(key.value.expose_secret())));
+}
