@@ -138,7 +138,11 @@ impl CreateMany {
                         let Some((index, request, again)) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
                             break;
                         };
-                        if sender.send((*index, request.send(*again))).is_err() {
+                        let result = request.send(*again);
+                        if result.is_err() && !keep_going {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        if sender.send((*index, result)).is_err() {
                             break;
                         }
                     }
@@ -153,9 +157,6 @@ impl CreateMany {
             drop(sender);
             for (index, result) in receiver {
                 done += 1;
-                if result.is_err() && !keep_going {
-                    stop.store(true, Ordering::Relaxed);
-                }
                 if progress(&Progress { done, total, index, result: result.as_ref() }).is_break() {
                     stop.store(true, Ordering::Relaxed);
                 }
