@@ -102,6 +102,7 @@ pub(crate) fn make(client: &KeysClient, call: Call) -> Result<Option<String>, Er
     match call {
         Call::Get => client.get(ID).send().map(|_| None),
         Call::List => client.list().send().map(|_| None),
+        Call::Stream => client.list().stream()?.find_map(Result::err).map_or(Ok(None), Err),
         Call::CreateOwn => create().value(OWN_VALUE).send().map(value),
         Call::CreateDrawn => create().send().map(value),
         Call::CreateByServer => create().server_generated().send().map(value),

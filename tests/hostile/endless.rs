@@ -50,11 +50,13 @@ pub(crate) fn rows() -> Vec<Row> {
         bad("a body, a byte at a time", reading, "timed out while reading the reply", |peer| {
             let good = Good::to(&peer.request()?);
             peer.send(format!("{}content-length: 1000\r\n\r\n", good.head("")))?;
-            peer.drip([b'x'; 1000], PAUSE)
+            peer.send("{\"")?;
+            peer.drip([b'x'; 998], PAUSE)
         }),
         bad("chunks of a byte each, slowly", reading, "timed out while reading the reply", |peer| {
             peer.request()?;
             peer.send(CHUNKED)?;
+            peer.send("2\r\n{\"\r\n")?;
             loop {
                 thread::sleep(PAUSE);
                 peer.send("1\r\nx\r\n")?;
@@ -152,7 +154,8 @@ fn endless_body(name: &'static str, status: &'static str, headers: &'static str)
     bad(name, Ending::TooLarge, "the answer is larger than 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         let status = if status == "200 OK" { good.status } else { status };
-        peer.send(format!("HTTP/1.1 {status}\r\n{headers}\r\n"))?;
+        // The beginning of a name, so that a list that is read key by key sees no error either.
+        peer.send(format!("HTTP/1.1 {status}\r\n{headers}\r\n{{\""))?;
         peer.send_without_end("[1234567")
     })
 }
@@ -160,7 +163,7 @@ fn endless_body(name: &'static str, status: &'static str, headers: &'static str)
 fn endless_chunks(name: &'static str, chunk: &'static str) -> Row {
     bad(name, Ending::TooLarge, "the answer is larger than 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
-        peer.send(format!("HTTP/1.1 {}\r\ntransfer-encoding: chunked\r\n\r\n", good.status))?;
+        peer.send(format!("HTTP/1.1 {}\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{\"\r\n", good.status))?;
         if chunk.contains('x') {
             return peer.send_without_end(chunk);
         }

@@ -48,7 +48,8 @@ fn an_answer_of_exactly_the_limit_is_taken() {
 fn an_answer_of_a_byte_more_is_not() {
     for frame in FRAMES {
         let server = answer_of(LIMIT + 1, frame);
-        for call in Call::ALL {
+        // A stream holds one key at a time, and may be as long as it likes.
+        for call in Call::ALL.into_iter().filter(|call| *call != Call::Stream) {
             match make(&client(&server.url()), call).unwrap_err() {
                 Error::TooLarge { limit, .. } if !call.is_write() => assert_eq!(limit, LIMIT as u64),
                 // The key exists, or does no more: the status has said so.

@@ -42,6 +42,8 @@ pub(crate) enum Ending {
 pub(crate) enum Call {
     Get,
     List,
+    /// A list that is read key by key, to its end.
+    Stream,
     CreateOwn,
     CreateDrawn,
     CreateByServer,
@@ -49,12 +51,12 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Get, Self::List, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer, Self::Delete];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Get, Self::List, Self::Stream, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer, Self::Delete];
     pub(crate) const CREATES: [Self; 3] = [Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer];
     pub(crate) const WITH_ID: [Self; 2] = [Self::Get, Self::Delete];
-    pub(crate) const WITH_FIELDS: [Self; 5] =
-        [Self::Get, Self::List, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer];
+    pub(crate) const WITH_FIELDS: [Self; 6] =
+        [Self::Get, Self::List, Self::Stream, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer];
 
     pub(crate) fn is_create(self) -> bool {
         Self::CREATES.contains(&self)

@@ -95,8 +95,8 @@ impl Decoder {
                 }
                 (Place::AfterKey, b',') => punctuation(Place::Key),
                 (Place::AfterValue, b',') => punctuation(Place::Name),
-                (Place::Start | Place::KeysStart, _) => {
-                    self.value::<Value>(arrived, false)?;
+                // It begins like JSON.
+                (Place::Start | Place::KeysStart, b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'[' | b'{') => {
                     return Err(self.shape());
                 }
                 _ => return Err(self.syntax()),
@@ -110,9 +110,10 @@ impl Decoder {
         let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
         let value = values.next();
         let length = values.byte_offset();
+        // A number that ends where the bytes do may go on.
+        let may_go_on = !is_all && length == bytes.len() && bytes.last().is_some_and(u8::is_ascii_digit);
         match value {
-            // A number that ends where the bytes do may go on.
-            Some(Ok(value)) if is_all || length < bytes.len() => {
+            Some(Ok(value)) if !may_go_on => {
                 arrived.take(length);
                 Ok(Some(value))
             }

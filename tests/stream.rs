@@ -1,0 +1,246 @@
+//! A list that is read key by key: what arrives is handed on, whatever comes after it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::Scripted;
+use support::scripted::Peer;
+use typesense_keys::{Error, KeyInfo, KeyStream, KeysClient, Phase};
+
+fn key(id: usize) -> String {
+    let expires_at = if id % 10 == 3 { 1 } else { 64_723_363_199_u64 };
+    format!(
+        r#"{{"actions":["documents:search"],"collections":["docs"],"description":"tenant {id}","expires_at":{expires_at},"id":{id},"value_prefix":"{:04}"}}"#,
+        id % 10_000
+    )
+}
+
+fn list(count: usize) -> String {
+    let keys: Vec<_> = (0..count).map(key).collect();
+    format!(r#"{{"keys":[{}]}}"#, keys.join(","))
+}
+
+fn reply(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A server that says the same to every request.
+fn saying(reply: String) -> Scripted {
+    Scripted::start(move |peer| {
+        loop {
+            peer.request()?;
+            peer.send(&reply)?;
+        }
+    })
+}
+
+fn client(server: &Scripted) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key("key").timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+fn hasty(server: &Scripted, timeout: Duration) -> KeysClient {
+    let builder = KeysClient::builder().node(server.url()).api_key("key").retries(false);
+    builder.timeout(timeout).attempt_timeout(timeout).build().unwrap()
+}
+
+fn ids(keys: KeyStream) -> Vec<u32> {
+    keys.map(|key| key.unwrap().id.get()).collect()
+}
+
+#[test]
+fn it_gives_the_same_keys_as_the_whole_list() {
+    let server = saying(reply(&list(500)));
+    let client = client(&server);
+    let streamed: Result<Vec<KeyInfo>, Error> = client.list().stream().unwrap().collect();
+    assert_eq!(streamed.unwrap(), client.list().send().unwrap());
+}
+
+#[test]
+fn filters_apply_to_both() {
+    let server = saying(reply(&list(500)));
+    let client = client(&server);
+    for (request, expected) in [
+        (client.list().expired(true), 50),
+        (client.list().expired(false), 450),
+        (client.list().description("tenant 7"), 1),
+        (client.list().prefix("012"), 10),
+        (client.list().prefix("0123-and-the-rest-of-the-value"), 1),
+        (client.list().prefix("0123").expired(true), 1),
+        (client.list().prefix("0124").expired(true), 0),
+        (client.list().description("tenant"), 0),
+    ] {
+        assert_eq!(ids(request.clone().stream().unwrap()).len(), expected, "{request:?}");
+        assert_eq!(request.clone().send().unwrap().len(), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn no_more_of_a_value_is_kept_than_the_server_shows() {
+    let server = saying(reply(&list(0)));
+    let request = client(&server).list().prefix("abcdEFGHsecret");
+    assert!(!format!("{request:?}").contains("EFGH"));
+}
+
+#[test]
+fn the_first_key_is_there_before_the_last() {
+    // The second half is sent once the first has been seen.
+    let (seen, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let server = Scripted::start(move |peer| {
+        peer.request()?;
+        let whole = reply(&list(2));
+        let (first, second) = whole.split_at(whole.len() - 20);
+        peer.send(first)?;
+        let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(10));
+        peer.send(second)?;
+        peer.wait()
+    });
+    let mut keys = client(&server).list().stream().unwrap();
+    assert_eq!(keys.next().unwrap().unwrap().id.get(), 0);
+    seen.send(()).unwrap();
+    assert_eq!(ids(keys), [1]);
+}
+
+#[test]
+fn a_connection_is_used_again_after_a_whole_list_and_not_after_a_part_of_one() {
+    let server = saying(reply(&list(5_000)));
+    let client = client(&server);
+    for _ in 0..3 {
+        assert_eq!(client.list().stream().unwrap().count(), 5_000);
+    }
+    assert_eq!(server.connections(), 1);
+    for _ in 0..3 {
+        assert!(client.list().stream().unwrap().next().unwrap().is_ok());
+    }
+    assert_eq!(client.list().stream().unwrap().count(), 5_000);
+    assert_eq!(server.connections(), 4);
+}
+
+#[test]
+fn other_calls_can_be_made_meanwhile() {
+    let server = Scripted::start(|peer| {
+        loop {
+            let asked = peer.request()?;
+            let body = if asked.head.starts_with("GET /keys ") { list(300) } else { key(7) };
+            peer.send(reply(&body))?;
+        }
+    });
+    let client = client(&server);
+    let mut keys = client.list().stream().unwrap();
+    for key in keys.by_ref().take(10) {
+        key.unwrap();
+        assert_eq!(client.get(7).send().unwrap().id.get(), 7);
+    }
+    // In another thread, too.
+    assert_eq!(thread::spawn(move || keys.count()).join().unwrap(), 290);
+}
+
+/// The keys before the end, and the error that is the end.
+fn broken(keys: KeyStream) -> (usize, Error) {
+    let mut items: Vec<_> = keys.collect();
+    let error = items.pop().unwrap().unwrap_err();
+    assert!(items.iter().all(Result::is_ok), "an error is the last item");
+    (items.len(), error)
+}
+
+/// How the server goes on after a list has begun.
+fn then(go_on: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Scripted {
+    Scripted::start(move |peer| {
+        peer.request()?;
+        let begun = list(100);
+        let begun = begun.strip_suffix("]}").unwrap();
+        peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n{begun}"))?;
+        go_on(peer)
+    })
+}
+
+#[test]
+fn a_break_in_the_middle_is_the_last_item() {
+    let server = then(|_| Ok(()));
+    let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
+    assert!(matches!(error, Error::Connection { .. }) && error.is_retryable(), "{error}");
+    assert_eq!((before, error.failure().unwrap().attempts().len()), (100, 1));
+}
+
+#[test]
+fn what_is_no_list_any_more_is_said_after_so_many_keys() {
+    let server = then(|peer| peer.send(",{}]}"));
+    let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
+    assert_eq!(before, 100);
+    let text = error.to_string();
+    assert!(text.ends_with("status 200 with an answer that is JSON of another shape (after 100 keys)"), "{text}");
+}
+
+#[test]
+fn a_key_without_end_is_too_large() {
+    let server = then(|peer| {
+        peer.send(r#",{"description":""#)?;
+        peer.send_without_end("x")
+    });
+    let (before, error) = broken(hasty(&server, Duration::from_secs(20)).list().stream().unwrap());
+    assert!(matches!(error, Error::TooLarge { limit: 1_048_576, .. }), "{error}");
+    assert_eq!(before, 100);
+}
+
+#[test]
+fn a_silent_server_is_waited_for_no_longer_than_the_timeout() {
+    let server = then(Peer::wait);
+    let started = Instant::now();
+    let (before, error) = broken(hasty(&server, Duration::from_millis(500)).list().stream().unwrap());
+    assert!(matches!(error, Error::Timeout { phase: Phase::ReadReply, .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(3));
+    assert_eq!(before, 100);
+}
+
+#[test]
+fn a_slow_server_is_waited_for_no_longer_in_all_than_the_timeout() {
+    let server = then(|peer| peer.drip(" ".repeat(10_000), Duration::from_millis(20)));
+    let started = Instant::now();
+    let (_, error) = broken(hasty(&server, Duration::from_millis(700)).list().stream().unwrap());
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn the_callers_own_time_does_not_count() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send(reply(&list(5_000)))?;
+        peer.wait()
+    });
+    let keys = hasty(&server, Duration::from_millis(400)).list().stream().unwrap();
+    let mut count = 0;
+    for key in keys {
+        key.unwrap();
+        count += 1;
+        if count % 1_000 == 0 {
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+    assert_eq!(count, 5_000);
+}
+
+#[test]
+fn until_it_has_begun_it_is_repeated_like_any_call() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n")?;
+        peer.request()?;
+        peer.send(reply(&list(3)))
+    });
+    assert_eq!(ids(client(&server).list().stream().unwrap()), [0, 1, 2]);
+}
+
+#[test]
+fn a_refusal_is_the_same_as_of_the_whole_list() {
+    let server = saying("HTTP/1.1 401 No\r\ncontent-length: 23\r\n\r\n{\"message\":\"Forbidden\"}".to_owned());
+    let client = client(&server);
+    let (streamed, whole) = (client.list().stream().unwrap_err(), client.list().send().unwrap_err());
+    assert!(matches!(streamed, Error::Unauthorized(_)));
+    assert_eq!(streamed.to_string(), whole.to_string());
+}
