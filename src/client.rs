@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
-use crate::http::{Http, Reply, Undecodable};
+use crate::http::{Http, Limits, Reply, Trouble, Undecodable};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::request::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
@@ -128,14 +128,17 @@ impl KeysClient {
             http.attempt(node, operation, limits, body.copy(), value, &decode)
         })
     }
-}
 
-impl KeysClient {
-    /// Makes the request of `operation`, and leaves the body of the answer to be read, with the node that sends it.
-    pub(crate) fn open(&self, operation: Operation, deadline: Instant) -> Result<Outcome<(Reply, Box<str>)>, GaveUp> {
+    /// Carries `operation` out, whose answer `read` takes as it arrives.
+    pub(crate) fn open<T>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        read: impl Fn(Reply, Limits) -> Result<T, Trouble>,
+    ) -> Result<Outcome<T>, GaveUp> {
         let Inner { nodes, pace, http } = &*self.0;
         cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
-            Ok((http.open(node, operation, limits)?, node.origin().into()))
+            read(http.open(node, operation, limits)?, limits)
         })
     }
 

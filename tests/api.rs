@@ -10,12 +10,19 @@ use typesense_keys::*;
 
 #[test]
 fn everything_can_go_to_another_thread() {
+    fn is_send<T: Send + 'static>() {}
+    is_send::<KeyStream>();
     fn is_send_and_sync<T: Send + Sync + 'static>() {}
     is_send_and_sync::<KeysClient>();
     is_send_and_sync::<ClientBuilder>();
     is_send_and_sync::<CreateKey>();
     is_send_and_sync::<GetKey>();
     is_send_and_sync::<ListKeys>();
+    is_send_and_sync::<RotateKey>();
+    is_send_and_sync::<EnsureKey>();
+    is_send_and_sync::<EnsuredKey>();
+    is_send_and_sync::<CreateMany>();
+    is_send_and_sync::<Batch>();
     is_send_and_sync::<DeleteKey>();
     is_send_and_sync::<CreatedKey>();
     is_send_and_sync::<KeyInfo>();
@@ -29,6 +36,8 @@ fn an_error_fits_into_anyhow_and_is_small_enough_to_return() {
     is_error::<InvalidKeyId>();
     is_error::<OutcomeUnknown>();
     is_error::<NotReplicated>();
+    is_error::<Incomplete>();
+    is_error::<Drift>();
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }
 
@@ -53,13 +62,15 @@ fn secrets_are_laid_open_in_few_places() {
     assert_eq!(
         files,
         [
-            "error/snippet.rs",  // to cover them in what a server said
-            "http/answer.rs",    // a server's words, which may repeat one, on their way to be covered
-            "http/swap.rs",      // into the request, past ureq
-            "http/tls.rs",       // a client certificate's private key
-            "request/create.rs", // the value, into the body and against its prefix
-            "secret.rs",         // to check what a header can carry
-            "testing.rs",        // the stand-in
+            "error/snippet.rs",        // to cover them in what a server said
+            "http/answer.rs",          // a server's words, which may repeat one, on their way to be covered
+            "http/swap.rs",            // into the request, past ureq
+            "http/tls.rs",             // a client certificate's private key
+            "key.rs",                  // a new key's prefix, which the server shows
+            "request/list/decoder.rs", // a name in a list, which may repeat one
+            "request/new_key.rs",      // the value, into the body and against its prefix
+            "secret.rs",               // to check what a header can carry
+            "testing.rs",              // the stand-in
         ]
     );
 }

@@ -173,7 +173,10 @@ fn what_is_no_list_any_more_is_said_after_so_many_keys() {
     let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
     assert_eq!(before, 100);
     let text = error.to_string();
-    assert!(text.ends_with("status 200 with an answer that is JSON of another shape (after 100 keys)"), "{text}");
+    assert!(
+        text.ends_with("status 200 with an answer that is JSON of another shape (after 100 keys): \"{}]}\""),
+        "{text}"
+    );
 }
 
 #[test]

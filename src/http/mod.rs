@@ -83,11 +83,7 @@ impl Http {
         decode: impl FnOnce(&[u8]) -> Result<T, Undecodable>,
     ) -> Result<T, Trouble> {
         let mut reply = self.send(node, operation, limits, body)?;
-        let limit = match operation {
-            _ if reply.status != operation.success() => MAX_ERROR,
-            Operation::List => self.max_list_size,
-            _ => MAX_ANSWER,
-        };
+        let limit = if reply.status == operation.success() { MAX_ANSWER } else { MAX_ERROR };
         let mut content = SecretBuf::default();
         let is_complete = reply.read_to(&mut content, limit)?;
         let secrets = [Some(&*self.api_key), value];
@@ -131,7 +127,7 @@ impl Http {
                 .header("content-length", length)
                 .send(SendBody::from_owned_reader(io::repeat(FILLER).take(length))),
         });
-        Reply::new(operation, exchange, result)
+        Reply::new(node, operation, exchange, result)
     }
 }
 
@@ -144,6 +140,7 @@ impl fmt::Debug for Http {
 
 /// A reply whose head has arrived.
 pub(crate) struct Reply {
+    node: Box<str>,
     operation: Operation,
     status: u16,
     exchange: Option<Box<Exchange>>,
@@ -153,6 +150,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     fn new(
+        node: &Node,
         operation: Operation,
         exchange: Option<Box<Exchange>>,
         result: Result<Response<Body>, ureq::Error>,
@@ -160,7 +158,7 @@ impl Reply {
         match result {
             Ok(response) => {
                 let status = response.status().as_u16();
-                Ok(Self { operation, status, exchange, body: response.into_parts().1 })
+                Ok(Self { node: node.origin().into(), operation, status, exchange, body: response.into_parts().1 })
             }
             Err(error) => Err(trouble(exchange.as_deref(), |phase| Trouble::from_ureq(error, phase))),
         }
@@ -193,9 +191,15 @@ impl Reply {
         Ok(true)
     }
 
-    /// The trouble that a body is which cannot be decoded.
-    pub(crate) fn undecodable(&self, why: Undecodable) -> Trouble {
-        self.answer(&[], true, 0, &[]).undecodable(why)
+    /// The trouble that a body is which cannot be decoded from `rest` on.
+    pub(crate) fn undecodable(&self, why: Undecodable, rest: &[u8], value: Option<&SecretString>) -> Trouble {
+        let api_key = self.exchange.as_deref().map(|exchange| &*exchange.api_key);
+        self.answer(rest, true, 0, &[api_key, value]).undecodable(why)
+    }
+
+    /// The node that answers.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     fn head(&self) -> &ReplyHead {

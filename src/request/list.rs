@@ -2,19 +2,20 @@
 
 mod decoder;
 mod filter;
+mod reader;
 mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use secrecy::SecretString;
 
-use self::filter::Filter;
+pub(super) use self::filter::Filter;
+use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::error;
-use crate::cluster::Outcome;
-use crate::http::Undecodable;
+use crate::cluster::{GaveUp, Outcome, Pace};
+use crate::http::Limits;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
 use crate::{Error, KeyInfo, KeysClient};
 
 /// A request for what the server tells about all keys, or those that pass some filters. Made by [`KeysClient::list`].
@@ -84,13 +85,7 @@ impl ListKeys {
     /// [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         let deadline = self.client.deadline(self.timeout);
-        match self.client.call(Operation::List, deadline, &SecretBuf::default(), None, decode) {
-            Ok(Outcome::Done(mut keys)) => {
-                keys.retain(|key| self.filter.admits(key));
-                Ok(keys)
-            }
-            Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(Operation::List, gave_up, None)),
-        }
+        all(&self.client, &self.filter, deadline, None).map_err(|gave_up| error(Operation::List, gave_up, None))
     }
 
     /// Lists the keys one by one as they arrive, in little memory however many there are.
@@ -117,21 +112,36 @@ impl ListKeys {
     /// says why there are no more: begin again then.
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { client, filter, timeout } = self;
-        match client.open(Operation::List, client.deadline(timeout)) {
-            Ok(Outcome::Done((reply, node))) => {
-                let pace = client.pace();
-                Ok(KeyStream::new(filter, reply, node, timeout.unwrap_or(pace.timeout), pace.attempt_timeout))
+        match client.open(Operation::List, client.deadline(timeout), |reply, _| Ok(reply)) {
+            Ok(Outcome::Done(reply)) => {
+                let Pace { timeout: patience, attempt_timeout: patience_at_once, .. } = client.pace();
+                let patience = timeout.unwrap_or(patience);
+                Ok(KeyStream { filter, reader: Some(Reader::new(reply, u64::MAX)), patience, patience_at_once })
             }
             Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(Operation::List, gave_up, None)),
         }
     }
 }
 
-pub(super) fn decode(answer: &[u8]) -> Result<Vec<KeyInfo>, Undecodable> {
-    #[derive(Deserialize)]
-    struct Answer {
-        keys: Vec<KeyInfo>,
+/// All keys that pass the filter. `value`: a secret that must not be in an error.
+pub(super) fn all(
+    client: &KeysClient,
+    filter: &Filter,
+    deadline: Instant,
+    value: Option<&SecretString>,
+) -> Result<Vec<KeyInfo>, GaveUp> {
+    let read = |reply, limits: Limits| {
+        let mut reader = Reader::new(reply, client.http().max_list_size);
+        let mut keys = Vec::new();
+        while let Some(key) = reader.next(|_| limits.finish_by, value)? {
+            if filter.admits(&key) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    };
+    match client.open(Operation::List, deadline, read)? {
+        Outcome::Done(keys) => Ok(keys),
+        Outcome::Settled(gave_up) => Err(gave_up),
     }
-    let Answer { keys } = serde_json::from_slice(answer)?;
-    Ok(keys)
 }

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::list::Filter;
 use super::settings::{Expires, Settings, Value};
 use super::{error, list, outcome_unknown};
 use crate::cluster::{GaveUp, Outcome, SystemClock, backoff};
@@ -176,10 +177,9 @@ impl NewKey {
         let mut rounds = 0;
         loop {
             rounds += 1;
-            let keys = match client.call(Operation::List, deadline, &SecretBuf::default(), Some(value), list::decode)
-            {
-                Ok(Outcome::Done(keys)) => keys,
-                Ok(Outcome::Settled(failed)) | Err(failed) => {
+            let keys = match list::all(client, &Filter::default(), deadline, Some(value)) {
+                Ok(keys) => keys,
+                Err(failed) => {
                     let what = "the server has it, but its id could not be looked up; its value is in this error";
                     return Err(outcome_unknown(operation, what, settled.followed_by(failed), Some(value)));
                 }

@@ -6,7 +6,7 @@ use crate::KeyInfo;
 const SHOWN: usize = 4;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Filter {
+pub(in crate::request) struct Filter {
     /// At most as much as the server shows: more could be a key, which is not to be kept.
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,

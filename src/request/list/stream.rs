@@ -4,100 +4,39 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
-use super::decoder::{Decoder, Step};
 use super::filter::Filter;
+use super::reader::Reader;
 use crate::cluster::{GaveUp, after};
 use crate::error::Attempt;
-use crate::http::{Reply, Trouble};
+use crate::http::Trouble;
 use crate::operation::Operation;
 use crate::request::error;
-use crate::secret::SecretBuf;
 use crate::{Error, KeyInfo};
 
-/// The most bytes that one key of a list may take: its scope is the only part that can be long.
-const MAX_KEY: usize = 1024 * 1024;
-
-/// What the server tells about its keys, one by one as they arrive. Made by [`ListKeys::stream`](super::ListKeys::stream).
+/// What the server tells about its keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
 ///
 /// After an error there are no more. It may be dropped at any time, and sent to another thread.
 pub struct KeyStream {
-    filter: Filter,
+    pub(super) filter: Filter,
     /// `None` once there is no more to come.
-    reply: Option<Reply>,
-    node: Box<str>,
-    /// What has arrived and not been decoded.
-    arrived: SecretBuf,
-    decoder: Decoder,
-    is_all: bool,
-    /// How long it may still wait for the server in all, and how long at once.
-    patience: Duration,
-    patience_at_once: Duration,
-    waited: Duration,
-}
-
-impl KeyStream {
-    pub(super) fn new(
-        filter: Filter,
-        reply: Reply,
-        node: Box<str>,
-        patience: Duration,
-        patience_at_once: Duration,
-    ) -> Self {
-        Self {
-            filter,
-            reply: Some(reply),
-            node,
-            arrived: SecretBuf::default(),
-            decoder: Decoder::new(),
-            is_all: false,
-            patience,
-            patience_at_once,
-            waited: Duration::ZERO,
-        }
-    }
-
-    /// The next key, wanted or not; `None` at the end of the list.
-    fn next_key(&mut self) -> Result<Option<KeyInfo>, Trouble> {
-        let Some(reply) = &mut self.reply else {
-            return Ok(None);
-        };
-        loop {
-            match self.decoder.next(&mut self.arrived, self.is_all).map_err(|why| reply.undecodable(why))? {
-                Step::Key(key) => return Ok(Some(key)),
-                Step::End => return Ok(None),
-                Step::More if self.arrived.as_slice().len() > MAX_KEY => {
-                    return Err(Trouble::TooLarge { limit: MAX_KEY as u64 });
-                }
-                Step::More => {}
-            }
-            let started = Instant::now();
-            let patience = self.patience.saturating_sub(self.waited).min(self.patience_at_once);
-            let result = reply.read_more(&mut self.arrived, after(started, patience));
-            self.waited += started.elapsed();
-            self.is_all = !result?;
-        }
-    }
+    pub(super) reader: Option<Reader>,
+    /// How long it may wait for the server in all, and how long at once.
+    pub(super) patience: Duration,
+    pub(super) patience_at_once: Duration,
 }
 
 impl Iterator for KeyStream {
     type Item = Result<KeyInfo, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let Self { filter, reader, patience, patience_at_once } = self;
+        let finish_by = |waited| after(Instant::now(), patience.saturating_sub(waited).min(*patience_at_once));
         loop {
-            match self.next_key() {
-                Ok(Some(key)) if self.filter.admits(&key) => return Some(Ok(key)),
+            match reader.as_mut()?.next(finish_by, None) {
+                Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
-                Ok(None) => {
-                    self.reply = None;
-                    return None;
-                }
-                Err(last) => {
-                    self.reply = None;
-                    let (phase, result) = (last.phase(), last.result().into());
-                    let attempt = Attempt { node: self.node.clone(), phase, result, elapsed: self.waited };
-                    let gave_up = GaveUp { last, in_doubt: false, attempts: vec![attempt] };
-                    return Some(Err(error(Operation::List, gave_up, None)));
-                }
+                Ok(None) => *reader = None,
+                Err(last) => return Some(Err(broken(&reader.take()?, last))),
             }
         }
     }
@@ -105,15 +44,20 @@ impl Iterator for KeyStream {
 
 impl FusedIterator for KeyStream {}
 
+fn broken(reader: &Reader, last: Trouble) -> Error {
+    let (node, elapsed) = (reader.node().into(), reader.waited());
+    let attempt = Attempt { node, phase: last.phase(), result: last.result().into(), elapsed };
+    error(Operation::List, GaveUp { last, in_doubt: false, attempts: vec![attempt] }, None)
+}
+
 impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, reply: _, node, arrived: _, decoder: _, is_all: _, patience, patience_at_once: _, waited } =
-            self;
+        let Self { filter, reader, patience, patience_at_once } = self;
         f.debug_struct("KeyStream")
             .field("filter", filter)
-            .field("node", node)
+            .field("node", &reader.as_ref().map(Reader::node))
             .field("patience", patience)
-            .field("waited", waited)
-            .finish_non_exhaustive()
+            .field("patience_at_once", patience_at_once)
+            .finish()
     }
 }
