@@ -18,6 +18,7 @@ mod collections;
 mod environment;
 mod expiry;
 mod life;
+mod lifecycle;
 mod many;
 mod patterns;
 mod refusals;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     }
     let tests = [
         life::TESTS,
+        lifecycle::TESTS,
         refusals::TESTS,
         values::TESTS,
         expiry::TESTS,

@@ -1,0 +1,236 @@
+//! What is built on the four calls: rotation, `ensure`, lists that are streamed and filtered, and many keys at once.
+
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use secrecy::ExposeSecret;
+use typesense_keys::{Action, EnsureKey, Error, Expiry, KeyId, KeyInfo, KeysClient};
+
+use crate::stage::{Stage, unique};
+use crate::support::Server;
+
+live_tests![
+    a_rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing,
+    with_an_overlap_both_keys_open,
+    a_key_can_rotate_itself,
+    who_may_not_delete_is_told_of_both_keys,
+    ensure_creates_once_and_replaces_drift,
+    ensure_with_a_value_returns_it_every_time,
+    ensure_renews_an_expired_key,
+    eight_runs_of_ensure_at_once_end_with_one_key,
+    a_stream_is_the_list_and_filters_find_their_keys,
+    a_leaked_value_is_found_by_its_prefix,
+    a_thousand_tenants_get_their_keys_with_progress,
+    a_batch_that_was_stopped_is_resumed,
+];
+
+fn opens(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
+    stage.client_with(value).list().send().is_ok()
+}
+
+fn a_rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
+    let stage = Stage::new(server);
+    let client = stage.client();
+    let expiry = SystemTime::now() + Duration::from_secs(3600);
+    let request = client.create().description(unique("rotate ")).actions([Action::KEYS_LIST, Action::KEYS_GET]);
+    let old = stage.create(request.collections(["docs", "blog"]).expires_at(expiry));
+    let new = client.rotate(old.id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
+    assert!(opens(&stage, &new.value) && !opens(&stage, &old.value));
+    assert!(matches!(client.get(old.id).send(), Err(Error::NotFound { .. })));
+    let scope = |key: KeyInfo| (key.description, key.actions, key.collections, key.expires_at);
+    assert_eq!(scope(client.get(new.id).send().unwrap()), scope(old.info()));
+    client.delete(new.id).send().unwrap();
+}
+
+fn with_an_overlap_both_keys_open(server: &Server) {
+    let stage = Stage::new(server);
+    let client = stage.client();
+    let old = stage.key("keys:list", "docs".into());
+    let new = client.rotate(old.id).keep_old().send().unwrap();
+    assert!(opens(&stage, &new.value) && opens(&stage, &old.value));
+    client.delete(new.id).send().unwrap();
+}
+
+fn a_key_can_rotate_itself(server: &Server) {
+    let stage = Stage::new(server);
+    let old = stage.key("keys:*", "*".into());
+    let itself = stage.client_with(&old.value);
+    let new = itself.rotate(old.id).send().unwrap();
+    assert!(matches!(itself.list().send(), Err(Error::Unauthorized(_))));
+    stage.client_with(&new.value).delete(new.id).send().unwrap();
+}
+
+fn who_may_not_delete_is_told_of_both_keys(server: &Server) {
+    let stage = Stage::new(server);
+    let request = stage.client().create().description("live test").actions(["keys:get", "keys:create"]);
+    let creator = stage.create(request.collections(["*"]));
+    let old = stage.key("keys:list", "*".into());
+    let error = stage.client_with(&creator.value).rotate(old.id).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(matches!(incomplete.cause(), Error::Unauthorized(_)), "{incomplete}");
+    assert_eq!(incomplete.left_over(), Some(old.id));
+    assert!(incomplete.to_string().contains("which still exists (delete it): delete key"), "{incomplete}");
+    let new = incomplete.into_key().unwrap();
+    assert!(opens(&stage, &new.value) && opens(&stage, &old.value));
+    stage.client().delete(new.id).send().unwrap();
+}
+
+fn ensure(client: &KeysClient, description: &str) -> EnsureKey {
+    client.ensure(description).actions([Action::KEYS_LIST]).collections(["docs"])
+}
+
+/// The keys of a description, and no others.
+fn known(client: &KeysClient, description: &str) -> Vec<KeyInfo> {
+    client.list().description(description).send().unwrap()
+}
+
+fn delete(client: &KeysClient, keys: &[KeyInfo]) {
+    keys.iter().for_each(|key| assert_eq!(client.delete(key.id).send().unwrap(), key.id));
+}
+
+fn ensure_creates_once_and_replaces_drift(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description) = (stage.client(), unique("ensure "));
+    let first = ensure(client, &description).send().unwrap();
+    assert!(first.created && opens(&stage, &first.value.unwrap()));
+    let second = ensure(client, &description).send().unwrap();
+    assert_eq!((&second.key, second.created, second.value.is_none()), (&first.key, false, true));
+    let wider = || ensure(client, &description).actions([Action::KEYS_GET]);
+    let Err(Error::Drift(drift)) = wider().send() else { panic!("it has drifted") };
+    assert_eq!((drift.key(), drift.differences()[0].field), (&first.key, "actions"));
+    let third = wider().replace_on_drift().wait_for_replication(Duration::from_secs(10)).send().unwrap();
+    assert_eq!(third.replaced, [first.key.id]);
+    assert_eq!(known(client, &description), [third.key.clone()]);
+    delete(client, &[third.key]);
+}
+
+fn ensure_with_a_value_returns_it_every_time(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description, value) = (stage.client(), unique("ensure "), unique("a-value-of-my-own-"));
+    for created in [true, false, false] {
+        let ensured = ensure(client, &description).value(value.as_str()).send().unwrap();
+        assert_eq!((ensured.created, ensured.value.unwrap().expose_secret()), (created, value.as_str()));
+    }
+    let error = ensure(client, &unique("another ")).value(value.as_str()).send().unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
+    let replaced = ensure(client, &description).collections(["more"]).value(value.as_str()).replace_on_drift();
+    let replaced = replaced.send().unwrap();
+    assert_eq!((replaced.created, replaced.replaced.len()), (true, 1));
+    assert!(opens(&stage, &replaced.value.unwrap()));
+    let keys = known(client, &description);
+    assert_eq!(keys, [replaced.key]);
+    delete(client, &keys);
+}
+
+fn ensure_renews_an_expired_key(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description) = (stage.client(), unique("ensure "));
+    let expired = stage.raw_key(serde_json::json!({
+        "description": description, "actions": ["keys:list"], "collections": ["docs"], "expires_at": 1,
+        "value": unique("expired-"),
+    }));
+    // With the very value that the expired key holds.
+    let renewed = ensure(client, &description).expires_in(Duration::from_secs(60)).value(expired.as_str());
+    let renewed = renewed.send().unwrap();
+    assert!(renewed.created && renewed.key.expires_at > Expiry::after(Duration::ZERO));
+    let keys = known(client, &description);
+    assert_eq!(keys, [renewed.key]);
+    delete(client, &keys);
+}
+
+fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
+    let stage = Stage::new(server);
+    let client = stage.client();
+    for (has_value, has_drifted) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (description, value) = (unique("ensure "), unique("own-value-"));
+        if has_drifted {
+            let drifted = client.create().description(&description).actions(["keys:get"]).collections(["docs"]);
+            if has_value { drifted.value(value.as_str()) } else { drifted }.send().unwrap();
+        }
+        let run = || {
+            let request = ensure(client, &description).replace_on_drift();
+            if has_value { request.value(value.as_str()).send() } else { request.send() }
+        };
+        let results: Vec<_> = thread::scope(|scope| {
+            let runs: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();
+            runs.into_iter().map(|run| run.join().unwrap().unwrap()).collect()
+        });
+        let keys = known(client, &description);
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert!(results.iter().all(|ensured| ensured.key == keys[0]));
+        assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1);
+        let creators = results.iter().filter_map(|ensured| ensured.value.as_ref());
+        assert!(creators.clone().count() > 0 && creators.into_iter().all(|value| opens(&stage, value)));
+        delete(client, &keys);
+    }
+}
+
+fn a_stream_is_the_list_and_filters_find_their_keys(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description) = (stage.client(), unique("stream "));
+    let create = || client.create().description(&description).actions(["keys:get"]).collections(["docs"]);
+    let mine: Vec<KeyId> = (0..20).map(|_| stage.create(create()).id).collect();
+    stage.raw_key(serde_json::json!({"description": description, "expires_at": 1}));
+    let streamed = |expired| {
+        let keys = client.list().description(&description).expired(expired).stream().unwrap();
+        let mut ids: Vec<_> = keys.map(|key| key.unwrap().id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!((streamed(false), streamed(true).len()), (mine, 1));
+    // Others make and delete keys meanwhile, but not these.
+    assert_eq!(client.list().description(&description).send().unwrap().len(), 21);
+}
+
+fn a_leaked_value_is_found_by_its_prefix(server: &Server) {
+    let stage = Stage::new(server);
+    let leaked = stage.key("keys:get", "docs".into());
+    let found = stage.client().list().prefix(leaked.value.expose_secret()).send().unwrap();
+    assert!(found.iter().any(|key| key.id == leaked.id));
+    assert!(found.iter().all(|key| leaked.value.expose_secret().starts_with(&key.prefix)));
+}
+
+fn a_thousand_tenants_get_their_keys_with_progress(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description) = (stage.client(), unique("tenant "));
+    let requests = (0..1_000).map(|tenant| {
+        let request = client.create().description(format!("{description} {tenant}"));
+        request.actions([Action::DOCUMENTS_SEARCH]).collections([format!("tenant_{tenant}")])
+    });
+    let mut seen = 0;
+    let started = Instant::now();
+    let batch = client.create_many(requests).connections(8).send_with(|progress| {
+        seen += 1;
+        assert_eq!((progress.done, progress.total), (seen, 1_000));
+        ControlFlow::Continue(())
+    });
+    println!("{:.0} keys a second", 1_000.0 / started.elapsed().as_secs_f64());
+    let keys = batch.unwrap().into_keys().unwrap();
+    let listed = client.list().send().unwrap();
+    for (tenant, key) in keys.iter().enumerate() {
+        let info = listed.iter().find(|info| info.id == key.id).unwrap();
+        assert_eq!((&info.description, info), (&format!("{description} {tenant}"), &key.info()));
+    }
+    let of_ours = listed.iter().filter(|key| key.description.starts_with(&description)).count();
+    assert_eq!(of_ours, 1_000);
+    thread::scope(|scope| {
+        for share in keys.chunks(250) {
+            scope.spawn(move || share.iter().for_each(|key| _ = client.delete(key.id).send().unwrap()));
+        }
+    });
+}
+
+fn a_batch_that_was_stopped_is_resumed(server: &Server) {
+    let stage = Stage::new(server);
+    let (client, description) = (stage.client(), unique("batch "));
+    let requests =
+        (0..50).map(|_| client.create().description(&description).actions(["keys:get"]).collections(["docs"]));
+    let stop = |_: &typesense_keys::Progress<'_>| ControlFlow::Break(());
+    let batch = client.create_many(requests).connections(2).send_with(stop).unwrap();
+    assert!(!batch.is_complete() && batch.created().count() < 10);
+    let keys = batch.resume().send().unwrap().into_keys().unwrap();
+    let known = known(client, &description);
+    assert_eq!((keys.len(), known.len()), (50, 50));
+    delete(client, &known);
+}
