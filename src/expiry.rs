@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// When a key stops working: never, or at a whole second.
 ///
 /// ```
@@ -76,6 +78,16 @@ impl Expiry {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.0))
     }
 
+    /// How long it is until then, by this machine's clock: nothing if the time has come, `None` for never.
+    #[must_use]
+    pub fn remaining(self) -> Option<Duration> {
+        if self.is_never() {
+            return None;
+        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(Duration::from_secs(self.0).saturating_sub(since_epoch))
+    }
+
     /// For serde's `skip_serializing_if`.
     pub(crate) fn is_default(&self) -> bool {
         self.is_never()
@@ -97,6 +109,26 @@ impl fmt::Debug for Expiry {
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_never() { f.write_str("never") } else { write!(f, "@{}", self.0) }
+    }
+}
+
+/// An expiry as it was said; a duration begins when the request is sent, or the key signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expires {
+    At(Expiry),
+    In(Duration),
+}
+
+impl Expires {
+    pub(crate) fn check(self) -> Result<Expiry, Error> {
+        let expiry = match self {
+            Self::At(expiry) => expiry,
+            Self::In(duration) => Expiry::after(duration),
+        };
+        if expiry.is_past() || matches!(self, Self::In(Duration::ZERO)) {
+            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
+        }
+        Ok(expiry)
     }
 }
 

@@ -13,6 +13,7 @@ mod key;
 mod node;
 mod operation;
 mod request;
+mod scoped;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -33,3 +34,4 @@ pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::request::{
     Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
 };
+pub use crate::scoped::{ScopedKey, ScopedKeyInfo};

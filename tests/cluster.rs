@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail loudly")]
 
+#[path = "cluster/lifecycle.rs"]
+mod lifecycle;
 mod support;
 
 use std::process::ExitCode;
@@ -34,6 +36,13 @@ fn main() -> ExitCode {
             ("a_quorum_that_stays_lost_ends_in_doubt_and_in_time", quorum_lost),
             ("a_node_that_restarts_can_be_read_from_at_once", restarted_node),
             ("a_rolling_restart_under_load_loses_nothing", rolling_restart),
+            ("eight_runs_of_ensure_at_once_end_with_one_key", lifecycle::eight_runs_of_ensure),
+            (
+                "runs_of_ensure_while_the_leader_is_lost_can_be_set_right",
+                lifecycle::eight_runs_of_ensure_without_leader,
+            ),
+            ("rotations_while_the_leader_dies_say_which_keys_there_are", lifecycle::rotations),
+            ("many_keys_are_made_once_each_although_the_leader_dies", lifecycle::many_keys),
         ],
     )
 }

@@ -2,16 +2,17 @@
 //! the reply was lost.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::list::Filter;
-use super::settings::{Expires, Settings, Value};
+use super::settings::{Settings, Value};
 use super::{error, list, outcome_unknown};
 use crate::cluster::{GaveUp, Outcome, SystemClock, backoff};
+use crate::expiry::Expires;
 use crate::http::Undecodable;
 use crate::operation::Operation;
 use crate::secret::{self, SecretBuf};
@@ -61,19 +62,6 @@ impl TryFrom<Settings> for NewKey {
         let is_own_value = matches!(value, Value::Own(_));
         let value = value.check()?;
         Ok(Self { description, actions, collections, value, is_own_value, expires_at, autodelete })
-    }
-}
-
-impl Expires {
-    pub(super) fn check(self) -> Result<Expiry, Error> {
-        let expiry = match self {
-            Self::At(expiry) => expiry,
-            Self::In(duration) => Expiry::after(duration),
-        };
-        if expiry.is_past() || matches!(self, Self::In(Duration::ZERO)) {
-            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
-        }
-        Ok(expiry)
     }
 }
 

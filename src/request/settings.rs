@@ -1,10 +1,9 @@
 //! The settings of a key that is to be made, and the methods that set them: the same for every request that makes one.
 
-use std::time::Duration;
-
 use secrecy::SecretString;
 
-use crate::{Action, Collections, Expiry};
+use crate::expiry::Expires;
+use crate::{Action, Collections};
 
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -22,13 +21,6 @@ pub(super) enum Value {
     DrawnHere,
     Own(SecretString),
     DrawnByServer,
-}
-
-/// As it was said; a duration begins when the request is sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Expires {
-    At(Expiry),
-    In(Duration),
 }
 
 /// Methods that name a key's scope, for a type with a field `settings`.
@@ -83,7 +75,7 @@ macro_rules! value_methods {
             #[doc = concat!("When the key stops working. Defaults to ", $default, ".")]
             pub fn expires_at(mut self, time: std::time::SystemTime) -> Self {
                 let expiry = crate::Expiry::at(time);
-                self.settings.expiry = Some(crate::request::settings::Expires::At(expiry));
+                self.settings.expiry = Some(crate::expiry::Expires::At(expiry));
                 self
             }
 
@@ -92,7 +84,7 @@ macro_rules! value_methods {
                 $default, "."
             )]
             pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
-                self.settings.expiry = Some(crate::request::settings::Expires::In(duration));
+                self.settings.expiry = Some(crate::expiry::Expires::In(duration));
                 self
             }
         }

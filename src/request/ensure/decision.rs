@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::error::Difference;
+use crate::expiry::Expires;
 use crate::request::new_key::NewKey;
-use crate::request::settings::Expires;
 use crate::{KeyId, KeyInfo};
 
 /// What a run wants, and what it knows besides the list.

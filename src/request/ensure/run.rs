@@ -7,8 +7,8 @@ use super::EnsuredKey;
 use super::decision::{Standing, Step, Wanted};
 use crate::cluster::{SystemClock, backoff};
 use crate::error::Drift;
+use crate::expiry::Expires;
 use crate::request::new_key::NewKey;
-use crate::request::settings::Expires;
 use crate::request::{incomplete, left, replication};
 use crate::{CreatedKey, Error, KeyId, KeyInfo, KeysClient};
 
@@ -128,7 +128,11 @@ impl<'a> Run<'a> {
     fn interrupted(&mut self, left_over: Option<KeyId>, cause: Error) -> Error {
         let created = self.created.take();
         let replaced = self.replaced.iter().map(|id| format!("key {id} is deleted"));
-        let story: Vec<_> = created.iter().map(|key| format!("key {} is created", key.id)).chain(replaced).collect();
+        let own = created.as_ref().map(|key| key.id);
+        let others = left_over.filter(|id| own.is_some_and(|own| own != *id));
+        let others = others.map(|id| format!("key {id} is to be deleted"));
+        let created_as = created.iter().map(|key| format!("key {} is created", key.id));
+        let story: Vec<_> = created_as.chain(replaced).chain(others).collect();
         if story.is_empty() {
             return cause;
         }

@@ -1,0 +1,176 @@
+//! Rotation, `ensure` and many keys at once, on a cluster that loses its leader meanwhile.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use typesense_keys::{EnsuredKey, Error, KeyId, KeysClient};
+
+use super::support::Cluster;
+use super::{Shared, agreed_keys, client, request, status, with};
+
+/// A client that asks this node first.
+fn near(cluster: &Cluster, node: usize) -> KeysClient {
+    let builder = KeysClient::builder().nearest_node(cluster.node(node).url()).nodes(cluster.urls());
+    let builder = builder.api_key(cluster.api_key()).timeout(Duration::from_secs(40));
+    builder.attempt_timeout(Duration::from_secs(3)).build().unwrap()
+}
+
+fn opens_everywhere(cluster: &Cluster, value: &SecretString, id: KeyId) -> bool {
+    (0..3).all(|node| status(cluster, node, value, id) == 200)
+}
+
+/// Runs `ensure` eight times at once, each on a client of its own; what came of them.
+fn eight_runs(cluster: &Cluster, value: Option<&str>) -> Vec<Result<EnsuredKey, Error>> {
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..8)
+            .map(|run| {
+                scope.spawn(move || {
+                    let request = near(cluster, run % 3).ensure("deploy").actions(["keys:get"]).collections(["*"]);
+                    let request = request.replace_on_drift().wait_for_replication(Duration::from_secs(20));
+                    match value {
+                        None => request.send(),
+                        Some(value) => request.value(value).send(),
+                    }
+                })
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
+pub(crate) fn eight_runs_of_ensure(cluster: &Shared) {
+    with(cluster, |cluster| {
+        for round in 0..2 {
+            for (value, has_drifted) in
+                [(None, false), (None, true), (Some("a-value-of-my-own"), false), (Some("a-value-of-my-own"), true)]
+            {
+                let client = client(cluster);
+                if has_drifted {
+                    let drifted = client.create().description("deploy").actions(["keys:list"]).collections(["*"]);
+                    drifted.wait_for_replication(Duration::from_secs(10)).send().unwrap();
+                }
+                let case = format!("round {round}, {value:?}, drifted: {has_drifted}");
+                let results: Vec<_> = eight_runs(cluster, value)
+                    .into_iter()
+                    .map(|result| result.unwrap_or_else(|error| panic!("{case}: {error}")))
+                    .collect();
+                let keys = agreed_keys(cluster);
+                assert_eq!(keys.len(), 1, "{case}: {keys:?}");
+                assert!(results.iter().all(|ensured| ensured.key == keys[0]), "{case}: {results:?}");
+                assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1, "{case}");
+                let values: Vec<_> = results.iter().filter_map(|ensured| ensured.value.as_ref()).collect();
+                assert_eq!(values.len(), if value.is_some() { 8 } else { 1 }, "{case}");
+                assert!(values.iter().all(|value| opens_everywhere(cluster, value, keys[0].id)), "{case}");
+                client.delete(keys[0].id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
+            }
+        }
+    });
+}
+
+pub(crate) fn eight_runs_of_ensure_without_leader(cluster: &Shared) {
+    with(cluster, |cluster| {
+        for value in [None, Some("a-value-of-my-own")] {
+            let client = client(cluster);
+            client.create().description("deploy").actions(["keys:list"]).collections(["*"]).send().unwrap();
+            cluster.kill(cluster.leader().unwrap());
+            let results = eight_runs(cluster, value);
+            let done = results.iter().filter(|result| result.is_ok()).count();
+            println!(
+                "{done} of 8 runs have ended well: {:?}",
+                results.iter().find_map(|result| result.as_ref().err())
+            );
+            cluster.mend();
+            // Whatever became of them, one more run sets it right.
+            let ensured = eight_runs(cluster, value).pop().unwrap().unwrap();
+            assert_eq!(agreed_keys(cluster), [ensured.key.clone()]);
+            client.delete(ensured.key.id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
+        }
+    });
+}
+
+pub(crate) fn rotations(cluster: &Shared) {
+    with(cluster, |cluster| {
+        let client = client(cluster);
+        let old: Vec<_> = (0..60).map(|_| request(&client).send().unwrap()).collect();
+        let (done, leader) = (AtomicUsize::new(0), cluster.leader().unwrap());
+        let mut results = Vec::new();
+        thread::scope(|scope| {
+            let threads: Vec<_> = old
+                .chunks(15)
+                .map(|mine| {
+                    let (client, done) = (&client, &done);
+                    scope.spawn(move || {
+                        let rotate = |id| {
+                            done.fetch_add(1, Ordering::Relaxed);
+                            // One node is dead from some moment on, so not every node can know the new key.
+                            client.rotate(id).timeout(Duration::from_secs(15)).send()
+                        };
+                        mine.iter().take(6).map(|key| (key.id, rotate(key.id))).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            while done.load(Ordering::Relaxed) < 12 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            cluster.kill(leader);
+            threads.into_iter().for_each(|thread| results.extend(thread.join().unwrap()));
+        });
+        cluster.mend();
+        let keys = agreed_keys(cluster);
+        let exists = |id: KeyId| keys.iter().any(|key| key.id == id);
+        let mut accounted: Vec<KeyId> = old.iter().map(|key| key.id).collect();
+        let mut possible = Vec::new();
+        let mut complete = 0;
+        for (id, result) in results {
+            match result {
+                Ok(new) => {
+                    complete += 1;
+                    assert!(!exists(id) && opens_everywhere(cluster, &new.value, new.id), "{id}: {new:?}");
+                    accounted.push(new.id);
+                }
+                Err(Error::Incomplete(incomplete)) => {
+                    assert_eq!(incomplete.left_over(), Some(id), "{incomplete}");
+                    let is_old_in_doubt =
+                        incomplete.key().is_some() && matches!(incomplete.cause(), Error::OutcomeUnknown(_));
+                    assert!(is_old_in_doubt || exists(id), "{incomplete}");
+                    possible.extend(incomplete.value().cloned());
+                    if let Some(new) = incomplete.key() {
+                        assert!(opens_everywhere(cluster, &new.value, new.id), "{incomplete}");
+                        accounted.push(new.id);
+                    }
+                }
+                Err(error) => assert!(exists(id), "{error}"),
+            }
+        }
+        for key in keys.iter().filter(|key| !accounted.contains(&key.id)) {
+            let is_possible = |value: &SecretString| value.expose_secret().starts_with(&key.prefix);
+            assert!(possible.iter().any(is_possible), "an orphan: {key:?}");
+        }
+        assert!(complete >= 10, "{complete}");
+        println!("{complete} of 24 rotations complete; the others have said which keys there are");
+    });
+}
+
+pub(crate) fn many_keys(cluster: &Shared) {
+    with(cluster, |cluster| {
+        let client = client(cluster);
+        let leader = cluster.leader().unwrap();
+        let requests = (0..200).map(|_| request(&client));
+        let batch = client.create_many(requests).connections(4).send_with(|progress| {
+            if progress.done == 60 {
+                cluster.kill(leader);
+            }
+            ControlFlow::Continue(())
+        });
+        let keys = batch.unwrap().into_keys().unwrap();
+        cluster.mend();
+        let agreed = agreed_keys(cluster);
+        assert_eq!((keys.len(), agreed.len()), (200, 200));
+        for key in &keys {
+            assert!(opens_everywhere(cluster, &key.value, key.id), "{key:?}");
+        }
+    });
+}
