@@ -22,6 +22,7 @@ mod lifecycle;
 mod many;
 mod patterns;
 mod refusals;
+mod scoped;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         collections::TESTS,
         patterns::TESTS,
         many::TESTS,
+        scoped::TESTS,
         environment::TESTS,
         #[cfg(feature = "tls")]
         tls::TESTS,

@@ -62,14 +62,22 @@ impl<'a> Stage<'a> {
 
     /// Creates a collection with one document, `{"id": "1", "title": "hello"}`; it is deleted with the stage.
     pub(crate) fn collection(&self, name: &str) {
-        let schema = json!({"name": name, "fields": [{"name": "title", "type": "string"}]}).to_string();
+        let fields = json!([{"name": "title", "type": "string"}]);
+        self.collection_of(name, &fields, &[json!({"id": "1", "title": "hello"})]);
+    }
+
+    /// Creates a collection with these fields and documents; it is deleted with the stage.
+    pub(crate) fn collection_of(&self, name: &str, fields: &Value, documents: &[Value]) {
+        let schema = json!({"name": name, "fields": fields}).to_string();
         let bootstrap = self.server.api_key();
         let made = self.send("POST", "/collections", bootstrap, &schema);
         assert_eq!(made.status, 201, "{}", made.text());
         self.collections.borrow_mut().push(name.to_owned());
         let path = format!("/collections/{}/documents/import", percent(name));
-        let imported = self.send("POST", &path, bootstrap, r#"{"id": "1", "title": "hello"}"#);
-        assert_eq!((imported.status, imported.text().as_str()), (200, r#"{"success":true}"#));
+        let lines: Vec<_> = documents.iter().map(Value::to_string).collect();
+        let imported = self.send("POST", &path, bootstrap, &lines.join("\n"));
+        assert_eq!(imported.status, 200);
+        assert!(imported.text().lines().all(|line| line == r#"{"success":true}"#), "{}", imported.text());
     }
 
     /// A request of any shape with any key; the status of the answer.
