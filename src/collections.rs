@@ -15,8 +15,8 @@ use crate::text::behaves_as_text;
 /// digits, `_` and `-`, or `*` for all. Whatever else is meant is said with [`exact`](Self::exact),
 /// [`prefix`](Self::prefix) or [`pattern`](Self::pattern).
 ///
-/// Collections restrict only what happens inside collections: a key's `keys:…` or `aliases:…` actions are not bound
-/// by them.
+/// Collections restrict only what names a collection: a key's `keys:…` or `aliases:…` actions are not bound by them, and
+/// `collections:list` shows every collection (seen with 0.24.1).
 ///
 /// ```
 /// use typesense_keys::Collections;

@@ -23,6 +23,8 @@ fn everything_can_go_to_another_thread() {
     is_send_and_sync::<EnsuredKey>();
     is_send_and_sync::<CreateMany>();
     is_send_and_sync::<Batch>();
+    is_send_and_sync::<ScopedKey<'static>>();
+    is_send_and_sync::<ScopedKeyInfo>();
     is_send_and_sync::<DeleteKey>();
     is_send_and_sync::<CreatedKey>();
     is_send_and_sync::<KeyInfo>();
@@ -50,7 +52,7 @@ fn a_client_is_a_pointer() {
 fn every_action_has_one_constant_and_the_list_is_in_order() {
     let texts: Vec<_> = Action::ALL.iter().map(Action::as_str).collect();
     assert!(texts.windows(2).all(|pair| pair[0] < pair[1]), "{texts:?}");
-    assert_eq!(texts.len(), 102);
+    assert_eq!(texts.len(), 108);
     assert!(texts.contains(&Action::DOCUMENTS_SEARCH.as_str()));
 }
 

@@ -16,6 +16,17 @@ macro_rules! known_to {
     (Older) => {
         "Known to 0.24.1 and up to v29; gone in v30."
     };
+    // Seen: in 0.24.1, the lists of overrides and synonyms have an action of their own.
+    (Narrow) => {
+        "Known to 0.24.1; later servers, up to v29, have `…:get` for this."
+    };
+    (Widened) => {
+        "Known to 0.24.1, where the list needs `…:list`, and up to v29; gone in v30."
+    };
+    // Seen: 0.24.1 goes by the last part of these paths, and a key with the whole path opens nothing there.
+    (Short) => {
+        "Known to 0.24.1; to v30 by the whole path, as `operations/…`."
+    };
 }
 
 macro_rules! actions {
@@ -52,11 +63,13 @@ actions! {
     ANALYTICS_RULES_LIST = "analytics/rules:list", Newer, "GET /analytics/rules";
     ANALYTICS_RULES_UPSERT = "analytics/rules:upsert", Newer, "PUT /analytics/rules/:name";
     ANALYTICS_STATUS_LIST = "analytics/status:list", Newer, "GET /analytics/status";
+    CLEAR_CREATE = "clear:create", Short, "POST /operations/cache/clear";
     COLLECTIONS_CREATE = "collections:create", Always, "POST /collections";
     COLLECTIONS_DELETE = "collections:delete", Always, "DELETE /collections/:collection";
     COLLECTIONS_GET = "collections:get", Always, "GET /collections/:collection";
     COLLECTIONS_LIST = "collections:list", Always, "GET /collections";
     COLLECTIONS_UPDATE = "collections:update", Always, "PATCH /collections/:collection";
+    COMPACT_CREATE = "compact:create", Short, "POST /operations/db/compact";
     CONFIG_CREATE = "config:create", Always, "POST /config";
     CONVERSATIONS_MODELS_CREATE = "conversations/models:create", Newer, "POST /conversations/models";
     CONVERSATIONS_MODELS_DELETE = "conversations/models:delete", Newer, "DELETE /conversations/models/:id";
@@ -100,14 +113,15 @@ actions! {
     NL_SEARCH_MODELS_GET = "nl_search_models:get", Newer, "GET /nl_search_models/:id";
     NL_SEARCH_MODELS_LIST = "nl_search_models:list", Newer, "GET /nl_search_models";
     NL_SEARCH_MODELS_UPSERT = "nl_search_models:upsert", Newer, "PUT /nl_search_models/:id";
-    OPERATIONS_CACHE_CLEAR_CREATE = "operations/cache/clear:create", Always, "POST /operations/cache/clear";
-    OPERATIONS_DB_COMPACT_CREATE = "operations/db/compact:create", Always, "POST /operations/db/compact";
+    OPERATIONS_CACHE_CLEAR_CREATE = "operations/cache/clear:create", Newer, "POST /operations/cache/clear";
+    OPERATIONS_DB_COMPACT_CREATE = "operations/db/compact:create", Newer, "POST /operations/db/compact";
     OPERATIONS_RESET_PEERS_CREATE = "operations/reset_peers:create", Newer, "POST /operations/reset_peers";
     OPERATIONS_SCHEMA_CHANGES_LIST = "operations/schema_changes:list", Newer, "GET /operations/schema_changes";
-    OPERATIONS_SNAPSHOT_CREATE = "operations/snapshot:create", Always, "POST /operations/snapshot";
-    OPERATIONS_VOTE_CREATE = "operations/vote:create", Always, "POST /operations/vote";
+    OPERATIONS_SNAPSHOT_CREATE = "operations/snapshot:create", Newer, "POST /operations/snapshot";
+    OPERATIONS_VOTE_CREATE = "operations/vote:create", Newer, "POST /operations/vote";
     OVERRIDES_DELETE = "overrides:delete", Older, "DELETE /collections/:collection/overrides/:id";
-    OVERRIDES_GET = "overrides:get", Older, "GET /collections/:collection/overrides, GET /collections/:collection/overrides/:id";
+    OVERRIDES_GET = "overrides:get", Widened, "GET /collections/:collection/overrides, GET /collections/:collection/overrides/:id";
+    OVERRIDES_LIST = "overrides:list", Narrow, "GET /collections/:collection/overrides";
     OVERRIDES_UPSERT = "overrides:upsert", Older, "PUT /collections/:collection/overrides/:id";
     PERSONALIZATION_MODELS_CREATE = "personalization/models:create", Newer, "POST /personalization/models";
     PERSONALIZATION_MODELS_DELETE = "personalization/models:delete", Newer, "DELETE /personalization/models/:id";
@@ -120,6 +134,7 @@ actions! {
     PRESETS_UPSERT = "presets:upsert", Always, "PUT /presets/:name";
     PROXY_CREATE = "proxy:create", Newer, "POST /proxy";
     PROXY_SSE_CREATE = "proxy_sse:create", Newer, "POST /proxy_sse";
+    SNAPSHOT_CREATE = "snapshot:create", Short, "POST /operations/snapshot";
     STATS_JSON_LIST = "stats.json:list", Always, "GET /stats.json";
     STATUS_LIST = "status:list", Always, "GET /status";
     STEMMING_DICTIONARIES_IMPORT_CREATE = "stemming/dictionaries/import:create", Newer, "POST /stemming/dictionaries/import";
@@ -138,6 +153,8 @@ actions! {
     SYNONYM_SETS_LIST = "synonym_sets:list", Newer, "GET /synonym_sets";
     SYNONYM_SETS_UPSERT = "synonym_sets:upsert", Newer, "PUT /synonym_sets/:name";
     SYNONYMS_DELETE = "synonyms:delete", Older, "DELETE /collections/:collection/synonyms/:id";
-    SYNONYMS_GET = "synonyms:get", Older, "GET /collections/:collection/synonyms, GET /collections/:collection/synonyms/:id";
+    SYNONYMS_GET = "synonyms:get", Widened, "GET /collections/:collection/synonyms, GET /collections/:collection/synonyms/:id";
+    SYNONYMS_LIST = "synonyms:list", Narrow, "GET /collections/:collection/synonyms";
     SYNONYMS_UPSERT = "synonyms:upsert", Older, "PUT /collections/:collection/synonyms/:id";
+    VOTE_CREATE = "vote:create", Short, "POST /operations/vote";
 }

@@ -22,6 +22,7 @@ mod lifecycle;
 mod many;
 mod patterns;
 mod refusals;
+mod routes;
 mod scoped;
 mod stage;
 #[path = "../support/mod.rs"]
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         collections::TESTS,
         patterns::TESTS,
         many::TESTS,
+        routes::TESTS,
         scoped::TESTS,
         environment::TESTS,
         #[cfg(feature = "tls")]
