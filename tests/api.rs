@@ -71,6 +71,9 @@ fn secrets_are_laid_open_in_few_places() {
             "key.rs",                  // a new key's prefix, which the server shows
             "request/list/decoder.rs", // a name in a list, which may repeat one
             "request/new_key.rs",      // the value, into the body and against its prefix
+            "scoped/info.rs",          // a scoped key's parent, against its prefix
+            "scoped/signature.rs",     // the parent, to sign with
+            "scoped.rs",               // the parent's prefix; a scoped key, to be read
             "secret.rs",               // to check what a header can carry
             "testing.rs",              // the stand-in
         ]

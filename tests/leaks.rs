@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         ("the_search_finds_a_secret_in_every_shape", control::shapes),
         ("a_plain_agent_leaks_the_key_and_the_value", control::plain_agent),
         ("the_whole_life_of_a_key_shows_nothing", life::whole_life),
+        ("what_is_built_on_the_four_calls_shows_nothing", life::lifecycle),
         ("keys_of_other_lengths_show_nothing", life::lengths),
         ("many_threads_on_one_client_show_nothing", life::threads),
         ("a_lost_reply_and_its_repeat_show_nothing", life::lost_replies),

@@ -85,6 +85,60 @@ pub(super) fn live(watch: &mut Watch, url: &str, admin: &str, settings: impl Fn(
     }
 }
 
+/// Rotates, ensures, signs, streams, and creates many.
+pub(super) fn lifecycle(server: &Server) {
+    let mut watch = Watch::begin();
+    watch.secret("admin key", server.api_key());
+    let client = client(&server.url(), server.api_key());
+    let description = format!("leaks {}", random(8));
+    let mut ids = Vec::new();
+    for value in [None, Some(awkward())] {
+        if let Some(value) = &value {
+            watch.secret("own value", value);
+        }
+        let request = client.ensure(&description).actions(["documents:search"]).collections(["*"]);
+        let request = match &value {
+            None => request,
+            Some(value) => request.value(secret(value)),
+        };
+        watch.debug(&request);
+        let replaced = value.is_some();
+        if replaced {
+            // The key that there is has another value.
+            watch.error(client.ensure(&description).actions(["keys:get"]).collections(["*"]).send().unwrap_err());
+        }
+        let ensured = request.replace_on_drift().send().unwrap();
+        assert_eq!((ensured.created, ensured.replaced.len()), (true, usize::from(replaced)));
+        watch.secret("ensured value", ensured.value.as_ref().unwrap().expose_secret());
+        watch.debug(&ensured);
+        ids = vec![ensured.key.id];
+    }
+    let request = client.rotate(ids[0]);
+    watch.debug(&request);
+    let new = request.send().unwrap();
+    let new = watch.created("rotated value", new);
+    ids = vec![new.id];
+
+    let builder = new.scoped().filter_by("tenant:=1");
+    watch.debug(&builder);
+    let scoped = builder.sign().unwrap();
+    watch.secret("scoped key's signature", &scoped.expose_secret()[..56]);
+    watch.debug(&typesense_keys::ScopedKey::read(&scoped).unwrap());
+    watch.error(new.scoped().filter_by("").sign().unwrap_err());
+    watch.error(typesense_keys::ScopedKey::read(&new.value).unwrap_err());
+
+    let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
+    watch.debug(&batch);
+    for key in batch.into_keys().unwrap() {
+        ids.push(watch.created("one of many", key).id);
+    }
+    let stream = client.list().prefix(new.value.expose_secret()).stream().unwrap();
+    watch.debug(&stream);
+    stream.for_each(|key| watch.debug(&key.unwrap()));
+    ids.into_iter().for_each(|id| _ = client.delete(id).send().unwrap());
+    watch.end();
+}
+
 /// What is refused here, and what is refused by the server.
 fn refused(watch: &mut Watch, client: &KeysClient, stranger: &KeysClient) {
     let bad = format!("{}\r\n{}", watch.draw("bad value", 20), watch.draw("bad value", 20));

@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::thread;
 use std::time::Duration;
 
-use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient};
+use secrecy::{ExposeSecret, SecretString};
+use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient, ScopedKey};
 
 use crate::search::{Masked, copies};
 
@@ -72,6 +73,39 @@ pub(super) fn drawn_by_the_server(scene: &Scene, secrets: &mut Vec<Masked>) -> K
     let client = scene.builder().build().unwrap();
     let key = create(&client).server_generated().send().unwrap();
     secrets.push(Masked::of("value drawn by the server", &key.value));
+    client
+}
+
+/// What is built on the four calls.
+pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
+    let client = scene.builder().build().unwrap();
+    let own = Masked::draw("own value", 32);
+    let ensure = || client.ensure("memory, ensured").actions(["documents:search"]).collections(["*"]);
+    for request in [ensure(), ensure().value(own.reveal()).replace_on_drift()] {
+        let ensured = request.send().unwrap();
+        assert!(ensured.created);
+        secrets.push(Masked::of("ensured value", ensured.value.as_ref().unwrap()));
+    }
+    shown(ensure().value(own.reveal()).actions(["keys:get"]).send().unwrap_err());
+    let old = ensure().value(own.reveal()).send().unwrap().key.id;
+    secrets.push(own);
+    let new = client.rotate(old).send().unwrap();
+    let scoped = new.scoped().filter_by("tenant:=1").sign().unwrap();
+    let read = ScopedKey::read(&scoped).unwrap();
+    assert!(read.is_signed_by(&new.value));
+    drop(format!("{read:?}"));
+    shown(ScopedKey::read(&new.value).unwrap_err());
+    secrets.push(Masked::of("parent", &new.value));
+    // What comes after it is known to everybody.
+    let signature = SecretString::new(Box::from(&scoped.expose_secret()[..56]));
+    secrets.push(Masked::of("signature", &signature));
+    client.delete(new.id).send().unwrap();
+    let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
+    for key in batch.into_keys().unwrap() {
+        secrets.push(Masked::of("one of many", &key.value));
+        client.delete(key.id).send().unwrap();
+    }
+    client.list().stream().unwrap().for_each(|key| drop(format!("{:?}", key.unwrap())));
     client
 }
 

@@ -23,6 +23,7 @@ const SCENES: &[(&str, Calls)] = &[
     ("drawn", calls::drawn),
     ("own", calls::own),
     ("drawn by the server", calls::drawn_by_the_server),
+    ("lifecycle", calls::lifecycle),
     ("refusals", calls::refusals),
     ("lost reply", calls::lost_reply),
     ("no reply", calls::no_reply),
@@ -30,7 +31,7 @@ const SCENES: &[(&str, Calls)] = &[
 ];
 
 pub(super) fn life(server: &Server) {
-    for scene in ["life", "drawn", "own", "drawn by the server"] {
+    for scene in ["life", "drawn", "own", "drawn by the server", "lifecycle"] {
         expect_nothing(scene, server, &server.url());
     }
 }
