@@ -88,6 +88,27 @@ impl Action {
             || self.routes().any(|route| route.contains("/:collection") || route == "POST /multi_search")
     }
 
+    /// Whether every route that it opens is one that a key's collections limit.
+    pub(crate) fn acts_in_collections_only(&self) -> bool {
+        let mut opened = Self::ALL.iter().filter(|known| self.covers(known)).peekable();
+        opened.peek().is_some() && opened.all(Self::is_limited_by_collections)
+    }
+
+    /// Whether no server opens anything for it: it is malformed, or the known resource that it names, perhaps with a
+    /// typing error, has no such verb. An action of another resource may be a newer server's.
+    pub(crate) fn is_dead(&self) -> bool {
+        if self.routes().next().is_some() {
+            return false;
+        }
+        let text = self.as_str();
+        // What passes even a caller who vouches for it is well-formed.
+        let is_malformed = Self::custom(text).check().is_err();
+        let resources = || Self::ALL.iter().filter_map(|known| known.as_str().split_once(':'));
+        let is_near =
+            |resource: &str| resource.len() <= 64 && resources().any(|(known, _)| edits(resource, known) <= 1);
+        is_malformed || text.split_once(':').is_some_and(|(resource, _)| is_near(resource))
+    }
+
     /// Says why no server would ever match this action; the text completes "action … ".
     pub(crate) fn check(&self) -> Result<(), String> {
         let text = self.as_str();

@@ -1,11 +1,15 @@
 //! Where a key may act: names and patterns of collections, told apart so that neither is taken for the other.
 
+mod automaton;
+mod bytes;
 mod pattern;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use self::bytes::Bytes;
+use self::pattern::Flaw;
 use crate::text::behaves_as_text;
 
 /// One entry of a key's scope: the collections that it may act in.
@@ -72,6 +76,48 @@ impl Collections {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether a key with this entry may act in the collection `name`, as far as collections limit it.
+    ///
+    /// By the server's rule: the entry is `*`, or is the name, or matches the whole name as a pattern. Where that
+    /// cannot be told, the answer is `true`, so that nobody who looks for the keys that open a collection misses one:
+    /// a back-reference (`\1`) is taken to match any text, and the few patterns that a server may compile but this
+    /// crate cannot follow (`[[.a.]]`, nesting or repetition beyond all use) to match any name. It takes time by the
+    /// length of the name and of the pattern, whatever a pattern says.
+    ///
+    /// An alias is a name of its own here: give the name as a request does.
+    ///
+    /// ```
+    /// use typesense_keys::Collections;
+    ///
+    /// assert!(Collections::prefix("docs_").matches("docs_2"));
+    /// assert!(Collections::from("a.b").matches("axb"), "what the server keeps is a pattern, too");
+    /// assert!(!Collections::exact("a.b").matches("axb"));
+    /// assert!(!Collections::from("(oops").matches("oops"), "it does not compile");
+    /// ```
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let text = self.as_str();
+        let matches = || match pattern::read(text) {
+            Ok(pattern) => pattern.matches(name.as_bytes()),
+            Err(Flaw::Broken(_)) => false,
+            Err(Flaw::Unclear(_)) => true,
+        };
+        text == "*" || text == name || matches()
+    }
+
+    /// Whether it surely matches every name of ASCII letters, digits, `_` and `-`.
+    pub(crate) fn matches_every_plain_name(&self) -> bool {
+        let plain = Bytes::of(|byte| byte.is_ascii() && is_plain(char::from(byte)));
+        let text = self.as_str();
+        text == "*" || pattern::read(text).is_ok_and(|pattern| pattern.matches_every_name_of(plain))
+    }
+
+    /// Whether it surely matches no name other than its own text.
+    pub(crate) fn is_dead(&self) -> bool {
+        let text = self.as_str();
+        text != "*" && (text.is_empty() || matches!(pattern::read(text), Err(Flaw::Broken(_))))
     }
 
     /// Says what is wrong with this entry, and how to say what is meant.

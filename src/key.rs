@@ -136,6 +136,31 @@ impl KeyInfo {
     pub fn is_expired(&self) -> bool {
         self.expires_at.is_past()
     }
+
+    /// Whether a key with this scope may do `action` in `collection`, by the server's rules: which keys can delete
+    /// documents in `orders`?
+    ///
+    /// Some action of the key must [cover](Action::covers) it, and some entry [match](Collections::matches) the
+    /// collection, if collections limit the action at all. Where a pattern cannot be followed, the answer is `true`.
+    /// It does not ask whether the key is [expired](Self::is_expired).
+    ///
+    /// ```
+    /// use typesense_keys::{Action, KeyInfo};
+    ///
+    /// let key: KeyInfo = serde_json::from_str(
+    ///     r#"{"id": 7, "description": "shop", "actions": ["documents:*"], "collections": ["orders_.*"],
+    ///         "expires_at": 64723363199, "value_prefix": "k3yA"}"#,
+    /// )?;
+    /// assert!(key.opens(&Action::DOCUMENTS_DELETE, "orders_2"));
+    /// assert!(!key.opens(&Action::DOCUMENTS_DELETE, "orders"));
+    /// assert!(!key.opens(&Action::COLLECTIONS_DELETE, "orders_2"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn opens(&self, action: &Action, collection: &str) -> bool {
+        self.actions.iter().any(|granted| granted.covers(action))
+            && (!action.is_limited_by_collections() || self.collections.iter().any(|entry| entry.matches(collection)))
+    }
 }
 
 /// A key that was just created: the only moment at which its value is to be had.

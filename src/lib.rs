@@ -2,6 +2,7 @@
 #![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
 
 mod action;
+mod audit;
 mod builder;
 mod client;
 mod cluster;
@@ -20,6 +21,7 @@ pub mod testing;
 mod text;
 
 pub use crate::action::Action;
+pub use crate::audit::Finding;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collections::Collections;

@@ -1,7 +1,11 @@
-//! Whether the server can compile a pattern.
+//! How the server reads a pattern.
 //!
-//! It uses C++ `std::regex` in GNU's implementation, whose dialect no Rust library has, and swallows the error. This
-//! accepts only what that compiles; of what is left out, nothing is of use in the name of a collection.
+//! It uses C++ `std::regex` in GNU's implementation, whose dialect no Rust library has, and swallows the error. A new
+//! pattern is accepted only if that surely compiles it; of what is left out, nothing is of use in the name of a
+//! collection. A key that exists may have any pattern: there, what is only refused here is read as the server does.
+
+use super::automaton::{Automaton, Builder, Fragment, Step};
+use super::bytes::Bytes;
 
 /// Deeper nesting could exhaust the stack of the server, which compiles recursively.
 const MAX_DEPTH: usize = 50;
@@ -9,240 +13,399 @@ const MAX_DEPTH: usize = 50;
 /// The server gives up at 100,000 states; a counted repetition multiplies them.
 const MAX_STATES: u64 = 20_000;
 
-const CLASSES: [&str; 12] =
-    ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"];
+const CLASSES: [&[u8]; 12] = [
+    b"alnum", b"alpha", b"blank", b"cntrl", b"digit", b"graph", b"lower", b"print", b"punct", b"space", b"upper",
+    b"xdigit",
+];
 
-type Checked<T> = Result<T, &'static str>;
+const NUL: &str = "a NUL can be in no name";
+const HEXADECIMAL: &str = "`\\x` needs 2 hexadecimal digits, `\\u` 4";
+const RANGE: &str = "a range in `[]` goes from one character to a later one";
+const TOO_MUCH: &str = "it repeats too much: smaller numbers in `{}`";
 
-/// `Ok` if the server compiles `pattern`, otherwise the reason why it does not.
-pub(super) fn check(pattern: &str) -> Checked<()> {
-    let mut parser = Parser { rest: pattern, groups: Vec::new(), depth: 0 };
-    let states = parser.disjunction()?;
-    if !parser.rest.is_empty() {
-        return Err("a `)` closes nothing");
+/// Why there is no telling what a pattern matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// No server compiles it.
+    Broken(&'static str),
+    /// A server may compile it; what it matches is not worth knowing here.
+    Unclear(&'static str),
+}
+
+use Flaw::{Broken, Unclear};
+
+type Parsed<T> = Result<T, Flaw>;
+
+/// `Ok` if the server compiles `pattern`, otherwise the reason why it does not, or why it is not to be used.
+pub(super) fn check(pattern: &str) -> Result<(), &'static str> {
+    let mut parser = Parser::new(pattern);
+    let whole = parser.whole();
+    match (parser.objection, whole) {
+        (Some(why), _) | (None, Err(Broken(why) | Unclear(why))) => Err(why),
+        (None, Ok(_)) => Ok(()),
     }
-    if states > MAX_STATES {
-        return Err("it repeats too much: smaller numbers in `{}`");
-    }
-    Ok(())
+}
+
+/// What a server matches by `pattern`, if it compiles it: that, or more (a back-reference may match any text).
+pub(super) fn read(pattern: &str) -> Parsed<Automaton> {
+    let mut parser = Parser::new(pattern);
+    let whole = parser.whole()?;
+    Ok(parser.builder.finish(whole))
 }
 
 struct Parser<'a> {
-    rest: &'a str,
+    rest: &'a [u8],
     /// For each group so far, whether it is closed: a back-reference needs a closed one.
     groups: Vec<bool>,
     depth: usize,
+    builder: Builder,
+    /// Whether something so far is taken to match more than it does.
+    is_generous: bool,
+    /// The first thing that a new pattern must not have, although servers compile it.
+    objection: Option<&'static str>,
 }
 
-impl Parser<'_> {
-    fn peek(&self) -> Option<char> {
-        self.rest.chars().next()
+/// Where a parsed part is in the automaton, and about how many states the server's automaton has for it.
+type Part = (Fragment, u64);
+
+/// How often something is repeated.
+#[derive(Clone, Copy)]
+enum Times {
+    AtMostOne,
+    Any { at_least_once: bool },
+    Counted(u64, Option<u64>),
+}
+
+/// What an escape stands for.
+enum Escaped {
+    Byte(u8),
+    Class(Bytes),
+}
+
+impl<'a> Parser<'a> {
+    fn new(pattern: &'a str) -> Self {
+        Self {
+            rest: pattern.as_bytes(),
+            groups: Vec::new(),
+            depth: 0,
+            builder: Builder::default(),
+            is_generous: false,
+            objection: None,
+        }
     }
 
-    fn next(&mut self) -> Option<char> {
-        let mut characters = self.rest.chars();
-        let next = characters.next();
-        self.rest = characters.as_str();
-        next
+    fn whole(&mut self) -> Parsed<Fragment> {
+        let (whole, _) = self.disjunction()?;
+        if self.rest.is_empty() { Ok(whole) } else { Err(Broken("a `)` closes nothing")) }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (next, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*next)
     }
 
     fn eat(&mut self, token: &str) -> bool {
-        let after = self.rest.strip_prefix(token);
+        let after = self.rest.strip_prefix(token.as_bytes());
         self.rest = after.unwrap_or(self.rest);
         after.is_some()
     }
 
-    /// Each level returns about how many states the server's automaton has for it.
-    fn disjunction(&mut self) -> Checked<u64> {
+    /// Servers compile this; it is read on, but not accepted in a new pattern.
+    fn object(&mut self, why: &'static str) {
+        self.objection.get_or_insert(why);
+    }
+
+    fn disjunction(&mut self) -> Parsed<Part> {
         if self.depth == MAX_DEPTH {
-            return Err("groups are nested too deeply");
+            return Err(Unclear("groups are nested too deeply"));
         }
         self.depth += 1;
-        let mut states = 1;
-        loop {
-            while let Some(next) = self.peek() {
-                if matches!(next, '|' | ')') {
-                    break;
-                }
-                states = self.term()?.saturating_add(states);
-            }
-            if !self.eat("|") {
-                break;
-            }
-            states += 2;
+        let (mut whole, mut states) = self.alternative(1)?;
+        while self.eat("|") {
+            let other;
+            (other, states) = self.alternative(states + 2)?;
+            whole = self.builder.either(whole, other);
         }
         self.depth -= 1;
-        Ok(states)
+        Ok((whole, states))
     }
 
-    fn term(&mut self) -> Checked<u64> {
+    /// `states` are those of the alternatives before it; they are counted on.
+    fn alternative(&mut self, mut states: u64) -> Parsed<Part> {
+        let mut whole = self.builder.step(Step::Pass);
+        while self.peek().is_some_and(|next| !matches!(next, b'|' | b')')) {
+            let (term, more) = self.term()?;
+            whole = self.builder.then(whole, term);
+            states = states.saturating_add(more);
+            if states > MAX_STATES {
+                return Err(Unclear(TOO_MUCH));
+            }
+        }
+        Ok((whole, states))
+    }
+
+    fn term(&mut self) -> Parsed<Part> {
         // Assertions come first: nothing may repeat them.
-        if self.eat("^") || self.eat("$") || self.eat(r"\b") || self.eat(r"\B") {
-            return Ok(1);
+        for (token, step) in
+            [("^", Step::Begin), ("$", Step::End), (r"\b", Step::Boundary(true)), (r"\B", Step::Boundary(false))]
+        {
+            if self.eat(token) {
+                return Ok((self.builder.step(step), 1));
+            }
         }
-        if self.eat("(?=") || self.eat("(?!") {
-            return self.group_rest();
+        for (token, negative) in [("(?=", false), ("(?!", true)] {
+            if self.eat(token) {
+                return self.look(negative);
+            }
         }
-        let mut states = self.atom()?;
+        let (mut whole, mut states) = self.atom()?;
         while let Some(times) = self.quantifier()? {
-            states = states.saturating_add(2).saturating_mul(times);
+            // The server copies what is counted.
+            let copies = if let Times::Counted(least, most) = times { most.unwrap_or(least + 1).max(1) } else { 1 };
+            states = states.saturating_add(2).saturating_mul(copies);
+            if states > MAX_STATES {
+                return Err(Unclear(TOO_MUCH));
+            }
+            whole = match times {
+                Times::AtMostOne => self.builder.optional(whole),
+                Times::Any { at_least_once } => self.builder.repeat(whole, at_least_once),
+                Times::Counted(least, most) => self.builder.repeat_counted(whole, least, most),
+            };
         }
-        Ok(states)
+        Ok((whole, states))
     }
 
-    fn group_rest(&mut self) -> Checked<u64> {
-        let states = self.disjunction()?;
-        if self.eat(")") { Ok(states.saturating_add(2)) } else { Err("a `(` is not closed") }
+    /// What follows a `(?=` or `(?!`.
+    fn look(&mut self, negative: bool) -> Parsed<Part> {
+        let was_generous = std::mem::replace(&mut self.is_generous, false);
+        let (body, states) = self.group_rest()?;
+        let look = if negative && self.is_generous {
+            // That the body matches is not certain: the pattern may go on.
+            self.builder.nothing_for(body)
+        } else {
+            self.builder.look(body, negative)
+        };
+        self.is_generous |= was_generous;
+        Ok((look, states))
     }
 
-    fn atom(&mut self) -> Checked<u64> {
+    fn group_rest(&mut self) -> Parsed<Part> {
+        let (group, states) = self.disjunction()?;
+        if self.eat(")") { Ok((group, states.saturating_add(2))) } else { Err(Broken("a `(` is not closed")) }
+    }
+
+    fn atom(&mut self) -> Parsed<Part> {
         if self.eat("(?:") {
             return self.group_rest();
         }
-        if self.rest.starts_with("(?") {
-            return Err("of the groups that begin with `(?`, the server knows `(?:`, `(?=` and `(?!`");
+        if self.rest.starts_with(b"(?") {
+            return Err(Broken("of the groups that begin with `(?`, the server knows `(?:`, `(?=` and `(?!`"));
         }
-        match self.next() {
-            Some('(') => {
+        let bytes = match self.next() {
+            Some(b'(') => {
                 let group = self.groups.len();
                 self.groups.push(false);
-                let states = self.group_rest()?;
+                let part = self.group_rest()?;
                 if let Some(closed) = self.groups.get_mut(group) {
                     *closed = true;
                 }
-                Ok(states)
+                return Ok(part);
             }
-            Some('[') => self.bracket(),
-            Some('\\') => self.escape(),
-            Some('*' | '+' | '?' | '{') => {
-                Err("a repetition (`*`, `+`, `?`, `{`) follows nothing that it could repeat")
+            Some(b'\\') if matches!(self.peek(), Some(b'1'..=b'9')) => return self.back_reference(),
+            Some(b'\\') => match self.escaped()? {
+                Escaped::Byte(byte) => Bytes::one(byte),
+                Escaped::Class(class) => class,
+            },
+            Some(b'[') => self.bracket()?,
+            Some(b'*' | b'+' | b'?' | b'{') => {
+                return Err(Broken("a repetition (`*`, `+`, `?`, `{`) follows nothing that it could repeat"));
             }
-            Some('\0') => Err("a NUL can be in no name"),
-            Some(_) => Ok(1),
-            None => Ok(0),
-        }
+            Some(b'\0') => return Err(Unclear(NUL)),
+            Some(b'.') => Bytes::any(),
+            Some(byte) => Bytes::one(byte),
+            None => Bytes::NONE,
+        };
+        Ok((self.builder.step(Step::Bytes(bytes)), 1))
     }
 
-    /// The most times that the quantifier which follows, if one does, makes the server copy what it repeats.
-    fn quantifier(&mut self) -> Checked<Option<u64>> {
+    /// The quantifier that follows, if one does.
+    fn quantifier(&mut self) -> Parsed<Option<Times>> {
         let times = match self.peek() {
-            Some('*' | '+' | '?') => {
-                self.next();
-                1
-            }
-            Some('{') => {
+            Some(b'*') => Times::Any { at_least_once: false },
+            Some(b'+') => Times::Any { at_least_once: true },
+            Some(b'?') => Times::AtMostOne,
+            Some(b'{') => {
                 self.next();
                 self.interval()?
             }
             _ => return Ok(None),
         };
-        self.eat("?"); // not greedy
+        if !matches!(times, Times::Counted(..)) {
+            self.next();
+        }
+        self.eat("?"); // not greedy, which changes nothing where the whole name must match
         Ok(Some(times))
     }
 
-    fn interval(&mut self) -> Checked<u64> {
-        let least = self.number()?.ok_or("a `{` needs a number after it")?;
+    fn interval(&mut self) -> Parsed<Times> {
+        let least = self.number()?.ok_or(Broken("a `{` needs a number after it"))?;
         let most = if self.eat(",") { self.number()? } else { Some(least) };
         if !self.eat("}") {
-            return Err("a `{` is not closed");
+            return Err(Broken("a `{` is not closed"));
         }
-        match most {
-            Some(most) if most < least => Err("the numbers in `{}` are the wrong way round"),
-            Some(most) => Ok(most.max(1)),
-            None => Ok(least + 1),
+        if most.is_some_and(|most| most < least) {
+            return Err(Broken("the numbers in `{}` are the wrong way round"));
         }
+        Ok(Times::Counted(least, most))
     }
 
-    fn number(&mut self) -> Checked<Option<u64>> {
-        let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (digits, rest) = self.rest.split_at(length);
-        self.rest = rest;
-        match digits.parse() {
-            _ if digits.is_empty() => Ok(None),
-            Ok(number) if number <= MAX_STATES => Ok(Some(number)),
-            _ => Err("a number is too large"),
+    fn number(&mut self) -> Parsed<Option<u64>> {
+        let mut number = None;
+        while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
+            self.next();
+            let sum = number.unwrap_or(0) * 10 + u64::from(digit - b'0');
+            if sum > MAX_STATES {
+                return Err(Unclear("a number is too large"));
+            }
+            number = Some(sum);
         }
+        Ok(number)
     }
 
-    /// What follows a `\` outside brackets.
-    fn escape(&mut self) -> Checked<u64> {
-        if matches!(self.peek(), Some('1'..='9')) {
-            let group = self.number()?.unwrap_or_default();
-            let closed = usize::try_from(group - 1).ok().and_then(|group| self.groups.get(group));
-            return match closed {
-                Some(true) => Ok(1),
-                _ => Err("a back-reference such as `\\1` needs that many closed groups before it"),
-            };
+    /// A back-reference may match any text: what the group matched is not followed.
+    fn back_reference(&mut self) -> Parsed<Part> {
+        let group = self.number()?.and_then(|number| usize::try_from(number - 1).ok());
+        if group.and_then(|group| self.groups.get(group)) != Some(&true) {
+            return Err(Broken("a back-reference such as `\\1` needs that many closed groups before it"));
         }
-        self.escaped_character().map(|_| 1)
+        self.is_generous = true;
+        let any = self.builder.step(Step::Bytes(Bytes::ALL));
+        Ok((self.builder.repeat(any, false), 1))
     }
 
-    /// What follows a `\`, if it stands for one character (`Some`) or for a class such as `\d` (`None`).
-    fn escaped_character(&mut self) -> Checked<Option<char>> {
-        match self.next() {
-            None => Err("it ends in a lone `\\`"),
-            Some('d' | 'D' | 's' | 'S' | 'w' | 'W') => Ok(None),
-            Some('x') => self.hexadecimal(2),
-            Some('u') => self.hexadecimal(4),
-            Some('f' | 'n' | 'r' | 't' | 'v') => Ok(Some('\t')),
-            Some(other) if other.is_ascii_punctuation() => Ok(Some(other)),
-            Some(_) => Err("a `\\` stands before a letter or digit that it gives no meaning to"),
-        }
+    /// What follows a `\`.
+    fn escaped(&mut self) -> Parsed<Escaped> {
+        let class = |name: &[u8]| Bytes::class(name).unwrap_or(Bytes::NONE);
+        let byte = match self.next() {
+            None => return Err(Broken("it ends in a lone `\\`")),
+            Some(b'd') => return Ok(Escaped::Class(class(b"d"))),
+            Some(b'D') => return Ok(Escaped::Class(class(b"d").not())),
+            Some(b's') => return Ok(Escaped::Class(class(b"s"))),
+            Some(b'S') => return Ok(Escaped::Class(class(b"s").not())),
+            Some(b'w') => return Ok(Escaped::Class(class(b"w"))),
+            Some(b'W') => return Ok(Escaped::Class(class(b"w").not())),
+            Some(b'x') => self.hexadecimal(2)?,
+            Some(b'u') => self.hexadecimal(4)?,
+            Some(b'f') => b'\x0C',
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'v') => b'\x0B',
+            Some(other) if other.is_ascii_punctuation() => other,
+            Some(other) => {
+                self.object("a `\\` stands before a letter or digit that it gives no meaning to");
+                match other {
+                    b'0' => b'\0',
+                    // Not a control character, but the one that follows, as it is.
+                    b'c' => self.next().ok_or(Broken("it ends in a lone `\\c`"))?,
+                    other => other,
+                }
+            }
+        };
+        Ok(Escaped::Byte(byte))
     }
 
-    fn hexadecimal(&mut self, digits: usize) -> Checked<Option<char>> {
-        let text = self.rest.get(..digits).ok_or("`\\x` needs 2 hexadecimal digits, `\\u` 4")?;
-        let code = u32::from_str_radix(text, 16).ok().filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit()));
-        self.rest = self.rest.get(digits..).unwrap_or_default();
-        match code.and_then(char::from_u32) {
-            Some(character) if character.is_ascii() && character != '\0' => Ok(Some(character)),
-            Some(_) => Err("`\\x` and `\\u` work only for ASCII: write the character itself"),
-            None => Err("`\\x` needs 2 hexadecimal digits, `\\u` 4"),
+    fn hexadecimal(&mut self, digits: usize) -> Parsed<u8> {
+        let mut code = 0;
+        for _ in 0..digits {
+            let digit = self.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(Broken(HEXADECIMAL))?;
+            code = code * 16 + digit;
         }
+        if code == 0 || code > 127 {
+            self.object("`\\x` and `\\u` work only for ASCII: write the character itself");
+        }
+        // The server keeps the lowest byte.
+        let [byte, ..] = code.to_le_bytes();
+        Ok(byte)
     }
 
     /// What follows a `[`.
-    fn bracket(&mut self) -> Checked<u64> {
-        self.eat("^");
-        if self.eat("]") {
-            return Err("`[]` matches nothing");
+    fn bracket(&mut self) -> Parsed<Bytes> {
+        let is_negated = self.eat("^");
+        let mut set = Bytes::NONE;
+        if self.peek() == Some(b']') {
+            self.object("`[]` matches nothing");
         }
-        loop {
-            let from = self.bracket_item()?;
+        while !self.eat("]") {
+            let item = self.bracket_item()?;
             // A `-` before the `]` stands for itself.
-            if self.rest.starts_with('-') && !self.rest.starts_with("-]") {
-                self.next();
-                match (from, self.bracket_item()?) {
-                    (Some(from), Some(to)) if from <= to => {}
-                    _ => return Err("a range in `[]` goes from one character to a later one"),
+            let is_range = self.rest.starts_with(b"-") && !self.rest.starts_with(b"-]");
+            set = set.or(match item {
+                Escaped::Byte(from) if is_range => {
+                    self.next();
+                    match self.bracket_item()? {
+                        Escaped::Byte(to) => Bytes::range(from, to).ok_or(Broken(RANGE))?,
+                        Escaped::Class(_) => return Err(Broken(RANGE)),
+                    }
                 }
-            }
-            if self.eat("]") {
-                return Ok(1);
-            }
+                Escaped::Byte(byte) => Bytes::one(byte),
+                Escaped::Class(class) => {
+                    if is_range {
+                        // Older servers take the `-` for itself, newer ones do not compile it.
+                        self.object(RANGE);
+                    }
+                    class
+                }
+            });
         }
+        Ok(if is_negated { set.not() } else { set })
     }
 
-    /// One character (`Some`) or class (`None`) in brackets.
-    fn bracket_item(&mut self) -> Checked<Option<char>> {
+    /// One byte or class in brackets.
+    fn bracket_item(&mut self) -> Parsed<Escaped> {
         if self.eat("[:") {
-            let (name, rest) = self.rest.split_once(":]").ok_or("a `[:` is not closed by `:]`")?;
-            self.rest = rest;
-            return if CLASSES.contains(&name) {
-                Ok(None)
-            } else {
-                Err("there is no such class as the one in `[: :]`")
-            };
+            let end = self.rest.windows(2).position(|two| two == b":]");
+            let end = end.ok_or(Broken("a `[:` is not closed by `:]`"))?;
+            let (name, rest) = self.rest.split_at(end);
+            self.rest = rest.get(2..).unwrap_or_default();
+            if !CLASSES.contains(&name) {
+                self.object("there is no such class as the one in `[: :]`");
+            }
+            // The server takes these names in capitals, too.
+            let class = Bytes::class(&name.to_ascii_lowercase());
+            return class.map(Escaped::Class).ok_or(Broken("there is no such class as the one in `[: :]`"));
         }
-        if self.rest.starts_with("[.") || self.rest.starts_with("[=") {
-            return Err("`[.` and `[=` are not supported");
+        if self.rest.starts_with(b"[.") || self.rest.starts_with(b"[=") {
+            return Err(Unclear("`[.` and `[=` are not supported"));
         }
         match self.next() {
-            None => Err("a `[` is not closed"),
-            Some('\\') => self.escaped_character(),
-            Some('\0') => Err("a NUL can be in no name"),
-            Some(character) if character.is_ascii() => Ok(Some(character)),
-            Some(_) => Err("the server compares bytes, so `[]` takes ASCII only: use `(?:ä|ö)` for others"),
+            None => Err(Broken("a `[` is not closed")),
+            Some(b'\\') => match self.peek() {
+                Some(b'b') => {
+                    self.next();
+                    self.object("a `\\` stands before a letter or digit that it gives no meaning to");
+                    Ok(Escaped::Byte(b'\x08'))
+                }
+                Some(b'B' | b'1'..=b'9') => {
+                    Err(Broken("a `\\` stands before a letter or digit that it gives no meaning to"))
+                }
+                _ => self.escaped(),
+            },
+            Some(byte) => {
+                match byte {
+                    b'\0' => self.object(NUL),
+                    128.. => {
+                        self.object("the server compares bytes, so `[]` takes ASCII only: use `(?:ä|ö)` for others")
+                    }
+                    _ => {}
+                }
+                Ok(Escaped::Byte(byte))
+            }
         }
     }
 }
