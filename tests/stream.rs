@@ -73,10 +73,23 @@ fn filters_apply_to_both() {
         (client.list().prefix("0123").expired(true), 1),
         (client.list().prefix("0124").expired(true), 0),
         (client.list().description("tenant"), 0),
+        (client.list().opens("documents:search", "docs"), 500),
+        (client.list().opens("documents:search", "docs").opens("documents:delete", "docs"), 0),
+        (client.list().opens("documents:search", "another"), 0),
     ] {
         assert_eq!(ids(request.clone().stream().unwrap()).len(), expected, "{request:?}");
         assert_eq!(request.clone().send().unwrap().len(), expected, "{request:?}");
     }
+}
+
+#[test]
+fn a_filter_that_could_find_nothing_is_refused() {
+    let server = saying(reply(&list(1)));
+    let request = client(&server).list().opens("documents:serach", "docs");
+    for error in [request.clone().send().unwrap_err(), request.stream().unwrap_err()] {
+        assert!(error.to_string().ends_with("did you mean `documents:search`?"), "{error}");
+    }
+    assert_eq!(server.received().len(), 0);
 }
 
 #[test]

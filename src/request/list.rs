@@ -16,7 +16,7 @@ use super::error;
 use crate::cluster::{GaveUp, Outcome, Pace};
 use crate::http::Limits;
 use crate::operation::Operation;
-use crate::{Error, KeyInfo, KeysClient};
+use crate::{Action, Error, KeyInfo, KeysClient};
 
 /// A request for what the server tells about all keys, or those that pass some filters. Made by [`KeysClient::list`].
 ///
@@ -69,6 +69,12 @@ impl ListKeys {
         self
     }
 
+    /// Only keys that may do `action` in `collection`: see [`KeyInfo::opens`].
+    pub fn opens(mut self, action: impl Into<Action>, collection: impl Into<String>) -> Self {
+        self.filter.opens.push((action.into(), collection.into()));
+        self
+    }
+
     /// How long this call may take in all; of a [`stream`](Self::stream), how long it may wait for the server in all.
     /// Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -80,10 +86,12 @@ impl ListKeys {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthorized`] if the client's key lacks `keys:list`, [`Error::TooLarge`] if there are more keys than
+    /// [`Error::InvalidRequest`] if a filter names an action that no server knows, [`Error::Unauthorized`] if the
+    /// client's key lacks `keys:list`, [`Error::TooLarge`] if there are more keys than
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or what keeps a call from coming through: see
     /// [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
+        self.filter.check()?;
         let deadline = self.client.deadline(self.timeout);
         all(&self.client, &self.filter, deadline, None).map_err(|gave_up| error(Operation::List, gave_up, None))
     }
@@ -112,6 +120,7 @@ impl ListKeys {
     /// says why there are no more: begin again then.
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { client, filter, timeout } = self;
+        filter.check()?;
         match client.open(Operation::List, client.deadline(timeout), |reply, _| Ok(reply)) {
             Ok(Outcome::Done(reply)) => {
                 let Pace { timeout: patience, attempt_timeout: patience_at_once, .. } = client.pace();

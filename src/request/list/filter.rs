@@ -1,6 +1,6 @@
 //! Which keys of a list are wanted.
 
-use crate::KeyInfo;
+use crate::{Action, Error, KeyInfo};
 
 /// How much of a key's value the server shows.
 const SHOWN: usize = 4;
@@ -11,6 +11,7 @@ pub(in crate::request) struct Filter {
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,
     pub(super) expired: Option<bool>,
+    pub(super) opens: Vec<(Action, String)>,
 }
 
 impl Filter {
@@ -18,11 +19,17 @@ impl Filter {
         self.prefix = prefix.as_bytes().get(..SHOWN).or(Some(prefix.as_bytes())).map(Into::into);
     }
 
+    /// Whether it asks for something that no key can be: a filter that is not valid would find nothing in silence.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.opens.iter().try_for_each(|(action, _)| action.check().map_err(|why| Error::invalid("actions", why)))
+    }
+
     pub(super) fn admits(&self, key: &KeyInfo) -> bool {
-        let Self { prefix, description, expired } = self;
+        let Self { prefix, description, expired, opens } = self;
         prefix.as_ref().is_none_or(|prefix| key.prefix.as_bytes().starts_with(prefix))
             && description.as_ref().is_none_or(|description| key.description == *description)
             && expired.is_none_or(|expired| key.is_expired() == expired)
+            && opens.iter().all(|(action, collection)| key.opens(action, collection))
     }
 }
 
