@@ -176,7 +176,7 @@ fn after_an_interruption_at_any_step_another_run_leaves_one_key() {
                 let after = keys(&hasty);
                 let is_there = |id: KeyId| after.iter().any(|there| there.id == id);
                 match &interrupted {
-                    Ok(ensured) => assert_eq!(after, [ensured.key.clone()], "{case}"),
+                    Ok(ensured) => assert_eq!(after, std::slice::from_ref(&ensured.key), "{case}"),
                     Err(Error::Incomplete(incomplete)) => {
                         assert!(incomplete.key().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
                         // Of one value there is one key at a time, so for a moment there may be none.

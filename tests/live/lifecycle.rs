@@ -101,7 +101,7 @@ fn ensure_creates_once_and_replaces_drift(server: &Server) {
     assert_eq!((drift.key(), drift.differences()[0].field), (&first.key, "actions"));
     let third = wider().replace_on_drift().wait_for_replication(Duration::from_secs(10)).send().unwrap();
     assert_eq!(third.replaced, [first.key.id]);
-    assert_eq!(known(client, &description), [third.key.clone()]);
+    assert_eq!(known(client, &description), std::slice::from_ref(&third.key));
     delete(client, &[third.key]);
 }
 
