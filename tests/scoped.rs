@@ -4,15 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-#[path = "support/random.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod random;
+mod support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use support::Random;
 use typesense_keys::{Error, KeyInfo, ScopedKey};
 
 #[derive(Deserialize)]
@@ -240,7 +239,7 @@ fn what_is_no_scoped_key_is_refused() {
 #[test]
 fn whatever_is_read_nothing_panics() {
     use base64::Engine as _;
-    let mut random = random::Random::new(20_261_123);
+    let mut random = Random::new(20_261_123);
     for _ in 0..20_000 {
         let bytes: Vec<u8> = (0..random.below(200)).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
         let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
