@@ -8,16 +8,16 @@
 //! The server shows a key once. So the place for it is made first, and a key that could not be written there is deleted
 //! again, rather than left alive where nobody knows it. What happens is told on standard error, the key never.
 
+#[path = "common/place.rs"]
+mod place;
+
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use place::Place;
 use typesense_keys::testing::StandIn;
 use typesense_keys::{Action, CreatedKey, Error as KeysError, KeysClient};
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
 fn store(place: OsString) -> Result<(), Box<dyn Error>> {
     let (client, _stand_in) = connect()?;
-    let mut place = if place == "-" { Place::pipe() } else { Place::new_file(place.into()) }?;
+    let mut place = if place == "-" { Place::pipe(false) } else { Place::new_file(place.into()) }?;
     let created = client
         .create()
         .description("made by the example `store`: may search docs")
@@ -79,70 +79,6 @@ fn keep(client: &KeysClient, key: CreatedKey, mut place: Place) -> Result<(), Bo
         Err(error) => format!("{place} could not be written ({failed}), and key {} NOT deleted: {error}", key.id),
     }
     .into())
-}
-
-/// Where the key goes.
-enum Place {
-    NewFile(File, PathBuf),
-    Pipe,
-}
-
-impl Place {
-    /// A file that was not there before, so that no other key is overwritten and nobody has it open already.
-    fn new_file(path: PathBuf) -> Result<Self, Box<dyn Error>> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        #[cfg(not(unix))]
-        eprintln!("who can read the file is up to its directory: this example restricts it on unix only");
-        match options.open(&path) {
-            Ok(file) => Ok(Self::NewFile(file, path)),
-            Err(error) => Err(format!("{}: {error}; no key was made", path.display()).into()),
-        }
-    }
-
-    fn pipe() -> Result<Self, Box<dyn Error>> {
-        if io::stdout().is_terminal() {
-            return Err("standard output is a terminal, which shows and keeps what it is given: use a pipe".into());
-        }
-        Ok(Self::Pipe)
-    }
-
-    /// Writes the key and no line end, which would become a part of it.
-    fn write(&mut self, value: &SecretString) -> io::Result<()> {
-        let bytes = value.expose_secret().as_bytes();
-        match self {
-            Self::NewFile(file, _) => {
-                file.write_all(bytes)?;
-                // Some file systems report that they are full only now.
-                file.sync_all()
-            }
-            Self::Pipe => {
-                let mut out = io::stdout().lock();
-                out.write_all(bytes)?;
-                out.flush()
-            }
-        }
-    }
-
-    /// Leaves no file behind that looks like a key.
-    fn remove(&self) {
-        if let Self::NewFile(_, path) = self {
-            if let Err(error) = fs::remove_file(path) {
-                eprintln!("{} could not be removed: {error}", path.display());
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NewFile(_, path) => write!(f, "{}", path.display()),
-            Self::Pipe => f.write_str("standard output"),
-        }
-    }
 }
 
 /// A client of the servers in TYPESENSE_NODES. Without them, of a stand-in: then the key that is stored opens nothing.

@@ -1,0 +1,473 @@
+//! A command-line program for the keys of a Typesense server: `cargo run --example keys -- --help`.
+//!
+//! A value goes to a new file that only its owner can read (`--out FILE`), or to standard output where that is asked for
+//! (`--show`), and nowhere else. Everything else that is told goes to standard error, or, with `--json`, is not told.
+
+#[path = "common/place.rs"]
+mod place;
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use place::Place;
+use secrecy::SecretString;
+use serde_json::json;
+use typesense_keys::{
+    ClientBuilder, Collections, CreatedKey, Error as KeysError, Expiry, KeyId, KeyInfo, KeysClient, ScopedKey,
+};
+
+/// The API keys of a Typesense server or cluster.
+///
+/// The server and the key to use are named by TYPESENSE_NODES and TYPESENSE_API_KEY.
+///
+/// Exit codes: 0 done; 1 not done, and nothing changed; 2 wrong usage; 3 something was changed, or may have been, and
+/// needs a look; 4 `audit --check` has found something.
+#[derive(Parser)]
+#[command(name = "keys", version)]
+struct Cli {
+    /// Print JSON to standard output: one object, or one for each key.
+    #[arg(long, global = true)]
+    json: bool,
+    /// How long a command may take, in seconds.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a key.
+    Create {
+        /// What the key is for.
+        #[arg(short, long, default_value = "")]
+        description: String,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        expiry: Lifetime,
+        #[command(flatten)]
+        sink: Sink,
+    },
+    /// List the keys, without their values.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Show a key, without its value.
+    Show { id: KeyId },
+    /// Delete keys.
+    Delete {
+        #[arg(required_unless_present = "expired")]
+        ids: Vec<KeyId>,
+        /// Delete all keys that have expired.
+        #[arg(long, conflicts_with = "ids")]
+        expired: bool,
+    },
+    /// Replace a key by a new one of the same scope.
+    Rotate {
+        id: KeyId,
+        /// Leave the old key for you to delete.
+        #[arg(long)]
+        keep_old: bool,
+        #[command(flatten)]
+        expiry: Lifetime,
+        #[command(flatten)]
+        sink: Sink,
+    },
+    /// See to it that there is one key of this description and scope.
+    ///
+    /// Only the run that creates the key writes its value.
+    Ensure {
+        description: String,
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        expiry: Lifetime,
+        /// Replace a key of another scope.
+        #[arg(long)]
+        replace_on_drift: bool,
+        #[command(flatten)]
+        sink: Sink,
+    },
+    /// Make a scoped search key, without a server.
+    Scope {
+        /// The file with the value of a key that may do `documents:search` and nothing else.
+        #[arg(long, value_name = "FILE")]
+        parent: PathBuf,
+        #[arg(long, value_name = "FILTER")]
+        filter_by: Option<String>,
+        #[arg(long, value_name = "FIELDS")]
+        include_fields: Option<String>,
+        #[arg(long, value_name = "FIELDS")]
+        exclude_fields: Option<String>,
+        #[arg(long, value_name = "HITS")]
+        limit_hits: Option<u32>,
+        #[command(flatten)]
+        expiry: Lifetime,
+        #[command(flatten)]
+        sink: Sink,
+    },
+    /// Tell what is worth a second look: keys that are too broad, expired, never expire, or open nothing.
+    Audit {
+        #[command(flatten)]
+        filter: Filter,
+        /// Exit with 4 if anything is found.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Args)]
+struct Scope {
+    /// What the key may do, such as `documents:search`. May be repeated.
+    #[arg(short, long = "action", value_name = "ACTION", required = true)]
+    actions: Vec<String>,
+    /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
+    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = collections)]
+    collections: Vec<Collections>,
+}
+
+#[derive(Args)]
+struct Lifetime {
+    /// How long the key works: a number with `s`, `m`, `h` or `d`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    expires_in: Option<Duration>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Sink {
+    /// Write the value to this new file, which only its owner can read.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write the value to standard output.
+    #[arg(long)]
+    show: bool,
+}
+
+#[derive(Args)]
+struct Filter {
+    /// Only keys whose value begins so.
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Only keys of this description.
+    #[arg(short, long)]
+    description: Option<String>,
+    /// Only keys that have expired.
+    #[arg(long)]
+    expired: bool,
+    /// Only keys that may do this in this collection.
+    #[arg(long, num_args = 2, value_names = ["ACTION", "COLLECTION"])]
+    opens: Option<Vec<String>>,
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("keys: {error}");
+            let is_to_be_looked_at = error.downcast_ref::<KeysError>().is_some_and(has_acted) || error.is::<Kept>();
+            ExitCode::from(if is_to_be_looked_at { 3 } else { 1 })
+        }
+    }
+}
+
+fn has_acted(error: &KeysError) -> bool {
+    matches!(error, KeysError::OutcomeUnknown(_) | KeysError::NotReplicated(_) | KeysError::Incomplete(_))
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let Cli { json, timeout, command } = cli;
+    let client = || -> Result<KeysClient, KeysError> {
+        let builder = ClientBuilder::from_env()?;
+        timeout.map(Duration::from_secs).into_iter().fold(builder, ClientBuilder::timeout).build()
+    };
+    match command {
+        Command::Create { description, scope, expiry, sink } => {
+            let client = client()?;
+            let place = sink.place()?;
+            let request =
+                client.create().description(description).actions(scope.actions).collections(scope.collections);
+            let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
+            keep(request.send(), place, json)?;
+        }
+        Command::List { filter } => list(filter.apply(&client()?), json)?,
+        Command::Show { id } => table(&[client()?.get(id).send()?], json)?,
+        Command::Delete { ids, expired } => delete(&client()?, ids, expired)?,
+        Command::Rotate { id, keep_old, expiry, sink } => {
+            let client = client()?;
+            let place = sink.place()?;
+            let request =
+                expiry.expires_in.into_iter().fold(client.rotate(id), |request, time| request.expires_in(time));
+            keep(if keep_old { request.keep_old() } else { request }.send(), place, json)?;
+        }
+        Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {
+            let client = client()?;
+            let place = sink.place()?;
+            let request = client.ensure(description).actions(scope.actions).collections(scope.collections);
+            let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
+            let ensured = if replace_on_drift { request.replace_on_drift() } else { request }.send();
+            match ensured {
+                Ok(ensured) => match ensured.value {
+                    Some(value) => write(&value, place, &ensured.key, json)?,
+                    None => {
+                        place.remove();
+                        eprintln!("key {} is there already", ensured.key.id);
+                        table(&[ensured.key], json)?;
+                    }
+                },
+                Err(error) => failed(error, place)?,
+            }
+        }
+        Command::Scope { parent, filter_by, include_fields, exclude_fields, limit_hits, expiry, sink } => {
+            let parent = secret(&parent)?;
+            let mut key = ScopedKey::from_parent(&parent);
+            for (name, value) in
+                [("filter_by", filter_by), ("include_fields", include_fields), ("exclude_fields", exclude_fields)]
+            {
+                key = value.into_iter().fold(key, |key, value| key.param(name, value));
+            }
+            key = limit_hits.into_iter().fold(key, ScopedKey::limit_hits);
+            let scoped = expiry.expires_in.into_iter().fold(key, ScopedKey::expires_in).sign()?;
+            sink.place()?.write(&scoped)?;
+        }
+        Command::Audit { filter, check } => {
+            let has_found = audit(filter.apply(&client()?), json)?;
+            if has_found && check {
+                return Ok(ExitCode::from(4));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A key exists that should be looked at, whatever became of its value.
+#[derive(Debug)]
+struct Kept(String);
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Kept {}
+
+/// Writes the value of a key that was made, or that may have been.
+fn keep(result: Result<CreatedKey, KeysError>, place: Place, json: bool) -> Result<(), Box<dyn Error>> {
+    match result {
+        Ok(key) => write(&key.value, place, &key.info(), json),
+        Err(error) => failed(error, place),
+    }
+}
+
+fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> Result<(), Box<dyn Error>> {
+    if let Err(error) = place.write(value) {
+        return Err(Kept(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
+    }
+    eprintln!("the value of key {} was written to {place}; it expires {}", key.id, expiry(key.expires_at));
+    // Standard output is the value's, if it goes there.
+    if json && matches!(place, Place::NewFile(..)) { table(std::slice::from_ref(key), json) } else { Ok(()) }
+}
+
+/// Whatever value is in the error is kept: its key may exist.
+fn failed(error: KeysError, mut place: Place) -> Result<(), Box<dyn Error>> {
+    let value = match &error {
+        KeysError::OutcomeUnknown(unknown) => unknown.value(),
+        KeysError::NotReplicated(lag) => lag.key().map(|key| &key.value),
+        KeysError::Incomplete(incomplete) => incomplete.key().map(|key| &key.value).or(incomplete.value()),
+        _ => None,
+    };
+    match value {
+        Some(value) => match place.write(value) {
+            Ok(()) => eprintln!("its value was written to {place}"),
+            Err(failed) => eprintln!("its value could not be written to {place}: {failed}"),
+        },
+        None => place.remove(),
+    }
+    Err(error.into())
+}
+
+impl Sink {
+    /// Made before the key, so that there is no key that cannot be kept.
+    fn place(&self) -> Result<Place, Box<dyn Error>> {
+        match &self.out {
+            Some(file) => Place::new_file(file.clone()),
+            None => Place::pipe(self.show),
+        }
+    }
+}
+
+impl Filter {
+    fn apply(self, client: &KeysClient) -> typesense_keys::ListKeys {
+        let Self { prefix, description, expired, opens } = self;
+        let mut list = client.list();
+        list = prefix.iter().fold(list, |list, prefix| list.prefix(prefix));
+        list = description.into_iter().fold(list, |list, description| list.description(description));
+        if expired {
+            list = list.expired(true);
+        }
+        match opens.as_deref() {
+            Some([action, collection]) => list.opens(action.as_str(), collection),
+            _ => list,
+        }
+    }
+}
+
+fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Error>> {
+    if json {
+        for key in request.stream()? {
+            println!("{}", serde_json::to_string(&key?)?);
+        }
+        return Ok(());
+    }
+    let mut keys = request.send()?;
+    keys.sort_by_key(|key| key.id);
+    table(&keys, json)
+}
+
+fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
+    if json {
+        for key in keys {
+            println!("{}", serde_json::to_string(key)?);
+        }
+        return Ok(());
+    }
+    let rows: Vec<[String; 6]> = keys.iter().map(row).collect();
+    let titles = ["ID", "VALUE", "EXPIRES", "ACTIONS", "COLLECTIONS", "DESCRIPTION"].map(str::to_owned);
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&titles]).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    for row in [&titles].into_iter().chain(&rows) {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+    Ok(())
+}
+
+fn row(key: &KeyInfo) -> [String; 6] {
+    let KeyInfo { id, description, actions, collections, expires_at, prefix, .. } = key;
+    let actions: Vec<_> = actions.iter().map(|action| action.as_str().escape_debug().to_string()).collect();
+    let collections: Vec<_> = collections.iter().map(|entry| entry.as_str().escape_debug().to_string()).collect();
+    [
+        id.to_string(),
+        format!("{}…", prefix.escape_debug()),
+        expiry(*expires_at),
+        actions.join(","),
+        collections.join(","),
+        // Whoever wrote it may have meant to draw on this terminal.
+        description.escape_debug().to_string(),
+    ]
+}
+
+fn expiry(expiry: Expiry) -> String {
+    match expiry.remaining() {
+        None => "never".to_owned(),
+        Some(Duration::ZERO) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            format!("{} ago", spoken(now.saturating_sub(expiry.unix_seconds())))
+        }
+        Some(left) => format!("in {}", spoken(left.as_secs())),
+    }
+}
+
+fn spoken(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn delete(client: &KeysClient, mut ids: Vec<KeyId>, expired: bool) -> Result<(), Box<dyn Error>> {
+    if expired {
+        ids = client.list().expired(true).send()?.iter().map(|key| key.id).collect();
+    }
+    let bar = progress(ids.len());
+    for (done, id) in ids.iter().enumerate() {
+        if let Err(error) = client.delete(*id).send() {
+            bar.abandon();
+            let is_doubtful = has_acted(&error);
+            let text = format!("{done} of {} deleted; {error}", ids.len());
+            return Err(if done > 0 || is_doubtful { Kept(text).into() } else { text.into() });
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    eprintln!("{} deleted", ids.len());
+    Ok(())
+}
+
+/// To be seen only by somebody who is there to see it.
+fn progress(count: usize) -> ProgressBar {
+    let bar = ProgressBar::new(count as u64);
+    if count < 2 || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    match ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Whether anything was found.
+fn audit(request: typesense_keys::ListKeys, json: bool) -> Result<bool, Box<dyn Error>> {
+    let mut has_found = false;
+    for key in request.stream()? {
+        let key = key?;
+        let findings: Vec<String> = key.audit().iter().map(ToString::to_string).collect();
+        has_found |= !findings.is_empty();
+        if json {
+            println!("{}", json!({"id": key.id, "description": key.description, "findings": findings}));
+        } else {
+            for finding in findings {
+                println!("key {} ({}) {finding}", key.id, key.description.escape_debug());
+            }
+        }
+    }
+    Ok(has_found)
+}
+
+fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
+    let mut bytes = zeroize::Zeroizing::new(fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?);
+    while bytes.last().is_some_and(|byte| b"\r\n".contains(byte)) {
+        bytes.pop();
+    }
+    Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
+}
+
+fn collections(text: &str) -> Result<Collections, String> {
+    Ok(match text.split_once(':') {
+        Some(("exact", name)) => Collections::exact(name),
+        Some(("prefix", start)) => Collections::prefix(start),
+        Some(("pattern", pattern)) => Collections::pattern(pattern),
+        Some((other, _)) => return Err(format!("`{other}:` is none of `exact:`, `prefix:` and `pattern:`")),
+        None => text.into(),
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a number with `s`, `m`, `h` or `d`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}

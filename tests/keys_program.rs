@@ -1,0 +1,237 @@
+//! The example `keys`, run as a user runs it: what it prints, how it ends, and that a value goes only where it was asked.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use support::example::{assert_hides, example, printed};
+use support::fresh_directory;
+use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::{KeysClient, ScopedKey};
+
+/// A server, a directory for what is written, and the program.
+struct Stage {
+    server: StandIn,
+    directory: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { server: StandIn::start().unwrap(), directory: fresh_directory() }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command();
+        command.args(arguments).output().unwrap()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = example("keys");
+        command.env("TYPESENSE_NODES", self.server.url());
+        command.env("TYPESENSE_API_KEY", self.server.api_key().expose_secret());
+        command.current_dir(self.directory.path());
+        command
+    }
+
+    fn client(&self) -> KeysClient {
+        KeysClient::builder().node(self.server.url()).api_key(self.server.api_key()).build().unwrap()
+    }
+
+    /// Runs the program, which must succeed and show nothing of the admin key; its standard output.
+    #[track_caller]
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+        assert_hides(&printed(&output), self.server.api_key().expose_secret());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs the program, which must end with this code; what it says.
+    #[track_caller]
+    fn bad(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        said(&output)
+    }
+}
+
+/// Without what is logged.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    text.lines().filter(|line| !line.starts_with('[')).collect::<Vec<_>>().join("\n")
+}
+
+fn value(file: &Path) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    fs::read_to_string(file).unwrap()
+}
+
+const SEARCH: [&str; 4] = ["-a", "documents:search", "-c", "docs"];
+
+fn create<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["create", "-d", "docs site"][..], &SEARCH, more].concat()
+}
+
+#[test]
+fn help_tells_every_command_and_the_exit_codes() {
+    let stage = Stage::new();
+    let help = stage.good(&["--help"]);
+    for word in ["create", "list", "show", "delete", "rotate", "ensure", "scope", "audit", "--json", "Exit codes"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    for command in ["create", "list", "show", "delete", "rotate", "ensure", "scope", "audit"] {
+        assert!(stage.good(&[command, "--help"]).contains("Usage: keys"));
+    }
+}
+
+#[test]
+fn a_value_goes_to_a_file_for_its_owner_alone_and_is_shown_nowhere() {
+    let stage = Stage::new();
+    let output = stage.run(&create(&["--expires-in", "30d", "--out", "key"]));
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
+    let value = value(&stage.file("key"));
+    assert_eq!(said(&output), "the value of key 0 was written to key; it expires in 30 days");
+    assert_hides(&printed(&output), &value);
+    assert_eq!(stage.client().list().prefix(&value).send().unwrap().len(), 1);
+}
+
+#[test]
+fn a_value_goes_to_standard_output_where_that_is_asked_for() {
+    let stage = Stage::new();
+    let output = stage.run(&create(&["--show"]));
+    let value = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(value.len(), 32);
+    assert_hides(&String::from_utf8_lossy(&output.stderr), &value);
+    let neither = stage.bad(2, &create(&[]));
+    assert!(neither.contains("--out <FILE>|--show"), "{neither}");
+    assert_eq!(stage.server.key_count(), 1);
+}
+
+#[test]
+fn keys_are_listed_as_a_table_or_as_json() {
+    let stage = Stage::new();
+    stage.good(&create(&["--out", "one"]));
+    stage.good(&["create", "-d", "esc \u{1b}[31m", "-a", "keys:*", "-c", "prefix:docs_", "--out", "two"]);
+    let table = stage.good(&["list"]);
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("ID  VALUE  EXPIRES  ACTIONS"), "{table}");
+    assert!(lines[1].starts_with("0   ") && lines[1].ends_with("docs site"), "{table}");
+    assert!(lines[2].contains("docs_.*") && lines[2].ends_with("esc \\u{1b}[31m"), "{table}");
+    let json = stage.good(&["list", "--json", "--opens", "documents:search", "docs"]);
+    let keys: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((keys.len(), &keys[0]["id"]), (1, &Value::from(0)));
+    assert!(stage.good(&["show", "1"]).lines().count() == 2);
+    assert!(stage.bad(1, &["show", "7"]).contains("get key 7: there is none with this id"));
+}
+
+#[test]
+fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
+    let stage = Stage::new();
+    for name in ["a", "b", "c"] {
+        stage.good(&create(&["--out", name]));
+    }
+    stage.good(&create(&["--expires-in", "1s", "--out", "d"]));
+    stage.good(&["delete", "0", "2"]);
+    assert!(stage.bad(3, &["delete", "1", "2"]).starts_with("keys: 1 of 2 deleted; delete key 2: there is none"));
+    while stage.client().list().expired(true).send().unwrap().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    stage.good(&["delete", "--expired"]);
+    assert_eq!(stage.server.key_count(), 0);
+    stage.bad(2, &["delete"]);
+}
+
+#[test]
+fn a_key_is_rotated() {
+    let stage = Stage::new();
+    stage.good(&create(&["--out", "old"]));
+    stage.good(&["rotate", "0", "--keep-old", "--out", "new"]);
+    assert_ne!(value(&stage.file("old")), value(&stage.file("new")));
+    stage.good(&["rotate", "1", "--out", "newer"]);
+    let ids: Vec<_> = stage.client().list().send().unwrap().iter().map(|key| key.id.get()).collect();
+    assert_eq!(ids, [0, 2]);
+    // The value of a key that was to be kept is in no file that is left behind.
+    stage.bad(1, &["rotate", "7", "--out", "none"]);
+    assert!(!stage.file("none").exists());
+}
+
+#[test]
+fn a_key_is_ensured_again_and_again() {
+    let stage = Stage::new();
+    let ensure = |more: &[&'static str]| [&["ensure", "docs site"][..], &SEARCH, more].concat();
+    stage.good(&ensure(&["--out", "key"]));
+    let first = value(&stage.file("key"));
+    let again = stage.run(&ensure(&["--out", "again"]));
+    assert!(again.status.success() && said(&again).contains("key 0 is there already"), "{}", said(&again));
+    assert!(!stage.file("again").exists());
+    let drift = stage.bad(1, &ensure(&["-a", "documents:get", "--out", "other"]));
+    assert!(drift.contains("`actions` is {\"documents:search\"}, not"), "{drift}");
+    stage.good(&ensure(&["-a", "documents:get", "--replace-on-drift", "--out", "other"]));
+    assert_ne!(value(&stage.file("other")), first);
+    assert_eq!(stage.server.key_count(), 1);
+}
+
+#[test]
+fn a_scoped_key_is_made_without_a_server() {
+    let stage = Stage::new();
+    fs::write(stage.file("parent"), "RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127\n").unwrap();
+    let mut command = example("keys");
+    command.args(["scope", "--filter-by", "company_id:124", "--expires-in", "1h", "--show", "--parent"]);
+    let output = command.arg(stage.file("parent")).output().unwrap();
+    let scoped = String::from_utf8(output.stdout.clone()).unwrap();
+    let read = ScopedKey::read(&scoped.as_str().into()).unwrap();
+    assert_eq!(read.filter_by(), Some("company_id:124"));
+    assert!(read.is_signed_by(&"RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127".into()));
+    assert!(stage.bad(1, &["scope", "--parent", "parent", "--filter-by", " ", "--show"]).contains("is no filter"));
+}
+
+#[test]
+fn an_audit_names_what_is_worth_a_look() {
+    let stage = Stage::new();
+    stage.good(&["create", "-d", "all of it", "-a", "*", "-c", "*", "--out", "a"]);
+    stage.good(&create(&["--expires-in", "30d", "--out", "b"]));
+    let report = stage.good(&["audit"]);
+    assert!(report.contains("key 0 (all of it) may do everything") && !report.contains("key 1"), "{report}");
+    stage.bad(4, &["audit", "--check"]);
+    stage.good(&["audit", "--check", "-d", "docs site"]);
+    let first = stage.good(&["audit", "--json"]).lines().next().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&first).unwrap()["id"], 0);
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_is_sent() {
+    let stage = Stage::new();
+    let duration = create(&["--expires-in", "3 weeks", "--show"]);
+    assert!(stage.bad(2, &duration).contains("is not a number with `s`, `m`, `h` or `d`"));
+    assert!(stage.bad(2, &["show", "4294967296"]).contains("ids are whole numbers from 0 to 4294967295"));
+    assert!(stage.bad(2, &["create", "-a", "*", "-c", "preifx:a", "--show"]).contains("`preifx:` is none of"));
+    let action = ["create", "-a", "documents:serach", "-c", "docs", "--out", "key"];
+    assert!(stage.bad(1, &action).contains("did you mean `documents:search`?"));
+    assert!(!stage.file("key").exists());
+    assert_eq!(stage.server.request_count(), 0);
+}
+
+#[test]
+fn a_key_that_may_exist_leaves_its_value_and_exit_code_3() {
+    let stage = Stage::new();
+    // All attempts in two seconds.
+    (0..200).for_each(|_| stage.server.inject(Fault::LoseReply));
+    let text = stage.bad(3, &create(&["--timeout", "2", "--out", "key"]));
+    assert!(text.contains("its value was written to key"), "{text}");
+    assert_eq!((value(&stage.file("key")).len(), stage.server.key_count()), (32, 1));
+}
