@@ -104,3 +104,83 @@ impl KeyInfo {
         whole.chain(dead_actions).chain(dead_collections).chain(nothing).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyId;
+
+    const LATER: Expiry = Expiry::from_unix_seconds(32_503_680_000);
+
+    fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
+        KeyInfo {
+            id: KeyId::from(1),
+            description: "test".into(),
+            actions: actions.iter().map(|&text| text.into()).collect(),
+            collections: collections.iter().map(|&text| text.into()).collect(),
+            expires_at,
+            prefix: "abcd".into(),
+            autodelete: None,
+        }
+    }
+
+    #[test]
+    fn each_finding_has_its_reason() {
+        use Finding::*;
+        let action = |text: &str| DeadAction(text.into());
+        let entry = |text: &str| DeadCollection(text.into());
+        for (actions, collections, findings) in [
+            (&["documents:search"][..], &["docs"][..], vec![]),
+            (&["*"], &["docs"], vec![EveryAction]),
+            (&["keys:create", "*"], &["docs"], vec![EveryAction]),
+            (&["keys:create"], &["docs"], vec![CreatesKeys]),
+            (&["keys:*"], &["docs"], vec![CreatesKeys]),
+            (&["keys:list"], &["*"], vec![]),
+            (&["documents:get"], &["*"], vec![EveryCollection]),
+            (&["documents:get"], &["docs", ".+"], vec![EveryCollection]),
+            (&["documents:*"], &[r"[\w-]+"], vec![EveryCollection]),
+            (&["documents:*"], &[r"\w+"], vec![]),
+            (&["collections:*"], &[".*"], vec![EveryCollection]),
+            (&["documents:serach"], &["*"], vec![action("documents:serach"), OpensNothing]),
+            (&["document:get"], &["a"], vec![action("document:get"), OpensNothing]),
+            (&["aliases:create", "aliases:get"], &["a"], vec![action("aliases:create")]),
+            (&["a:b, c:d", ""], &["a"], vec![action("a:b, c:d"), action(""), OpensNothing]),
+            (&["teleports:create"], &["*"], vec![]),
+            (&["documents:get"], &["(", "a"], vec![entry("(")]),
+            (&["documents:get"], &["(", ""], vec![entry("("), entry(""), OpensNothing]),
+            (&["documents:get", "keys:get"], &["("], vec![entry("(")]),
+            (&["documents:get", "teleports:create"], &["("], vec![entry("(")]),
+            (&["collections:*"], &["("], vec![entry("(")]), // `collections:list` is for all
+            (&["documents:*"], &["("], vec![entry("("), OpensNothing]),
+            (&["documents:get"], &["[[.a.]]"], vec![]),
+            (&["documents:get"], &[], vec![OpensNothing]),
+            (&[], &["*"], vec![OpensNothing]),
+            (&["*", "x"], &["*", "("], vec![EveryAction, EveryCollection, action("x"), entry("(")]),
+        ] {
+            assert_eq!(key(actions, collections, LATER).audit(), findings, "{actions:?} {collections:?}");
+        }
+    }
+
+    #[test]
+    fn time_is_told_apart() {
+        let at = |seconds| key(&["documents:get"], &["docs"], Expiry::from_unix_seconds(seconds)).audit();
+        assert_eq!(at(1), [Finding::Expired]);
+        assert_eq!(key(&["*"], &["docs"], Expiry::NEVER).audit(), [Finding::EveryAction, Finding::NeverExpires]);
+        assert_eq!(at(u64::MAX), [Finding::NeverExpires]);
+    }
+
+    #[test]
+    fn a_finding_is_one_line_whatever_the_entry_holds() {
+        for (finding, line) in [
+            (Finding::EveryAction, "may do everything, as the bootstrap key may"),
+            (Finding::DeadAction("a\nb".into()), r"has the action `a\nb`, which opens nothing"),
+            (Finding::DeadCollection("".into()), "has an empty entry of collections, which matches none"),
+            (
+                Finding::DeadCollection("(\u{1b}".into()),
+                r"has the collections `(\u{1b}`, a pattern that does not compile and matches none",
+            ),
+        ] {
+            assert_eq!(finding.to_string(), line);
+        }
+    }
+}

@@ -86,7 +86,8 @@ impl Collections {
     /// crate cannot follow (`[[.a.]]`, nesting or repetition beyond all use) to match any name. It takes time by the
     /// length of the name and of the pattern, whatever a pattern says.
     ///
-    /// An alias is a name of its own here: give the name as a request does.
+    /// An alias is a name of its own: a key for `orders` does not open it, and a key for the alias opens the documents
+    /// by that name only.
     ///
     /// ```
     /// use typesense_keys::Collections;

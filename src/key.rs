@@ -142,7 +142,8 @@ impl KeyInfo {
     ///
     /// Some action of the key must [cover](Action::covers) it, and some entry [match](Collections::matches) the
     /// collection, if collections limit the action at all. Where a pattern cannot be followed, the answer is `true`.
-    /// It does not ask whether the key is [expired](Self::is_expired).
+    /// It does not ask whether the key is [expired](Self::is_expired). The server goes by the name in the request: who
+    /// wants to know all keys that reach a collection asks for each of its aliases, too.
     ///
     /// ```
     /// use typesense_keys::{Action, KeyInfo};

@@ -282,3 +282,137 @@ impl Run<'_> {
         matches
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Bytes;
+    use crate::collections::pattern::{Flaw, read};
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        read(pattern).unwrap().matches(name.as_bytes())
+    }
+
+    #[test]
+    fn a_match_is_of_the_whole_name_and_of_bytes() {
+        for (pattern, name, wanted) in [
+            ("docs", "docs", true),
+            ("docs", "docs1", false),
+            ("docs", "xdocs", false),
+            ("a|bc", "bc", true),
+            ("a||b", "", true),
+            ("(a|b)*c", "ababc", true),
+            ("a+?", "", false),
+            ("a{0}b", "b", true),
+            ("a{2,}", "a", false),
+            ("a{2,}", "aaaa", true),
+            ("(ab?){2,3}", "aababa", false),
+            ("(ab?){2,3}", "aaba", true),
+            ("(?:a{2}){3}", "aaaaaa", true),
+            ("(?:(?=a)a){3}b", "aaab", true),
+            ("(?:(?!b).){2}", "ab", false),
+            (".", "\n", false),
+            ("[^a]", "\n", true),
+            (".", "é", false),
+            ("é?", "é", true),
+            ("é?", "", false), // the first of its two bytes must be there
+            ("[é]{2}", "é", true),
+            (r"\W{2}", "é", true),
+            (r"[^\d_]", "_", false),
+            ("[!--]", "-", true),
+            ("^a$|b", "a", true),
+            ("a^b", "ab", false),
+            ("a$b", "ab", false),
+            (r"\ba\b-\Bb?", "a-", true),
+            (r"a\bb", "ab", false),
+            ("(?=.*b)(?!.*c).*", "abd", true),
+            ("(?=.*b)(?!.*c).*", "abc", false),
+            ("a(?=^b).*", "ab", true), // GNU's `^` knows no more of what is before a lookahead
+        ] {
+            assert_eq!(matches(pattern, name), wanted, "{pattern:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_but_compiles_is_read_as_the_server_does() {
+        for (pattern, name, other) in [
+            (r"[\w-.]+", "a-.b", "a b"),
+            (r"\Za\e", "Zae", "Za"),
+            (r"\cA", "A", "cA"),
+            (r"\u0141", "A", "u0141"),
+            ("[^]", "x", ""),
+            ("[[:w:]]+", "a_1", "-"),
+            ("[[:DIGIT:]]", "1", "d"),
+        ] {
+            assert!(super::super::pattern::check(pattern).is_err(), "{pattern}");
+            assert!(matches(pattern, name) && !matches(pattern, other), "{pattern}");
+        }
+        assert!(!matches("[]", "") && !matches("[]a", "a"));
+    }
+
+    #[test]
+    fn what_cannot_be_followed_matches_more_never_less() {
+        assert!(matches(r"(a)\1", "aa"));
+        assert!(matches(r"(a)\1", "ab"), "a back-reference may match any text");
+        assert!(matches(r"(a)(?!\1).*", "ab"), "and not match");
+        assert!(matches(r"(a)(?!(?!\1)).*", "aa"));
+        for unclear in ["[[.a.]]", "a\0", "a{30000}", &"(".repeat(60), "a{99999999999999999999999}"] {
+            assert!(matches!(read(unclear), Err(Flaw::Unclear(_))), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_long() {
+        let begun = Instant::now();
+        let name = "a".repeat(200);
+        let nested = |open: &str, close: &str| open.repeat(49) + "a" + &close.repeat(49) + "b";
+        for pattern in [
+            &nested("(", ")*"),
+            &nested("(.", "x)*"),
+            &nested("(?:a?", ")*"),
+            &nested("(?:a?", ")?"),
+            &nested("(?=.*", ".)"),
+            &nested("(?!.*", ".)"),
+            &("a?".repeat(3_000) + "b"),
+            &("(?=.*b)".repeat(2_000) + "b"),
+            &("(a|b|ab)*".repeat(500) + "b"),
+            &("a".to_owned() + &"*".repeat(6_000) + "b"),
+            &("a".to_owned() + &"??".repeat(6_000) + "b"),
+            &("a".to_owned() + &"{1}".repeat(6_000) + "b"),
+            &("a".to_owned() + &"{0,1}".repeat(1_000_000) + "b"),
+            &("a{9999}".repeat(100_000) + "b"),
+            "(?:(?=.{6000}).)*b",
+            "(?:(?=(?:.?){3000}b).)*b",
+            "(((a{9}){9}){9}){9}b",
+            "((a{0}){20000}){20000}b",
+        ] {
+            assert!(read(pattern).map_or(true, |automaton| !automaton.matches(name.as_bytes())), "{pattern:.40}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_pattern_for_every_name_is_recognised() {
+        let letters = Bytes::of(|byte| byte.is_ascii_lowercase());
+        for (pattern, wanted) in [
+            (".*", true),
+            (".+", true),
+            ("^.*$", true),
+            ("[a-z]*", true),
+            ("a.*|[^a].*", true),
+            (r"\b\w+\b", true),
+            ("(..)*|.(..)*", true),
+            ("(..)*", false),
+            ("a.*", false),
+            ("[a-y]*", false),
+            (".{1,63}", false),
+            (r"(.)\1", true),
+            (r".*\B", false),
+            ("(?!secret).*", false),
+            ("(?:a|b)*a(?:a|b){14}|.*", false), // too much to search
+        ] {
+            assert_eq!(read(pattern).unwrap().matches_every_name_of(letters), wanted, "{pattern}");
+        }
+    }
+}

@@ -14,12 +14,14 @@ macro_rules! live_tests {
 }
 
 mod actions;
+mod audit;
 mod collections;
 mod environment;
 mod expiry;
 mod life;
 mod lifecycle;
 mod many;
+mod matching;
 mod patterns;
 mod refusals;
 mod routes;
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         actions::TESTS,
         collections::TESTS,
         patterns::TESTS,
+        matching::TESTS,
+        audit::TESTS,
         many::TESTS,
         routes::TESTS,
         scoped::TESTS,

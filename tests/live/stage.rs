@@ -51,13 +51,18 @@ impl<'a> Stage<'a> {
 
     /// A key as the server takes it, which is whatever anybody writes; returns its value.
     pub(crate) fn raw_key(&self, fields: Value) -> String {
+        self.raw_key_with_id(fields).1
+    }
+
+    pub(crate) fn raw_key_with_id(&self, fields: Value) -> (KeyId, String) {
         let mut body = json!({"description": "live test", "actions": ["*"], "collections": ["*"]});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let reply = self.send("POST", "/keys", self.server.api_key(), &body.to_string());
         assert_eq!(reply.status, 201, "{body}: {}", reply.text());
         let key = reply.json().unwrap();
-        self.keys.borrow_mut().push(KeyId::try_from(key["id"].as_u64().unwrap()).unwrap());
-        key["value"].as_str().unwrap().to_owned()
+        let id = KeyId::try_from(key["id"].as_u64().unwrap()).unwrap();
+        self.keys.borrow_mut().push(id);
+        (id, key["value"].as_str().unwrap().to_owned())
     }
 
     /// Creates a collection with one document, `{"id": "1", "title": "hello"}`; it is deleted with the stage.
