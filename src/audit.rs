@@ -94,9 +94,8 @@ impl KeyInfo {
             (self.expires_at >= Expiry::NEVER, Finding::NeverExpires),
         ];
         let no_collection = dead_collections.len() == self.collections.len();
-        let opens_nothing =
-            |action: &Action| action.is_dead() || (no_collection && action.acts_in_collections_only());
-        let nothing = self.actions.iter().all(opens_nothing).then_some(Finding::OpensNothing);
+        let is_shut = |action: &Action| action.is_dead() || (no_collection && action.acts_in_collections_only());
+        let nothing = self.actions.iter().all(is_shut).then_some(Finding::OpensNothing);
 
         let whole = whole.into_iter().filter_map(|(is_so, finding)| is_so.then_some(finding));
         let dead_actions = dead_actions.into_iter().cloned().map(Finding::DeadAction);
