@@ -1,0 +1,33 @@
+//! What a call takes in instructions, which no noise disturbs.
+
+use std::process::Command;
+
+use crate::contestants::tcp;
+use crate::one_shot::{PROGRAMS, run};
+use crate::server::Server;
+use crate::table::{Row, Target};
+use typesense_keys_peers::Keys;
+
+const CALLS: usize = 200;
+
+pub(crate) fn measure(server: &Server) -> Vec<Row> {
+    let id = tcp::connect(&server.url, &server.key).create().to_string();
+    let row = |what: &str, most: f64| {
+        let counts = PROGRAMS.map(|program| {
+            // What comes before the first call falls out of the difference.
+            let [some, twice] =
+                [CALLS, 2 * CALLS].map(|calls| count(program?, server, &[what, &calls.to_string(), &id]));
+            Some((twice? - some?) / CALLS as f64)
+        });
+        Row::new(format!("{what}: instructions"), vec![counts], Target::AtMost(most))
+    };
+    vec![row("get", 54_000.0), row("create", 75_000.0)]
+}
+
+fn count(program: &str, server: &Server, what: &[&str]) -> Option<f64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", program]);
+    let report = String::from_utf8_lossy(&run(valgrind, server, what).stderr).into_owned();
+    let (_, collected) = report.rsplit_once("Collected : ").expect("callgrind's report");
+    collected.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,8 @@
+//! A key's life in a process of its own.
+
+#[path = "../contestants/official.rs"]
+mod contestant;
+
+fn main() {
+    typesense_keys_peers::one_shot(contestant::connect);
+}

@@ -1,0 +1,39 @@
+//! typesense-keys: time limits as by default.
+
+use std::hint::black_box;
+
+use typesense_keys::{Action, KeyInfo, KeysClient};
+use typesense_keys_peers::Keys;
+
+pub struct Ours(KeysClient);
+
+pub fn connect(url: &str, key: &str) -> Ours {
+    Ours(KeysClient::builder().node(url).api_key(key).build().unwrap())
+}
+
+impl Keys for Ours {
+    fn create(&self) -> u32 {
+        let request = self.0.create().description("docs").actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]);
+        black_box(request.send().unwrap()).id.get()
+    }
+
+    fn get(&self, id: u32) {
+        black_box(self.0.get(id).send().unwrap());
+    }
+
+    fn delete(&self, id: u32) {
+        black_box(self.0.delete(id).send().unwrap());
+    }
+}
+
+#[allow(dead_code, reason = "not in every program")]
+impl Ours {
+    pub fn list(&self) -> Vec<KeyInfo> {
+        self.0.list().send().unwrap()
+    }
+
+    /// How many there are, one by one.
+    pub fn stream(&self) -> usize {
+        self.0.list().stream().unwrap().map(|key| black_box(key.unwrap())).count()
+    }
+}

@@ -1,0 +1,42 @@
+//! What the contestants have in common. They themselves are modules of the programs that use them, so that a program
+//! holds none but its own.
+
+use std::{env, fs};
+
+/// A client, or what does a client's work.
+pub trait Keys: Sync {
+    /// Creates a key that may search `docs`, reads the reply, and returns the key's id.
+    fn create(&self) -> u32;
+
+    /// Asks for a key, and reads the reply.
+    fn get(&self, id: u32);
+
+    /// Deletes a key, and reads the reply.
+    fn delete(&self, id: u32);
+}
+
+/// The whole of a small program: `URL KEY life`, `URL KEY create TIMES`, `URL KEY get TIMES ID`; `peak` instead of
+/// `life` prints the most memory that the program had, in KiB.
+pub fn one_shot<K: Keys>(connect: impl FnOnce(&str, &str) -> K) {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let number = |at: usize| arguments[at].parse().expect("a number");
+    let keys = connect(&arguments[0], &arguments[1]);
+    match arguments[2].as_str() {
+        "create" => (0..number(3)).for_each(|_| _ = keys.create()),
+        "get" => (0..number(3)).for_each(|_| keys.get(number(4))),
+        what => {
+            let id = keys.create();
+            keys.get(id);
+            keys.delete(id);
+            if what == "peak" {
+                println!("{}", peak_kib());
+            }
+        }
+    }
+}
+
+fn peak_kib() -> String {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    peak.trim().trim_end_matches(" kB").to_owned()
+}
