@@ -13,7 +13,8 @@ mod support {
     pub mod raw;
 }
 
-use self::support::process::{Process, Setup, free_ports, fresh_directory};
+pub(crate) use self::support::process::fresh_directory;
+use self::support::process::{Process, Setup, free_ports};
 use self::support::{binary, raw};
 
 /// A server without data. It ends with the value, and with the thread that started it.
