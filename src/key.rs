@@ -223,6 +223,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_opens_what_its_actions_cover_where_its_collections_match() {
+        let opens = |actions: &[&str], collections: &[&str], action: Action, name: &str| {
+            let key = KeyInfo {
+                id: KeyId(3),
+                description: "docs".into(),
+                actions: actions.iter().map(|&text| text.into()).collect(),
+                collections: collections.iter().map(|&text| text.into()).collect(),
+                expires_at: Expiry::from_unix_seconds(1), // which is not asked for
+                prefix: "abcd".into(),
+                autodelete: None,
+            };
+            key.opens(&action, name)
+        };
+        assert!(opens(&["keys:get", "documents:*"], &["a", "ord.*"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(!opens(&["documents:get"], &["*"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(!opens(&["documents:*"], &["ord"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(opens(&["(", "*"], &["(", "[[.a.]]"], Action::DOCUMENTS_DELETE, "orders"), "it may");
+        assert!(opens(&["keys:*"], &["ord"], Action::KEYS_CREATE, "orders"), "no collection limits it");
+        assert!(!opens(&[], &["*"], Action::KEYS_CREATE, "orders"));
+        assert!(!opens(&["*"], &[], Action::DOCUMENTS_GET, "orders"));
+    }
+
+    #[test]
     fn a_created_key_shows_no_value() {
         let key = CreatedKey {
             id: KeyId(3),

@@ -344,11 +344,13 @@ mod tests {
             ("[^]", "x", ""),
             ("[[:w:]]+", "a_1", "-"),
             ("[[:DIGIT:]]", "1", "d"),
+            ("[é-a]*", "0Aa", "b"), // from the second byte of `é`, which is below ASCII
         ] {
             assert!(super::super::pattern::check(pattern).is_err(), "{pattern}");
             assert!(matches(pattern, name) && !matches(pattern, other), "{pattern}");
         }
         assert!(!matches("[]", "") && !matches("[]a", "a"));
+        assert!(matches!(read("[a-é]"), Err(Flaw::Broken(_))));
     }
 
     #[test]
