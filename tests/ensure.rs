@@ -3,10 +3,13 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod support;
+
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
+use support::Scripted;
 use typesense_keys::testing::{Fault, StandIn};
 use typesense_keys::{Collections, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
 
@@ -219,4 +222,29 @@ fn eight_runs_at_once_end_with_one_key() {
         assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1);
         assert!(results.iter().all(|ensured| ensured.value.is_some() == (ensured.created || own_value.is_some())));
     }
+}
+
+#[test]
+fn a_key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
+    let server = Scripted::start(|peer| {
+        loop {
+            let asked = peer.request()?;
+            let (status, body) = match serde_json::from_str::<serde_json::Value>(&asked.body) {
+                Ok(mut key) => {
+                    key["id"] = 7.into();
+                    key["expires_at"] = 64_723_363_199_u64.into();
+                    ("201 Created", key.to_string())
+                }
+                Err(_) => ("200 OK", r#"{"keys":[]}"#.to_owned()),
+            };
+            peer.send(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))?;
+        }
+    });
+    let client = KeysClient::builder().node(server.url()).api_key("key").build().unwrap();
+    let started = Instant::now();
+    let result = ensure(&client).timeout(Duration::from_secs(2)).send();
+    let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(incomplete.to_string().starts_with("key 7 is created: list keys: "), "{incomplete}");
+    assert_eq!(incomplete.into_key().unwrap().value.expose_secret().len(), 32);
 }

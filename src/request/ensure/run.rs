@@ -88,20 +88,11 @@ impl<'a> Run<'a> {
                 Step::Wait => {
                     waits += 1;
                     let pause = backoff(waits, &SystemClock);
-                    let is_over = pause >= left(self.deadline);
-                    match &self.created {
-                        Some(created) if is_over => {
-                            let key = created.info();
-                            return Ok(self.ensured(key));
-                        }
-                        None if is_over || waits > PATIENCE => {
-                            if let Some(conflict) = self.conflict.take() {
-                                return Err(self.interrupted(None, conflict));
-                            }
-                        }
-                        _ => {}
+                    let is_patient = waits <= PATIENCE && pause < left(self.deadline);
+                    if let Some(conflict) = self.conflict.take_if(|_| self.created.is_none() && !is_patient) {
+                        return Err(self.interrupted(None, conflict));
                     }
-                    thread::sleep(pause);
+                    thread::sleep(pause.min(left(self.deadline)));
                 }
             }
         }
