@@ -1,11 +1,13 @@
 //! A key as the server describes it: its id, its metadata, and, once, its value.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::num::TryFromIntError;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Action, Collections, Expiry};
 
@@ -117,8 +119,10 @@ pub struct KeyInfo {
     /// What the key is for, in its creator's words.
     pub description: String,
     /// What the key may do.
+    #[serde(deserialize_with = "few")]
     pub actions: Vec<Action>,
     /// In which collections it may do so.
+    #[serde(deserialize_with = "few")]
     pub collections: Vec<Collections>,
     /// When the key stops working.
     pub expires_at: Expiry,
@@ -128,6 +132,30 @@ pub struct KeyInfo {
     /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
+}
+
+/// A `Vec` that has room for one at first, and not for four, as serde's own has: most keys have one action and one
+/// collection, and of a list of many keys the room is what takes most memory.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::with_capacity(1);
+            while let Some(element) = elements.next_element()? {
+                few.push(element);
+            }
+            Ok(few)
+        }
+    }
+
+    from.deserialize_seq(Few(PhantomData))
 }
 
 impl KeyInfo {
