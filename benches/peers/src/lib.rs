@@ -13,25 +13,38 @@ pub trait Keys: Sync {
 
     /// Deletes a key, and reads the reply.
     fn delete(&self, id: u32);
+
+    /// Lists all keys, and returns how many there are.
+    fn list(&self) -> usize {
+        unimplemented!()
+    }
+
+    /// The same key by key, if there is a way to do that.
+    fn stream(&self) -> usize {
+        self.list()
+    }
 }
 
-/// The whole of a small program: `URL KEY life`, `URL KEY create TIMES`, `URL KEY get TIMES ID`; `peak` instead of
-/// `life` prints the most memory that the program had, in KiB.
+/// The whole of a small program: `URL KEY life`, `URL KEY list`, `URL KEY stream`, `URL KEY create TIMES`,
+/// `URL KEY get TIMES ID`. With `peak` at the end it prints the most memory that it had, in KiB.
 pub fn one_shot<K: Keys>(connect: impl FnOnce(&str, &str) -> K) {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let number = |at: usize| arguments[at].parse().expect("a number");
     let keys = connect(&arguments[0], &arguments[1]);
     match arguments[2].as_str() {
-        "create" => (0..number(3)).for_each(|_| _ = keys.create()),
-        "get" => (0..number(3)).for_each(|_| keys.get(number(4))),
-        what => {
+        "life" => {
             let id = keys.create();
             keys.get(id);
             keys.delete(id);
-            if what == "peak" {
-                println!("{}", peak_kib());
-            }
         }
+        "list" => assert_ne!(keys.list(), 0),
+        "stream" => assert_ne!(keys.stream(), 0),
+        "create" => (0..number(3)).for_each(|_| _ = keys.create()),
+        "get" => (0..number(3)).for_each(|_| keys.get(number(4))),
+        other => panic!("unknown: {other}"),
+    }
+    if arguments.last().is_some_and(|last| last == "peak") {
+        println!("{}", peak_kib());
     }
 }
 

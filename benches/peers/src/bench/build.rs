@@ -57,7 +57,7 @@ impl Built {
         // The same versions for all.
         fs::copy(here.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
         cargo(package, &["fetch"]);
-        let tree = cargo(package, &["tree", "--edges=normal", "--prefix=none", "--format={p}"]);
+        let tree = cargo(package, &["tree", "--edges=normal", "--prefix=none", "--no-dedupe"]);
         let crates: BTreeSet<_> = tree.lines().filter(|line| !line.starts_with("stub ")).collect();
         let build = |profile| by_children(|| _ = cargo(package, &["build", "--offline", profile])).as_secs_f64();
         Built {

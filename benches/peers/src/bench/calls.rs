@@ -23,7 +23,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
             cpu.push(each(|taken| micros(taken.cpu)));
             time.push(each(|taken| micros(taken.time)));
         }
-        let allocations: Round = contestants.each_ref().map(|keys| Some(allocated(|| call(&**keys)).0 as f64));
+        let allocations: Round = contestants.each_ref().map(|keys| Some(allocated(|| call(&**keys)) as f64));
         rows.push(Row::new(format!("{what}: CPU, µs"), cpu, Target::Times(1.1, RAW)));
         rows.push(Row::new(format!("{what}: time, µs"), time, Target::None));
         rows.push(Row::new(format!("{what}: allocations"), vec![allocations], Target::RawPlus(8.0)));

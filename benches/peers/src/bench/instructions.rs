@@ -16,7 +16,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
         let counts = PROGRAMS.map(|program| {
             // What comes before the first call falls out of the difference.
             let [some, twice] =
-                [CALLS, 2 * CALLS].map(|calls| count(program?, server, &[what, &calls.to_string(), &id]));
+                [CALLS, 2 * CALLS].map(|calls| count(program?, server, what, &[&calls.to_string(), &id]));
             Some((twice? - some?) / CALLS as f64)
         });
         Row::new(format!("{what}: instructions"), vec![counts], target)
@@ -24,10 +24,10 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     vec![row("get", Target::AtMost(54_000.0)), row("create", Target::None)]
 }
 
-fn count(program: &str, server: &Server, what: &[&str]) -> Option<f64> {
+fn count(program: &str, server: &Server, what: &str, more: &[&str]) -> Option<f64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", program]);
-    let report = String::from_utf8_lossy(&run(valgrind, server, what).stderr).into_owned();
+    let report = String::from_utf8_lossy(&run(valgrind, [&server.url, &server.key, what], more).stderr).into_owned();
     let (_, collected) = report.rsplit_once("Collected : ").expect("callgrind's report");
     collected.split_whitespace().next()?.parse().ok()
 }

@@ -1,15 +1,13 @@
-//! Long lists.
+//! Long lists, each in a process of its own: in one process, what one contestant leaves behind in the allocator would
+//! decide over the time of the next.
 
-use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use crate::calls::in_turns;
-use crate::contestants::{official, ours, raw};
-use crate::measure::{allocated, by_thread};
+use crate::one_shot::measure_programs;
 use crate::server::Server;
-use crate::table::{RAW, Round, Row, Target};
+use crate::table::{RAW, Row, Target};
 
 const ROUNDS: usize = 11;
 
@@ -17,33 +15,10 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let mut rows = Vec::new();
     for keys in [20_000, 100_000] {
         let url = serve(&body(keys));
-        let ours = ours::connect(&url, &server.key);
-        let raw = raw::connect(&url, &server.key);
-        let official = official::connect(&url, &server.key);
-        let list = || assert_eq!(black_box(ours.list()).len(), keys);
-        let stream = || assert_eq!(ours.stream(), keys);
-        let raw = || assert_eq!(black_box(raw.list()).len(), keys);
-        let official = || assert_eq!(black_box(official.list()).len(), keys);
-        let works: [&dyn Fn(); 4] = [&list, &raw, &official, &stream];
-
-        let peaks = works.map(|work| Some(allocated(work).1 as f64 / f64::from(1 << 20)));
-        // Only this thread's: the server is in this process.
-        let cpus = (0..ROUNDS)
-            .map(|round| in_turns(round, |at| Some(by_thread(|| works[at]()).cpu.as_secs_f64() * 1e3)))
-            .collect::<Vec<[_; 4]>>();
-
-        let sent = |[ours, raw, official, _]: [Option<f64>; 4]| -> Round { [ours, raw, None, None, official] };
-        let streamed = |[_, raw, official, ours]: [Option<f64>; 4]| -> Round { [ours, raw, None, None, official] };
-        let what = format!("list of {},000", keys / 1000);
-        let target = Target::Times(1.1, RAW);
-        rows.push(Row::new(format!("{what}: CPU, ms"), cpus.iter().copied().map(sent).collect(), target));
-        rows.push(Row::new(format!("{what}: heap, MiB"), vec![sent(peaks)], Target::None));
-        rows.push(Row::new(
-            format!("{what}, `stream`: CPU, ms"),
-            cpus.into_iter().map(streamed).collect(),
-            Target::None,
-        ));
-        rows.push(Row::new(format!("{what}, `stream`: heap, MiB"), vec![streamed(peaks)], Target::None));
+        for (how, target) in [("list", Target::Times(1.1, RAW)), ("stream", Target::None)] {
+            let what = format!("{how} of {},000", keys / 1000);
+            rows.extend(measure_programs(&what, ROUNDS, &url, &server.key, how, [target, Target::None]));
+        }
     }
     rows
 }

@@ -14,17 +14,8 @@ pub(crate) struct Taken {
 }
 
 /// With the processor time of all threads of this process, also of those that ended meanwhile.
-pub(crate) fn by_process(work: impl FnMut()) -> Taken {
-    taken(ClockId::CLOCK_PROCESS_CPUTIME_ID, work)
-}
-
-/// With the processor time of this thread.
-pub(crate) fn by_thread(work: impl FnMut()) -> Taken {
-    taken(ClockId::CLOCK_THREAD_CPUTIME_ID, work)
-}
-
-fn taken(clock: ClockId, mut work: impl FnMut()) -> Taken {
-    let cpu = || Duration::from(clock.now().expect("a clock of the processor"));
+pub(crate) fn by_process(mut work: impl FnMut()) -> Taken {
+    let cpu = || Duration::from(ClockId::CLOCK_PROCESS_CPUTIME_ID.now().expect("a clock of the processor"));
     let (started, before) = (Instant::now(), cpu());
     work();
     Taken { cpu: cpu() - before, time: started.elapsed() }
@@ -58,50 +49,40 @@ pub(crate) struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// How many allocations `work` makes, on any thread, counting each change of size as one; and how many bytes it has at
-/// most at a time.
-pub(crate) fn allocated(work: impl FnOnce()) -> (usize, usize) {
-    // In the middle, as memory from before may be freed meanwhile.
-    const ZERO: usize = usize::MAX / 2;
-    for (counter, start) in [(&ALLOCATIONS, 0), (&IN_USE, ZERO), (&PEAK, ZERO)] {
-        counter.store(start, Relaxed);
-    }
+/// How many allocations `work` makes, on any thread, counting each change of size as one.
+pub(crate) fn allocated(work: impl FnOnce()) -> usize {
+    ALLOCATIONS.store(0, Relaxed);
     COUNTS.store(true, Relaxed);
     work();
     COUNTS.store(false, Relaxed);
-    (ALLOCATIONS.load(Relaxed), PEAK.load(Relaxed) - ZERO)
+    ALLOCATIONS.load(Relaxed)
 }
 
-fn note(added: usize, freed: usize) {
+fn count() {
     if COUNTS.load(Relaxed) {
-        ALLOCATIONS.fetch_add(usize::from(added > 0), Relaxed);
-        PEAK.fetch_max(IN_USE.fetch_add(added, Relaxed) + added, Relaxed);
-        IN_USE.fetch_sub(freed, Relaxed);
+        ALLOCATIONS.fetch_add(1, Relaxed);
     }
 }
 
 // SAFETY: the system's own allocator does the work; counting neither allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size(), 0);
+        count();
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(layout.size(), 0);
+        count();
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(size, layout.size());
+        count();
         unsafe { System.realloc(old, layout, size) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        note(0, layout.size());
         unsafe { System.dealloc(old, layout) }
     }
 }

@@ -19,26 +19,41 @@ pub(crate) const PROGRAMS: [Option<&str>; 5] = [
 ];
 
 pub(crate) fn measure(server: &Server) -> Vec<Row> {
-    let cpu: Vec<Round> = (0..ROUNDS)
+    let targets = [Target::Times(0.02, OFFICIAL), Target::AtMost(4.0)];
+    measure_programs("a process of its own", ROUNDS, &server.url, &server.key, "life", targets)
+}
+
+/// The processor time and the memory that the programs take to do `what`.
+pub(crate) fn measure_programs(
+    name: &str,
+    rounds: usize,
+    url: &str,
+    key: &str,
+    what: &str,
+    [cpu, memory]: [Target; 2],
+) -> Vec<Row> {
+    // A bare connection understands no lists.
+    let programs = PROGRAMS.map(|program| program.filter(|name| what == "life" || !name.ends_with("tcp")));
+    let cpus: Vec<Round> = (0..rounds)
         .map(|round| {
             in_turns(round, |at| {
-                let program = PROGRAMS[at]?;
-                Some(by_children(|| _ = run(Command::new(program), server, &["life"])).as_secs_f64() * 1e3)
+                let program = programs[at]?;
+                Some(by_children(|| _ = run(Command::new(program), [url, key, what], &[])).as_secs_f64() * 1e3)
             })
         })
         .collect();
-    let peak = PROGRAMS.map(|program| {
-        let told = run(Command::new(program?), server, &["peak"]).stdout;
+    let peaks = programs.map(|program| {
+        let told = run(Command::new(program?), [url, key, what], &["peak"]).stdout;
         Some(String::from_utf8(told).ok()?.trim().parse::<f64>().ok()? / 1024.0)
     });
     vec![
-        Row::new("a process of its own: CPU, ms", cpu, Target::Times(0.02, OFFICIAL)),
-        Row::new("a process of its own: memory, MiB", vec![peak], Target::AtMost(4.0)),
+        Row::new(format!("{name}: CPU, ms"), cpus, cpu),
+        Row::new(format!("{name}: memory, MiB"), vec![peaks], memory),
     ]
 }
 
-pub(crate) fn run(mut program: Command, server: &Server, what: &[&str]) -> Output {
-    let output = program.args([&*server.url, &*server.key]).args(what).output().expect("a program that starts");
+pub(crate) fn run(mut program: Command, what: [&str; 3], more: &[&str]) -> Output {
+    let output = program.args(what).args(more).output().expect("a program that starts");
     assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }

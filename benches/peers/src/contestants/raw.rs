@@ -36,7 +36,7 @@ struct NewKey {
 /// As much as ours tells of a key.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "made, not read")]
-pub struct Key {
+struct Key {
     id: u32,
     description: String,
     actions: Vec<String>,
@@ -69,13 +69,10 @@ impl Keys for Raw {
         let request = self.agent.delete(format!("{}/keys/{id}", self.url)).header("x-typesense-api-key", &self.key);
         black_box(decode::<serde_json::Value>(request.call().unwrap()));
     }
-}
 
-#[allow(dead_code, reason = "not in every program")]
-impl Raw {
-    pub fn list(&self) -> Vec<Key> {
+    fn list(&self) -> usize {
         let request = self.agent.get(format!("{}/keys", self.url)).header("x-typesense-api-key", &self.key);
-        decode::<List>(request.call().unwrap()).keys
+        black_box(decode::<List>(request.call().unwrap()).keys).len()
     }
 }
 
