@@ -10,16 +10,15 @@
 //! Cargo runs it again only if the variables change that it names. If it is run all the same, and the file is there, it
 //! makes no request. Without a server, the build fails within ten seconds and says why.
 
-#[path = "common/place.rs"]
-mod place;
-
 use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use place::Place;
+use secrecy::ExposeSecret;
 use typesense_keys::{Action, ClientBuilder};
 
 fn main() -> ExitCode {
@@ -44,22 +43,30 @@ fn search_key() -> Result<(), Box<dyn Error>> {
     let collection =
         env::var("SITE_COLLECTION").map_err(|_| "SITE_COLLECTION is not set: the collection to search")?;
     let client = ClientBuilder::from_env()?.timeout(Duration::from_secs(10)).build()?;
-    // Renamed when it is complete, so that a build which is interrupted begins again.
+    // Renamed when it is complete, so that a build which is interrupted begins again. Made first: a key that could not be
+    // written would be of use to nobody.
     let unfinished = directory.join("search-key.new");
-    if unfinished.exists() {
-        std::fs::remove_file(&unfinished)?;
-    }
-    let mut place = Place::new_file(unfinished.clone())?;
+    let mut place = private_file(&unfinished)?;
     let ensured = client
         .ensure(format!("search on the site built in {}", directory.display()))
         .actions([Action::DOCUMENTS_SEARCH])
         .collections([collection])
         .replace_on_drift()
         .send()?;
-    match ensured.value {
-        Some(value) => place.write(&value)?,
+    let value = match ensured.value {
+        Some(value) => value,
         // An earlier build here has made it, and its file is gone.
-        None => place.write(&client.rotate(ensured.key.id).send()?.value)?,
-    }
-    Ok(std::fs::rename(unfinished, file)?)
+        None => client.rotate(ensured.key.id).send()?.value,
+    };
+    place.write_all(value.expose_secret().as_bytes())?;
+    Ok(fs::rename(unfinished, file)?)
+}
+
+/// An empty file that only its owner can read.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
