@@ -121,14 +121,13 @@ pub(crate) enum Expires {
 
 impl Expires {
     pub(crate) fn check(self) -> Result<Expiry, Error> {
-        let expiry = match self {
-            Self::At(expiry) => expiry,
-            Self::In(duration) => Expiry::after(duration),
-        };
-        if expiry.is_past() || matches!(self, Self::In(Duration::ZERO)) {
-            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
+        match self {
+            Self::In(duration) if !duration.is_zero() => Ok(Expiry::after(duration)),
+            Self::At(expiry) if !expiry.is_past() => Ok(expiry),
+            Self::In(_) | Self::At(_) => {
+                Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"))
+            }
         }
-        Ok(expiry)
     }
 }
 

@@ -3,6 +3,7 @@
 mod info;
 mod signature;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use self::info::ScopedKeyInfo;
-use self::signature::signature;
+use self::signature::{SIGNATURE, signature};
 use crate::expiry::Expires;
 use crate::{Action, CreatedKey, Error, Expiry, KeyInfo, secret};
 
@@ -90,28 +91,32 @@ impl<'a> ScopedKey<'a> {
     /// A value that comes from elsewhere belongs in backticks, so that it cannot widen the filter:
     /// ``format!("tenant:=`{tenant}`")``, with the backticks in it refused.
     pub fn filter_by(self, filter: impl Into<String>) -> Self {
-        self.param("filter_by", filter.into())
+        self.with("filter_by".into(), filter.into())
     }
 
     /// The fields, by commas, that documents are shown without.
     pub fn exclude_fields(self, fields: impl Into<String>) -> Self {
-        self.param("exclude_fields", fields.into())
+        self.with("exclude_fields".into(), fields.into())
     }
 
     /// The only fields, by commas, that documents are shown with.
     pub fn include_fields(self, fields: impl Into<String>) -> Self {
-        self.param("include_fields", fields.into())
+        self.with("include_fields".into(), fields.into())
     }
 
     /// How many hits can be fetched by turning pages. A search for more is refused with 422 (seen with 0.24.1), also by
     /// its default of 10 a page.
     pub fn limit_hits(self, hits: u32) -> Self {
-        self.param("limit_hits", hits)
+        self.with("limit_hits".into(), hits)
     }
 
     /// Any other search parameter, by Typesense's name: its value is text, a number, `true` or `false`.
-    pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.params.0.push((name.into(), value.into()));
+    pub fn param(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.with(Cow::Owned(name.into()), value)
+    }
+
+    fn with(mut self, name: Cow<'static, str>, value: impl Into<Value>) -> Self {
+        self.params.0.push((name, value.into()));
         self
     }
 
@@ -156,15 +161,14 @@ impl<'a> ScopedKey<'a> {
                 let why = format!("is {expires_at}, but the parent expires before, {}", known.expires_at);
                 return Err(Error::invalid("expires_at", why));
             }
-            params.0.push(("expires_at".to_owned(), expires_at.unix_seconds().into()));
+            params.0.push(("expires_at".into(), expires_at.unix_seconds().into()));
         }
         if params.0.is_empty() {
             return Err(Error::invalid("params", "there are none: the key would be worth as much as its parent"));
         }
         let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
-        let signature = signature(parent, &json);
-        let mut parts = Zeroizing::new(Vec::with_capacity(signature.len() + PREFIX + json.len()));
-        for part in [signature.as_bytes(), prefix.as_bytes(), &json] {
+        let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
+        for part in [signature(parent, &json).as_slice(), prefix.as_bytes(), &json] {
             parts.extend_from_slice(part);
         }
         // Of exactly its length, so no copy is left behind.
@@ -225,7 +229,7 @@ fn check_param(name: &str, value: &Value) -> Result<(), Error> {
 }
 
 /// In the order in which they were given.
-struct Params(Vec<(String, Value)>);
+struct Params(Vec<(Cow<'static, str>, Value)>);
 
 impl Serialize for Params {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

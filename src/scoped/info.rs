@@ -11,11 +11,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::PREFIX;
-use super::signature::signature;
+use super::signature::{SIGNATURE, signature};
 use crate::Expiry;
-
-/// The length of a signature in base64.
-const SIGNATURE: usize = 44;
 
 /// What a scoped search key says, to whoever holds it. Made by [`ScopedKey::read`](super::ScopedKey::read).
 ///
@@ -100,7 +97,7 @@ impl ScopedKeyInfo {
     pub fn is_signed_by(&self, parent: &SecretString) -> bool {
         let expected = signature(parent, self.json.as_bytes());
         let is_prefix = parent.expose_secret().as_bytes().starts_with(self.parent_prefix.as_bytes());
-        is_prefix & bool::from(expected.as_bytes().ct_eq(&self.signature))
+        is_prefix & bool::from(expected.as_slice().ct_eq(&self.signature))
     }
 }
 

@@ -4,36 +4,37 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What SHA-256 works on at once, in bytes.
 const BLOCK: usize = 64;
 
-/// 44 characters. Who has them, and the parameters, has the scoped key.
-pub(super) fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<String> {
-    let mut digest = hmac(parent.expose_secret().as_bytes(), params);
-    let text = Zeroizing::new(STANDARD.encode(digest));
-    digest.zeroize();
+/// The length of a signature in base64.
+pub(super) const SIGNATURE: usize = 44;
+
+/// Who has it, and the parameters, has the scoped key.
+pub(super) fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; SIGNATURE]> {
+    let digest = Zeroizing::new(hmac(parent.expose_secret().as_bytes(), params));
+    let mut text = Zeroizing::new([0; SIGNATURE]);
+    // Cannot fail: 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
+    let _ = STANDARD.encode_slice(digest.as_slice(), text.as_mut_slice());
     text
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut block = Zeroizing::new([0; BLOCK]);
-    let mut hashed = [0; 32];
+    let hashed;
     let key = if key.len() > BLOCK {
-        hashed = Sha256::digest(key).into();
+        hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
         hashed.as_slice()
     } else {
         key
     };
+    let mut block = Zeroizing::new([0; BLOCK]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    hashed.zeroize();
     block.iter_mut().for_each(|byte| *byte ^= 0x36);
-    let mut inner: [u8; 32] = Sha256::new_with_prefix(block.as_slice()).chain_update(message).finalize().into();
+    let inner = Sha256::new_with_prefix(block.as_slice()).chain_update(message).finalize();
     block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5C);
-    let outer = Sha256::new_with_prefix(block.as_slice()).chain_update(inner).finalize().into();
-    inner.zeroize();
-    outer
+    Sha256::new_with_prefix(block.as_slice()).chain_update(inner).finalize().into()
 }
 
 #[cfg(test)]

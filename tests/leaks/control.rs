@@ -1,12 +1,13 @@
 //! Proof that the other tests can fail.
 
 use crate::support::Server;
+use crate::support::random_text;
 use crate::support::scan::{Found, Scanner};
-use crate::watch::{Watch, random};
+use crate::watch::Watch;
 
 /// Each of these is how some logger or `Debug` shows bytes.
 pub(super) fn shapes(_: &Server) {
-    let secret = format!("{}\"{}\\{}é🔑{}", random(8), random(5), random(5), random(8));
+    let secret = format!("{}\"{}\\{}é🔑{}", random_text(8), random_text(5), random_text(5), random_text(8));
     let bytes = secret.as_bytes();
     let hex = |separator: &str| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator);
     let base64 = |bytes: &[u8]| {
@@ -45,7 +46,7 @@ pub(super) fn shapes(_: &Server) {
     // What is cut off is found down to the last window.
     assert!(!scanner.find(&bytes[..6]).is_empty());
     assert!(scanner.find(&bytes[..5]).is_empty());
-    assert!(scanner.find(random(100_000).as_bytes()).is_empty());
+    assert!(scanner.find(random_text(100_000).as_bytes()).is_empty());
 }
 
 /// The same request as this crate's, sent by ureq alone: its log holds both secrets, in text and in hexadecimal.

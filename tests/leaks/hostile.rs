@@ -7,7 +7,8 @@ use typesense_keys::{Error, KeysClient};
 use crate::life::{awkward, builder, create};
 use crate::support::Server;
 use crate::support::faulty::{Pieces, Service};
-use crate::watch::{Watch, random, secret};
+use crate::support::random_text;
+use crate::watch::{Watch, secret};
 
 /// `{key}` and `{value}` are what the request held; `{length}` is that of the body.
 const REPLIES: &[(&str, &str)] = &[
@@ -85,9 +86,9 @@ fn try_all(pieces: Pieces) {
     for (place, reply) in REPLIES {
         let server = Service::echo(reply, pieces);
         let admins = match pieces {
-            Pieces::Whole => vec![random(32), awkward()],
+            Pieces::Whole => vec![random_text(32), awkward()],
             // Slow, and about where the reply is cut, not about what is in it.
-            Pieces::Bytes => vec![random(32)],
+            Pieces::Bytes => vec![random_text(32)],
         };
         for admin in admins {
             watch.secret("admin key", &admin);

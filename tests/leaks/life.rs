@@ -8,7 +8,8 @@ use typesense_keys::{ClientBuilder, CreateKey, Error, KeyId, KeysClient};
 
 use crate::support::Server;
 use crate::support::faulty::{Loss, Service, closed_port};
-use crate::watch::{Watch, random, secret};
+use crate::support::random_text;
+use crate::watch::{Watch, secret};
 
 pub(super) fn client(url: &str, key: &str) -> KeysClient {
     builder(url, key).build().unwrap()
@@ -25,7 +26,7 @@ pub(super) fn create(client: &KeysClient) -> CreateKey {
 /// A value with everything in it that is written differently in JSON, in a `Debug` and in a URL, so often that no
 /// window is left without.
 pub(super) fn awkward() -> String {
-    let part = || format!("{}\"{}\\{}/é🔑{}<&%41'", random(4), random(3), random(4), random(4));
+    let part = || format!("{}\"{}\\{}/é🔑{}<&%41'", random_text(4), random_text(3), random_text(4), random_text(4));
     part() + &part()
 }
 
@@ -48,7 +49,7 @@ pub(super) fn live(watch: &mut Watch, url: &str, admin: &str, settings: impl Fn(
     ids.push(watch.created("drawn value", drawn).id);
     let drawn = create(&client).server_generated().send().unwrap();
     ids.push(watch.created("value drawn by the server", drawn).id);
-    for value in [random(32), awkward(), format!("{}{}", random(4), "é".repeat(40))] {
+    for value in [random_text(32), awkward(), format!("{}{}", random_text(4), "é".repeat(40))] {
         watch.secret("own value", &value);
         let request = create(&client).value(secret(&value));
         watch.debug(&request);
@@ -90,7 +91,7 @@ pub(super) fn lifecycle(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
     let client = client(&server.url(), server.api_key());
-    let description = format!("leaks {}", random(8));
+    let description = format!("leaks {}", random_text(8));
     let mut ids = Vec::new();
     for value in [None, Some(awkward())] {
         if let Some(value) = &value {
@@ -168,7 +169,7 @@ pub(super) fn lengths(server: &Server) {
     watch.secret("admin key", server.api_key());
     let admin = client(&server.url(), server.api_key());
     for length in [1, 3, 6, 7, 16, 17, 31, 32, 33, 1024, 4096] {
-        let value = random(length);
+        let value = random_text(length);
         if length >= 6 {
             watch.secret(&format!("{length} bytes"), &value);
         }

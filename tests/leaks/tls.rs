@@ -9,8 +9,9 @@ use crate::life::{builder, create, live};
 use crate::support::capture::Log;
 use crate::support::faulty::{Pieces, Service, closed_port};
 use crate::support::harness::or_ignore;
+use crate::support::random_text;
 use crate::support::{Server, TestCa};
-use crate::watch::{Watch, random, secret};
+use crate::watch::{Watch, secret};
 
 const CHILD: &str = "TYPESENSE_KEYS_LEAKS_CHILD";
 
@@ -50,7 +51,7 @@ pub(super) fn failures(real: &Server) {
     let pem = std::fs::read_to_string(&identity.key).unwrap();
     pem.lines().filter(|line| !line.starts_with('-')).for_each(|line| watch.secret("private key", line));
     let chain = std::fs::read(&identity.certificate).unwrap();
-    for key in [pem.clone(), pem.replace("PRIVATE", "PUBLIC"), format!("{pem}{}", random(9))] {
+    for key in [pem.clone(), pem.replace("PRIVATE", "PUBLIC"), format!("{pem}{}", random_text(9))] {
         let own = std::fs::read_to_string(&ca.issue(&["127.0.0.1"]).key).unwrap();
         for key in [key, own] {
             let builder = builder(&server.url(), server.api_key()).ca_certificates(ca.pem());
@@ -75,7 +76,7 @@ pub(super) fn through_a_proxy(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["search.test"])));
     let proxy = Service::tunnel();
-    let password = random(32);
+    let password = random_text(32);
     let url = format!("https://search.test:{}", server.port());
     let mut child = Command::new(env::current_exe().unwrap())
         .env(CHILD, "1")

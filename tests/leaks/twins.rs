@@ -8,7 +8,8 @@ use crate::life::{builder, create};
 use crate::support::Server;
 use crate::support::capture::Log;
 use crate::support::faulty::{Pieces, Service, header};
-use crate::watch::{random, secret};
+use crate::support::random_text;
+use crate::watch::secret;
 
 pub(super) fn alike(_: &Server) {
     let server = Service::answering(|count, request| Some((reply(count, request), Pieces::Whole)));
@@ -16,7 +17,7 @@ pub(super) fn alike(_: &Server) {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {
             // A short one must be found nowhere else in a reply, where it would be covered in an error.
-            let draw = || if length < 6 { unusual.repeat(length) } else { random(length) };
+            let draw = || if length < 6 { unusual.repeat(length) } else { random_text(length) };
             let client = builder(&server.url(), &draw()).retries(false).build().unwrap();
             converse(&log, &client, &draw())
         });

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use typesense_keys::{CreatedKey, Error};
 
 use crate::support::capture::{Log, Record, joined};
+use crate::support::random_text;
 use crate::support::scan::{Found, Scanner, WINDOW};
 
 static RECORDS: AtomicUsize = AtomicUsize::new(0);
@@ -34,7 +35,7 @@ impl Watch {
 
     /// A random secret of this length, already known as one.
     pub(super) fn draw(&mut self, name: &str, length: usize) -> String {
-        let secret = random(length);
+        let secret = random_text(length);
         self.secret(name, &secret);
         secret
     }
@@ -139,14 +140,6 @@ pub(super) fn print_totals() {
     println!(
         "{records} log records inspected, {texts} texts searched in all, {found} places with a window of a secret"
     );
-}
-
-/// Letters and digits.
-pub(super) fn random(length: usize) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.";
-    let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes).unwrap();
-    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect()
 }
 
 pub(super) fn secret(text: &str) -> SecretString {

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 
 use super::binary::{self, Unavailable};
 use super::process::{Process, Setup, free_ports, fresh_directory};
+use super::random::random_text;
 use super::raw;
-use super::typesense::{is_healthy, random_key};
+use super::typesense::is_healthy;
 
 const TRIES: usize = 5;
 
@@ -41,7 +42,7 @@ impl Cluster {
             let members = directory.path().join("nodes");
             fs::write(&members, member_list(&ports)).expect("a file of nodes");
 
-            let api_key = random_key();
+            let api_key = random_text(32);
             let nodes = ports.iter().map(|&(peering_port, api_port)| {
                 let setup = Setup {
                     binary: binary.clone(),

@@ -40,7 +40,7 @@ mod typesense;
 pub use binary::Unavailable;
 pub use cluster::{Cluster, Node};
 pub use process::{free_ports, fresh_directory};
-pub use random::Random;
+pub use random::{Random, random_text};
 pub use scripted::{Peer, Scripted};
 pub use tap::Tap;
 pub use tls::{Identity, TestCa};

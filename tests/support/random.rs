@@ -1,4 +1,4 @@
-//! Random numbers that a seed repeats (SplitMix64).
+//! What is drawn: numbers that a seed repeats (SplitMix64), and secrets.
 
 pub struct Random(u64);
 
@@ -23,4 +23,13 @@ impl Random {
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
+}
+
+/// Letters and digits, as in a key's value, and two more to make 64. Not hexadecimal: logs of encrypted connections are
+/// full of that, and would hold six digits in a row of a key by accident.
+pub fn random_text(length: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.";
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes).expect("random bytes");
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect()
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::binary::{self, Unavailable};
 use super::process::{Process, Setup, free_ports, fresh_directory};
+use super::random::random_text;
 use super::raw;
 use super::tls::Identity;
 
@@ -116,7 +117,7 @@ impl Server {
             let setup = Setup {
                 binary: binary.clone(),
                 directory: directory.path().to_owned(),
-                api_key: random_key(),
+                api_key: random_text(32),
                 api_port,
                 peering_port,
                 more: identity.map(Identity::arguments).unwrap_or_default(),
@@ -162,11 +163,4 @@ fn send_tls(port: u16, identity: &Identity, request: &raw::Request, timeout: Dur
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     request.send_on(identity.encrypt(stream)?)
-}
-
-/// A bootstrap key that no other server has.
-pub fn random_key() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("random bytes");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,6 +7,7 @@
 //!
 //! * `calls`: processor time, time and allocations of a get and of a create.
 //! * `threads`: the same client used by eight threads.
+//! * `scoped`: signing a scoped search key.
 //! * `list`: a process that lists 20,000 or 100,000 keys, from a server of ours that has the reply ready.
 //! * `one-shot`: a process that creates, gets and deletes a key.
 //! * `instructions`: of a get and of a create, counted by valgrind, which must be installed.
@@ -18,6 +19,7 @@ mod instructions;
 mod list;
 mod measure;
 mod one_shot;
+mod scoped;
 mod server;
 mod table;
 mod threads;
@@ -44,9 +46,10 @@ static ALLOCATOR: measure::Counting = measure::Counting;
 
 type Part = (&'static str, fn(&Server) -> Vec<Row>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("calls", calls::measure),
     ("threads", threads::measure),
+    ("scoped", scoped::measure),
     ("list", list::measure),
     ("one-shot", one_shot::measure),
     ("instructions", instructions::measure),
@@ -54,7 +57,7 @@ const PARTS: [Part; 6] = [
 ];
 
 /// What is run unless asked for otherwise.
-const USUAL: usize = 4;
+const USUAL: usize = 5;
 
 fn main() -> ExitCode {
     // Cargo itself passes `--bench`.
