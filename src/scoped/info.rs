@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::PREFIX;
-use super::signature::{SIGNATURE, signature};
+use super::signature::signature;
+use super::{PREFIX, SIGNATURE};
 use crate::Expiry;
 
 /// What a scoped search key says, to whoever holds it. Made by [`ScopedKey::read`](super::ScopedKey::read).
 ///
 /// It is not proved by that: see [`is_signed_by`](Self::is_signed_by).
 pub struct ScopedKeyInfo {
-    signature: Zeroizing<Vec<u8>>,
+    signature: Zeroizing<[u8; 32]>,
     parent_prefix: String,
     /// As they were signed, byte for byte.
     json: String,
@@ -31,12 +31,13 @@ impl ScopedKeyInfo {
         let mut bytes = Zeroizing::new(vec![0; scoped.len()]);
         let length = STANDARD.decode_slice(scoped, &mut bytes).map_err(|_| "is not base64")?;
         let bytes = bytes.get(..length).unwrap_or_default();
-        let (signature, rest) = bytes.split_at_checked(SIGNATURE).ok_or("is too short")?;
+        let (text, rest) = bytes.split_at_checked(SIGNATURE).ok_or("is too short")?;
         let (prefix, json) = rest.split_at_checked(PREFIX).ok_or("is too short")?;
-        let mut digest = Zeroizing::new([0; SIGNATURE]);
-        if STANDARD.decode_slice(signature, digest.as_mut_slice()) != Ok(32) {
-            return Err("does not begin with a signature");
-        }
+        // Of 44 characters, 33 bytes could come.
+        let mut decoded = Zeroizing::new([0; 33]);
+        let length = STANDARD.decode_slice(text, decoded.as_mut_slice()).unwrap_or_default();
+        let signature = decoded.get(..length).and_then(|signature| signature.try_into().ok());
+        let signature = Zeroizing::new(signature.ok_or("does not begin with a signature")?);
         let prefix = std::str::from_utf8(prefix).map_err(|_| "has a prefix of its parent that is not text")?;
         let json = std::str::from_utf8(json).map_err(|_| "has parameters that are not text")?;
         let params: Map<String, Value> =
@@ -50,13 +51,7 @@ impl ScopedKeyInfo {
                 )
             }
         };
-        Ok(Self {
-            signature: Zeroizing::new(signature.to_vec()),
-            parent_prefix: prefix.to_owned(),
-            json: json.to_owned(),
-            params,
-            expires_at,
-        })
+        Ok(Self { signature, parent_prefix: prefix.to_owned(), json: json.to_owned(), params, expires_at })
     }
 
     /// The first 4 bytes of the parent's value, by which the server finds it: see
@@ -97,7 +92,7 @@ impl ScopedKeyInfo {
     pub fn is_signed_by(&self, parent: &SecretString) -> bool {
         let expected = signature(parent, self.json.as_bytes());
         let is_prefix = parent.expose_secret().as_bytes().starts_with(self.parent_prefix.as_bytes());
-        is_prefix & bool::from(expected.as_slice().ct_eq(&self.signature))
+        is_prefix & bool::from(expected.as_slice().ct_eq(self.signature.as_slice()))
     }
 }
 

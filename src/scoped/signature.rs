@@ -1,7 +1,5 @@
-//! What a parent signs a scoped key's parameters with: HMAC-SHA256 (RFC 2104), in base64.
+//! What a parent signs a scoped key's parameters with: HMAC-SHA256 (RFC 2104).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -9,16 +7,9 @@ use zeroize::Zeroizing;
 /// What SHA-256 works on at once, in bytes.
 const BLOCK: usize = 64;
 
-/// The length of a signature in base64.
-pub(super) const SIGNATURE: usize = 44;
-
 /// Who has it, and the parameters, has the scoped key.
-pub(super) fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; SIGNATURE]> {
-    let digest = Zeroizing::new(hmac(parent.expose_secret().as_bytes(), params));
-    let mut text = Zeroizing::new([0; SIGNATURE]);
-    // Cannot fail: 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
-    let _ = STANDARD.encode_slice(digest.as_slice(), text.as_mut_slice());
-    text
+pub(super) fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(hmac(parent.expose_secret().as_bytes(), params))
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
