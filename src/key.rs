@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::TryFromIntError;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -65,17 +64,11 @@ impl From<KeyId> for u32 {
 #[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
 pub struct InvalidKeyId(());
 
-impl From<TryFromIntError> for InvalidKeyId {
-    fn from(_: TryFromIntError) -> Self {
-        Self(())
-    }
-}
-
 impl TryFrom<u64> for KeyId {
     type Error = InvalidKeyId;
 
     fn try_from(id: u64) -> Result<Self, InvalidKeyId> {
-        Ok(Self(u32::try_from(id)?))
+        u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
     }
 }
 
@@ -83,7 +76,7 @@ impl TryFrom<i64> for KeyId {
     type Error = InvalidKeyId;
 
     fn try_from(id: i64) -> Result<Self, InvalidKeyId> {
-        Ok(Self(u32::try_from(id)?))
+        u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
     }
 }
 

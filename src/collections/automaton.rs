@@ -285,8 +285,6 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::Bytes;
     use crate::collections::pattern::{Flaw, read};
 
@@ -364,9 +362,9 @@ mod tests {
         }
     }
 
+    /// Who backtracks, or builds without a limit, does not come to the end of this.
     #[test]
     fn no_pattern_takes_long() {
-        let begun = Instant::now();
         let name = "a".repeat(200);
         let nested = |open: &str, close: &str| open.repeat(49) + "a" + &close.repeat(49) + "b";
         for pattern in [
@@ -391,7 +389,6 @@ mod tests {
         ] {
             assert!(read(pattern).map_or(true, |automaton| !automaton.matches(name.as_bytes())), "{pattern:.40}");
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -25,11 +25,11 @@ impl Random {
     }
 }
 
-/// Letters and digits, as in a key's value, and two more to make 64. Not hexadecimal: logs of encrypted connections are
+/// Letters and digits, as in a key's value. Not hexadecimal: logs of encrypted connections are
 /// full of that, and would hold six digits in a row of a key by accident.
 pub fn random_text(length: usize) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.";
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).expect("random bytes");
-    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect()
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect()
 }
