@@ -47,10 +47,13 @@ pub(super) enum Step<'a> {
     Done(&'a KeyInfo),
 }
 
+/// A key of the description that is wanted, and in what else it is not as wanted.
+type Known<'a> = (&'a KeyInfo, Vec<Difference>);
+
 impl Wanted {
     /// `keys`: all that the server lists.
     pub(super) fn next<'a>(&self, keys: &'a [KeyInfo]) -> Step<'a> {
-        let mut known: Vec<(&KeyInfo, Vec<Difference>)> = keys
+        let mut known: Vec<Known<'a>> = keys
             .iter()
             .filter(|key| key.description == self.key.description && !self.removed.contains(&key.id))
             .map(|key| (key, self.differences(key)))
@@ -59,24 +62,15 @@ impl Wanted {
         if self.own.is_some_and(|own| known.iter().all(|(key, _)| key.id != own)) {
             return Step::Wait;
         }
-        let drifted = || known.iter().filter(|(key, differences)| !key.is_expired() && !differences.is_empty());
-        let refuse = |(key, differences): &(&'a KeyInfo, Vec<Difference>)| Step::Refuse(key, differences.clone());
         // Of several, that of the lowest id stays: whoever is shown a key is shown those before it, too.
-        let Some((stays, _)) = known.iter().find(|(key, differences)| !key.is_expired() && differences.is_empty())
-        else {
-            if let (Standing::Taken, Some((holder, differences))) = (self.standing, self.holder(keys, &known)) {
-                return if holder.is_expired() || self.replace_on_drift {
-                    Step::Remove { old: holder.id, by: None, was_live: false }
-                } else {
-                    Step::Refuse(holder, differences.clone())
-                };
-            }
-            return match (self.standing, drifted().next_back()) {
-                (Standing::Taken, _) => Step::Wait,
-                (_, Some(newest)) if !self.replace_on_drift => refuse(newest),
-                _ => Step::Create,
-            };
-        };
+        match known.iter().find(|(key, differences)| !key.is_expired() && differences.is_empty()) {
+            Some((stays, _)) => self.keep(stays, &known),
+            None => self.make(keys, &known),
+        }
+    }
+
+    /// `stays` is as wanted: it is to be the only one.
+    fn keep<'a>(&self, stays: &'a KeyInfo, known: &[Known<'a>]) -> Step<'a> {
         if self.own.is_some_and(|own| own != stays.id) {
             return Step::Undo;
         }
@@ -84,25 +78,38 @@ impl Wanted {
             // That its value begins alike proves nothing: to be refused a second key of the value does.
             return Step::Create;
         }
-        let before = |key: &KeyInfo| key.id < stays.id;
-        if let Some((old, _)) = known.iter().find(|(key, _)| key.is_expired() && before(key)) {
+        let before = || known.iter().map(|(key, _)| *key).take_while(|key| key.id < stays.id);
+        if let Some(old) = before().find(|key| key.is_expired()) {
             return Step::Remove { old: old.id, by: Some(stays.id), was_live: false };
         }
-        match drifted().find(|(key, _)| before(key)) {
-            Some((old, _)) if self.replace_on_drift => {
-                Step::Remove { old: old.id, by: Some(stays.id), was_live: true }
-            }
+        // Not like the one that stays, or it would be the one.
+        match before().next() {
+            Some(old) if self.replace_on_drift => Step::Remove { old: old.id, by: Some(stays.id), was_live: true },
             Some(_) if self.own.is_some() => Step::Undo,
             _ => Step::Done(stays),
         }
     }
 
+    /// None of the known keys is as wanted.
+    fn make<'a>(&self, keys: &[KeyInfo], known: &[Known<'a>]) -> Step<'a> {
+        let refuse = |(key, differences): &Known<'a>| Step::Refuse(key, differences.clone());
+        if self.standing == Standing::Taken {
+            return match self.holder(keys, known) {
+                None => Step::Wait,
+                Some((holder, _)) if holder.is_expired() || self.replace_on_drift => {
+                    Step::Remove { old: holder.id, by: None, was_live: false }
+                }
+                Some(holder) => refuse(holder),
+            };
+        }
+        match known.iter().rfind(|(key, _)| !key.is_expired()) {
+            Some(newest) if !self.replace_on_drift => refuse(newest),
+            _ => Step::Create,
+        }
+    }
+
     /// The key that has the value which is taken, if there is no doubt which it is.
-    fn holder<'a, 'b>(
-        &self,
-        keys: &[KeyInfo],
-        known: &'b [(&'a KeyInfo, Vec<Difference>)],
-    ) -> Option<&'b (&'a KeyInfo, Vec<Difference>)> {
+    fn holder<'a, 'b>(&self, keys: &[KeyInfo], known: &'b [Known<'a>]) -> Option<&'b Known<'a>> {
         let is_like = |key: &&KeyInfo| self.key.has_prefix_of(key) && !self.removed.contains(&key.id);
         let holder = known.iter().find(|(key, _)| is_like(key))?;
         (keys.iter().filter(is_like).count() == 1).then_some(holder)
