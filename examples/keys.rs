@@ -7,8 +7,9 @@
 mod place;
 
 use std::error::Error;
+use std::fmt::{self, Display};
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -253,8 +254,8 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
 #[derive(Debug)]
 struct Kept(String);
 
-impl std::fmt::Display for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
@@ -325,7 +326,7 @@ impl Filter {
 fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Error>> {
     if json {
         for key in request.stream()? {
-            println!("{}", serde_json::to_string(&key?)?);
+            line(serde_json::to_string(&key?)?)?;
         }
         return Ok(());
     }
@@ -337,7 +338,7 @@ fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Err
 fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     if json {
         for key in keys {
-            println!("{}", serde_json::to_string(key)?);
+            line(serde_json::to_string(key)?)?;
         }
         return Ok(());
     }
@@ -351,9 +352,17 @@ fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     for row in [&titles].into_iter().chain(&rows) {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-        println!("{}", cells.join("  ").trim_end());
+        line(cells.join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// Ends the program if whoever reads has enough, as in `keys list | head`.
+fn line(text: impl Display) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result,
+    }
 }
 
 fn row(key: &KeyInfo) -> [String; 6] {
@@ -430,10 +439,10 @@ fn audit(request: typesense_keys::ListKeys, json: bool) -> Result<bool, Box<dyn 
         let findings: Vec<String> = key.audit().iter().map(ToString::to_string).collect();
         has_found |= !findings.is_empty();
         if json {
-            println!("{}", json!({"id": key.id, "description": key.description, "findings": findings}));
+            line(json!({"id": key.id, "description": key.description, "findings": findings}))?;
         } else {
             for finding in findings {
-                println!("key {} ({}) {finding}", key.id, key.description.escape_debug());
+                line(format_args!("key {} ({}) {finding}", key.id, key.description.escape_debug()))?;
             }
         }
     }

@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -234,4 +234,17 @@ fn a_key_that_may_exist_leaves_its_value_and_exit_code_3() {
     let text = stage.bad(3, &create(&["--timeout", "2", "--out", "key"]));
     assert!(text.contains("its value was written to key"), "{text}");
     assert_eq!((value(&stage.file("key")).len(), stage.server.key_count()), (32, 1));
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let stage = Stage::new();
+    stage.client().create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
+    for arguments in [&["list"][..], &["list", "--json"], &["audit"]] {
+        let mut child =
+            stage.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    }
 }
