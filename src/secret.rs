@@ -102,14 +102,28 @@ pub(crate) struct SecretBuf {
 impl SecretBuf {
     pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < more.len() {
-            // `Vec` would move its content and leave the old allocation as it was.
-            // By what is left of it: what was taken already needs no room.
-            let mut roomier = Vec::with_capacity((self.as_slice().len() + more.len()).max(512) * 2);
+            self.make_room(more.len());
+        }
+        self.bytes.extend_from_slice(more);
+    }
+
+    /// `Vec` would move its content to a larger allocation and leave the old one as it was.
+    fn make_room(&mut self, more: usize) {
+        let left = self.as_slice().len();
+        // What was taken needs no room. If what is left is little, it is moved to the front, and not each time anew.
+        if left.max(more) <= self.bytes.capacity() / 2 {
+            self.bytes.copy_within(self.taken.., 0);
+            if let Some(moved) = self.bytes.get_mut(left..) {
+                moved.zeroize();
+            }
+            self.bytes.truncate(left);
+            self.taken = 0;
+        } else {
+            let mut roomier = Vec::with_capacity((left + more).max(512) * 2);
             roomier.extend_from_slice(self.as_slice());
             self.clear();
             self.bytes = roomier;
         }
-        self.bytes.extend_from_slice(more);
     }
 
     /// The bytes that have not been taken.
