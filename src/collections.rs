@@ -6,8 +6,6 @@ mod pattern;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use self::bytes::Bytes;
 use self::pattern::Flaw;
 use crate::text::behaves_as_text;
@@ -29,8 +27,7 @@ use crate::text::behaves_as_text;
 /// assert_eq!(Collections::prefix("docs_").as_str(), "docs_.*");
 /// assert_eq!(Collections::from("docs").as_str(), "docs");
 /// ```
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone)]
 pub struct Collections {
     text: Cow<'static, str>,
     reading: Reading,

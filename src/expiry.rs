@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-
 use crate::Error;
+use crate::json::is_a_number;
 
 /// When a key stops working: never, or at a whole second.
 ///
@@ -18,9 +17,10 @@ use crate::Error;
 /// assert!(Expiry::from_unix_seconds(1).is_past());
 /// assert_eq!(Expiry::NEVER.to_string(), "never");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(u64);
+
+is_a_number!(Expiry, u64);
 
 impl Expiry {
     /// What the server answers for a key that was created without an expiry (the year 4020).
@@ -86,11 +86,6 @@ impl Expiry {
         }
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Some(Duration::from_secs(self.0).saturating_sub(since_epoch))
-    }
-
-    /// For serde's `skip_serializing_if`.
-    pub(crate) fn is_default(&self) -> bool {
-        self.is_never()
     }
 
     fn now() -> Self {

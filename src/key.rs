@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::json::{Few, from_object, is_a_number};
 use crate::{Action, Collections, Expiry};
 
 /// The id of a key: a 32-bit counter that starts at 0 and is never reused.
@@ -23,9 +23,10 @@ use crate::{Action, Collections, Expiry};
 /// assert!(KeyId::try_from(-1_i64).is_err());
 /// # Ok::<(), typesense_keys::InvalidKeyId>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u32);
+
+is_a_number!(KeyId, u32);
 
 impl KeyId {
     /// The id as a number.
@@ -60,9 +61,16 @@ impl From<KeyId> for u32 {
 }
 
 /// A number or text that is not the id of a key: ids go from 0 to 4294967295.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidKeyId(());
+
+impl fmt::Display for InvalidKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the id of a key: ids are whole numbers from 0 to 4294967295")
+    }
+}
+
+impl std::error::Error for InvalidKeyId {}
 
 impl TryFrom<u64> for KeyId {
     type Error = InvalidKeyId;
@@ -104,7 +112,7 @@ impl FromStr for KeyId {
 /// What the server tells about an existing key: all but its value, which it shows once, at creation.
 ///
 /// Serialises with the server's field names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyInfo {
     /// The id, by which the key is retrieved and deleted.
@@ -112,43 +120,42 @@ pub struct KeyInfo {
     /// What the key is for, in its creator's words.
     pub description: String,
     /// What the key may do.
-    #[serde(deserialize_with = "few")]
     pub actions: Vec<Action>,
     /// In which collections it may do so.
-    #[serde(deserialize_with = "few")]
     pub collections: Vec<Collections>,
     /// When the key stops working.
     pub expires_at: Expiry,
     /// The first 4 bytes of the value (the whole value, where it is shorter).
-    #[serde(rename = "value_prefix")]
     pub prefix: String,
     /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
 }
 
-/// A `Vec` that has room for one at first, and not for four, as serde's own has: most keys have one action and one
-/// collection, and of a list of many keys the room is what takes most memory.
-fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    struct Few<T>(PhantomData<T>);
+from_object!(KeyInfo {
+    id: "id",
+    description: "description",
+    actions: "actions" by Few(PhantomData),
+    collections: "collections" by Few(PhantomData),
+    expires_at: "expires_at",
+    prefix: "value_prefix",
+    autodelete: "autodelete"; or None,
+});
 
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a sequence")
+impl Serialize for KeyInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { id, description, actions, collections, expires_at, prefix, autodelete } = self;
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("id", id)?;
+        members.serialize_entry("description", description)?;
+        members.serialize_entry("actions", actions)?;
+        members.serialize_entry("collections", collections)?;
+        members.serialize_entry("expires_at", expires_at)?;
+        members.serialize_entry("value_prefix", prefix)?;
+        if let Some(autodelete) = autodelete {
+            members.serialize_entry("autodelete", autodelete)?;
         }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
-            let mut few = Vec::with_capacity(1);
-            while let Some(element) = elements.next_element()? {
-                few.push(element);
-            }
-            Ok(few)
-        }
+        members.end()
     }
-
-    from.deserialize_seq(Few(PhantomData))
 }
 
 impl KeyInfo {

@@ -10,6 +10,7 @@ mod collections;
 mod error;
 mod expiry;
 mod http;
+mod json;
 mod key;
 mod node;
 mod operation;

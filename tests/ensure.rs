@@ -63,8 +63,8 @@ fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
     let text = error.to_string();
     assert!(
         text.starts_with(
-            "key 0 (`docs site`) is not as asked: `actions` is {\"documents:get\"}, not {\"documents:get\", \
-             \"documents:search\"}, `collections` is {\"docs\"}, not {\"blog\", \"docs\"}, `expires_at` is never, not @"
+            "key 0 (`docs site`) is not as asked: `actions` is [\"documents:get\"], not [\"documents:search\", \
+             \"documents:get\"], `collections` is [\"docs\"], not [\"docs\", \"blog\"], `expires_at` is never, not @"
         ),
         "{text}"
     );

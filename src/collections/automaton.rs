@@ -181,12 +181,16 @@ impl Automaton {
                 return false;
             }
             for byte in (0..=u8::MAX).filter(|&byte| alphabet.contains(byte)) {
-                let (_, mut onwards) = run.advance(&states, 0, before, Some(byte));
-                onwards.sort_unstable();
-                onwards.dedup();
+                let (_, onwards) = run.advance(&states, 0, before, Some(byte));
+                let mut set = vec![false; self.nodes.len()];
+                for &state in &onwards {
+                    if let Some(is_in) = set.get_mut(state) {
+                        *is_in = true;
+                    }
+                }
                 // All that matters of it further on is whether it belongs to a word.
                 let before = Some(if is_word(byte) { b'a' } else { b'-' });
-                if known.insert((onwards.clone(), before)) {
+                if known.insert((set, before)) {
                     open.push((onwards, before));
                 }
             }

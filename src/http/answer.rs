@@ -1,12 +1,14 @@
 //! What an answer means: the one table from its status and body to a decoded value or a [`Trouble`].
 
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::reply::ReplyHead;
 use super::trouble::Trouble;
 use crate::error::Snippet;
+use crate::json::from_object;
 use crate::operation::Operation;
 use crate::secret;
 
@@ -101,21 +103,30 @@ impl Answer<'_> {
 
 /// Why an answer could not be decoded. Of the JSON parser's own words only the place is kept: they repeat what they
 /// could not read, which may be a key.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Undecodable {
-    #[error("not JSON (line {line}, column {column})")]
     Syntax { line: usize, column: usize },
-    #[error("JSON of another shape (line {line}, column {column})")]
     Shape { line: usize, column: usize },
-    #[error("not JSON (after {keys} keys)")]
     SyntaxAfter { keys: usize },
-    #[error("JSON of another shape (after {keys} keys)")]
     ShapeAfter { keys: usize },
-    #[error("about another key than the one asked for")]
     AnotherKey,
-    #[error("without the key's value")]
     NoValue,
 }
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax { line, column } => write!(f, "not JSON (line {line}, column {column})"),
+            Self::Shape { line, column } => write!(f, "JSON of another shape (line {line}, column {column})"),
+            Self::SyntaxAfter { keys } => write!(f, "not JSON (after {keys} keys)"),
+            Self::ShapeAfter { keys } => write!(f, "JSON of another shape (after {keys} keys)"),
+            Self::AnotherKey => f.write_str("about another key than the one asked for"),
+            Self::NoValue => f.write_str("without the key's value"),
+        }
+    }
+}
+
+impl std::error::Error for Undecodable {}
 
 impl From<serde_json::Error> for Undecodable {
     fn from(error: serde_json::Error) -> Self {
@@ -126,11 +137,10 @@ impl From<serde_json::Error> for Undecodable {
 
 /// The server's own words, if the answer is `{"message": "…"}`. A secret, as they may repeat one.
 fn message(content: &[u8]) -> Option<SecretString> {
-    #[derive(Deserialize)]
     struct Message<'a> {
-        #[serde(borrow)]
         message: &'a RawValue,
     }
+    from_object!(Message<'de> { message: "message" });
     serde_json::from_slice(content).ok().and_then(|Message { message }| secret::from_json(message.get()))
 }
 

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::error;
 use super::replication::{self, Wanted};
 use crate::cluster::Outcome;
 use crate::http::Undecodable;
+use crate::json::from_object;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
 use crate::{Error, KeyId, KeysClient};
@@ -52,10 +51,10 @@ impl DeleteKey {
     /// does no harm: ids are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in
     /// time, or what keeps a call from coming through: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        #[derive(Deserialize)]
         struct Answer {
             id: KeyId,
         }
+        from_object!(Answer { id: "id" });
         let operation = Operation::Delete(self.id);
         let decode = |answer: &[u8]| {
             let Answer { id } = serde_json::from_slice(answer)?;

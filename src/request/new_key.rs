@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use super::list::Filter;
@@ -14,9 +14,10 @@ use super::{error, list, outcome_unknown};
 use crate::cluster::{GaveUp, Outcome, SystemClock, backoff};
 use crate::expiry::Expires;
 use crate::http::Undecodable;
+use crate::json::from_object;
 use crate::operation::Operation;
 use crate::secret::{self, SecretBuf};
-use crate::{Action, Collections, CreatedKey, Error, Expiry, KeyInfo, KeysClient};
+use crate::{Action, Collections, CreatedKey, Error, Expiry, KeyId, KeyInfo, KeysClient};
 
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
@@ -124,28 +125,8 @@ impl NewKey {
     }
 
     fn body(&self) -> Result<SecretBuf, Error> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            description: &'a str,
-            actions: &'a [Action],
-            collections: &'a [Collections],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            value: Option<&'a str>,
-            #[serde(skip_serializing_if = "Expiry::is_default")]
-            expires_at: Expiry,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            autodelete: Option<bool>,
-        }
-        let body = Body {
-            description: &self.description,
-            actions: &self.actions,
-            collections: &self.collections,
-            value: self.value.as_ref().map(ExposeSecret::expose_secret),
-            expires_at: self.expires_at,
-            autodelete: self.autodelete,
-        };
         let mut bytes = SecretBuf::default();
-        serde_json::to_writer(&mut bytes, &body).map_err(|_| Error::invalid("description", "is not JSON text"))?;
+        serde_json::to_writer(&mut bytes, self).map_err(|_| Error::invalid("description", "is not JSON text"))?;
         Ok(bytes)
     }
 
@@ -210,21 +191,48 @@ impl NewKey {
     }
 }
 
+/// The body of a create.
+impl Serialize for NewKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { description, actions, collections, value, is_own_value: _, expires_at, autodelete } = self;
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("description", description)?;
+        members.serialize_entry("actions", actions)?;
+        members.serialize_entry("collections", collections)?;
+        if let Some(value) = value {
+            members.serialize_entry("value", value.expose_secret())?;
+        }
+        if !expires_at.is_never() {
+            members.serialize_entry("expires_at", expires_at)?;
+        }
+        if let Some(autodelete) = autodelete {
+            members.serialize_entry("autodelete", autodelete)?;
+        }
+        members.end()
+    }
+}
+
 impl CreatedKey {
     fn decode(answer: &[u8]) -> Result<Self, Undecodable> {
-        #[derive(Deserialize)]
         struct Answer<'a> {
-            id: crate::KeyId,
+            id: KeyId,
             // Not a string: serde_json would unescape it in a buffer that nobody wipes.
-            #[serde(borrow)]
             value: &'a RawValue,
             description: String,
             actions: Vec<Action>,
             collections: Vec<Collections>,
             expires_at: Expiry,
-            #[serde(default)]
             autodelete: Option<bool>,
         }
+        from_object!(Answer<'de> {
+            id: "id",
+            value: "value",
+            description: "description",
+            actions: "actions",
+            collections: "collections",
+            expires_at: "expires_at",
+            autodelete: "autodelete"; or None,
+        });
         let Answer { id, value, description, actions, collections, expires_at, autodelete } =
             serde_json::from_slice(answer)?;
         let value = secret::from_json(value.get()).ok_or(Undecodable::NoValue)?;

@@ -1,7 +1,5 @@
 //! What is to be done next, from what the server lists: the one table of `ensure`, without a request.
 
-use std::collections::BTreeSet;
-
 use crate::error::Difference;
 use crate::expiry::Expires;
 use crate::request::new_key::NewKey;
@@ -53,12 +51,14 @@ type Known<'a> = (&'a KeyInfo, Vec<Difference>);
 impl Wanted {
     /// `keys`: all that the server lists.
     pub(super) fn next<'a>(&self, keys: &'a [KeyInfo]) -> Step<'a> {
-        let mut known: Vec<Known<'a>> = keys
-            .iter()
-            .filter(|key| key.description == self.key.description && !self.removed.contains(&key.id))
-            .map(|key| (key, self.differences(key)))
-            .collect();
-        known.sort_by_key(|(key, _)| key.id);
+        // By their ids.
+        let mut known: Vec<Known<'a>> = Vec::new();
+        for key in keys {
+            if key.description == self.key.description && !self.removed.contains(&key.id) {
+                let place = known.partition_point(|(other, _)| other.id < key.id);
+                known.insert(place, (key, self.differences(key)));
+            }
+        }
         if self.own.is_some_and(|own| known.iter().all(|(key, _)| key.id != own)) {
             return Step::Wait;
         }
@@ -123,10 +123,10 @@ impl Wanted {
                 differences.push(Difference { field, found, wanted });
             }
         };
-        let (found, asked) = (as_set(&key.actions), as_set(&wanted.actions));
-        compare("actions", format!("{found:?}"), format!("{asked:?}"), found == asked);
-        let (found, asked) = (as_set(&key.collections), as_set(&wanted.collections));
-        compare("collections", format!("{found:?}"), format!("{asked:?}"), found == asked);
+        let (found, asked) = (&key.actions, &wanted.actions);
+        compare("actions", format!("{found:?}"), format!("{asked:?}"), are_the_same(found, asked));
+        let (found, asked) = (&key.collections, &wanted.collections);
+        compare("collections", format!("{found:?}"), format!("{asked:?}"), are_the_same(found, asked));
         let (found, asked) = (key.expires_at, wanted.expires_at);
         let is_same = match self.expiry {
             Some(Expires::In(_)) => !found.is_never() && found <= asked,
@@ -149,8 +149,9 @@ impl Wanted {
     }
 }
 
-fn as_set<T: Ord>(items: &[T]) -> BTreeSet<&T> {
-    items.iter().collect()
+/// In whatever order, and however often.
+fn are_the_same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
+    some.iter().all(|one| others.contains(one)) && others.iter().all(|one| some.contains(one))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, with whatever else may be beside `keys`.
 
 use secrecy::ExposeSecret;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_core::Deserialize;
+use serde_core::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::KeyInfo;
