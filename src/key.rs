@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_tells_is_written_as_it_is_read() {
+        for json in [
+            r#"{"id":7,"description":"a \"b\"","actions":["*","x:y"],"collections":["a.*"],"expires_at":64723363199,"value_prefix":"abcd"}"#,
+            r#"{"id":0,"description":"","actions":[],"collections":[],"expires_at":1,"value_prefix":"","autodelete":true}"#,
+        ] {
+            let key: KeyInfo = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&key).unwrap(), json);
+        }
+    }
+
+    #[test]
     fn a_created_key_shows_no_value() {
         let key = CreatedKey {
             id: KeyId(3),
