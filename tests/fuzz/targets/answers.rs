@@ -10,6 +10,7 @@ use std::error::Error as _;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use secrecy::{ExposeSecret, SecretString};
+use shared::Edit;
 use typesense_keys::{CreatedKey, Error, KeyId, KeyInfo, KeysClient, fuzzing};
 
 /// These two stand in the input for a secret each.
@@ -41,14 +42,6 @@ struct Answer<'a> {
     lengths: &'a [u8],
 }
 
-/// Something else in the place of some bytes.
-#[derive(Arbitrary, Debug)]
-struct Edit<'a> {
-    at: u8,
-    remove: u8,
-    insert: &'a [u8],
-}
-
 #[derive(Arbitrary, Debug)]
 enum Request {
     Create,
@@ -62,13 +55,7 @@ fuzz_target!(|answer: Answer<'_>| {
     let Answer { request, status, headers, body, edits, lengths } = answer;
     let success = if matches!(request, Request::Create | Request::CreateServerGenerated) { 201 } else { 200 };
     let status = status.map_or(success, |status| 200 + status % 400);
-    let mut body = ANSWERS[usize::from(body) % ANSWERS.len()].to_vec();
-    for Edit { at, remove, insert } in edits {
-        let start = usize::from(at).min(body.len());
-        let end = (start + usize::from(remove)).min(body.len());
-        body.splice(start..end, insert.iter().copied());
-    }
-    let body = filled_in(&body);
+    let body = filled_in(&shared::edited(ANSWERS[usize::from(body) % ANSWERS.len()], &edits));
     let head = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n", body.len());
     // A value that the server draws is known to nobody else: in a head it could not be told from other text.
     let headers: Vec<u8> = headers.iter().copied().filter(|byte| *byte != VALUE).collect();

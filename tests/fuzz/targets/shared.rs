@@ -1,8 +1,28 @@
-//! What the targets share: cutting, and the rule on what ureq may see.
+//! What the targets share: cutting, editing, and the rule on what ureq may see.
 
 #![allow(dead_code, reason = "each target uses a part of it")]
 
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use typesense_keys::fuzzing::Dissected;
+
+/// Something else in the place of some bytes.
+#[derive(Arbitrary, Debug)]
+pub struct Edit<'a> {
+    at: u16,
+    remove: u8,
+    insert: &'a [u8],
+}
+
+/// `bytes` after all edits, one after the other.
+pub fn edited(bytes: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for Edit { at, remove, insert } in edits {
+        let start = usize::from(*at) % (bytes.len() + 1);
+        let end = (start + usize::from(*remove)).min(bytes.len());
+        bytes.splice(start..end, insert.iter().copied());
+    }
+    bytes
+}
 
 /// `bytes` in pieces of these lengths, over and over; whole, if there are none.
 pub fn cut(mut bytes: &[u8], lengths: &[u8]) -> Vec<Vec<u8>> {
