@@ -1,11 +1,12 @@
 //! A command-line program for the keys of a Typesense server: `cargo run --example keys -- --help`.
 //!
 //! A value goes to a new file that only its owner can read (`--out FILE`), or to standard output where that is asked for
-//! (`--show`), and nowhere else. Everything else that is told goes to standard error, or, with `--json`, is not told.
+//! (`--show`), and nowhere else. What is asked for goes to standard output, and what is told besides to standard error.
 
 #[path = "common/place.rs"]
 mod place;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::fs;
@@ -174,7 +175,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("keys: {error}");
+            tell(format_args!("keys: {error}"));
             let is_to_be_looked_at = error.downcast_ref::<KeysError>().is_some_and(has_acted) || error.is::<Kept>();
             ExitCode::from(if is_to_be_looked_at { 3 } else { 1 })
         }
@@ -202,7 +203,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::List { filter } => list(filter.apply(&client()?), json)?,
         Command::Show { id } => table(&[client()?.get(id).send()?], json)?,
-        Command::Delete { ids, expired } => delete(&client()?, ids, expired)?,
+        Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
         Command::Rotate { id, keep_old, expiry, sink } => {
             let client = client()?;
             let place = sink.place()?;
@@ -221,8 +222,11 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
                     Some(value) => write(&value, place, &ensured.key, json)?,
                     None => {
                         place.remove();
-                        eprintln!("key {} is there already", ensured.key.id);
-                        table(&[ensured.key], json)?;
+                        tell(format_args!("key {} is there already; its value is not known", ensured.key.id));
+                        // Whoever reads standard output takes what comes there for a value, if it goes there.
+                        if matches!(place, Place::NewFile(..)) {
+                            table(&[ensured.key], json)?;
+                        }
                     }
                 },
                 Err(error) => failed(error, place)?,
@@ -274,9 +278,13 @@ fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> R
     if let Err(error) = place.write(value) {
         return Err(Kept(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
     }
-    eprintln!("the value of key {} was written to {place}; it expires {}", key.id, expiry(key.expires_at));
+    tell(format_args!("the value of key {} was written to {place}; it expires {}", key.id, expiry(key.expires_at)));
     // Standard output is the value's, if it goes there.
-    if json && matches!(place, Place::NewFile(..)) { table(std::slice::from_ref(key), json) } else { Ok(()) }
+    if json && matches!(place, Place::NewFile(..)) {
+        let told = table(std::slice::from_ref(key), json);
+        told.map_err(|error| Kept(format!("key {} exists, but that could not be told: {error}", key.id)))?;
+    }
+    Ok(())
 }
 
 /// Whatever value is in the error is kept: its key may exist.
@@ -289,8 +297,8 @@ fn failed(error: KeysError, mut place: Place) -> Result<(), Box<dyn Error>> {
     };
     match value {
         Some(value) => match place.write(value) {
-            Ok(()) => eprintln!("its value was written to {place}"),
-            Err(failed) => eprintln!("its value could not be written to {place}: {failed}"),
+            Ok(()) => tell(format_args!("its value was written to {place}")),
+            Err(failed) => tell(format_args!("its value could not be written to {place}: {failed}")),
         },
         None => place.remove(),
     }
@@ -357,12 +365,17 @@ fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends the program if whoever reads has enough, as in `keys list | head`.
+/// It is no failure if whoever reads has enough, as in `keys list | head`.
 fn line(text: impl Display) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Nobody may be there to be told, which must not end the program: it holds a value that is to be kept.
+fn tell(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn row(key: &KeyInfo) -> [String; 6] {
@@ -400,22 +413,30 @@ fn spoken(seconds: u64) -> String {
     }
 }
 
-fn delete(client: &KeysClient, mut ids: Vec<KeyId>, expired: bool) -> Result<(), Box<dyn Error>> {
-    if expired {
-        ids = client.list().expired(true).send()?.iter().map(|key| key.id).collect();
-    }
+fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Result<(), Box<dyn Error>> {
+    let ids: BTreeSet<KeyId> = if expired {
+        client.list().expired(true).send()?.iter().map(|key| key.id).collect()
+    } else {
+        ids.into_iter().collect()
+    };
     let bar = progress(ids.len());
     for (done, id) in ids.iter().enumerate() {
-        if let Err(error) = client.delete(*id).send() {
-            bar.abandon();
-            let is_doubtful = has_acted(&error);
-            let text = format!("{done} of {} deleted; {error}", ids.len());
-            return Err(if done > 0 || is_doubtful { Kept(text).into() } else { text.into() });
+        match client.delete(*id).send() {
+            Ok(id) if json => line(json!({ "id": id }))?,
+            // A newer server removes some of these by itself.
+            Err(KeysError::NotFound { .. }) if expired => {}
+            Ok(_) => {}
+            Err(error) => {
+                bar.abandon();
+                let is_doubtful = has_acted(&error);
+                let text = format!("{done} of {} deleted; {error}", ids.len());
+                return Err(if done > 0 || is_doubtful { Kept(text).into() } else { text.into() });
+            }
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    eprintln!("{} deleted", ids.len());
+    tell(format_args!("{} deleted", ids.len()));
     Ok(())
 }
 

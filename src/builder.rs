@@ -164,8 +164,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The most bytes that the answer to a list may have, which is held in memory whole. Defaults to 64 MiB: more
-    /// than 300,000 keys.
+    /// The most bytes that the answer to a list may have. Defaults to 64 MiB: more than 300,000 keys.
+    ///
+    /// It applies to [`ListKeys::send`](crate::ListKeys::send), and to the lists in which `ensure` looks for a key, and
+    /// a create whose reply was lost for its id; not to [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
         self.max_list_size = bytes;
         self

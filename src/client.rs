@@ -18,7 +18,7 @@ use crate::{ClientBuilder, Error, KeyId};
 ///
 /// To build one reads no file and opens no connection. It is `Send`, `Sync` and cheap to clone: clones share the
 /// connections, which are kept open between calls, and what has been learnt about failed nodes. Every call blocks the
-/// thread that makes it, for at most the [timeout](ClientBuilder::timeout).
+/// thread that makes it, for at most the [timeout](ClientBuilder::timeout), and for what `wait_for_replication` is given.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -80,7 +80,7 @@ impl KeysClient {
         ListKeys::new(self.clone())
     }
 
-    /// Deletes a key: at once it opens nothing. Needs a key with the action `keys:delete`.
+    /// Deletes a key: it opens nothing any more, on a cluster once all nodes know. Needs a key with the action `keys:delete`.
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
         DeleteKey::new(self.clone(), id.into())
     }

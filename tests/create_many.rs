@@ -164,6 +164,27 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
 }
 
 #[test]
+fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
+    let server = StandIn::start().unwrap();
+    let client = hasty(&server);
+    let soon = |create: CreateKey| create.expires_in(Duration::from_secs(1));
+    let mut requests = requests(&client, 2);
+    requests.extend(self::requests(&client, 2).into_iter().map(soon));
+    server.inject(PASS);
+    (0..3).for_each(|_| server.inject(Fault::NotReady { retry_after: None }));
+    let batch = client.create_many(requests).connections(1).keep_going().send().unwrap();
+    assert_eq!(batch.failed().count(), 3);
+    // The second in which it expires, and the next.
+    std::thread::sleep(Duration::from_millis(2_100));
+    let batch = batch.resume().send().unwrap();
+    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
+    for (_, error) in batch.failed() {
+        assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    }
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
 fn a_batch_shows_no_value() {
     let server = StandIn::start().unwrap();
     let client = hasty(&server);

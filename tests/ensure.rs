@@ -248,3 +248,35 @@ fn a_key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
     assert!(incomplete.to_string().starts_with("key 7 is created: list keys: "), "{incomplete}");
     assert_eq!(incomplete.into_key().unwrap().value.expose_secret().len(), 32);
 }
+
+#[test]
+fn a_value_is_not_lost_if_a_node_does_not_hear_of_the_key() {
+    let server = StandIn::start().unwrap();
+    let lagging = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 404 Not Found\r\ncontent-length: 24\r\n\r\n{\"message\":\"Not found.\"}")
+    });
+    let both = KeysClient::builder().nearest_node(server.url()).node(lagging.url()).api_key(server.api_key());
+    let request = ensure(&both.build().unwrap());
+    let error = request.wait_for_replication(Duration::from_millis(300)).send().unwrap_err();
+    let Error::NotReplicated(lag) = &error else { panic!("{error}") };
+    let [there] = keys(&client(&server)).try_into().unwrap();
+    let key = lag.key().expect("the key that this run has created");
+    assert_eq!((key.id, key.value.expose_secret().len()), (there.id, 32));
+    assert!(key.value.expose_secret().starts_with(&there.prefix));
+}
+
+#[test]
+fn a_node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
+    let value = "a-value-that-nobody-shall-see";
+    let server = StandIn::start().unwrap();
+    let gossip = Scripted::start(move |peer| {
+        peer.request()?;
+        peer.send(format!("HTTP/1.1 302 Go\r\nlocation: http://{value}.test/\r\ncontent-length: 0\r\n\r\n"))
+    });
+    let both = KeysClient::builder().nearest_node(server.url()).node(gossip.url()).api_key(server.api_key());
+    let request = ensure(&both.build().unwrap()).value(value).wait_for_replication(Duration::from_millis(300));
+    let error = request.send().unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("a redirect to") && !text.contains("nobody-shall"), "{text}");
+}

@@ -8,10 +8,11 @@ mod support;
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use support::Scripted;
-use typesense_keys::KeysClient;
+use typesense_keys::{ClientBuilder, KeysClient};
 
 const NODES: &str = "TYPESENSE_NODES";
 const API_KEY: &str = "TYPESENSE_API_KEY";
@@ -41,6 +42,10 @@ fn main() -> ExitCode {
         trial("what_is_wrong_is_named_by_its_variable", what_is_wrong_is_named_by_its_variable),
         #[cfg(feature = "tls")]
         trial("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
+        #[cfg(feature = "tls")]
+        trial("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
+        #[cfg(feature = "tls")]
+        trial("a_proxy_that_answers_byte_by_byte_meets_the_limit", a_proxy_that_answers_byte_by_byte_meets_the_limit),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
 }
@@ -56,6 +61,12 @@ fn outcome() -> String {
     };
     match env::var(IS_A_CASE).as_deref() {
         Ok("send") => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
+        Ok("create") => {
+            let builder =
+                ClientBuilder::from_env().unwrap().retries(false).connect_timeout(Duration::from_millis(300));
+            let request = builder.build().unwrap().create().actions(["documents:search"]).collections(["docs"]);
+            request.send().unwrap_err().to_string()
+        }
         _ => "a client".to_owned(),
     }
 }
@@ -142,4 +153,32 @@ fn a_proxy_is_looked_for_where_https_is_used() {
     );
     assert_eq!(built(https, "https_proxy", "http://user:pa55@127.0.0.1:1"), "a client");
     assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
+}
+
+/// What a create by https comes to whose proxy is `proxy`.
+#[cfg(feature = "tls")]
+fn created_through(proxy: &Scripted) -> String {
+    let node = "https://search.example.net";
+    with("create", &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
+}
+
+#[cfg(feature = "tls")]
+fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
+    let proxy = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("nonsense\r\n\r\n")
+    });
+    let text = created_through(&proxy);
+    assert!(text.contains("the proxy's answer is not HTTP/1") && !text.contains("may or may not"), "{text}");
+}
+
+#[cfg(feature = "tls")]
+fn a_proxy_that_answers_byte_by_byte_meets_the_limit() {
+    let proxy = Scripted::start(|peer| {
+        peer.request()?;
+        // Each byte within the limit, and all of them far beyond it; after which it would be another error.
+        peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
+    });
+    let text = created_through(&proxy);
+    assert!(text.contains("timed out"), "{text}");
 }

@@ -154,6 +154,9 @@ fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
     stage.good(&["delete", "--expired"]);
     assert_eq!(stage.server.key_count(), 0);
     stage.bad(2, &["delete"]);
+    stage.good(&create(&["--out", "twice"]));
+    let id = stage.client().list().send().unwrap()[0].id.to_string();
+    assert_eq!(stage.good(&["delete", &id, &id, "--json"]), format!("{{\"id\":{id}}}\n"));
 }
 
 #[test]
@@ -179,6 +182,7 @@ fn a_key_is_ensured_again_and_again() {
     let again = stage.run(&ensure(&["--out", "again"]));
     assert!(again.status.success() && said(&again).contains("key 0 is there already"), "{}", said(&again));
     assert!(!stage.file("again").exists());
+    assert_eq!(stage.good(&ensure(&["--show"])), "", "what is taken for a value is none");
     let drift = stage.bad(1, &ensure(&["-a", "documents:get", "--out", "other"]));
     assert!(drift.contains("`actions` is [\"documents:search\"], not"), "{drift}");
     stage.good(&ensure(&["-a", "documents:get", "--replace-on-drift", "--out", "other"]));
@@ -247,4 +251,14 @@ fn a_reader_that_has_enough_is_no_failure() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[test]
+fn nobody_who_listens_is_no_failure_either() {
+    let stage = Stage::new();
+    let mut command = stage.command();
+    let mut child = command.args(create(&["--out", "key"])).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(value(&stage.file("key")).len(), 32);
 }

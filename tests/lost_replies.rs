@@ -5,7 +5,10 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -107,4 +110,73 @@ fn a_node_that_lags_is_asked_until_it_knows_the_key() {
     let asked: Vec<_> =
         server.received().iter().map(|asked| asked.head.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(asked, ["POST", "POST", "GET", "GET", "GET"]);
+}
+
+/// A proxy whose first answer is an error that tells nothing, and whose others are `answer`.
+fn in_doubt_then(answer: &'static str) -> Scripted {
+    let is_first = AtomicBool::new(true);
+    Scripted::start(move |peer| {
+        peer.request()?;
+        let nothing = "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n";
+        peer.send(if is_first.swap(false, Ordering::SeqCst) { nothing } else { answer })
+    })
+}
+
+fn client_of(server: &Scripted) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key("admin").timeout(Duration::from_secs(5)).build().unwrap()
+}
+
+#[test]
+fn a_proxys_own_404_or_409_ends_no_doubt() {
+    for answer in [
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 21\r\n\r\n<h1>nothing here</h1>",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 23\r\n\r\n{\"message\":\"Not Found\"}",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let server = in_doubt_then(answer);
+        let error = client_of(&server).delete(7).send().unwrap_err();
+        assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    }
+    let server = in_doubt_then("HTTP/1.1 409 Conflict\r\ncontent-length: 13\r\n\r\n<h1>busy</h1>");
+    let error = request(&client_of(&server)).send().unwrap_err();
+    let Error::OutcomeUnknown(unknown) = error else { panic!("{error}") };
+    assert!(unknown.value().is_some());
+    assert!(server.received().iter().all(|request| request.head.starts_with("POST")), "nothing was looked up");
+}
+
+#[test]
+fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 503 No\r\ncontent-length: 31\r\n\r\n<h1>Upstream Was Not Ready</h1>")
+    });
+    let error = request(&client_of(&server)).server_generated().send().unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn a_create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
+    let server = StandIn::start().unwrap();
+    let address = server.url().trim_start_matches("http://").to_owned();
+    // As nginx does with `proxy_next_upstream non_idempotent`.
+    let balancer = Scripted::start(move |peer| {
+        let request = peer.request()?;
+        let mut answer = Vec::new();
+        for _ in 0..if request.head.starts_with("POST") { 2 } else { 1 } {
+            let mut node = TcpStream::connect(&address)?;
+            node.write_all(request.head.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n").as_bytes())?;
+            node.write_all(request.body.as_bytes())?;
+            answer.clear();
+            node.read_to_end(&mut answer)?;
+        }
+        peer.send(answer)
+    });
+    let client = KeysClient::builder().node(balancer.url()).api_key(server.api_key()).build().unwrap();
+    let key = request(&client).send().unwrap();
+    assert_eq!((client.get(key.id).send().unwrap().id, server.key_count()), (key.id, 1));
+
+    let own = request(&client).value("a-value-of-my-own");
+    // Which of the two it was cannot be told: another key may have had this value before.
+    assert!(matches!(own.send(), Err(Error::Conflict(_))));
 }

@@ -72,6 +72,30 @@ fn a_key_whose_value_was_lost_is_replaced() {
 }
 
 #[test]
+fn no_tenant_gets_the_collections_of_another() {
+    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let output = tenants(&server, directory.path(), &["ada", "ada_x"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        printed(&output).contains("the key of `ada` would open the collections of `ada_x`"),
+        "{}",
+        printed(&output)
+    );
+    assert_eq!(server.key_count(), 0);
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_one_tenant_and_the_file_becomes_private() {
+    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let keys = directory.path().join("keys");
+    fs::write(&keys, "").unwrap();
+    assert!(tenants(&server, directory.path(), &["ada", "ada"]).status.success());
+    check(&server, directory.path(), &["ada"]);
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(keys).unwrap().permissions()) & 0o777, 0o600);
+}
+
+#[test]
 fn a_failure_in_between_loses_nothing() {
     let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
     let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
@@ -88,8 +112,13 @@ fn a_failure_in_between_loses_nothing() {
 // ---- build_script ------------------------------------------------------------------------------
 
 fn build(server: Option<&StandIn>, directory: &Path) -> Output {
+    build_for("docs", server, directory)
+}
+
+fn build_for(collection: &str, server: Option<&StandIn>, directory: &Path) -> Output {
     let mut command = example("build_script");
-    command.env("OUT_DIR", directory).env("SITE_COLLECTION", "docs").env("TYPESENSE_API_KEY", "nobody's-key-at-all");
+    command.env("OUT_DIR", directory).env("SITE_COLLECTION", collection);
+    command.env("TYPESENSE_API_KEY", "nobody's-key-at-all");
     match server {
         Some(server) => {
             command.env("TYPESENSE_NODES", server.url()).env("TYPESENSE_API_KEY", server.api_key().expose_secret())
@@ -120,6 +149,26 @@ fn a_site_gets_its_key_once_in_a_file() {
     assert!(build(Some(&server), directory.path()).status.success());
     assert_ne!(fs::read_to_string(directory.path().join("search-key")).unwrap(), key);
     assert_eq!(server.key_count(), 1);
+}
+
+#[test]
+fn another_collection_gets_another_key() {
+    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    build(Some(&server), directory.path());
+    assert!(build_for("blog", Some(&server), directory.path()).status.success());
+    let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
+    let known = client(&server).list().send().unwrap();
+    assert_eq!((known.len(), known[0].collections[0].as_str()), (1, "blog"));
+    assert!(key.starts_with(&known[0].prefix));
+}
+
+#[test]
+fn cargo_is_not_asked_to_watch_the_admin_key() {
+    // It would keep it in its build directory as it is.
+    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let output = printed(&build(Some(&server), directory.path()));
+    assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
+    assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");
 }
 
 #[test]

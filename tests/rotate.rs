@@ -3,9 +3,12 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod support;
+
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
+use support::Scripted;
 use typesense_keys::testing::{Fault, StandIn};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
@@ -203,4 +206,26 @@ fn the_old_key_is_not_removed_while_a_node_does_not_know_the_new_one() {
     assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&other.url()), "{incomplete}");
     assert_eq!((incomplete.left_over(), ids(&client)), (Some(old.id), vec![old.id, new]));
+}
+
+#[test]
+fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<h1>log in</h1>",
+        // Another key's.
+        "HTTP/1.1 200 OK\r\ncontent-length: 97\r\n\r\n{\"id\":999,\"description\":\"\",\"actions\":[\"*\"],\
+         \"collections\":[\"*\"],\"expires_at\":9,\"value_prefix\":\"abcd\"}",
+    ] {
+        let server = StandIn::start().unwrap();
+        let portal = Scripted::start(move |peer| {
+            peer.request()?;
+            peer.send(answer)
+        });
+        let old = old_key(&client(&server));
+        let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());
+        let error = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(1)).send().unwrap_err();
+        let Error::Incomplete(incomplete) = &error else { panic!("{error}") };
+        assert_eq!(ids(&client(&server)), [old.id, incomplete.key().unwrap().id]);
+        assert!(error.to_string().contains(&portal.url()), "{error}");
+    }
 }

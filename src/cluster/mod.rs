@@ -86,11 +86,13 @@ pub(crate) fn run<T>(
             elapsed: ended.saturating_duration_since(started),
         });
         let fate = trouble.fate();
-        let next = policy::next(operation, fate, trouble.status(), so_far.in_doubt);
+        let next = policy::next(operation, fate, trouble.verdict(), so_far.in_doubt);
         let retry_after = trouble.retry_after();
         debug!("{operation}: {}: {}: {next:?}", node.origin(), trouble.result());
         so_far.last = trouble;
-        if fate != Fate::Refused && !nodes.is_aside(index, ended) {
+        // A list that is too large for the caller is no fault of the node's.
+        let is_well = fate == Fate::Refused || matches!(so_far.last, Trouble::TooLarge { .. });
+        if !is_well && !nodes.is_aside(index, ended) {
             warn!("{} is set aside: {}", node.origin(), so_far.last.result());
             nodes.set_aside(index, ended);
         }

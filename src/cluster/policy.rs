@@ -28,8 +28,8 @@ pub(super) enum Next {
     Stop { in_doubt: bool },
 }
 
-/// `in_doubt`: as earlier attempts have left it.
-pub(super) fn next(operation: Operation, fate: Fate, status: Option<u16>, in_doubt: bool) -> Next {
+/// `in_doubt`: as earlier attempts have left it. `verdict`: the status, if it is the server's own.
+pub(super) fn next(operation: Operation, fate: Fate, verdict: Option<u16>, in_doubt: bool) -> Next {
     let is_write = matches!(operation, Operation::Create { .. } | Operation::Delete(_));
     match fate {
         Fate::NotActed | Fate::Limited => Next::Repeat { in_doubt },
@@ -37,7 +37,7 @@ pub(super) fn next(operation: Operation, fate: Fate, status: Option<u16>, in_dou
         Fate::Unknown if operation == (Operation::Create { repeatable: false }) => Next::Stop { in_doubt: true },
         Fate::Unknown => Next::Repeat { in_doubt: is_write },
         Fate::Garbled => Next::Stop { in_doubt: is_write },
-        Fate::Refused => match (operation, status) {
+        Fate::Refused => match (operation, verdict) {
             (Operation::Create { repeatable: true }, Some(409)) if in_doubt => Next::Settled,
             (Operation::Delete(_), Some(404)) if in_doubt => Next::Settled,
             _ => Next::Stop { in_doubt },

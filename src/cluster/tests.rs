@@ -92,8 +92,12 @@ fn status_after(status: u16, retry_after: Option<Duration>) -> Trouble {
 }
 
 fn garbled() -> Trouble {
+    unexpected(201)
+}
+
+fn unexpected(status: u16) -> Trouble {
     Trouble::Unexpected {
-        status: Some(201),
+        status: Some(status),
         content_type: Snippet::default(),
         message: Snippet::default(),
         result: "not JSON".to_owned(),
@@ -155,6 +159,15 @@ fn a_node_that_failed_is_set_aside_and_comes_back() {
     clock.pass(11 * SECOND);
     let asked: Vec<_> = (0..2).flat_map(|_| call(&nodes, PACE, &clock, Operation::List, |_| Ok(())).1).collect();
     assert!(asked.contains(&"a".to_owned()), "{asked:?}");
+}
+
+#[test]
+fn a_node_whose_list_is_too_large_for_the_caller_is_not_set_aside() {
+    let nodes = Nodes::new(Some(node("near")), vec![node("a")]);
+    for _ in 0..3 {
+        let too_large = |_: &str| Err(Trouble::TooLarge { limit: 9 });
+        assert_eq!(call(&nodes, PACE, &TestClock::new(0.5), Operation::List, too_large).1, ["near"]);
+    }
 }
 
 #[test]
@@ -287,9 +300,11 @@ enum Event {
     LostAfter,
     GarbledAfter,
     Rejected,
+    /// A proxy's own 404 or 409, which says nothing about a key.
+    RejectedByAnother,
 }
 
-const EVENTS: [Event; 10] = [
+const EVENTS: [Event; 11] = [
     Event::Answered,
     Event::NotSent,
     Event::NotReady,
@@ -300,6 +315,7 @@ const EVENTS: [Event; 10] = [
     Event::LostAfter,
     Event::GarbledAfter,
     Event::Rejected,
+    Event::RejectedByAnother,
 ];
 
 /// The keys that a create of one value, or the deletes of one key, concern.
@@ -339,6 +355,9 @@ impl Server {
             Event::FailedBefore => Err(status(500)),
             Event::LostBefore => Err(reset()),
             Event::Rejected => Err(status(400)),
+            Event::RejectedByAnother => {
+                Err(unexpected(if matches!(operation, Operation::Delete(_)) { 404 } else { 409 }))
+            }
             // A refusal is no act whose reply could be lost: what is lost is the refusal.
             Event::FailedAfter => self.act(operation).and(Err(status(500))).or(Err(status(500))),
             Event::LostAfter => self.act(operation).and(Err(reset())).or(Err(reset())),
@@ -395,7 +414,14 @@ fn accounting_holds(operation: Operation, events: &[Event]) -> bool {
             assert_eq!(keys, existed, "an error that hides an act: {operation} {events:?}");
         }
         Err(GaveUp { in_doubt: true, .. }) => {
-            let clear = [Event::Answered, Event::NotSent, Event::NotReady, Event::Limited, Event::Rejected];
+            let clear = [
+                Event::Answered,
+                Event::NotSent,
+                Event::NotReady,
+                Event::Limited,
+                Event::Rejected,
+                Event::RejectedByAnother,
+            ];
             assert!(
                 events.iter().any(|event| !clear.contains(event)),
                 "a doubt from nowhere: {operation} {events:?}"

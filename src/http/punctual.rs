@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, time};
 
+use super::exchange::{current, remaining};
+
 /// Below this, being late does not matter.
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -32,6 +34,13 @@ impl<T: Transport> Transport for Punctual<T> {
         let time::Duration::Exact(limit) = timeout.after else {
             return self.0.await_input(timeout);
         };
+        // A limit of ureq's is for each read: a proxy that sends byte by byte would never meet it.
+        let by = current(
+            |exchange| {
+                if exchange.phase.is_before_sending() { exchange.connect_by } else { exchange.finish_by }
+            },
+        )?;
+        let limit = limit.min(remaining(by).ok_or(Error::Timeout(timeout.reason))?);
         let started = Instant::now();
         loop {
             let left = limit.saturating_sub(started.elapsed());
@@ -44,7 +53,8 @@ impl<T: Transport> Transport for Punctual<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.0.is_open()
+        // Under TLS, what has arrived unasked may still be here, encrypted.
+        self.0.buffers().input().is_empty() && self.0.is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -258,7 +258,7 @@ impl Framing {
     fn of(head: &httparse::Response<'_, '_>) -> Result<Self, Fault> {
         let mut length = None;
         let mut chunked = false;
-        let mut closes = head.version == Some(0);
+        let (mut must_close, mut may_stay) = (false, head.version != Some(0));
         for header in head.headers.iter() {
             let value = header.value.trim_ascii();
             if header.name.eq_ignore_ascii_case("content-length") {
@@ -274,8 +274,10 @@ impl Framing {
                 }
                 chunked = true;
             } else if header.name.eq_ignore_ascii_case("connection") {
-                closes =
-                    value.eq_ignore_ascii_case(b"close") || (closes && !value.eq_ignore_ascii_case(b"keep-alive"));
+                for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                    must_close |= option.eq_ignore_ascii_case(b"close");
+                    may_stay |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
             }
         }
         let body = match (chunked, length) {
@@ -286,7 +288,7 @@ impl Framing {
             (false, Some(length)) => Body::Length(length),
             (false, None) => Body::UntilClose,
         };
-        Ok(Self { body, closes: closes || body == Body::UntilClose })
+        Ok(Self { body, closes: must_close || !may_stay || body == Body::UntilClose })
     }
 }
 

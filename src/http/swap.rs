@@ -98,6 +98,8 @@ impl Transport for SwapTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        // Before the phase says that something may have been sent.
+        timeout(|exchange| exchange.finish_by)?;
         let written = self.face.output().get(..amount).unwrap_or_default();
         let request = current(|exchange| {
             if exchange.phase > Phase::Send {

@@ -90,7 +90,8 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
 pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
     let error = find(error)?;
     // With TLS 1.3, a server that wants a client certificate says so only after the handshake, and reads no request.
-    (phase <= Phase::Handshake || refuses_certificate(error)).then(|| describe(error))
+    // Once it has begun to reply, it had read it.
+    (phase <= Phase::Handshake || (phase < Phase::ReadReply && refuses_certificate(error))).then(|| describe(error))
 }
 
 fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

@@ -62,7 +62,7 @@ impl Trouble {
             Self::Status { status: 429, .. } => Fate::Limited,
             // The server's words for a node that is starting or catching up. Other 503s are a proxy's, which may
             // have passed the request on.
-            Self::Status { status: 503, message, .. } if message.as_str().contains("Not Ready") => Fate::NotActed,
+            Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => Fate::NotActed,
             Self::Status { status: 500..=599, .. } => Fate::Unknown,
             // A status of success, or no HTTP at all: whoever sent it may have acted.
             Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => Fate::Garbled,
@@ -75,6 +75,14 @@ impl Trouble {
             Self::Status { status, .. } => Some(*status),
             Self::Unexpected { status, .. } => *status,
             Self::Connection { .. } | Self::Tls { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => None,
+        }
+    }
+
+    /// The status, if a Typesense server's own words came with it: another's 404 or 409 says nothing about a key.
+    pub(crate) fn verdict(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
         }
     }
 
@@ -122,6 +130,11 @@ impl Trouble {
                 let result = explain(&error, phase).unwrap_or("no encryption could be agreed on");
                 Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
             }
+            error if phase.is_before_sending() => Self::Connection {
+                phase,
+                result: "the proxy's answer is not HTTP/1".to_owned(),
+                source: Some(Box::new(error)),
+            },
             error => Self::Unexpected {
                 status: None,
                 content_type: Snippet::default(),

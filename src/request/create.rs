@@ -97,8 +97,13 @@ impl Prepared {
     /// `again`: it was sent before, and may have been carried out.
     pub(super) fn send(&self, again: bool) -> Result<CreatedKey, Error> {
         let Self { client, key, timeout, replicated_within } = self;
+        if !again && key.expires_at.is_past() {
+            return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
+        }
         let key = key.create(client, client.deadline(*timeout), again)?;
-        match replicated_within.map(|limit| replication::wait(client, key.id, Wanted::Present, limit)) {
+        match replicated_within
+            .map(|limit| replication::wait(client, key.id, Wanted::Present, limit, Some(&key.value)))
+        {
             None | Some(Ok(())) => Ok(key),
             Some(Err(lag)) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),
         }

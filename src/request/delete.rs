@@ -67,7 +67,7 @@ impl DeleteKey {
         }
         let id = self.id;
         if let Some(limit) = self.replicated_within {
-            replication::wait(&self.client, id, Wanted::Gone, limit).map_err(Error::NotReplicated)?;
+            replication::wait(&self.client, id, Wanted::Gone, limit, None).map_err(Error::NotReplicated)?;
         }
         Ok(id)
     }

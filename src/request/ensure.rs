@@ -11,7 +11,7 @@ use self::run::Run;
 use super::new_key::NewKey;
 use super::replication::{self, Wanted};
 use super::settings::{Settings, scope_methods, value_methods};
-use crate::{Error, KeyId, KeyInfo, KeysClient};
+use crate::{CreatedKey, Error, KeyId, KeyInfo, KeysClient, NotReplicated};
 
 /// A request to have one key of a description, with a given scope. Made by [`KeysClient::ensure`].
 ///
@@ -111,7 +111,8 @@ impl EnsureKey {
     /// [`Error::Conflict`] if a key of another description has the value, [`Error::Unauthorized`] if the client's key
     /// lacks one of `keys:list`, `keys:create`, `keys:delete` and `keys:get`, [`Error::Incomplete`], which says which
     /// keys there are, if it was interrupted between two steps, [`Error::OutcomeUnknown`], with the value, if it cannot
-    /// be told whether a key was created, or what keeps a call from coming through: see [`Error`]. After all of them
+    /// be told whether a key was created, [`Error::NotReplicated`], with the key if this run has created it, if not every
+    /// node knows it in time, or what keeps a call from coming through: see [`Error`]. After all of them
     /// it is safe to run it again.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { client, settings, replace_on_drift, timeout, replicated_within } = self;
@@ -124,7 +125,13 @@ impl EnsureKey {
         let run = Run::new(&client, wanted, expiry, replace_on_drift, deadline);
         let ensured = run.finish()?;
         if let Some(limit) = replicated_within {
-            replication::wait(&client, ensured.key.id, Wanted::Present, limit).map_err(Error::NotReplicated)?;
+            let EnsuredKey { key: KeyInfo { id, .. }, value, .. } = &ensured;
+            if let Err(lag) = replication::wait(&client, *id, Wanted::Present, limit, value.as_ref()) {
+                let EnsuredKey { key, value, created, .. } = ensured;
+                // No later run could tell the value.
+                let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
+                return Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })));
+            }
         }
         Ok(ensured)
     }

@@ -37,14 +37,18 @@ impl GetKey {
     /// `keys:get`, or what keeps a call from coming through: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
         let operation = Operation::Get(self.id);
-        let decode = |answer: &[u8]| {
-            let info: KeyInfo = serde_json::from_slice(answer)?;
-            if info.id == self.id { Ok(info) } else { Err(Undecodable::AnotherKey) }
-        };
         let deadline = self.client.deadline(self.timeout);
-        match self.client.call(operation, deadline, &SecretBuf::default(), None, decode) {
+        match self.client.call(operation, deadline, &SecretBuf::default(), None, decode(self.id)) {
             Ok(Outcome::Done(info)) => Ok(info),
             Ok(Outcome::Settled(gave_up)) | Err(gave_up) => Err(error(operation, gave_up, None)),
         }
+    }
+}
+
+/// Reads the answer to a request for key `id`.
+pub(super) fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, Undecodable> {
+    move |answer| {
+        let info: KeyInfo = serde_json::from_slice(answer)?;
+        if info.id == id { Ok(info) } else { Err(Undecodable::AnotherKey) }
     }
 }

@@ -30,6 +30,30 @@ fn check_value(value: &SecretString) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The most bytes of text that a key may have in all.
+///
+/// The server takes more, but every list has the key in it, and as JSON six bytes may stand for one: above this, a list
+/// would hold what this crate does not read.
+const MAX_TEXT: usize = 128 * 1024;
+
+fn check_size(description: &str, actions: &[Action], collections: &[Collections]) -> Result<(), Error> {
+    // Each entry has quotes and a comma besides.
+    let of_all = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.len() + 3).sum::<usize>();
+    let sizes = [
+        ("description", description.len()),
+        ("actions", of_all(&mut actions.iter().map(Action::as_str))),
+        ("collections", of_all(&mut collections.iter().map(Collections::as_str))),
+    ];
+    let size: usize = sizes.iter().map(|(_, size)| size).sum();
+    match sizes.into_iter().max_by_key(|(_, size)| *size) {
+        Some((field, _)) if size > MAX_TEXT => {
+            let why = format!("makes the key too large: {size} bytes of text, of which {MAX_TEXT} can be listed");
+            Err(Error::invalid(field, why))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A key that can be asked for: the server will understand it as it is meant.
 pub(super) struct NewKey {
     pub(super) description: String,
@@ -59,6 +83,7 @@ impl TryFrom<Settings> for NewKey {
         for entry in &collections {
             entry.check().map_err(|why| Error::invalid("collections", why))?;
         }
+        check_size(&description, &actions, &collections)?;
         let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
         let is_own_value = matches!(value, Value::Own(_));
         let value = value.check()?;
@@ -114,7 +139,9 @@ impl NewKey {
         match client.call(operation, deadline, &self.body()?, value, CreatedKey::decode) {
             Ok(Outcome::Done(key)) => Ok(key),
             Ok(Outcome::Settled(gave_up)) => self.find(client, operation, deadline, gave_up),
-            Err(gave_up) if may_exist && gave_up.last.status() == Some(409) => {
+            // A value that was drawn here is nobody else's: a 409 at the first attempt says that something between here
+            // and the server, such as a balancer, has repeated the request.
+            Err(gave_up) if (may_exist || !self.is_own_value) && gave_up.last.verdict() == Some(409) => {
                 self.find(client, operation, deadline, gave_up)
             }
             Err(gave_up) => {
@@ -154,9 +181,7 @@ impl NewKey {
                 }
             };
             if let Some(found) = self.newest_match(&keys) {
-                let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = found;
-                let value = value.clone();
-                return Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete });
+                return Ok(CreatedKey::new(found, value.clone()));
             }
             let wait = backoff(rounds, &SystemClock);
             // A value of the caller's own may be another key's: then nothing of ours will ever be found. A key of
@@ -213,6 +238,12 @@ impl Serialize for NewKey {
 }
 
 impl CreatedKey {
+    /// The key that a server tells of, whose value is known here.
+    pub(super) fn new(info: KeyInfo, value: SecretString) -> Self {
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = info;
+        Self { id, value, description, actions, collections, expires_at, autodelete }
+    }
+
     fn decode(answer: &[u8]) -> Result<Self, Undecodable> {
         struct Answer<'a> {
             id: KeyId,

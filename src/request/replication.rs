@@ -4,6 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use secrecy::SecretString;
+
+use super::get;
 use crate::cluster::{SystemClock, after, backoff};
 use crate::error::{Attempt, Phase};
 use crate::http::{Limits, Trouble};
@@ -30,11 +33,14 @@ impl Wanted {
 }
 
 /// Asks each node until it agrees, for at most `limit`; otherwise returns the last answers of those that do not.
+///
+/// `value`: the key's, if it is known here; it must not be in an error.
 pub(super) fn wait(
     client: &KeysClient,
     id: KeyId,
     wanted: Wanted,
     limit: Duration,
+    value: Option<&SecretString>,
 ) -> Result<(), Box<NotReplicated>> {
     let deadline = after(Instant::now(), limit);
     let mut waiting: Vec<&Node> = client.nodes().collect();
@@ -46,7 +52,7 @@ pub(super) fn wait(
             // A fair share of what is left: a node that hangs must not take the others' time.
             let left = deadline.saturating_duration_since(Instant::now());
             let share = left / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
-            disagreeing.extend(ask(client, node, id, wanted, share).map(|answer| (node, answer)));
+            disagreeing.extend(ask(client, node, id, wanted, share, value).map(|answer| (node, answer)));
         }
         let pause = backoff(rounds, &SystemClock);
         if disagreeing.is_empty() {
@@ -62,14 +68,22 @@ pub(super) fn wait(
 }
 
 /// `None` if the node agrees.
-fn ask(client: &KeysClient, node: &Node, id: KeyId, wanted: Wanted, limit: Duration) -> Option<Attempt> {
+fn ask(
+    client: &KeysClient,
+    node: &Node,
+    id: KeyId,
+    wanted: Wanted,
+    limit: Duration,
+    value: Option<&SecretString>,
+) -> Option<Attempt> {
     let started = Instant::now();
     let until = after(started, limit);
     let limits = Limits { connect_by: until, finish_by: until };
-    let answer = client.http().attempt(node, Operation::Get(id), limits, SecretBuf::default(), None, |_| Ok(()));
+    let answer =
+        client.http().attempt(node, Operation::Get(id), limits, SecretBuf::default(), value, get::decode(id));
     let (phase, result) = match (answer, wanted) {
-        (Ok(()), Wanted::Present) | (Err(Trouble::Status { status: 404, .. }), Wanted::Gone) => return None,
-        (Ok(()), Wanted::Gone) => (Phase::ReadReply, "still has the key".to_owned()),
+        (Ok(_), Wanted::Present) | (Err(Trouble::Status { status: 404, .. }), Wanted::Gone) => return None,
+        (Ok(_), Wanted::Gone) => (Phase::ReadReply, "still has the key".to_owned()),
         (Err(Trouble::Status { status: 404, .. }), Wanted::Present) => {
             (Phase::ReadReply, "has no such key".to_owned())
         }

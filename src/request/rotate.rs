@@ -95,7 +95,7 @@ impl RotateKey {
             }
             nothing_changed => nothing_changed,
         })?;
-        if let Err(lag) = replication::wait(&client, key.id, Wanted::Present, left(deadline)) {
+        if let Err(lag) = replication::wait(&client, key.id, Wanted::Present, left(deadline), Some(&key.value)) {
             let what = format!("key {id} is as it was, and key {} is there to replace it", key.id);
             return Err(incomplete(what, Some(key), Some(id), Error::NotReplicated(lag)));
         }
@@ -110,7 +110,7 @@ impl RotateKey {
                 return Err(incomplete(what, Some(key), Some(id), cause));
             }
         }
-        match replicated_within.map(|limit| replication::wait(&client, id, Wanted::Gone, limit)) {
+        match replicated_within.map(|limit| replication::wait(&client, id, Wanted::Gone, limit, None)) {
             None | Some(Ok(())) => Ok(key),
             Some(Err(lag)) => {
                 let what = format!("key {} replaces key {id}, which is deleted", key.id);

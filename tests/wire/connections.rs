@@ -144,6 +144,16 @@ fn a_deadline_that_has_passed_sends_nothing() {
 }
 
 #[test]
+fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
+    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+    let client = server.client();
+    client.delete(7).send().unwrap();
+    let error = create(&client).timeout(Duration::ZERO).send().unwrap_err();
+    assert_eq!(variant(&error), "Timeout", "{error}");
+    server.asked_once();
+}
+
+#[test]
 fn several_attempts_are_told_one_by_one() {
     let (server, refused) = (Wire::answering(&json(400, r#"{"message":"Bad."}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
@@ -198,20 +208,80 @@ fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
     assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Handshake);
 }
 
+/// A server's side of TLS, with a certificate for 127.0.0.1.
+#[cfg(feature = "tls")]
+fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+    let identity = ca.issue(&["127.0.0.1"]);
+    let certificate = CertificateDer::from_pem_file(&identity.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    std::sync::Arc::new(config.unwrap())
+}
+
+/// What arrives with a reply and was not asked for may still be encrypted, or inside the TLS library.
+#[cfg(feature = "tls")]
+#[test]
+fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
+    use std::io::{Read, Write};
+
+    let reply = |description: &str, header: &str| {
+        let body = format!(
+            r#"{{"id":7,"description":"{description}","actions":["*"],"collections":["*"],"expires_at":9,"value_prefix":"abcd"}}"#
+        );
+        format!("HTTP/1.1 200 OK\r\n{header}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    let long_header = format!("x: {}\r\n", "p".repeat(5_000));
+    // One that fills a whole record, and one with more behind it than the TLS library takes from the network at once.
+    let fills_a_record = reply(&"x".repeat(16_384 - reply("", "").len() - 3), "");
+    assert_eq!(fills_a_record.len(), 16_384);
+    for (good, poison, connections) in [
+        (fills_a_record, reply("poison", ""), 3),
+        (reply("good", ""), reply("poison", &long_header), 3),
+        (reply("good", ""), String::new(), 1),
+    ] {
+        let ca = TestCa::new();
+        let config = tls_config(&ca);
+        let server = Scripted::start(move |peer| {
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            loop {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut some = [0; 4096];
+                    let count = rustls::Stream::new(&mut connection, &mut peer.stream).read(&mut some)?;
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    request.extend_from_slice(&some[..count]);
+                }
+                let mut packet = Vec::new();
+                for reply in [&good, &poison] {
+                    connection.writer().write_all(reply.as_bytes())?;
+                    while connection.wants_write() {
+                        connection.write_tls(&mut packet)?;
+                    }
+                }
+                peer.stream.write_all(&packet)?;
+            }
+        });
+        let client = builder(&server.url().replace("http:", "https:")).ca_certificates(ca.pem()).build().unwrap();
+        for call in 0..3 {
+            assert_ne!(client.get(7).send().unwrap().description, "poison", "call {call}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(server.connections(), connections);
+    }
+}
+
 /// Whoever sits in the middle can spoil an encrypted reply, after the server has acted: that is no refusal.
 #[cfg(feature = "tls")]
 #[test]
 fn an_encrypted_reply_that_is_spoilt_leaves_the_outcome_open() {
     use std::io::{Read, Write};
 
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-
     let ca = TestCa::new();
-    let identity = ca.issue(&["127.0.0.1"]);
-    let certificate = CertificateDer::from_pem_file(&identity.certificate).unwrap();
-    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
-    let config = std::sync::Arc::new(config.unwrap());
+    let config = tls_config(&ca);
     let server = Scripted::start(move |peer| {
         let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
         let mut stream = rustls::Stream::new(&mut connection, &mut peer.stream);

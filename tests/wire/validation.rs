@@ -118,3 +118,13 @@ fn an_expiry_must_lie_in_the_future() {
     refused(|create| scoped(create).expires_at(UNIX_EPOCH), "expires_at", reason);
     refused(|create| scoped(create).expires_at(UNIX_EPOCH + Duration::from_secs(1_000)), "expires_at", reason);
 }
+
+#[test]
+fn a_key_must_be_small_enough_to_be_listed() {
+    let long = "\u{1}".repeat(131_100);
+    let reason =
+        |size: usize| format!("makes the key too large: {size} bytes of text, of which 131072 can be listed");
+    refused(|create| scoped(create).description(&*long), "description", &reason(131_100 + 19 + 7));
+    let tenants = (0..7_000).map(|tenant| Collections::exact(&format!("tenant-{tenant:09}")));
+    refused(|create| create.actions([Action::ANY]).collections(tenants), "collections", &reason(4 + 7_000 * 19));
+}

@@ -115,6 +115,10 @@ fn good_replies() -> Vec<(&'static str, String)> {
         ("line feeds alone", format!("{HEAD}content-length: {length}\r\n\r\n{PAYLOAD}").replace("\r\n", "\n")),
         ("HTTP/1.0", format!("{HEAD}\r\n{PAYLOAD}").replace("HTTP/1.1", "HTTP/1.0")),
         ("a wish to close", format!("{HEAD}connection: close\r\n{te}{chunks}0\r\n\r\n")),
+        (
+            "a wish among others",
+            format!("{HEAD}connection: x, Close\r\nconnection: keep-alive\r\n{te}{chunks}0\r\n\r\n"),
+        ),
     ]
 }
 

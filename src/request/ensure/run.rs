@@ -75,8 +75,14 @@ impl<'a> Run<'a> {
                 }
                 Step::Remove { old, by, was_live } => {
                     if let Some(by) = by.filter(|_| was_live) {
-                        let live =
-                            replication::wait(self.client, by, replication::Wanted::Present, left(self.deadline));
+                        let value = self.wanted.key.value.as_ref();
+                        let live = replication::wait(
+                            self.client,
+                            by,
+                            replication::Wanted::Present,
+                            left(self.deadline),
+                            value,
+                        );
                         live.map_err(|lag| self.interrupted(Some(old), Error::NotReplicated(lag)))?;
                     }
                     self.delete(old)?;
