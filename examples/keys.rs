@@ -21,7 +21,8 @@ use place::Place;
 use secrecy::SecretString;
 use serde_json::json;
 use typesense_keys::{
-    ClientBuilder, Collections, CreatedKey, Error as KeysError, Expiry, KeyId, KeyInfo, KeysClient, ScopedKey,
+    ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, Expiry, KeyId, KeyInfo, KeysClient,
+    ScopedKeyBuilder,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -133,7 +134,7 @@ struct Scope {
     actions: Vec<String>,
     /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
     #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = collections)]
-    collections: Vec<Collections>,
+    collections: Vec<CollectionPattern>,
 }
 
 #[derive(Args)]
@@ -234,14 +235,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Scope { parent, filter_by, include_fields, exclude_fields, limit_hits, expiry, sink } => {
             let parent = secret(&parent)?;
-            let mut key = ScopedKey::from_parent(&parent);
+            let mut key = ScopedKeyBuilder::from_parent(&parent);
             for (name, value) in
                 [("filter_by", filter_by), ("include_fields", include_fields), ("exclude_fields", exclude_fields)]
             {
                 key = value.into_iter().fold(key, |key, value| key.param(name, value));
             }
-            key = limit_hits.into_iter().fold(key, ScopedKey::limit_hits);
-            let scoped = expiry.expires_in.into_iter().fold(key, ScopedKey::expires_in).sign()?;
+            key = limit_hits.into_iter().fold(key, ScopedKeyBuilder::limit_hits);
+            let scoped = expiry.expires_in.into_iter().fold(key, ScopedKeyBuilder::expires_in).sign()?;
             sink.place()?.write(&scoped)?;
         }
         Command::Audit { filter, check } => {
@@ -325,7 +326,7 @@ impl Filter {
             list = list.expired(true);
         }
         match opens.as_deref() {
-            Some([action, collection]) => list.opens(action.as_str(), collection),
+            Some([action, collection]) => list.allows(action.as_str(), collection),
             _ => list,
         }
     }
@@ -478,11 +479,11 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
     Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
 }
 
-fn collections(text: &str) -> Result<Collections, String> {
+fn collections(text: &str) -> Result<CollectionPattern, String> {
     Ok(match text.split_once(':') {
-        Some(("exact", name)) => Collections::exact(name),
-        Some(("prefix", start)) => Collections::prefix(start),
-        Some(("pattern", pattern)) => Collections::pattern(pattern),
+        Some(("exact", name)) => CollectionPattern::exact(name),
+        Some(("prefix", start)) => CollectionPattern::prefix(start),
+        Some(("pattern", pattern)) => CollectionPattern::pattern(pattern),
         Some((other, _)) => return Err(format!("`{other}:` is none of `exact:`, `prefix:` and `pattern:`")),
         None => text.into(),
     })

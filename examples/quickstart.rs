@@ -11,7 +11,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use typesense_keys::testing::StandIn;
+use typesense_keys::testing::FakeServer;
 use typesense_keys::{Action, ClientBuilder, Error as KeysError, KeysClient};
 
 fn main() -> ExitCode {
@@ -28,14 +28,17 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     // A client of the servers that TYPESENSE_NODES names, or of a stand-in that runs inside this program.
-    let stand_in = match env::var_os("TYPESENSE_NODES") {
+    let fake_server = match env::var_os("TYPESENSE_NODES") {
         Some(_) => None,
-        None => Some(StandIn::start()?),
+        None => Some(FakeServer::start()?),
     };
-    if let Some(stand_in) = &stand_in {
-        println!("No server is named in TYPESENSE_NODES: this runs on a stand-in, in memory, at {}.", stand_in.url());
+    if let Some(fake_server) = &fake_server {
+        println!(
+            "No server is named in TYPESENSE_NODES: this runs on a stand-in, in memory, at {}.",
+            fake_server.url()
+        );
     }
-    let client = settings(stand_in.as_ref())?.build()?;
+    let client = settings(fake_server.as_ref())?.build()?;
 
     // Create. A key for a search page would have `.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"])`; this
     // one may list keys, so that it can be used right here.
@@ -52,7 +55,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("created  key {}, which expires at {} (`date -d` reads this)", key.id, key.expires_at);
 
     // Use. `key.value` is the key itself, a `SecretString`: shown by nothing, handed on to whoever needs it.
-    let user = settings(stand_in.as_ref())?.api_key(key.value).build()?;
+    let user = settings(fake_server.as_ref())?.api_key(key.value).build()?;
     let seen = user.list().send()?.len();
     println!("used     key {}: it may list keys, and sees {seen}", key.id);
     match user.delete(key.id).send() {
@@ -80,9 +83,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn settings(stand_in: Option<&StandIn>) -> Result<ClientBuilder, KeysError> {
-    match stand_in {
-        Some(stand_in) => Ok(KeysClient::builder().node(stand_in.url()).api_key(stand_in.api_key())),
+fn settings(fake_server: Option<&FakeServer>) -> Result<ClientBuilder, KeysError> {
+    match fake_server {
+        Some(fake_server) => Ok(KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key())),
         None => ClientBuilder::from_env(),
     }
 }

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use place::Place;
-use typesense_keys::testing::StandIn;
+use typesense_keys::testing::FakeServer;
 use typesense_keys::{Action, CreatedKey, Error as KeysError, KeysClient};
 
 const USAGE: &str = "usage: store FILE   (a new file)\n       store - | …   (a pipe into a secret manager)";
@@ -82,14 +82,14 @@ fn keep(client: &KeysClient, key: CreatedKey, mut place: Place) -> Result<(), Bo
 }
 
 /// A client of the servers in TYPESENSE_NODES. Without them, of a stand-in: then the key that is stored opens nothing.
-fn connect() -> Result<(KeysClient, Option<StandIn>), Box<dyn Error>> {
+fn connect() -> Result<(KeysClient, Option<FakeServer>), Box<dyn Error>> {
     if env::var_os("TYPESENSE_NODES").is_some() {
         return Ok((KeysClient::from_env()?, None));
     }
     eprintln!("no server is named in TYPESENSE_NODES: the key is a stand-in's, and opens nothing");
-    let stand_in = StandIn::start()?;
-    let client = KeysClient::builder().node(stand_in.url()).api_key(stand_in.api_key()).build()?;
-    Ok((client, Some(stand_in)))
+    let fake_server = FakeServer::start()?;
+    let client = KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key()).build()?;
+    Ok((client, Some(fake_server)))
 }
 
 /// Writes what `RUST_LOG` asks for to standard error; warnings, if it is not set.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use indicatif::ProgressBar;
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, Collections, CreatedKey, Error as KeysError, KeysClient};
+use typesense_keys::{Action, CollectionPattern, CreatedKey, Error as KeysError, KeysClient};
 use zeroize::Zeroizing;
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn provision(names: &Path, keys: &Path) -> Result<usize, Box<dyn Error>> {
         .iter()
         .map(|tenant| {
             let request = client.create().description(description(tenant)).actions([Action::DOCUMENTS_SEARCH]);
-            request.collections([Collections::prefix(&format!("{tenant}_"))])
+            request.collections([CollectionPattern::prefix(&format!("{tenant}_"))])
         })
         .collect();
     let bar =

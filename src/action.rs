@@ -27,9 +27,9 @@ pub struct Action {
 
 impl Action {
     /// `*`: every action of every resource, as the bootstrap key has. A key that leaks with this is the whole cluster.
-    pub const ANY: Self = Self::known("*");
+    pub const ALL: Self = Self::constant("*");
 
-    const fn known(text: &'static str) -> Self {
+    const fn constant(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), vouched: false }
     }
 
@@ -54,7 +54,7 @@ impl Action {
     /// use typesense_keys::Action;
     ///
     /// assert!(Action::from("documents:*").covers(&Action::DOCUMENTS_DELETE));
-    /// assert!(!Action::from("documents:*").covers(&Action::ANY));
+    /// assert!(!Action::from("documents:*").covers(&Action::ALL));
     /// ```
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -62,7 +62,7 @@ impl Action {
             let resource = self.as_str().strip_suffix('*').filter(|resource| resource.ends_with(':'));
             resource.is_some_and(|resource| other.as_str().starts_with(resource))
         };
-        *self == Self::ANY || self == other || is_whole_resource()
+        *self == Self::ALL || self == other || is_whole_resource()
     }
 
     /// The routes that it opens, such as `GET /keys/:id`, on some server from 0.24.1 to v30; for `resource:*` and `*`,
@@ -74,7 +74,7 @@ impl Action {
     /// assert_eq!(Action::KEYS_GET.routes().collect::<Vec<_>>(), ["GET /keys/:id"]);
     /// ```
     pub fn routes(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let known = Self::ALL.iter().zip(Self::ROUTES);
+        let known = Self::known().iter().zip(Self::ROUTES);
         known.filter(|(known, _)| self.covers(known)).flat_map(|(_, routes)| routes.split(", "))
     }
 
@@ -87,7 +87,7 @@ impl Action {
 
     /// Whether every route that it opens is one that a key's collections limit.
     pub(crate) fn acts_in_collections_only(&self) -> bool {
-        let mut opened = Self::ALL.iter().filter(|known| self.covers(known)).peekable();
+        let mut opened = Self::known().iter().filter(|known| self.covers(known)).peekable();
         opened.peek().is_some() && opened.all(Self::is_limited_by_collections)
     }
 
@@ -100,7 +100,7 @@ impl Action {
         let text = self.as_str();
         // What passes even a caller who vouches for it is well-formed.
         let is_malformed = Self::custom(text).check().is_err();
-        let resources = || Self::ALL.iter().filter_map(|known| known.as_str().split_once(':'));
+        let resources = || Self::known().iter().filter_map(|known| known.as_str().split_once(':'));
         let is_near =
             |resource: &str| resource.len() <= 64 && resources().any(|(known, _)| edits(resource, known) <= 1);
         is_malformed || text.split_once(':').is_some_and(|(resource, _)| is_near(resource))
@@ -109,7 +109,7 @@ impl Action {
     /// Says why no server would ever match this action; the text completes "action … ".
     pub(crate) fn check(&self) -> Result<(), String> {
         let text = self.as_str();
-        if *self == Self::ANY || Self::ALL.iter().any(|known| known.as_str() == text) {
+        if *self == Self::ALL || Self::known().iter().any(|known| known.as_str() == text) {
             return Ok(());
         }
         let mut parts = text.split(':');
@@ -122,7 +122,7 @@ impl Action {
             return Err(Self::complaint(text, why));
         }
         let verbs = || {
-            Self::ALL
+            Self::known()
                 .iter()
                 .filter_map(|known| known.as_str().split_once(':'))
                 .filter_map(|(of, verb)| (of == resource).then_some(verb))
@@ -161,7 +161,7 @@ fn nearest(text: &str) -> Option<&'static str> {
     if text.len() > 64 {
         return None;
     }
-    let distances = Action::ALL.iter().filter_map(|known| match &known.text {
+    let distances = Action::known().iter().filter_map(|known| match &known.text {
         Cow::Borrowed(known) => Some((edits(text, known), *known)),
         Cow::Owned(_) => None,
     });
@@ -210,7 +210,7 @@ mod tests {
         for good in ["documents:search", "documents:*", "*", "synonym_sets/items:*"] {
             assert_eq!(Action::from(good).check(), Ok(()), "{good}");
         }
-        assert!(Action::ALL.iter().all(|known| known.check().is_ok()));
+        assert!(Action::known().iter().all(|known| known.check().is_ok()));
         assert_eq!(Action::custom("teleports:create").check(), Ok(()));
     }
 
@@ -257,7 +257,7 @@ mod tests {
     fn a_star_opens_what_every_verb_does() {
         let routes = |action: &str| Action::from(action).routes().count();
         assert_eq!((routes("keys:list"), routes("keys:*"), routes("keys:lst")), (1, 4, 0));
-        assert!(routes("*") > Action::ALL.len());
+        assert!(routes("*") > Action::known().len());
         assert_eq!(routes("curation_sets:*"), 4, "not those of `curation_sets/items`");
     }
 

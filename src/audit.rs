@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::{Action, Collections, Expiry, KeyInfo};
+use crate::{Action, CollectionPattern, Expiry, KeyInfo};
 
 /// Something about a key that is worth a second look, as [`KeyInfo::audit`] finds it.
 ///
 /// Its `Display` is plain words for one line of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum AuditFinding {
     /// `*` is among its actions: it may do everything that the bootstrap key may.
     EveryAction,
     /// It may create keys, and so one that may do everything. Not reported beside [`EveryAction`](Self::EveryAction).
@@ -28,13 +28,13 @@ pub enum Finding {
     DeadAction(Action),
     /// An entry of its collections that no server matches with a name: it is empty or does not compile as a pattern.
     /// (It would open a collection whose name is that very text.)
-    DeadCollection(Collections),
+    DeadCollection(CollectionPattern),
     /// It opens nothing at all: its actions are dead, or collections limit all of those that are not, and these are
     /// dead.
     OpensNothing,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EveryAction => f.write_str("may do everything, as the bootstrap key may"),
@@ -58,11 +58,11 @@ impl fmt::Display for Finding {
 }
 
 impl KeyInfo {
-    /// What is worth a second look about the key: in the order of [`Finding`]'s variants, and among dead entries in
+    /// What is worth a second look about the key: in the order of [`AuditFinding`]'s variants, and among dead entries in
     /// the key's own. Nothing is sent.
     ///
     /// ```
-    /// use typesense_keys::{Finding, KeyInfo};
+    /// use typesense_keys::{AuditFinding, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
     ///     r#"{"id": 7, "description": "search", "actions": ["documents:serach"], "collections": ["docs"],
@@ -71,35 +71,35 @@ impl KeyInfo {
     /// let findings = key.audit();
     /// assert_eq!(
     ///     findings,
-    ///     [Finding::NeverExpires, Finding::DeadAction("documents:serach".into()), Finding::OpensNothing]
+    ///     [AuditFinding::NeverExpires, AuditFinding::DeadAction("documents:serach".into()), AuditFinding::OpensNothing]
     /// );
     /// assert_eq!(findings[1].to_string(), "has the action `documents:serach`, which opens nothing");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     #[must_use]
-    pub fn audit(&self) -> Vec<Finding> {
+    pub fn audit(&self) -> Vec<AuditFinding> {
         let grants = |action| self.actions.iter().any(|granted: &Action| granted.covers(&action));
         let dead_actions: Vec<_> = self.actions.iter().filter(|action| action.is_dead()).collect();
         let dead_collections: Vec<_> = self.collections.iter().filter(|entry| entry.is_dead()).collect();
         let acts_in_collections = self.actions.iter().any(Action::is_limited_by_collections);
 
         let whole = [
-            (grants(Action::ANY), Finding::EveryAction),
-            (!grants(Action::ANY) && grants(Action::KEYS_CREATE), Finding::CreatesKeys),
+            (grants(Action::ALL), AuditFinding::EveryAction),
+            (!grants(Action::ALL) && grants(Action::KEYS_CREATE), AuditFinding::CreatesKeys),
             (
-                acts_in_collections && self.collections.iter().any(Collections::matches_every_plain_name),
-                Finding::EveryCollection,
+                acts_in_collections && self.collections.iter().any(CollectionPattern::matches_every_plain_name),
+                AuditFinding::EveryCollection,
             ),
-            (self.is_expired(), Finding::Expired),
-            (self.expires_at >= Expiry::NEVER, Finding::NeverExpires),
+            (self.is_expired(), AuditFinding::Expired),
+            (self.expires_at >= Expiry::NEVER, AuditFinding::NeverExpires),
         ];
         let no_collection = dead_collections.len() == self.collections.len();
         let is_shut = |action: &Action| action.is_dead() || (no_collection && action.acts_in_collections_only());
-        let nothing = self.actions.iter().all(is_shut).then_some(Finding::OpensNothing);
+        let nothing = self.actions.iter().all(is_shut).then_some(AuditFinding::OpensNothing);
 
         let whole = whole.into_iter().filter_map(|(is_so, finding)| is_so.then_some(finding));
-        let dead_actions = dead_actions.into_iter().cloned().map(Finding::DeadAction);
-        let dead_collections = dead_collections.into_iter().cloned().map(Finding::DeadCollection);
+        let dead_actions = dead_actions.into_iter().cloned().map(AuditFinding::DeadAction);
+        let dead_collections = dead_collections.into_iter().cloned().map(AuditFinding::DeadCollection);
         whole.chain(dead_actions).chain(dead_collections).chain(nothing).collect()
     }
 }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn each_finding_has_its_reason() {
-        use Finding::*;
+        use AuditFinding::*;
         let action = |text: &str| DeadAction(text.into());
         let entry = |text: &str| DeadCollection(text.into());
         for (actions, collections, findings) in [
@@ -163,19 +163,22 @@ mod tests {
     #[test]
     fn time_is_told_apart() {
         let at = |seconds| key(&["documents:get"], &["docs"], Expiry::from_unix_seconds(seconds)).audit();
-        assert_eq!(at(1), [Finding::Expired]);
-        assert_eq!(key(&["*"], &["docs"], Expiry::NEVER).audit(), [Finding::EveryAction, Finding::NeverExpires]);
-        assert_eq!(at(u64::MAX), [Finding::NeverExpires]);
+        assert_eq!(at(1), [AuditFinding::Expired]);
+        assert_eq!(
+            key(&["*"], &["docs"], Expiry::NEVER).audit(),
+            [AuditFinding::EveryAction, AuditFinding::NeverExpires]
+        );
+        assert_eq!(at(u64::MAX), [AuditFinding::NeverExpires]);
     }
 
     #[test]
     fn a_finding_is_one_line_whatever_the_entry_holds() {
         for (finding, line) in [
-            (Finding::EveryAction, "may do everything, as the bootstrap key may"),
-            (Finding::DeadAction("a\nb".into()), r"has the action `a\nb`, which opens nothing"),
-            (Finding::DeadCollection("".into()), "has an empty entry of collections, which matches none"),
+            (AuditFinding::EveryAction, "may do everything, as the bootstrap key may"),
+            (AuditFinding::DeadAction("a\nb".into()), r"has the action `a\nb`, which opens nothing"),
+            (AuditFinding::DeadCollection("".into()), "has an empty entry of collections, which matches none"),
             (
-                Finding::DeadCollection("(\u{1b}".into()),
+                AuditFinding::DeadCollection("(\u{1b}".into()),
                 r"has the collections `(\u{1b}`, a pattern that does not compile and matches none",
             ),
         ] {

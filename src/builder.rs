@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::client::Inner;
-use crate::cluster::{Nodes, Pace};
+use crate::engine::{Nodes, RetryConfig};
 #[cfg(feature = "tls")]
 use crate::http::Trust;
 use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http};
@@ -41,7 +41,7 @@ pub struct ClientBuilder {
     /// Where these came from, to be named when one is not valid.
     nodes_setting: &'static str,
     api_key_setting: &'static str,
-    pace: Pace,
+    pace: RetryConfig,
     max_list_size: u64,
     allow_plaintext: bool,
     proxy_from_env: bool,
@@ -57,7 +57,7 @@ impl ClientBuilder {
             api_key: None,
             nodes_setting: "node",
             api_key_setting: "api_key",
-            pace: Pace {
+            pace: RetryConfig {
                 timeout: Duration::from_secs(30),
                 attempt_timeout: ATTEMPT_TIMEOUT,
                 connect_timeout: CONNECT_TIMEOUT,

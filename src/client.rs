@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use crate::cluster::{self, Clock, GaveUp, Nodes, Outcome, Pace, SystemClock};
-use crate::http::{Http, Limits, Reply, Trouble, Undecodable};
+use crate::engine::{self, CallFailure, Clock, Nodes, Outcome, RetryConfig, SystemClock};
+use crate::http::{AttemptError, Deadlines, DecodeError, Http, Reply};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::request::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
+use crate::requests::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
 use crate::secret::SecretBuf;
 use crate::{ClientBuilder, Error, KeyId};
 
@@ -22,7 +22,7 @@ use crate::{ClientBuilder, Error, KeyId};
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
-/// # let server = typesense_keys::testing::StandIn::start()?;
+/// # let server = typesense_keys::testing::FakeServer::start()?;
 /// # let (url, admin_key) = (server.url(), server.api_key());
 /// use typesense_keys::{Action, KeysClient};
 ///
@@ -38,7 +38,7 @@ pub struct KeysClient(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) nodes: Nodes,
-    pub(crate) pace: Pace,
+    pub(crate) pace: RetryConfig,
     pub(crate) http: Http,
 }
 
@@ -111,7 +111,7 @@ impl KeysClient {
 
     /// When a call that begins now has to be over.
     pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
-        cluster::after(SystemClock.now(), timeout.unwrap_or(self.0.pace.timeout))
+        engine::deadline_after(SystemClock.now(), timeout.unwrap_or(self.0.pace.timeout))
     }
 
     /// Carries `operation` out. `body` is sent with each attempt, and holds `value`, if that is given.
@@ -121,10 +121,10 @@ impl KeysClient {
         deadline: Instant,
         body: &SecretBuf,
         value: Option<&SecretString>,
-        decode: impl Fn(&[u8]) -> Result<T, Undecodable>,
-    ) -> Result<Outcome<T>, GaveUp> {
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Outcome<T>, CallFailure> {
         let Inner { nodes, pace, http } = &*self.0;
-        cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
+        engine::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
             http.attempt(node, operation, limits, body.copy(), value, &decode)
         })
     }
@@ -134,15 +134,15 @@ impl KeysClient {
         &self,
         operation: Operation,
         deadline: Instant,
-        read: impl Fn(Reply, Limits) -> Result<T, Trouble>,
-    ) -> Result<Outcome<T>, GaveUp> {
+        read: impl Fn(Reply, Deadlines) -> Result<T, AttemptError>,
+    ) -> Result<Outcome<T>, CallFailure> {
         let Inner { nodes, pace, http } = &*self.0;
-        cluster::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
+        engine::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
             read(http.open(node, operation, limits)?, limits)
         })
     }
 
-    pub(crate) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> RetryConfig {
         self.0.pace
     }
 }

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::json::{Few, from_object, is_a_number};
-use crate::{Action, Collections, Expiry};
+use crate::{Action, CollectionPattern, Expiry};
 
 /// The id of a key: a 32-bit counter that starts at 0 and is never reused.
 ///
@@ -122,7 +122,7 @@ pub struct KeyInfo {
     /// What the key may do.
     pub actions: Vec<Action>,
     /// In which collections it may do so.
-    pub collections: Vec<Collections>,
+    pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
     /// The first 4 bytes of the value (the whole value, where it is shorter).
@@ -168,7 +168,7 @@ impl KeyInfo {
     /// Whether a key with this scope may do `action` in `collection`, by the server's rules: which keys can delete
     /// documents in `orders`?
     ///
-    /// Some action of the key must [cover](Action::covers) it, and some entry [match](Collections::matches) the
+    /// Some action of the key must [cover](Action::covers) it, and some entry [match](CollectionPattern::matches) the
     /// collection, if collections limit the action at all. Where a pattern cannot be followed, the answer is `true`.
     /// It does not ask whether the key is [expired](Self::is_expired). The server goes by the name in the request: who
     /// wants to know all keys that reach a collection asks for each of its aliases, too.
@@ -180,13 +180,13 @@ impl KeyInfo {
     ///     r#"{"id": 7, "description": "shop", "actions": ["documents:*"], "collections": ["orders_.*"],
     ///         "expires_at": 64723363199, "value_prefix": "k3yA"}"#,
     /// )?;
-    /// assert!(key.opens(&Action::DOCUMENTS_DELETE, "orders_2"));
-    /// assert!(!key.opens(&Action::DOCUMENTS_DELETE, "orders"));
-    /// assert!(!key.opens(&Action::COLLECTIONS_DELETE, "orders_2"));
+    /// assert!(key.allows(&Action::DOCUMENTS_DELETE, "orders_2"));
+    /// assert!(!key.allows(&Action::DOCUMENTS_DELETE, "orders"));
+    /// assert!(!key.allows(&Action::COLLECTIONS_DELETE, "orders_2"));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     #[must_use]
-    pub fn opens(&self, action: &Action, collection: &str) -> bool {
+    pub fn allows(&self, action: &Action, collection: &str) -> bool {
         self.actions.iter().any(|granted| granted.covers(action))
             && (!action.is_limited_by_collections() || self.collections.iter().any(|entry| entry.matches(collection)))
     }
@@ -209,7 +209,7 @@ pub struct CreatedKey {
     /// What the key may do.
     pub actions: Vec<Action>,
     /// In which collections it may do so.
-    pub collections: Vec<Collections>,
+    pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
     /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
@@ -262,7 +262,7 @@ mod tests {
                 prefix: "abcd".into(),
                 autodelete: None,
             };
-            key.opens(&action, name)
+            key.allows(&action, name)
         };
         assert!(opens(&["keys:get", "documents:*"], &["a", "ord.*"], Action::DOCUMENTS_DELETE, "orders"));
         assert!(!opens(&["documents:get"], &["*"], Action::DOCUMENTS_DELETE, "orders"));

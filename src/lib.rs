@@ -5,8 +5,8 @@ mod action;
 mod audit;
 mod builder;
 mod client;
-mod cluster;
-mod collections;
+mod collection;
+mod engine;
 mod error;
 mod expiry;
 mod http;
@@ -14,7 +14,7 @@ mod json;
 mod key;
 mod node;
 mod operation;
-mod request;
+mod requests;
 mod scoped;
 mod secret;
 #[cfg(feature = "testing")]
@@ -22,19 +22,19 @@ pub mod testing;
 mod text;
 
 pub use crate::action::Action;
-pub use crate::audit::Finding;
+pub use crate::audit::AuditFinding;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
-pub use crate::collections::Collections;
+pub use crate::collection::CollectionPattern;
 pub use crate::error::{
-    Attempt, Difference, Drift, Error, Failure, Incomplete, NotReplicated, OutcomeUnknown, Phase,
+    Attempt, CallReport, Difference, Drift, Error, Incomplete, NotReplicated, OutcomeUnknown, Phase,
 };
 pub use crate::expiry::Expiry;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
-pub use crate::request::{
+pub use crate::requests::{
     Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
 };
-pub use crate::scoped::{ScopedKey, ScopedKeyInfo};
+pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};

@@ -35,21 +35,21 @@ const PREFIX: usize = 4;
 /// ```
 /// use std::time::Duration;
 /// use secrecy::{ExposeSecret, SecretString};
-/// use typesense_keys::ScopedKey;
+/// use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
 ///
 /// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127"); // `key.value` of a search-only key
-/// let scoped = ScopedKey::from_parent(&parent)
+/// let scoped = ScopedKeyBuilder::from_parent(&parent)
 ///     .filter_by("company_id:=124")
 ///     .expires_in(Duration::from_secs(3_600))
 ///     .sign()?;
 ///
-/// let read = ScopedKey::read(&scoped)?;
+/// let read = ScopedKeyInfo::parse(&scoped)?;
 /// assert_eq!((read.parent_prefix(), read.filter_by()), ("RN23", Some("company_id:=124")));
 /// assert!(read.is_signed_by(&parent));
 /// # Ok::<(), typesense_keys::Error>(())
 /// ```
 #[must_use = "no key is made until `sign` is called"]
-pub struct ScopedKey<'a> {
+pub struct ScopedKeyBuilder<'a> {
     parent: &'a SecretString,
     known: Option<Known>,
     params: Params,
@@ -71,13 +71,13 @@ impl From<KeyInfo> for Known {
 }
 
 impl CreatedKey {
-    /// Begins a [scoped search key](ScopedKey) of this one, whose actions and expiry are known.
-    pub fn scoped(&self) -> ScopedKey<'_> {
-        ScopedKey { known: Some(self.info().into()), ..ScopedKey::from_parent(&self.value) }
+    /// Begins a [scoped search key](ScopedKeyBuilder) of this one, whose actions and expiry are known.
+    pub fn scoped(&self) -> ScopedKeyBuilder<'_> {
+        ScopedKeyBuilder { known: Some(self.info().into()), ..ScopedKeyBuilder::from_parent(&self.value) }
     }
 }
 
-impl<'a> ScopedKey<'a> {
+impl<'a> ScopedKeyBuilder<'a> {
     /// Begins a scoped key of the key with this value.
     pub fn from_parent(value: &'a SecretString) -> Self {
         Self { parent: value, known: None, params: Params(Vec::new()), expiry: None }
@@ -179,15 +179,6 @@ impl<'a> ScopedKey<'a> {
         // Of exactly its length, so no copy is left behind.
         Ok(SecretString::new(STANDARD.encode(&*parts).into_boxed_str()))
     }
-
-    /// Reads a scoped key, without its parent and without a server.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`] if it is none: it may be a plain key.
-    pub fn read(scoped: &SecretString) -> Result<ScopedKeyInfo, Error> {
-        ScopedKeyInfo::read(scoped.expose_secret()).map_err(|why| Error::invalid("scoped_key", why))
-    }
 }
 
 /// The prefix of the parent's value, if a server would take scoped keys of it.
@@ -246,10 +237,10 @@ impl Serialize for Params {
     }
 }
 
-impl fmt::Debug for ScopedKey<'_> {
+impl fmt::Debug for ScopedKeyBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { parent, known: _, params, expiry } = self;
-        f.debug_struct("ScopedKey")
+        f.debug_struct("ScopedKeyBuilder")
             .field("parent", parent)
             .field("params", &params.0)
             .field("expiry", expiry)

@@ -1,6 +1,6 @@
 //! A stand-in for a Typesense server, for tests (feature `testing`).
 //!
-//! [`StandIn`] runs inside the test's own process, listens on loopback only and keeps its keys in
+//! [`FakeServer`] runs inside the test's own process, listens on loopback only and keeps its keys in
 //! memory. It answers the key, health and debug endpoints as Typesense 0.24.1 does, down to the
 //! messages; a differential test in this crate's repository holds it to a real server.
 //!
@@ -21,7 +21,7 @@
 //! can have a server each, and have that fail when they like:
 //!
 //! ```
-//! use typesense_keys::testing::{Fault, StandIn};
+//! use typesense_keys::testing::{Fault, FakeServer};
 //! use typesense_keys::{Action, CreatedKey, Error, KeysClient};
 //!
 //! /// What the tool does: gives a site the key for its search page.
@@ -32,11 +32,11 @@
 //!
 //! // In the tool, with `#[test]` above it.
 //! fn a_site_gets_one_key_although_a_reply_is_lost() -> Result<(), Box<dyn std::error::Error>> {
-//!     let server = StandIn::start()?;
+//!     let server = FakeServer::start()?;
 //!     let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
 //!
 //!     // The server makes the key, and the tool does not hear of it.
-//!     server.inject(Fault::LoseReply);
+//!     server.inject(Fault::LoseResponse);
 //!     let key = provision(&client, "docs")?;
 //!
 //!     assert_eq!(server.key_count(), 1);
@@ -71,7 +71,7 @@ use input::Asked;
 #[non_exhaustive]
 pub enum Fault {
     /// Act, then cut the connection without a reply.
-    LoseReply,
+    LoseResponse,
     /// Act, then answer 500 with an empty body.
     ErrorAfter,
     /// Answer 500 with an empty body and do nothing, as a cluster does to writes while it has no
@@ -99,29 +99,29 @@ pub enum Fault {
 /// # Example
 ///
 /// ```
-/// use typesense_keys::testing::{Fault, StandIn};
+/// use typesense_keys::testing::{Fault, FakeServer};
 ///
-/// let server = StandIn::start()?;
+/// let server = FakeServer::start()?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
 /// assert_eq!(server.key_count(), 0);
 ///
 /// // The next request to `/keys` is carried out, but its reply is lost.
-/// server.inject(Fault::LoseReply);
+/// server.inject(Fault::LoseResponse);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct StandIn {
+pub struct FakeServer {
     server: Mutex<Server>,
     state: Arc<Mutex<State>>,
     api_key: SecretString,
 }
 
-impl StandIn {
+impl FakeServer {
     /// Starts a stand-in on a free loopback port, with a random bootstrap key and no other.
     ///
     /// # Errors
     ///
     /// When no loopback port or no random bytes can be had.
-    pub fn start() -> io::Result<StandIn> {
+    pub fn start() -> io::Result<FakeServer> {
         let api_key = SecretString::from(answer::random_value().map_err(io::Error::other)?);
         // Not from mockito's pool, which makes the 51st caller wait forever. The constructor has
         // no fallible form, hence the detour.
@@ -135,7 +135,7 @@ impl StandIn {
             replies: HashMap::new(),
         }));
         serve(&mut server, &state, None, |mock| mock);
-        Ok(StandIn { server: Mutex::new(server), state, api_key })
+        Ok(FakeServer { server: Mutex::new(server), state, api_key })
     }
 
     /// The address to give to a client, as `http://127.0.0.1:PORT`.
@@ -166,7 +166,7 @@ impl StandIn {
                     write_late(out, wait, &body)
                 })
             }
-            Fault::LoseReply | Fault::ErrorAfter | Fault::ErrorBefore => mock,
+            Fault::LoseResponse | Fault::ErrorAfter | Fault::ErrorBefore => mock,
         };
         serve(&mut server, &self.state, Some(ticket), dress);
         // Last, so that no request can meet a fault that nothing serves yet.
@@ -186,10 +186,10 @@ impl StandIn {
     }
 }
 
-impl fmt::Debug for StandIn {
+impl fmt::Debug for FakeServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { server: _, state: _, api_key: _ } = self;
-        f.debug_struct("StandIn").field("url", &self.url()).finish_non_exhaustive()
+        f.debug_struct("FakeServer").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 
@@ -221,7 +221,7 @@ impl State {
         let fault = ticket.and_then(|_| self.faults.pop_front());
         let reply = match fault.map(|(_, fault)| fault) {
             None | Some(Fault::Delay(_)) => self.answers.answer(asked),
-            Some(Fault::LoseReply) => {
+            Some(Fault::LoseResponse) => {
                 self.answers.answer(asked);
                 Reply::Silence
             }

@@ -1,4 +1,4 @@
-//! What the two kinds of checked text in a key's scope ([`Action`](crate::Action), [`Collections`](crate::Collections))
+//! What the two kinds of checked text in a key's scope ([`Action`](crate::Action), [`CollectionPattern`](crate::CollectionPattern))
 //! have in common: they are compared and shown as the text that the server keeps.
 
 /// Implements comparison, hashing, `Display`, `Debug`, serde's traits and conversions for a type with `as_str` and `From<String>`.

@@ -8,14 +8,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
 
 /// A client that makes one attempt.
-fn hasty(server: &StandIn) -> KeysClient {
+fn hasty(server: &FakeServer) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
 }
 
@@ -25,7 +25,7 @@ fn requests(client: &KeysClient, count: usize) -> Vec<CreateKey> {
 }
 
 /// The descriptions of the keys on the server, in order.
-fn there(server: &StandIn) -> Vec<String> {
+fn there(server: &FakeServer) -> Vec<String> {
     let mut texts: Vec<_> = hasty(server).list().send().unwrap().into_iter().map(|key| key.description).collect();
     texts.sort();
     texts
@@ -33,7 +33,7 @@ fn there(server: &StandIn) -> Vec<String> {
 
 #[test]
 fn each_request_leads_to_its_key_in_order() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let mut seen = Vec::new();
     let batch = client.create_many(requests(&client, 30)).connections(3).send_with(|progress| {
@@ -57,7 +57,7 @@ fn each_request_leads_to_its_key_in_order() {
 
 #[test]
 fn none_is_no_work() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let batch = hasty(&server).create_many([]).send().unwrap();
     assert!(batch.is_complete() && batch.into_keys().unwrap().is_empty());
     assert_eq!(server.request_count(), 0);
@@ -65,7 +65,7 @@ fn none_is_no_work() {
 
 #[test]
 fn one_that_is_not_valid_is_named_before_anything_is_sent() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let mut requests = requests(&client, 3);
     requests.push(client.create().actions(["documents:serach"]).collections(["docs"]));
@@ -76,7 +76,7 @@ fn one_that_is_not_valid_is_named_before_anything_is_sent() {
 
 #[test]
 fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_value() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::NotReady { retry_after: None });
@@ -100,7 +100,7 @@ fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_valu
 
 #[test]
 fn it_keeps_going_if_told_so() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     server.inject(PASS);
     server.inject(Fault::NotReady { retry_after: None });
@@ -111,7 +111,7 @@ fn it_keeps_going_if_told_so() {
 
 #[test]
 fn the_caller_can_stop_it_and_resume() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let stop_at = |limit: usize| {
         move |progress: &typesense_keys::Progress<'_>| {
@@ -130,9 +130,9 @@ fn the_caller_can_stop_it_and_resume() {
 #[test]
 fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
     let faults =
-        [Fault::LoseReply, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
+        [Fault::LoseResponse, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
     for turn in 0..faults.len() {
-        let server = StandIn::start().unwrap();
+        let server = FakeServer::start().unwrap();
         let client = hasty(&server);
         faults.iter().cycle().skip(turn).take(25).for_each(|fault| server.inject(*fault));
         let mut batch = client.create_many(requests(&client, 12)).connections(3).keep_going().send().unwrap();
@@ -152,9 +152,9 @@ fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
 
 #[test]
 fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     let requests = requests(&client, 2).into_iter().map(CreateKey::server_generated);
     let batch = client.create_many(requests).connections(1).send().unwrap();
     let batch = batch.resume().send().unwrap();
@@ -165,7 +165,7 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
 
 #[test]
 fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let soon = |create: CreateKey| create.expires_in(Duration::from_secs(1));
     let mut requests = requests(&client, 2);
@@ -186,7 +186,7 @@ fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
 
 #[test]
 fn a_batch_shows_no_value() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let batch = client.create_many(requests(&client, 2)).send().unwrap();
     let text = format!("{batch:?}");

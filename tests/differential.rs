@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use support::harness::{or_ignore, run_on};
 use support::{Server, raw};
 use table::{BOOTSTRAP, get, key_with, post, table};
-use typesense_keys::testing::StandIn;
+use typesense_keys::testing::FakeServer;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const NO_REPLY: &str = "no reply";
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 }
 
 fn agree(real: &Server) {
-    let stand_in = StandIn::start().unwrap();
+    let fake_server = FakeServer::start().unwrap();
     let mut differences = String::new();
     let table = table();
     for (row, request) in table.iter().enumerate() {
-        let ours = answer(&address(&stand_in), stand_in.api_key().expose_secret(), request);
+        let ours = answer(&address(&fake_server), fake_server.api_key().expose_secret(), request);
         let theirs = answer(&format!("127.0.0.1:{}", real.port()), real.api_key(), request);
         if ours != theirs || theirs.starts_with(NO_REPLY) {
             writeln!(differences, "row {row}: {}\n  real server: {theirs}\n  stand-in:    {ours}", describe(request))
@@ -57,10 +57,10 @@ fn agree(real: &Server) {
 /// Not in the table: each of these keeps a connection of the real server busy for good.
 fn hang(_: &Server) {
     let real = or_ignore(Server::start());
-    let stand_in = StandIn::start().unwrap();
+    let fake_server = FakeServer::start().unwrap();
     let both_fall_silent = |request: &raw::Request| {
-        let key = stand_in.api_key();
-        let ours = fill_in(request, key.expose_secret()).send(address(&stand_in), TIMEOUT);
+        let key = fake_server.api_key();
+        let ours = fill_in(request, key.expose_secret()).send(address(&fake_server), TIMEOUT);
         assert_eq!(
             ours.map_err(|error| error.kind()),
             Err(io::ErrorKind::UnexpectedEof),
@@ -82,7 +82,7 @@ fn hang(_: &Server) {
     // real server's whole list fall silent until it is deleted.
     let create = post(key_with(json!({"value": "日本語"})));
     for (address, key) in [
-        (address(&stand_in), stand_in.api_key().expose_secret()),
+        (address(&fake_server), fake_server.api_key().expose_secret()),
         (format!("127.0.0.1:{}", real.port()), real.api_key()),
     ] {
         let reply = fill_in(&create, key).send(address, TIMEOUT).unwrap();
@@ -92,8 +92,8 @@ fn hang(_: &Server) {
     both_fall_silent(&get("/keys"));
 }
 
-fn address(stand_in: &StandIn) -> String {
-    stand_in.url().replace("http://", "")
+fn address(fake_server: &FakeServer) -> String {
+    fake_server.url().replace("http://", "")
 }
 
 /// Status, content type and body, with what differs by nature made equal.

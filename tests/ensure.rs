@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use support::Scripted;
-use typesense_keys::testing::{Fault, StandIn};
-use typesense_keys::{Collections, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
+use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::{CollectionPattern, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
 
-fn client(server: &StandIn) -> KeysClient {
+fn client(server: &FakeServer) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
 }
 
@@ -35,7 +35,7 @@ fn drifted(client: &KeysClient) -> KeyId {
 
 #[test]
 fn the_first_run_creates_and_the_second_leaves_alone() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     // Of another description, or none: not looked at.
     client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
@@ -53,7 +53,7 @@ fn the_first_run_creates_and_the_second_leaves_alone() {
 
 #[test]
 fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     drifted(&client);
     let requests = server.request_count();
@@ -74,7 +74,7 @@ fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
 
 #[test]
 fn drift_is_replaced_where_that_is_asked_for() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = drifted(&client);
     let ensured = ensure(&client).replace_on_drift().send().unwrap();
@@ -85,7 +85,7 @@ fn drift_is_replaced_where_that_is_asked_for() {
 
 #[test]
 fn with_a_value_every_run_knows_it() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     for created in [true, false, false] {
         let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
@@ -102,7 +102,7 @@ fn with_a_value_every_run_knows_it() {
 
 #[test]
 fn with_a_value_the_scope_is_replaced_by_deleting_first() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap().key;
     let drifted = ensure(&client).value("a-value-of-my-own").send();
@@ -114,7 +114,7 @@ fn with_a_value_the_scope_is_replaced_by_deleting_first() {
 
 #[test]
 fn a_value_of_another_key_is_a_conflict() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
     for request in [ensure(&client), ensure(&client).replace_on_drift()] {
@@ -126,7 +126,7 @@ fn a_value_of_another_key_is_a_conflict() {
 
 #[test]
 fn an_expired_key_is_replaced() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let second = Duration::from_secs(1);
     let old = ensure(&client).expires_in(second).send().unwrap();
@@ -142,12 +142,15 @@ fn an_expired_key_is_replaced() {
 
 #[test]
 fn what_is_not_valid_is_refused_before_anything_is_sent() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     for (request, expected) in [
         (client.ensure(" "), "invalid request: `description`: is empty: it is what the key is known by"),
         (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
-        (ensure(&client).collections([Collections::from("a.b")]), "invalid request: `collections`: `a.b` could"),
+        (
+            ensure(&client).collections([CollectionPattern::from("a.b")]),
+            "invalid request: `collections`: `a.b` could",
+        ),
         (ensure(&client).value(""), "invalid request: `value`: is empty"),
         (ensure(&client).expires_in(Duration::ZERO), "invalid request: `expires_at`: is not in the future"),
     ] {
@@ -159,13 +162,13 @@ fn what_is_not_valid_is_refused_before_anything_is_sent() {
 
 #[test]
 fn after_an_interruption_at_any_step_another_run_leaves_one_key() {
-    let faults = [Fault::LoseReply, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }];
+    let faults = [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }];
     for own_value in [None, Some("a-value-of-my-own")] {
         // List, create, list, see whether it is replicated, delete, list; or list, create, list, delete, list, create.
         for step in 0..6 {
             for fault in faults {
                 let case = format!("{own_value:?}: step {step}: {fault:?}");
-                let server = StandIn::start().unwrap();
+                let server = FakeServer::start().unwrap();
                 let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
                 let hasty = builder.retries(false).build().unwrap();
                 let request = |client: &KeysClient| match own_value {
@@ -200,7 +203,7 @@ fn eight_runs_at_once_end_with_one_key() {
     for (own_value, has_drifted) in
         [(None, false), (None, true), (Some("own-value"), false), (Some("own-value"), true)]
     {
-        let server = StandIn::start().unwrap();
+        let server = FakeServer::start().unwrap();
         let client = client(&server);
         if has_drifted {
             drifted(&client);
@@ -251,7 +254,7 @@ fn a_key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
 
 #[test]
 fn a_value_is_not_lost_if_a_node_does_not_hear_of_the_key() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let lagging = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 404 Not Found\r\ncontent-length: 24\r\n\r\n{\"message\":\"Not found.\"}")
@@ -269,7 +272,7 @@ fn a_value_is_not_lost_if_a_node_does_not_hear_of_the_key() {
 #[test]
 fn a_node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
     let value = "a-value-that-nobody-shall-see";
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let gossip = Scripted::start(move |peer| {
         peer.request()?;
         peer.send(format!("HTTP/1.1 302 Go\r\nlocation: http://{value}.test/\r\ncontent-length: 0\r\n\r\n"))

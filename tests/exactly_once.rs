@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
         }
         match self.random.below(8) {
             0..3 => self.create(&client, proxies, Value::Drawn),
-            3 => self.create(&client, proxies, Value::Own),
+            3 => self.create(&client, proxies, Value::Provided),
             4 => self.create(&client, proxies, Value::ByServer),
             _ => self.delete(&client, proxies),
         }
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         let request = client.create().description(self.name()).actions(["keys:get"]).collections(["*"]);
         let request = match value {
             Value::Drawn => request,
-            Value::Own => request.value(own),
+            Value::Provided => request.value(own),
             Value::ByServer => request.server_generated(),
         };
         let started = Instant::now();
@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
         let keys = self.keys();
         let kind = match (result, keys.as_slice()) {
             (Ok(key), [only]) if only.id == key.id => {
-                self.opens(&key.value, key.id)?;
+                self.allows(&key.value, key.id)?;
                 "Ok"
             }
             (Ok(key), keys) => return Err(format!("Ok with id {}, but on the server: {keys:?}", key.id)),
@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
                     return Err(format!("a lost value: {unknown}"));
                 }
                 if let (Some(value), [key]) = (unknown.value(), keys.as_slice()) {
-                    self.opens(value, key.id)?;
+                    self.allows(value, key.id)?;
                 }
                 "OutcomeUnknown"
             }
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
         all.into_iter().filter(|key| key.description == self.name()).collect()
     }
 
-    fn opens(&self, value: &SecretString, id: KeyId) -> Result<(), String> {
+    fn allows(&self, value: &SecretString, id: KeyId) -> Result<(), String> {
         let request = raw::Request::new("GET", &format!("/keys/{id}")).api_key(value.expose_secret());
         let reply = request.send(("127.0.0.1", self.server.port()), Duration::from_secs(10)).unwrap();
         if reply.status == 200 {
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     Drawn,
-    Own,
+    Provided,
     ByServer,
 }
 

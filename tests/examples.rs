@@ -14,12 +14,12 @@ use secrecy::ExposeSecret;
 use support::example::{assert_hides, example, printed};
 use support::{Tap, fresh_directory};
 use typesense_keys::KeysClient;
-use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::testing::{FakeServer, Fault};
 
 /// An example as a client of a stand-in in this process, by way of a tap.
-fn with_server(name: &str, stand_in: &StandIn, tap: &Tap) -> Command {
+fn with_server(name: &str, fake_server: &FakeServer, tap: &Tap) -> Command {
     let mut command = example(name);
-    command.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", stand_in.api_key().expose_secret());
+    command.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", fake_server.api_key().expose_secret());
     command
 }
 
@@ -71,40 +71,44 @@ fn looks_drawn(word: &str) -> bool {
 
 #[test]
 fn the_quickstart_uses_the_server_that_is_named_and_leaves_nothing_there() {
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
-    let output = with_server("quickstart", &stand_in, &tap).output().unwrap();
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
+    let output = with_server("quickstart", &fake_server, &tap).output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");
     assert!(!printed.contains("stand-in"), "{printed}");
-    assert!(stand_in.request_count() >= 7);
-    assert_eq!(stand_in.key_count(), 0);
+    assert!(fake_server.request_count() >= 7);
+    assert_eq!(fake_server.key_count(), 0);
 
     let values = tap.values();
     assert!(!values.is_empty(), "{}", tap.recorded());
-    assert!(tap.recorded().contains(stand_in.api_key().expose_secret()), "the tap sees what the log must not");
+    assert!(tap.recorded().contains(fake_server.api_key().expose_secret()), "the tap sees what the log must not");
     for value in &values {
         assert_hides(&printed, value);
     }
-    assert_hides(&printed, stand_in.api_key().expose_secret());
+    assert_hides(&printed, fake_server.api_key().expose_secret());
 }
 
 #[test]
 fn the_quickstart_rides_out_a_lost_reply() {
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
-    stand_in.inject(Fault::LoseReply);
-    let output = with_server("quickstart", &stand_in, &tap).output().unwrap();
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
+    fake_server.inject(Fault::LoseResponse);
+    let output = with_server("quickstart", &fake_server, &tap).output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
-    assert_eq!(stand_in.key_count(), 0, "one key was made, and deleted");
+    assert_eq!(fake_server.key_count(), 0, "one key was made, and deleted");
 }
 
 #[test]
 fn the_quickstart_says_on_one_line_what_went_wrong_and_fails() {
-    let stand_in = StandIn::start().unwrap();
+    let fake_server = FakeServer::start().unwrap();
     for (nodes, key, says) in [
-        (stand_in.url(), Some("wrong"), "the client's key is wrong, has expired, or lacks the action `keys:create`"),
-        (stand_in.url(), None, "invalid configuration: `TYPESENSE_API_KEY`: is not set"),
+        (
+            fake_server.url(),
+            Some("wrong"),
+            "the client's key is wrong, has expired, or lacks the action `keys:create`",
+        ),
+        (fake_server.url(), None, "invalid configuration: `TYPESENSE_API_KEY`: is not set"),
         ("localhost".to_owned(), Some("key"), "invalid configuration: `TYPESENSE_NODES`"),
         ("http://10.0.0.1".to_owned(), Some("key"), "is plain http to another host"),
     ] {
@@ -123,9 +127,9 @@ fn the_quickstart_says_on_one_line_what_went_wrong_and_fails() {
 fn store_writes_the_key_to_a_file_for_its_owner_alone() {
     let directory = fresh_directory();
     let file = directory.path().join("key");
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
-    let output = with_server("store", &stand_in, &tap).arg(&file).output().unwrap();
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
+    let output = with_server("store", &fake_server, &tap).arg(&file).output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");
     assert!(output.stdout.is_empty());
@@ -134,11 +138,11 @@ fn store_writes_the_key_to_a_file_for_its_owner_alone() {
     let stored = fs::read_to_string(&file).unwrap();
     assert!(tap.values().contains(&stored), "the file holds the key and nothing else, no line end either");
     assert_hides(&printed, &stored);
-    assert_hides(&printed, stand_in.api_key().expose_secret());
+    assert_hides(&printed, fake_server.api_key().expose_secret());
     assert_owner_only(&file);
 
-    assert_eq!(stand_in.key_count(), 1);
-    let client = KeysClient::builder().node(stand_in.url()).api_key(stand_in.api_key()).build().unwrap();
+    assert_eq!(fake_server.key_count(), 1);
+    let client = KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key()).build().unwrap();
     assert_eq!(client.list().send().unwrap()[0].prefix, stored[..4]);
 }
 
@@ -177,24 +181,24 @@ fn store_overwrites_nothing_and_makes_no_key_then() {
     let directory = fresh_directory();
     let file = directory.path().join("key");
     fs::write(&file, "another key").unwrap();
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
-    let output = with_server("store", &stand_in, &tap).arg(&file).output().unwrap();
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
+    let output = with_server("store", &fake_server, &tap).arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no key was made"), "{}", stderr(&output));
-    assert_eq!((stand_in.request_count(), fs::read_to_string(&file).unwrap()), (0, "another key".to_owned()));
+    assert_eq!((fake_server.request_count(), fs::read_to_string(&file).unwrap()), (0, "another key".to_owned()));
 
     let nowhere = directory.path().join("absent").join("key");
-    let output = with_server("store", &stand_in, &tap).arg(nowhere).output().unwrap();
-    assert_eq!((output.status.code(), stand_in.request_count()), (Some(1), 0));
+    let output = with_server("store", &fake_server, &tap).arg(nowhere).output().unwrap();
+    assert_eq!((output.status.code(), fake_server.request_count()), (Some(1), 0));
 }
 
 #[test]
 fn store_leaves_no_file_behind_when_no_key_is_made() {
     let directory = fresh_directory();
     let file = directory.path().join("key");
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
     for (node, key) in [(tap.url(), "wrong"), ("no url".to_owned(), "key")] {
         let mut store = example("store");
         store.env("TYPESENSE_NODES", node).env("TYPESENSE_API_KEY", key).arg(&file);
@@ -206,10 +210,10 @@ fn store_leaves_no_file_behind_when_no_key_is_made() {
 
 #[test]
 fn store_deletes_a_key_again_that_it_could_not_write() {
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
     // A pipe that nobody reads any more.
-    let mut store = with_server("store", &stand_in, &tap);
+    let mut store = with_server("store", &fake_server, &tap);
     let mut running = store.arg("-").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(running.stdout.take());
     let mut complaint = String::new();
@@ -217,14 +221,14 @@ fn store_deletes_a_key_again_that_it_could_not_write() {
     assert_eq!(running.wait().unwrap().code(), Some(1), "{complaint}");
     assert!(complaint.contains("standard output could not be written"), "{complaint}");
     assert!(complaint.contains("key 0 is deleted again"), "{complaint}");
-    assert_eq!(stand_in.key_count(), 0);
+    assert_eq!(fake_server.key_count(), 0);
     let values = tap.values();
     assert_hides(&complaint, values.first().expect("a key was made"));
 
     // A disk that is full.
     if let Ok(full) = File::options().write(true).open("/dev/full") {
-        let output = with_server("store", &stand_in, &tap).arg("-").stdout(full).output().unwrap();
-        assert_eq!((output.status.code(), stand_in.key_count()), (Some(1), 0));
+        let output = with_server("store", &fake_server, &tap).arg("-").stdout(full).output().unwrap();
+        assert_eq!((output.status.code(), fake_server.key_count()), (Some(1), 0));
     }
 }
 
@@ -232,15 +236,15 @@ fn store_deletes_a_key_again_that_it_could_not_write() {
 fn store_keeps_the_value_of_a_key_that_may_live() {
     let directory = fresh_directory();
     let file = directory.path().join("key");
-    let stand_in = StandIn::start().unwrap();
-    let tap = Tap::start(&stand_in.url());
-    let client = KeysClient::builder().node(stand_in.url()).api_key(stand_in.api_key()).build().unwrap();
+    let fake_server = FakeServer::start().unwrap();
+    let tap = Tap::start(&fake_server.url());
+    let client = KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key()).build().unwrap();
     let maker = client.create().actions(["keys:create"]).collections(["*"]).send().unwrap();
     // The key is made, its reply is lost, and its maker may not look it up.
-    stand_in.inject(Fault::LoseReply);
-    let mut store = with_server("store", &stand_in, &tap);
+    fake_server.inject(Fault::LoseResponse);
+    let mut store = with_server("store", &fake_server, &tap);
     let output = store.env("TYPESENSE_API_KEY", maker.value.expose_secret()).arg(&file).output().unwrap();
-    assert_eq!((output.status.code(), stand_in.key_count()), (Some(1), 2));
+    assert_eq!((output.status.code(), fake_server.key_count()), (Some(1), 2));
     let stored = fs::read_to_string(&file).unwrap();
     assert!(tap.values().contains(&stored));
     let complaint = stderr(&output);

@@ -12,18 +12,18 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use support::example::{assert_hides, example, printed};
 use support::fresh_directory;
-use typesense_keys::testing::{Fault, StandIn};
-use typesense_keys::{KeysClient, ScopedKey};
+use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::{KeysClient, ScopedKeyInfo};
 
 /// A server, a directory for what is written, and the program.
 struct Stage {
-    server: StandIn,
+    server: FakeServer,
     directory: tempfile::TempDir,
 }
 
 impl Stage {
     fn new() -> Self {
-        Self { server: StandIn::start().unwrap(), directory: fresh_directory() }
+        Self { server: FakeServer::start().unwrap(), directory: fresh_directory() }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -198,7 +198,7 @@ fn a_scoped_key_is_made_without_a_server() {
     command.args(["scope", "--filter-by", "company_id:124", "--expires-in", "1h", "--show", "--parent"]);
     let output = command.arg(stage.file("parent")).output().unwrap();
     let scoped = String::from_utf8(output.stdout.clone()).unwrap();
-    let read = ScopedKey::read(&scoped.as_str().into()).unwrap();
+    let read = ScopedKeyInfo::parse(&scoped.as_str().into()).unwrap();
     assert_eq!(read.filter_by(), Some("company_id:124"));
     assert!(read.is_signed_by(&"RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127".into()));
     assert!(stage.bad(1, &["scope", "--parent", "parent", "--filter-by", " ", "--show"]).contains("is no filter"));
@@ -234,7 +234,7 @@ fn wrong_usage_is_told_before_anything_is_sent() {
 fn a_key_that_may_exist_leaves_its_value_and_exit_code_3() {
     let stage = Stage::new();
     // All attempts in two seconds.
-    (0..200).for_each(|_| stage.server.inject(Fault::LoseReply));
+    (0..200).for_each(|_| stage.server.inject(Fault::LoseResponse));
     let text = stage.bad(3, &create(&["--timeout", "2", "--out", "key"]));
     assert!(text.contains("its value was written to key"), "{text}");
     assert_eq!((value(&stage.file("key")).len(), stage.server.key_count()), (32, 1));

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use support::Scripted;
-use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
 
-fn client(server: &StandIn, api_key: SecretString) -> KeysClient {
+fn client(server: &FakeServer, api_key: SecretString) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(api_key).timeout(Duration::from_secs(10)).build().unwrap()
 }
 
@@ -26,11 +26,11 @@ fn request(client: &KeysClient) -> CreateKey {
 
 #[test]
 fn the_key_is_found_and_returned_as_if_nothing_had_happened() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     // Another key of the same scope, which is not to be taken for the new one.
     let older = request(&client).send().unwrap();
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     let key = request(&client).send().unwrap();
     assert!(key.id > older.id && server.key_count() == 2);
     let prefix = client.get(key.id).send().unwrap().prefix;
@@ -39,11 +39,11 @@ fn the_key_is_found_and_returned_as_if_nothing_had_happened() {
 
 #[test]
 fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let creator =
         client(&server, server.api_key()).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
     let client = client(&server, creator.value);
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     let Err(Error::OutcomeUnknown(unknown)) = request(&client).send() else { panic!("it could not be looked up") };
     assert!(unknown.to_string().contains("the server has it, but its id could not be looked up"), "{unknown}");
     assert_eq!((unknown.value().unwrap().expose_secret().len(), server.key_count()), (32, 2));
@@ -54,12 +54,12 @@ fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
 
 #[test]
 fn a_value_of_ones_own_that_is_anothers_is_a_conflict_even_after_a_lost_reply() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     let value = "a-value-that-is-in-use-already";
     client.create().actions(["documents:get"]).collections(["other"]).value(value).send().unwrap();
     // The reply that is lost is the refusal.
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     let error = request(&client).value(value).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
     assert_eq!(server.key_count(), 1);
@@ -67,10 +67,10 @@ fn a_value_of_ones_own_that_is_anothers_is_a_conflict_even_after_a_lost_reply() 
 
 #[test]
 fn a_delete_whose_reply_is_lost_is_done() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     let id = request(&client).send().unwrap().id;
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     assert_eq!(client.delete(id).send().unwrap(), id);
     assert!(matches!(client.delete(id).send(), Err(Error::NotFound { .. })));
 }
@@ -157,7 +157,7 @@ fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
 
 #[test]
 fn a_create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let address = server.url().trim_start_matches("http://").to_owned();
     // As nginx does with `proxy_next_upstream non_idempotent`.
     let balancer = Scripted::start(move |peer| {

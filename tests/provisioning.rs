@@ -13,15 +13,15 @@ use secrecy::ExposeSecret;
 use support::example::{assert_hides, example, printed};
 use support::fresh_directory;
 use typesense_keys::KeysClient;
-use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::testing::{FakeServer, Fault};
 
-fn client(server: &StandIn) -> KeysClient {
+fn client(server: &FakeServer) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
 }
 
 // ---- tenants -----------------------------------------------------------------------------------
 
-fn tenants(server: &StandIn, directory: &Path, names: &[&str]) -> Output {
+fn tenants(server: &FakeServer, directory: &Path, names: &[&str]) -> Output {
     let file = directory.join("names");
     fs::write(&file, names.join("\n")).unwrap();
     let mut command = example("tenants");
@@ -33,7 +33,7 @@ fn tenants(server: &StandIn, directory: &Path, names: &[&str]) -> Output {
 
 /// Tenant, and whether the key that is written down for it is the one that the server has.
 #[track_caller]
-fn check(server: &StandIn, directory: &Path, expected: &[&str]) {
+fn check(server: &FakeServer, directory: &Path, expected: &[&str]) {
     let keys = client(server).list().send().unwrap();
     let text = fs::read_to_string(directory.join("keys")).unwrap();
     let mut seen = HashSet::new();
@@ -50,7 +50,7 @@ fn check(server: &StandIn, directory: &Path, expected: &[&str]) {
 
 #[test]
 fn each_tenant_gets_one_key_however_often_it_is_run() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let output = tenants(&server, directory.path(), &["ada", "bob", "cyd"]);
     assert!(output.status.success(), "{}", printed(&output));
     check(&server, directory.path(), &["ada", "bob", "cyd"]);
@@ -61,7 +61,7 @@ fn each_tenant_gets_one_key_however_often_it_is_run() {
 
 #[test]
 fn a_key_whose_value_was_lost_is_replaced() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     tenants(&server, directory.path(), &["ada", "bob"]);
     // As if it had come to an end between making the key and writing it down.
     let keys = directory.path().join("keys");
@@ -73,7 +73,7 @@ fn a_key_whose_value_was_lost_is_replaced() {
 
 #[test]
 fn no_tenant_gets_the_collections_of_another() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let output = tenants(&server, directory.path(), &["ada", "ada_x"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -86,7 +86,7 @@ fn no_tenant_gets_the_collections_of_another() {
 
 #[test]
 fn a_name_that_is_there_twice_is_one_tenant_and_the_file_becomes_private() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let keys = directory.path().join("keys");
     fs::write(&keys, "").unwrap();
     assert!(tenants(&server, directory.path(), &["ada", "ada"]).status.success());
@@ -97,13 +97,13 @@ fn a_name_that_is_there_twice_is_one_tenant_and_the_file_becomes_private() {
 
 #[test]
 fn a_failure_in_between_loses_nothing() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     // After the list and five keys.
     (0..6).for_each(|_| server.inject(Fault::Delay(std::time::Duration::ZERO)));
     for _ in 0..3 {
-        server.inject(Fault::LoseReply);
+        server.inject(Fault::LoseResponse);
     }
     assert!(tenants(&server, directory.path(), &names).status.success());
     check(&server, directory.path(), &names);
@@ -111,11 +111,11 @@ fn a_failure_in_between_loses_nothing() {
 
 // ---- build_script ------------------------------------------------------------------------------
 
-fn build(server: Option<&StandIn>, directory: &Path) -> Output {
+fn build(server: Option<&FakeServer>, directory: &Path) -> Output {
     build_for("docs", server, directory)
 }
 
-fn build_for(collection: &str, server: Option<&StandIn>, directory: &Path) -> Output {
+fn build_for(collection: &str, server: Option<&FakeServer>, directory: &Path) -> Output {
     let mut command = example("build_script");
     command.env("OUT_DIR", directory).env("SITE_COLLECTION", collection);
     command.env("TYPESENSE_API_KEY", "nobody's-key-at-all");
@@ -130,7 +130,7 @@ fn build_for(collection: &str, server: Option<&StandIn>, directory: &Path) -> Ou
 
 #[test]
 fn a_site_gets_its_key_once_in_a_file() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let output = build(Some(&server), directory.path());
     assert!(output.status.success(), "{}", printed(&output));
     let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
@@ -153,7 +153,7 @@ fn a_site_gets_its_key_once_in_a_file() {
 
 #[test]
 fn another_collection_gets_another_key() {
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     build(Some(&server), directory.path());
     assert!(build_for("blog", Some(&server), directory.path()).status.success());
     let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
@@ -165,7 +165,7 @@ fn another_collection_gets_another_key() {
 #[test]
 fn cargo_is_not_asked_to_watch_the_admin_key() {
     // It would keep it in its build directory as it is.
-    let (server, directory) = (StandIn::start().unwrap(), fresh_directory());
+    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
     let output = printed(&build(Some(&server), directory.path()));
     assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
     assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");

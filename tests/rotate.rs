@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
 use support::Scripted;
-use typesense_keys::testing::{Fault, StandIn};
+use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
 
 /// A client that makes one attempt at each step.
-fn client(server: &StandIn) -> KeysClient {
+fn client(server: &FakeServer) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
 }
 
@@ -31,7 +31,7 @@ fn ids(client: &KeysClient) -> Vec<KeyId> {
 
 #[test]
 fn the_replacement_has_the_same_scope_and_another_value() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
     let before = client.get(old.id).send().unwrap();
@@ -48,7 +48,7 @@ fn the_replacement_has_the_same_scope_and_another_value() {
 
 #[test]
 fn the_old_key_stays_if_the_caller_wants_an_overlap() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
     let new = client.rotate(old.id).keep_old().send().unwrap();
@@ -57,7 +57,7 @@ fn the_old_key_stays_if_the_caller_wants_an_overlap() {
 
 #[test]
 fn a_value_and_an_expiry_of_ones_own_are_taken() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
     let expiry = SystemTime::now() + Duration::from_secs(7_200);
@@ -68,7 +68,7 @@ fn a_value_and_an_expiry_of_ones_own_are_taken() {
 
 #[test]
 fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let key = r#"{"description": "", "actions": ["documents:serach", "a, b"], "collections": ["a.b", "("]}"#;
     ureq::post(format!("{}/keys", server.url()))
@@ -83,7 +83,7 @@ fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
 
 #[test]
 fn an_expired_key_needs_a_new_expiry() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let key = r#"{"description": "", "actions": ["*"], "collections": ["*"], "expires_at": 1}"#;
     ureq::post(format!("{}/keys", server.url()))
@@ -101,7 +101,7 @@ fn an_expired_key_needs_a_new_expiry() {
 
 #[test]
 fn without_an_old_key_nothing_is_made() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     assert!(matches!(client.rotate(7).send(), Err(Error::NotFound { .. })));
     assert_eq!(server.key_count(), 0);
@@ -123,10 +123,11 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
 fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
     // Get, create, wait for replication (which asks again, whatever happens), delete.
     for step in 0..4 {
-        for fault in [Fault::LoseReply, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
+        for fault in
+            [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
         {
             let case = format!("step {step}: {fault:?}");
-            let server = StandIn::start().unwrap();
+            let server = FakeServer::start().unwrap();
             let client = client(&server);
             let old = old_key(&client);
             (0..step).for_each(|_| server.inject(PASS));
@@ -156,12 +157,12 @@ fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are(
 
 #[test]
 fn the_texts_name_the_keys() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let client = client(&server);
     let text = |error: Error| error.to_string();
     old_key(&client);
     server.inject(PASS);
-    server.inject(Fault::LoseReply);
+    server.inject(Fault::LoseResponse);
     let in_doubt = text(client.rotate(0).send().unwrap_err());
     assert!(
         in_doubt.starts_with("key 0 is as it was, and there may be one to replace it: create a key: "),
@@ -173,14 +174,14 @@ fn the_texts_name_the_keys() {
         left_over.starts_with("key 2 replaces key 0, which still exists (delete it): delete key 0: "),
         "{left_over}"
     );
-    [PASS, PASS, PASS, Fault::LoseReply].into_iter().for_each(|fault| server.inject(fault));
+    [PASS, PASS, PASS, Fault::LoseResponse].into_iter().for_each(|fault| server.inject(fault));
     let in_doubt = text(client.rotate(0).send().unwrap_err());
     assert!(in_doubt.starts_with("key 3 replaces key 0, which may still exist (delete it): "), "{in_doubt}");
 }
 
 #[test]
 fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
-    let server = StandIn::start().unwrap();
+    let server = FakeServer::start().unwrap();
     let (client, old) = (client(&server), old_key(&client(&server)));
     let url = format!("{}/keys/{}", server.url(), old.id);
     let admin = server.api_key();
@@ -196,7 +197,7 @@ fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
 
 #[test]
 fn the_old_key_is_not_removed_while_a_node_does_not_know_the_new_one() {
-    let (server, other) = (StandIn::start().unwrap(), StandIn::start().unwrap());
+    let (server, other) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
     // The other one never hears of the key: it is no part of a cluster.
     let builder = KeysClient::builder().nearest_node(server.url()).node(other.url()).api_key(server.api_key());
     let client = builder.timeout(Duration::from_secs(2)).build().unwrap();
@@ -216,7 +217,7 @@ fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
         "HTTP/1.1 200 OK\r\ncontent-length: 97\r\n\r\n{\"id\":999,\"description\":\"\",\"actions\":[\"*\"],\
          \"collections\":[\"*\"],\"expires_at\":9,\"value_prefix\":\"abcd\"}",
     ] {
-        let server = StandIn::start().unwrap();
+        let server = FakeServer::start().unwrap();
         let portal = Scripted::start(move |peer| {
             peer.request()?;
             peer.send(answer)

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use support::Random;
-use typesense_keys::{Error, KeyInfo, ScopedKey};
+use typesense_keys::{Error, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -45,14 +45,16 @@ fn in_order(text: &str) -> Vec<(String, Value)> {
     params
 }
 
-fn builder<'a>(parent: &'a SecretString, params: &str) -> ScopedKey<'a> {
-    in_order(params).into_iter().fold(ScopedKey::from_parent(parent), |key, (name, value)| match name.as_str() {
-        "expires_at" => key.expires_at(UNIX_EPOCH + Duration::from_secs(value.as_u64().unwrap())),
-        "filter_by" => key.filter_by(value.as_str().unwrap()),
-        "exclude_fields" => key.exclude_fields(value.as_str().unwrap()),
-        "include_fields" => key.include_fields(value.as_str().unwrap()),
-        "limit_hits" => key.limit_hits(u32::try_from(value.as_u64().unwrap()).unwrap()),
-        _ => key.param(name, value),
+fn builder<'a>(parent: &'a SecretString, params: &str) -> ScopedKeyBuilder<'a> {
+    in_order(params).into_iter().fold(ScopedKeyBuilder::from_parent(parent), |key, (name, value)| {
+        match name.as_str() {
+            "expires_at" => key.expires_at(UNIX_EPOCH + Duration::from_secs(value.as_u64().unwrap())),
+            "filter_by" => key.filter_by(value.as_str().unwrap()),
+            "exclude_fields" => key.exclude_fields(value.as_str().unwrap()),
+            "include_fields" => key.include_fields(value.as_str().unwrap()),
+            "limit_hits" => key.limit_hits(u32::try_from(value.as_u64().unwrap()).unwrap()),
+            _ => key.param(name, value),
+        }
     })
 }
 
@@ -69,7 +71,8 @@ fn keys_are_the_same_as_another_implementations() {
 fn the_vector_of_the_official_clients_comes_out() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let expiry = UNIX_EPOCH + Duration::from_secs(1_906_054_106);
-    let signed = ScopedKey::from_parent(&parent).filter_by("company_id:124").expires_at(expiry).sign().unwrap();
+    let signed =
+        ScopedKeyBuilder::from_parent(&parent).filter_by("company_id:124").expires_at(expiry).sign().unwrap();
     assert_eq!(
         signed.expose_secret(),
         "OW9DYWZGS1Q1RGdSbmo0S1QrOWxhbk9PL2kxbTU1eXA3bCthdmE5eXJKRT1STjIzeyJmaWx0ZXJfYnkiOiJjb21wYW55X2lkOjEyNCIsIm\
@@ -81,7 +84,7 @@ fn the_vector_of_the_official_clients_comes_out() {
 fn what_was_embedded_is_read_back_and_proved() {
     let other = SecretString::from("sn1aXBgGZsXjf56K1Y5G69jSxgOxhn86");
     for Vector { parent, params, scoped } in vectors() {
-        let read = ScopedKey::read(&SecretString::from(scoped)).unwrap();
+        let read = ScopedKeyInfo::parse(&SecretString::from(scoped)).unwrap();
         let expected: Map<String, Value> = serde_json::from_str(&params).unwrap();
         assert_eq!(read.params(), &expected);
         assert_eq!(read.filter_by(), expected.get("filter_by").and_then(Value::as_str));
@@ -89,9 +92,9 @@ fn what_was_embedded_is_read_back_and_proved() {
         match expected.get("expires_at").and_then(Value::as_u64) {
             Some(seconds) => {
                 assert_eq!(read.expires_at().unix_seconds(), seconds);
-                assert!(read.valid_for().unwrap() > Duration::from_secs(86_400));
+                assert!(read.remaining().unwrap() > Duration::from_secs(86_400));
             }
-            None => assert_eq!((read.expires_at().is_never(), read.valid_for()), (true, None)),
+            None => assert_eq!((read.expires_at().is_never(), read.remaining()), (true, None)),
         }
         assert!(read.is_signed_by(&parent.secret()), "{params}");
         let is_other = other.expose_secret() == parent.0;
@@ -102,14 +105,14 @@ fn what_was_embedded_is_read_back_and_proved() {
 #[test]
 fn a_key_that_was_changed_anywhere_is_not_proved() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let scoped = ScopedKey::from_parent(&parent).filter_by("tenant:=a").limit_hits(7).sign().unwrap();
+    let scoped = ScopedKeyBuilder::from_parent(&parent).filter_by("tenant:=a").limit_hits(7).sign().unwrap();
     let mut read = 0;
     for at in 0..scoped.expose_secret().len() {
         for by in [1, 2, 32] {
             let mut bytes = scoped.expose_secret().as_bytes().to_vec();
             bytes[at] ^= by;
             let Ok(text) = String::from_utf8(bytes) else { continue };
-            if let Ok(info) = ScopedKey::read(&SecretString::from(text)) {
+            if let Ok(info) = ScopedKeyInfo::parse(&SecretString::from(text)) {
                 read += 1;
                 assert!(!info.is_signed_by(&parent), "byte {at}");
             }
@@ -122,13 +125,13 @@ fn a_key_that_was_changed_anywhere_is_not_proved() {
 fn one_that_is_over_has_no_time_left() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let scoped =
-        ScopedKey::from_parent(&parent).filter_by("a:=b").expires_in(Duration::from_secs(60)).sign().unwrap();
-    let left = ScopedKey::read(&scoped).unwrap().valid_for().unwrap();
+        ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b").expires_in(Duration::from_secs(60)).sign().unwrap();
+    let left = ScopedKeyInfo::parse(&scoped).unwrap().remaining().unwrap();
     assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(61), "{left:?}");
     // {"expires_at":1}
     let past = "cWxqZUFaU2hpWXFlRjZLcmFVbzlGWkNYSmdFRklHQnRDVy91b0hFWk84Yz1STjIzeyJleHBpcmVzX2F0IjoxfQ==";
-    let read = ScopedKey::read(&SecretString::from(past)).unwrap();
-    assert_eq!((read.valid_for(), read.expires_at().is_past()), (Some(Duration::ZERO), true));
+    let read = ScopedKeyInfo::parse(&SecretString::from(past)).unwrap();
+    assert_eq!((read.remaining(), read.expires_at().is_past()), (Some(Duration::ZERO), true));
 }
 
 fn info(fields: Value) -> KeyInfo {
@@ -139,7 +142,7 @@ fn info(fields: Value) -> KeyInfo {
 }
 
 #[track_caller]
-fn refused(key: ScopedKey<'_>, expected: &str) {
+fn refused(key: ScopedKeyBuilder<'_>, expected: &str) {
     let error = key.sign().unwrap_err();
     assert!(matches!(error, Error::InvalidRequest { .. }));
     assert_eq!(error.to_string(), format!("invalid request: {expected}"));
@@ -155,7 +158,7 @@ fn a_parent_that_a_server_would_not_take_is_refused() {
         ("abcd\n", "holds a control character (a line break at its end?), which no HTTP header can carry"),
     ] {
         let parent = SecretString::from(value);
-        refused(ScopedKey::from_parent(&parent).filter_by("a:=b"), &format!("`parent`: {why}"));
+        refused(ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b"), &format!("`parent`: {why}"));
     }
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let only_search = "a server takes scoped keys only of one that may do `documents:search` and nothing else";
@@ -172,16 +175,16 @@ fn a_parent_that_a_server_would_not_take_is_refused() {
             "begins with `RN23`, and the key that its info is about with `abcd`".to_owned(),
         ),
     ] {
-        let key = ScopedKey::from_parent(&parent).filter_by("a:=b").parent_info(&info(fields));
+        let key = ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b").parent_info(&info(fields));
         refused(key, &format!("`parent`: {why}"));
     }
-    assert!(ScopedKey::from_parent(&parent).filter_by("a:=b").parent_info(&info(json!({}))).sign().is_ok());
+    assert!(ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b").parent_info(&info(json!({}))).sign().is_ok());
 }
 
 #[test]
 fn what_a_server_would_refuse_or_ignore_is_refused() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let key = || ScopedKey::from_parent(&parent);
+    let key = || ScopedKeyBuilder::from_parent(&parent);
     let no_filter = "`filter_by`: is no filter, and every document would be found: leave it out if that is meant";
     refused(key().filter_by(""), no_filter);
     refused(key().filter_by(" \t"), no_filter);
@@ -231,7 +234,7 @@ fn what_is_no_scoped_key_is_refused() {
             "has an expiry that no server takes: it is not in whole seconds",
         ),
     ] {
-        let error = ScopedKey::read(&SecretString::from(text.as_str())).unwrap_err();
+        let error = ScopedKeyInfo::parse(&SecretString::from(text.as_str())).unwrap_err();
         assert_eq!(error.to_string(), format!("invalid request: `scoped_key`: {why}"), "{text}");
     }
 }
@@ -243,18 +246,18 @@ fn whatever_is_read_nothing_panics() {
     for _ in 0..20_000 {
         let bytes: Vec<u8> = (0..random.below(200)).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
         let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
-        let _ = ScopedKey::read(&SecretString::from(text));
-        let _ = ScopedKey::read(&SecretString::from(String::from_utf8_lossy(&bytes).into_owned()));
+        let _ = ScopedKeyInfo::parse(&SecretString::from(text));
+        let _ = ScopedKeyInfo::parse(&SecretString::from(String::from_utf8_lossy(&bytes).into_owned()));
     }
 }
 
 #[test]
 fn nothing_shows_the_parent_or_the_signature() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let key = ScopedKey::from_parent(&parent).filter_by("company_id:124");
+    let key = ScopedKeyBuilder::from_parent(&parent).filter_by("company_id:124");
     let text = format!("{key:?}");
     assert!(text.contains("company_id:124") && !text.contains("GFr1"), "{text}");
-    let text = format!("{:?}", ScopedKey::read(&key.sign().unwrap()).unwrap());
+    let text = format!("{:?}", ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap());
     assert_eq!(
         text,
         "ScopedKeyInfo { parent_prefix: \"RN23\", params: \"{\\\"filter_by\\\":\\\"company_id:124\\\"}\", \

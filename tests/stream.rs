@@ -73,9 +73,9 @@ fn filters_apply_to_both() {
         (client.list().prefix("0123").expired(true), 1),
         (client.list().prefix("0124").expired(true), 0),
         (client.list().description("tenant"), 0),
-        (client.list().opens("documents:search", "docs"), 500),
-        (client.list().opens("documents:search", "docs").opens("documents:delete", "docs"), 0),
-        (client.list().opens("documents:search", "another"), 0),
+        (client.list().allows("documents:search", "docs"), 500),
+        (client.list().allows("documents:search", "docs").allows("documents:delete", "docs"), 0),
+        (client.list().allows("documents:search", "another"), 0),
     ] {
         assert_eq!(ids(request.clone().stream().unwrap()).len(), expected, "{request:?}");
         assert_eq!(request.clone().send().unwrap().len(), expected, "{request:?}");
@@ -85,7 +85,7 @@ fn filters_apply_to_both() {
 #[test]
 fn a_filter_that_could_find_nothing_is_refused() {
     let server = saying(reply(&list(1)));
-    let request = client(&server).list().opens("documents:serach", "docs");
+    let request = client(&server).list().allows("documents:serach", "docs");
     for error in [request.clone().send().unwrap_err(), request.stream().unwrap_err()] {
         assert!(error.to_string().ends_with("did you mean `documents:search`?"), "{error}");
     }
@@ -208,7 +208,7 @@ fn a_silent_server_is_waited_for_no_longer_than_the_timeout() {
     let server = then(Peer::wait);
     let started = Instant::now();
     let (before, error) = broken(hasty(&server, Duration::from_millis(500)).list().stream().unwrap());
-    assert!(matches!(error, Error::Timeout { phase: Phase::ReadReply, .. }), "{error}");
+    assert!(matches!(error, Error::Timeout { phase: Phase::ReadResponse, .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(3));
     assert_eq!(before, 100);
 }

@@ -35,13 +35,17 @@ macro_rules! actions {
         impl Action {
             $(
                 #[doc = concat!("`", $text, "` opens `", $routes, "`. ", known_to!($servers))]
-                pub const $name: Self = Self::known($text);
+                pub const $name: Self = Self::constant($text);
             )*
 
-            /// Every action that some server from 0.24.1 to v30 knows, in alphabetical order, one constant each.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// Every action that some server from 0.24.1 to v30 knows, in alphabetical order. There is a constant for each.
+            #[must_use]
+            pub const fn known() -> &'static [Self] {
+                const KNOWN: &[Action] = &[$(Action::$name),*];
+                KNOWN
+            }
 
-            /// For each of [`ALL`](Self::ALL), in the same order, what it opens.
+            /// For each of [`known`](Self::known), in the same order, what it opens.
             pub(super) const ROUTES: &'static [&'static str] = &[$($routes),*];
         }
     };

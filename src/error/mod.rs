@@ -1,7 +1,7 @@
 //! Everything that can go wrong, as one enum: what happened, whether the server may have acted, and what to do.
 
+mod call_report;
 mod drift;
-mod failure;
 mod incomplete;
 mod snippet;
 mod text;
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use call_report::{Attempt, CallReport, Phase};
+pub(crate) use call_report::{Details, List};
 pub use drift::{Difference, Drift};
-pub use failure::{Attempt, Failure, Phase};
-pub(crate) use failure::{Details, List};
 pub use incomplete::Incomplete;
 pub(crate) use snippet::Snippet;
 
@@ -54,7 +54,7 @@ pub enum Error {
     /// Status 401: the client's key is wrong, has expired, or lacks the action. The server did not act.
     ///
     /// It gives the same answer in all three cases (seen with 0.24.1).
-    Unauthorized(Failure),
+    Unauthorized(CallReport),
 
     /// Status 404: there is no key with this id. The server did not act.
     #[non_exhaustive]
@@ -62,14 +62,14 @@ pub enum Error {
         /// The id that was asked for.
         id: KeyId,
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
     },
 
     /// Status 409: another key has the value that was asked for. The server did not act.
-    Conflict(Failure),
+    Conflict(CallReport),
 
     /// Another status from 400 to 499: the server understood the request and refused it. It did not act.
-    Rejected(Failure),
+    Rejected(CallReport),
 
     /// Status 429: too many requests. The server did not act. Call again later.
     #[non_exhaustive]
@@ -77,12 +77,12 @@ pub enum Error {
         /// How long the server asked to wait.
         retry_after: Option<Duration>,
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
     },
 
     /// No node could answer until the deadline: status 500 to 599, as while a cluster has no leader. The call did
     /// not act, or was one that only reads. Call again later.
-    Unavailable(Failure),
+    Unavailable(CallReport),
 
     /// The time was up. The server did not act, or the call was one that only reads.
     #[non_exhaustive]
@@ -90,14 +90,14 @@ pub enum Error {
         /// What the last attempt was doing.
         phase: Phase,
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
     },
 
     /// No connection, or one that broke. The server did not act, or the call was one that only reads.
     #[non_exhaustive]
     Connection {
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
@@ -106,7 +106,7 @@ pub enum Error {
     #[non_exhaustive]
     Tls {
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
@@ -114,9 +114,9 @@ pub enum Error {
     /// The answer is none that a Typesense server gives: perhaps a proxy's. The server did not act, or the call was
     /// one that only reads.
     #[non_exhaustive]
-    UnexpectedAnswer {
-        /// What the call met; [`Failure::message`] is the beginning of the answer.
-        failure: Failure,
+    UnexpectedResponse {
+        /// What the call met; [`CallReport::message`] is the beginning of the answer.
+        failure: CallReport,
         /// The cause, where the answer could not be decoded.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
@@ -127,7 +127,7 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
         /// What the call met.
-        failure: Failure,
+        failure: CallReport,
     },
 
     /// **The server may have acted**, and it could not be found out whether it did. What may exist is in here.
@@ -145,7 +145,7 @@ pub enum Error {
     Drift(Box<Drift>),
 
     /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
-    Random(Box<dyn StdError + Send + Sync>),
+    RandomSource(Box<dyn StdError + Send + Sync>),
 }
 
 /// A create or delete of which it is not known whether the server did it.
@@ -156,7 +156,7 @@ pub enum Error {
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
     pub(crate) value: Option<SecretString>,
-    pub(crate) failure: Failure,
+    pub(crate) failure: CallReport,
     pub(crate) source: Option<Source>,
 }
 
@@ -181,7 +181,7 @@ impl OutcomeUnknown {
 
     /// What the call met.
     #[must_use]
-    pub fn failure(&self) -> &Failure {
+    pub fn failure(&self) -> &CallReport {
         &self.failure
     }
 }
@@ -271,25 +271,25 @@ impl Error {
             | Self::Conflict(_)
             | Self::Rejected(_)
             | Self::Tls { .. }
-            | Self::UnexpectedAnswer { .. }
+            | Self::UnexpectedResponse { .. }
             | Self::TooLarge { .. }
             | Self::OutcomeUnknown(_)
             | Self::NotReplicated(_)
             | Self::Incomplete(_)
             | Self::Drift(_)
-            | Self::Random(_) => false,
+            | Self::RandomSource(_) => false,
         }
     }
 
     /// The HTTP status of the last answer, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.failure().and_then(Failure::status)
+        self.failure().and_then(CallReport::status)
     }
 
     /// What the call met on the wire; `None` if it never came to that.
     #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&CallReport> {
         match self {
             Self::Unauthorized(failure)
             | Self::NotFound { failure, .. }
@@ -300,7 +300,7 @@ impl Error {
             | Self::Timeout { failure, .. }
             | Self::Connection { failure, .. }
             | Self::Tls { failure, .. }
-            | Self::UnexpectedAnswer { failure, .. }
+            | Self::UnexpectedResponse { failure, .. }
             | Self::TooLarge { failure, .. } => Some(failure),
             Self::OutcomeUnknown(unknown) => Some(&unknown.failure),
             Self::Incomplete(incomplete) => incomplete.cause.failure(),
@@ -308,7 +308,7 @@ impl Error {
             | Self::Configuration { .. }
             | Self::NotReplicated(_)
             | Self::Drift(_)
-            | Self::Random(_) => None,
+            | Self::RandomSource(_) => None,
         }
     }
 

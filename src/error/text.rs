@@ -4,12 +4,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Failure};
+use super::{CallReport, Error};
 use crate::operation::Operation;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tell = |failure: &Failure, what: fmt::Arguments<'_>| {
+        let mut tell = |failure: &CallReport, what: fmt::Arguments<'_>| {
             write!(f, "{}: {what}{}", failure.operation(), failure.tail())
         };
         match self {
@@ -72,7 +72,7 @@ impl fmt::Display for Error {
             Self::Tls { failure, source: _ } => {
                 tell(failure, format_args!("{}: {}", failure.node(), failure.last_result()))
             }
-            Self::UnexpectedAnswer { failure, source: _ } => tell(
+            Self::UnexpectedResponse { failure, source: _ } => tell(
                 failure,
                 format_args!(
                     "{}: {}{}{}",
@@ -94,7 +94,7 @@ impl fmt::Display for Error {
             Self::NotReplicated(lag) => lag.fmt(f),
             Self::Incomplete(incomplete) => incomplete.fmt(f),
             Self::Drift(drift) => drift.fmt(f),
-            Self::Random(_) => f.write_str(
+            Self::RandomSource(_) => f.write_str(
                 "no random bytes from the operating system, so no value can be drawn (set `value`, or \
                  `server_generated`)",
             ),
@@ -108,8 +108,8 @@ impl StdError for Error {
             Self::Configuration { source, .. }
             | Self::Connection { source, .. }
             | Self::Tls { source, .. }
-            | Self::UnexpectedAnswer { source, .. } => source.as_deref().map(|source| source as _),
-            Self::Random(source) => Some(&**source),
+            | Self::UnexpectedResponse { source, .. } => source.as_deref().map(|source| source as _),
+            Self::RandomSource(source) => Some(&**source),
             Self::OutcomeUnknown(unknown) => unknown.source(),
             Self::Incomplete(incomplete) => incomplete.source(),
             Self::InvalidRequest { .. }
@@ -127,23 +127,23 @@ impl StdError for Error {
     }
 }
 
-fn status_of(failure: &Failure) -> String {
+fn status_of(failure: &CallReport) -> String {
     failure.status().map(|status| status.to_string()).unwrap_or_default()
 }
 
-fn message_of(failure: &Failure) -> &str {
+fn message_of(failure: &CallReport) -> &str {
     failure.message().unwrap_or("it gave no reason")
 }
 
-fn content_type_of(failure: &Failure) -> String {
+fn content_type_of(failure: &CallReport) -> String {
     failure.content_type().map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
-fn quote(failure: &Failure) -> String {
+fn quote(failure: &CallReport) -> String {
     failure.message().map(|text| format!(": \"{text}\"")).unwrap_or_default()
 }
 
-fn limit_of(failure: &Failure) -> &'static str {
+fn limit_of(failure: &CallReport) -> &'static str {
     match failure.operation() {
         Operation::List => " (see `max_list_size`)",
         _ => ", and so is none of a Typesense server's",

@@ -5,10 +5,10 @@ use std::env;
 use ureq::config::{AutoHeaderValue, Config};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
-use super::connect::{Dial, Later};
-use super::swap::BUFFER;
+use super::connect::{DeferredResolver, SwapConnector};
 #[cfg(feature = "tls")]
 use super::tls::Trust;
+use super::transport::BUFFER;
 use crate::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
@@ -35,7 +35,7 @@ pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>)
         .max_idle_connections(MAX_IDLE_PER_NODE * 4)
         .max_idle_connections_per_host(MAX_IDLE_PER_NODE)
         .build();
-    Ok(Agent::with_parts(config, Dial::default(), Later))
+    Ok(Agent::with_parts(config, SwapConnector::default(), DeferredResolver))
 }
 
 /// The proxy that the environment names for https: `HTTPS_PROXY`, else `ALL_PROXY`, either in small letters too;

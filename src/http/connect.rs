@@ -17,19 +17,19 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::deadline::DeadlineTransport;
 use super::exchange::current;
-use super::punctual::Punctual;
-use super::swap::{SwapTransport, timeout};
+use super::transport::{SwapTransport, timeout};
 use crate::error::Phase;
 
 /// Where ureq expects addresses before it has looked for a connection that is already open.
 ///
 /// ureq resolves the host for every request, in a thread of its own where there is a time limit, also when it then
-/// uses a pooled connection: that costs more than the request. The real look-up is [`Dial`]'s.
+/// uses a pooled connection: that costs more than the request. The real look-up is [`SwapConnector`]'s.
 #[derive(Debug)]
-pub(super) struct Later;
+pub(super) struct DeferredResolver;
 
-impl Resolver for Later {
+impl Resolver for DeferredResolver {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let mut none_yet = self.empty();
         none_yet.push(SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -39,14 +39,14 @@ impl Resolver for Later {
 
 /// Opens connections for ureq, which calls it only when it has none to use again.
 #[derive(Debug, Default)]
-pub(super) struct Dial {
+pub(super) struct SwapConnector {
     tunnel: ConnectProxyConnector,
     tcp: TcpConnector,
     #[cfg(feature = "tls")]
     tls: RustlsConnector,
 }
 
-impl Dial {
+impl SwapConnector {
     fn open(&self, details: &ConnectionDetails, is_tunnelled: bool) -> Result<Option<Box<dyn Transport>>, Error> {
         let tunnel: Option<Either<(), Box<dyn Transport>>> = if is_tunnelled {
             // Comes back here for the connection to the proxy itself.
@@ -57,7 +57,7 @@ impl Dial {
         } else {
             None
         };
-        let connection = self.tcp.connect(details, tunnel)?.map(Punctual);
+        let connection = self.tcp.connect(details, tunnel)?.map(DeadlineTransport);
         #[cfg(feature = "tls")]
         let connection = {
             if details.needs_tls() {
@@ -69,7 +69,7 @@ impl Dial {
     }
 }
 
-impl Connector for Dial {
+impl Connector for SwapConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use super::reply::{Fault, ReplyHead};
+use super::response::{Fault, ReplyHead};
 use crate::error::Phase;
 use crate::secret::SecretBuf;
 

@@ -10,13 +10,13 @@ use ureq::{Agent, Error};
 
 use super::Http;
 use super::agent::agent;
-use super::connect::Later;
+use super::connect::DeferredResolver;
 use super::exchange::{Exchange, current, enter};
-use super::reply::ReplyHead;
-use super::swap::{BUFFER, SwapTransport};
+use super::response::ReplyHead;
+use super::transport::{BUFFER, SwapTransport};
 use crate::KeysClient;
 use crate::client::Inner;
-use crate::cluster::{Nodes, Pace};
+use crate::engine::{Nodes, RetryConfig};
 use crate::error::Phase;
 use crate::node::Node;
 use crate::secret::SecretBuf;
@@ -95,12 +95,12 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
         None,
     )?;
     let http = Http {
-        agent: Agent::with_parts(usual.config().clone(), Answers(pieces), Later),
+        agent: Agent::with_parts(usual.config().clone(), Answers(pieces), DeferredResolver),
         api_key: Arc::new(api_key),
         max_list_size: 64 * 1024,
     };
     let limit = Duration::from_secs(3600);
-    let pace = Pace { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
+    let pace = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
     Ok(KeysClient::from_inner(Inner { nodes: Nodes::new(None, vec![node]), pace, http }))
 }
 

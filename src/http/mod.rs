@@ -1,17 +1,17 @@
-//! One attempt at one operation on one node: bytes out, an answer or a [`Trouble`] back.
+//! One attempt at one operation on one node: bytes out, an answer or a [`AttemptError`] back.
 
 mod agent;
-mod answer;
+mod attempt_error;
 mod connect;
+mod deadline;
+mod decode;
 mod exchange;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod punctual;
-mod reply;
-mod swap;
+mod response;
 #[cfg(feature = "tls")]
 mod tls;
-mod trouble;
+mod transport;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use ureq::{Agent, Body, SendBody, http::Response};
 
-use self::answer::Answer;
-pub(crate) use self::answer::Undecodable;
+pub(crate) use self::attempt_error::{AttemptError, ServerEffect};
+use self::decode::Answer;
+pub(crate) use self::decode::DecodeError;
 use self::exchange::{Exchange, enter};
-use self::reply::{FILLER, ReplyHead};
+use self::response::{FILLER, ReplyHead};
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::Trust;
-pub(crate) use self::trouble::{Fate, Trouble};
 use crate::Error;
 use crate::error::{Phase, Snippet};
 use crate::node::Node;
@@ -49,7 +49,7 @@ pub(crate) struct Http {
 
 /// Until when an attempt may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Deadlines {
     pub(crate) connect_by: Instant,
     pub(crate) finish_by: Instant,
 }
@@ -77,11 +77,11 @@ impl Http {
         &self,
         node: &Node,
         operation: Operation,
-        limits: Limits,
+        limits: Deadlines,
         body: SecretBuf,
         value: Option<&SecretString>,
-        decode: impl FnOnce(&[u8]) -> Result<T, Undecodable>,
-    ) -> Result<T, Trouble> {
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, AttemptError> {
         let mut reply = self.send(node, operation, limits, body)?;
         let limit = if reply.status == operation.success() { MAX_ANSWER } else { MAX_ERROR };
         let mut content = SecretBuf::default();
@@ -91,7 +91,7 @@ impl Http {
     }
 
     /// Makes one request; if the status is that of success, the body is the caller's to read.
-    pub(crate) fn open(&self, node: &Node, operation: Operation, limits: Limits) -> Result<Reply, Trouble> {
+    pub(crate) fn open(&self, node: &Node, operation: Operation, limits: Deadlines) -> Result<Reply, AttemptError> {
         let mut reply = self.send(node, operation, limits, SecretBuf::default())?;
         if reply.status == operation.success() && !reply.head().is_compressed() {
             return Ok(reply);
@@ -102,7 +102,13 @@ impl Http {
     }
 
     /// Sends the request and waits for the head of the reply.
-    fn send(&self, node: &Node, operation: Operation, limits: Limits, body: SecretBuf) -> Result<Reply, Trouble> {
+    fn send(
+        &self,
+        node: &Node,
+        operation: Operation,
+        limits: Deadlines,
+        body: SecretBuf,
+    ) -> Result<Reply, AttemptError> {
         let url = node.url(&operation.path());
         let length = body.as_slice().len() as u64;
         let exchange = Box::new(Exchange {
@@ -154,13 +160,13 @@ impl Reply {
         operation: Operation,
         exchange: Option<Box<Exchange>>,
         result: Result<Response<Body>, ureq::Error>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, AttemptError> {
         match result {
             Ok(response) => {
                 let status = response.status().as_u16();
                 Ok(Self { node: node.origin().into(), operation, status, exchange, body: response.into_parts().1 })
             }
-            Err(error) => Err(trouble(exchange.as_deref(), |phase| Trouble::from_ureq(error, phase))),
+            Err(error) => Err(attempt_error(exchange.as_deref(), |phase| AttemptError::from_ureq(error, phase))),
         }
     }
 
@@ -176,7 +182,7 @@ impl Reply {
     }
 
     /// Reads on until more of the body is there, and adds that to `content`; `false` at the body's end.
-    pub(crate) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Trouble> {
+    pub(crate) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError> {
         // Some may have come with the head.
         if let Some(exchange) = &mut self.exchange {
             exchange.finish_by = finish_by;
@@ -191,8 +197,8 @@ impl Reply {
         Ok(true)
     }
 
-    /// The trouble that a body is which cannot be decoded from `rest` on.
-    pub(crate) fn undecodable(&self, why: Undecodable, rest: &[u8], value: Option<&SecretString>) -> Trouble {
+    /// The error that a body is which cannot be decoded from `rest` on.
+    pub(crate) fn undecodable(&self, why: DecodeError, rest: &[u8], value: Option<&SecretString>) -> AttemptError {
         let api_key = self.exchange.as_deref().map(|exchange| &*exchange.api_key);
         self.answer(rest, true, 0, &[api_key, value]).undecodable(why)
     }
@@ -208,7 +214,7 @@ impl Reply {
     }
 
     /// Reads on until some of the body is there; `false` at its end.
-    fn fetch(&mut self) -> Result<bool, Trouble> {
+    fn fetch(&mut self) -> Result<bool, AttemptError> {
         // Small: to clear it for each read is a cost that shows.
         let mut filler = [0; 1024];
         while let Some(exchange) = self.exchange.take() {
@@ -217,7 +223,9 @@ impl Reply {
             match result {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => return Err(trouble(self.exchange.as_deref(), |phase| Trouble::from_io(error, phase))),
+                Err(error) => {
+                    return Err(attempt_error(self.exchange.as_deref(), |phase| AttemptError::from_io(error, phase)));
+                }
             }
             if self.exchange.as_ref().is_some_and(|exchange| !exchange.incoming.as_slice().is_empty()) {
                 return Ok(true);
@@ -227,7 +235,7 @@ impl Reply {
     }
 
     /// Reads the whole body; `false` if it is longer than `limit`, of which there is then as much in `content`.
-    fn read_to(&mut self, content: &mut SecretBuf, limit: u64) -> Result<bool, Trouble> {
+    fn read_to(&mut self, content: &mut SecretBuf, limit: u64) -> Result<bool, AttemptError> {
         loop {
             if let Some(exchange) = &mut self.exchange {
                 let arrived = exchange.incoming.as_slice();
@@ -246,9 +254,9 @@ impl Reply {
     }
 }
 
-fn trouble(exchange: Option<&Exchange>, other: impl FnOnce(Phase) -> Trouble) -> Trouble {
+fn attempt_error(exchange: Option<&Exchange>, other: impl FnOnce(Phase) -> AttemptError) -> AttemptError {
     match exchange.and_then(|exchange| exchange.fault) {
-        Some(fault) => Trouble::Unexpected {
+        Some(fault) => AttemptError::Unexpected {
             status: None,
             content_type: Snippet::default(),
             message: Snippet::default(),

@@ -91,7 +91,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<
     let error = find(error)?;
     // With TLS 1.3, a server that wants a client certificate says so only after the handshake, and reads no request.
     // Once it has begun to reply, it had read it.
-    (phase <= Phase::Handshake || (phase < Phase::ReadReply && refuses_certificate(error))).then(|| describe(error))
+    (phase <= Phase::Handshake || (phase < Phase::ReadResponse && refuses_certificate(error)))
+        .then(|| describe(error))
 }
 
 fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

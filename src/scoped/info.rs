@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use super::signature::signature;
 use super::{PREFIX, SIGNATURE};
-use crate::Expiry;
+use crate::{Error, Expiry};
 
-/// What a scoped search key says, to whoever holds it. Made by [`ScopedKey::read`](super::ScopedKey::read).
+/// What a scoped search key says, to whoever holds it. Made by [`ScopedKeyInfo::parse`](super::ScopedKeyInfo::parse).
 ///
 /// It is not proved by that: see [`is_signed_by`](Self::is_signed_by).
 pub struct ScopedKeyInfo {
@@ -27,7 +27,16 @@ pub struct ScopedKeyInfo {
 }
 
 impl ScopedKeyInfo {
-    pub(super) fn read(scoped: &str) -> Result<Self, &'static str> {
+    /// Reads a scoped key. Needs neither its parent key nor a server.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if `scoped` is not a scoped key: it may be a plain key.
+    pub fn parse(scoped: &SecretString) -> Result<Self, Error> {
+        Self::read(scoped.expose_secret()).map_err(|why| Error::invalid("scoped_key", why))
+    }
+
+    fn read(scoped: &str) -> Result<Self, &'static str> {
         let mut bytes = Zeroizing::new(vec![0; scoped.len()]);
         let length = STANDARD.decode_slice(scoped, &mut bytes).map_err(|_| "is not base64")?;
         let bytes = bytes.get(..length).unwrap_or_default();
@@ -82,7 +91,7 @@ impl ScopedKeyInfo {
     /// How long it is still valid by its own expiry and this machine's clock: nothing if that is past, `None` if it has
     /// none.
     #[must_use]
-    pub fn valid_for(&self) -> Option<Duration> {
+    pub fn remaining(&self) -> Option<Duration> {
         self.expires_at.remaining()
     }
 

@@ -138,7 +138,7 @@ pub(crate) fn ending(error: &Error) -> Ending {
         Error::TooLarge { .. } => Ending::TooLarge,
         Error::Unauthorized(_) => Ending::Unauthorized,
         Error::Unavailable(_) => Ending::Unavailable,
-        Error::UnexpectedAnswer { .. } => Ending::Unexpected,
+        Error::UnexpectedResponse { .. } => Ending::Unexpected,
         other => panic!("no server can cause this: {other}"),
     }
 }

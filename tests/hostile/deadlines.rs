@@ -24,7 +24,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
                 peer.request()?;
                 peer.wait()
             };
-            repeats_end(silent, Ending::Timeout(typesense_keys::Phase::AwaitReply));
+            repeats_end(silent, Ending::Timeout(typesense_keys::Phase::AwaitResponse));
         }),
         ("repeats end with the deadline: 500 for ever", || {
             repeats_end(replying("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"), Ending::Unavailable);

@@ -12,8 +12,8 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn rows() -> Vec<Row> {
-    let waiting = Ending::Timeout(Phase::AwaitReply);
-    let reading = Ending::Timeout(Phase::ReadReply);
+    let waiting = Ending::Timeout(Phase::AwaitResponse);
+    let reading = Ending::Timeout(Phase::ReadResponse);
     vec![
         bad("no answer at all", waiting, "timed out while waiting for the reply", |peer| {
             peer.request()?;

@@ -124,9 +124,9 @@ pub(super) fn lifecycle(server: &Server) {
     watch.debug(&builder);
     let scoped = builder.sign().unwrap();
     watch.secret("scoped key's signature", &scoped.expose_secret()[..56]);
-    watch.debug(&typesense_keys::ScopedKey::read(&scoped).unwrap());
+    watch.debug(&typesense_keys::ScopedKeyInfo::parse(&scoped).unwrap());
     watch.error(new.scoped().filter_by("").sign().unwrap_err());
-    watch.error(typesense_keys::ScopedKey::read(&new.value).unwrap_err());
+    watch.error(typesense_keys::ScopedKeyInfo::parse(&new.value).unwrap_err());
 
     let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
     watch.debug(&batch);

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::json;
-use typesense_keys::{Action, Collections, Error};
+use typesense_keys::{Action, CollectionPattern, Error};
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;
@@ -26,10 +26,10 @@ fn documented_actions_open_nothing_and_are_refused(server: &Server) {
     ] {
         let key = stage.raw_key(json!({"actions": [dead]}));
         assert_eq!(stage.send(method, &path, &key, &body).status, 401, "{dead}");
-        let key = stage.key(alive, Collections::ALL);
+        let key = stage.key(alive, CollectionPattern::ALL);
         assert!(stage.send(method, &path, key.value.expose_secret(), &body).status < 300, "{alive}");
 
-        let refused = stage.client().create().actions([dead]).collections([Collections::ALL]).send();
+        let refused = stage.client().create().actions([dead]).collections([CollectionPattern::ALL]).send();
         assert!(matches!(refused, Err(Error::InvalidRequest { field: "actions", .. })), "{refused:?}");
     }
     let path = format!("/aliases/{collection}-alias");
@@ -39,7 +39,7 @@ fn documented_actions_open_nothing_and_are_refused(server: &Server) {
 fn an_action_that_this_crate_does_not_know_passes_as_custom(server: &Server) {
     let stage = Stage::new(server);
     let newer = Action::custom("teleports:create");
-    let request = stage.client().create().actions([newer.clone()]).collections([Collections::ALL]);
+    let request = stage.client().create().actions([newer.clone()]).collections([CollectionPattern::ALL]);
     let key = stage.create(request);
     assert_eq!(key.actions, [newer]);
     assert_eq!(stage.client().get(key.id).send().unwrap().actions, key.actions);

@@ -1,7 +1,7 @@
 //! What an audit says of keys as the server keeps them, and that it is so.
 
 use serde_json::{Value, json};
-use typesense_keys::{Action, Finding};
+use typesense_keys::{Action, AuditFinding};
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;
@@ -9,7 +9,7 @@ use crate::support::Server;
 live_tests![a_key_of_each_kind_is_found, what_an_audit_calls_dead_opens_nothing];
 
 /// A key as the server takes it: its value, and the audit of what the server tells about it.
-fn audited(stage: &Stage<'_>, fields: Value) -> (String, Vec<Finding>) {
+fn audited(stage: &Stage<'_>, fields: Value) -> (String, Vec<AuditFinding>) {
     let (id, value) = stage.raw_key_with_id(fields);
     (value, stage.client().get(id).send().unwrap().audit())
 }
@@ -18,21 +18,25 @@ fn a_key_of_each_kind_is_found(server: &Server) {
     let stage = Stage::new(server);
     let later = 4_000_000_000_u64;
     for (actions, collections, expires_at, findings) in [
-        (json!(["*"]), json!(["*"]), later, &[Finding::EveryAction, Finding::EveryCollection][..]),
-        (json!(["keys:*"]), json!(["*"]), later, &[Finding::CreatesKeys]),
-        (json!(["documents:get"]), json!(["docs", "^.*$"]), later, &[Finding::EveryCollection]),
-        (json!(["documents:get"]), json!(["docs"]), 1, &[Finding::Expired]),
+        (json!(["*"]), json!(["*"]), later, &[AuditFinding::EveryAction, AuditFinding::EveryCollection][..]),
+        (json!(["keys:*"]), json!(["*"]), later, &[AuditFinding::CreatesKeys]),
+        (json!(["documents:get"]), json!(["docs", "^.*$"]), later, &[AuditFinding::EveryCollection]),
+        (json!(["documents:get"]), json!(["docs"]), 1, &[AuditFinding::Expired]),
         (
             json!(["documents:get", "documents:serach"]),
             json!(["docs", "*docs"]),
             later,
-            &[Finding::DeadAction("documents:serach".into()), Finding::DeadCollection("*docs".into())],
+            &[AuditFinding::DeadAction("documents:serach".into()), AuditFinding::DeadCollection("*docs".into())],
         ),
         (
             json!(["documents:get"]),
             json!(["(", ""]),
             later,
-            &[Finding::DeadCollection("(".into()), Finding::DeadCollection("".into()), Finding::OpensNothing],
+            &[
+                AuditFinding::DeadCollection("(".into()),
+                AuditFinding::DeadCollection("".into()),
+                AuditFinding::OpensNothing,
+            ],
         ),
         (json!(["documents:get"]), json!(["docs"]), later, &[]),
     ] {
@@ -40,7 +44,7 @@ fn a_key_of_each_kind_is_found(server: &Server) {
         assert_eq!(audited(&stage, fields.clone()).1, findings, "{fields}");
     }
     let forever = audited(&stage, json!({"actions": ["documents:get"], "collections": ["docs"]})).1;
-    assert_eq!(forever, [Finding::NeverExpires]);
+    assert_eq!(forever, [AuditFinding::NeverExpires]);
 }
 
 /// On every route that there is, such a key is worth no more than one that does not exist.
@@ -52,7 +56,7 @@ fn what_an_audit_calls_dead_opens_nothing(server: &Server) {
         let (method, path) = route.split_once(' ').unwrap();
         (method.to_owned(), path.replace(":collection", &name).replace(":id", "4294967294").replace(':', ""))
     };
-    let routes: Vec<(String, String)> = Action::ANY.routes().map(route).collect();
+    let routes: Vec<(String, String)> = Action::ALL.routes().map(route).collect();
     // Enough to name the collection where the path does not.
     let body = json!({"name": name, "searches": [{"collection": name, "q": "x", "query_by": "title"}]}).to_string();
     let all = ["*"];
@@ -62,8 +66,10 @@ fn what_an_audit_calls_dead_opens_nothing(server: &Server) {
         (&["documents:*", "collections:get", "collections:delete"], &["(", "*c", ""], 3),
     ] {
         let (value, findings) = audited(&stage, json!({"actions": actions, "collections": collections}));
-        assert_eq!(findings.last(), Some(&Finding::OpensNothing), "{findings:?}");
-        let is_dead = |finding: &&Finding| matches!(finding, Finding::DeadAction(_) | Finding::DeadCollection(_));
+        assert_eq!(findings.last(), Some(&AuditFinding::OpensNothing), "{findings:?}");
+        let is_dead = |finding: &&AuditFinding| {
+            matches!(finding, AuditFinding::DeadAction(_) | AuditFinding::DeadCollection(_))
+        };
         assert_eq!(findings.iter().filter(is_dead).count(), dead, "{findings:?}");
         for (method, path) in &routes {
             let status = |key: &str| stage.send(method, path, key, &body).status;

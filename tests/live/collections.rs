@@ -1,7 +1,7 @@
 //! Which collections a key opens, for each way to say it.
 
 use secrecy::ExposeSecret;
-use typesense_keys::Collections;
+use typesense_keys::CollectionPattern;
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;
@@ -23,19 +23,19 @@ fn each_way_to_name_collections_opens_those_and_no_others(server: &Server) {
         stage.collection(&name(collection));
     }
     for (entry, open) in [
-        (Collections::from(name("axb")), &["axb"][..]),
-        (Collections::exact(&name("a.b")), &["a.b"]),
-        (Collections::exact(&name("axb")), &["axb"]),
-        (Collections::exact(&name("docs_")), &["docs_"]),
-        (Collections::exact(&name("absent")), &[]),
-        (Collections::prefix(&name("a.b")), &["a.b", "a.b.c"]),
-        (Collections::prefix(&name("docs_")), &["docs_", "docs_1", "docs_25"]),
-        (Collections::prefix(&name("")), &exist),
-        (Collections::pattern(name("a.b")), &["a.b", "axb"]),
-        (Collections::pattern(name("docs_[0-9]+")), &["docs_1", "docs_25"]),
-        (Collections::pattern(name("(x?)docs_1")), &["docs_1", "xdocs_1"]),
-        (Collections::pattern(name(r"a\.b")), &["a.b"]),
-        (Collections::ALL, &exist),
+        (CollectionPattern::from(name("axb")), &["axb"][..]),
+        (CollectionPattern::exact(&name("a.b")), &["a.b"]),
+        (CollectionPattern::exact(&name("axb")), &["axb"]),
+        (CollectionPattern::exact(&name("docs_")), &["docs_"]),
+        (CollectionPattern::exact(&name("absent")), &[]),
+        (CollectionPattern::prefix(&name("a.b")), &["a.b", "a.b.c"]),
+        (CollectionPattern::prefix(&name("docs_")), &["docs_", "docs_1", "docs_25"]),
+        (CollectionPattern::prefix(&name("")), &exist),
+        (CollectionPattern::pattern(name("a.b")), &["a.b", "axb"]),
+        (CollectionPattern::pattern(name("docs_[0-9]+")), &["docs_1", "docs_25"]),
+        (CollectionPattern::pattern(name("(x?)docs_1")), &["docs_1", "xdocs_1"]),
+        (CollectionPattern::pattern(name(r"a\.b")), &["a.b"]),
+        (CollectionPattern::ALL, &exist),
     ] {
         let key = stage.key("collections:get", entry.clone());
         for collection in exist {
@@ -47,11 +47,12 @@ fn each_way_to_name_collections_opens_those_and_no_others(server: &Server) {
 
 fn a_key_opens_every_collection_that_it_names(server: &Server) {
     let stage = Stage::new(server);
-    let entries = [Collections::from("docs"), Collections::exact("a.b"), Collections::prefix("logs-")];
+    let entries =
+        [CollectionPattern::from("docs"), CollectionPattern::exact("a.b"), CollectionPattern::prefix("logs-")];
     let request = stage.client().create().actions(["collections:get"]).collections(entries);
     let key = stage.create(request);
     for (name, is_open) in [("docs", true), ("a.b", true), ("logs-1", true), ("axb", false), ("docs1", false)] {
-        assert_eq!(stage.opens(key.value.expose_secret(), name), is_open, "{name}");
+        assert_eq!(stage.allows(key.value.expose_secret(), name), is_open, "{name}");
     }
 }
 
@@ -68,8 +69,8 @@ fn names() -> Vec<String> {
 fn an_exact_name_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
     let stage = Stage::new(server);
     for name in names() {
-        let key = stage.key("collections:get", Collections::exact(&name));
-        let opens = |name: &str| stage.opens(key.value.expose_secret(), name);
+        let key = stage.key("collections:get", CollectionPattern::exact(&name));
+        let opens = |name: &str| stage.allows(key.value.expose_secret(), name);
         assert!(opens(&name), "{name:?}");
         for other in ["a", "b", "ab", "axxb", "x", "z", "1", "aa", "dd", "", &format!("{name}x"), &format!("x{name}")]
         {
@@ -81,8 +82,8 @@ fn an_exact_name_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
 fn a_prefix_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
     let stage = Stage::new(server);
     for start in names() {
-        let key = stage.key("collections:get", Collections::prefix(&start));
-        let opens = |name: &str| stage.opens(key.value.expose_secret(), name);
+        let key = stage.key("collections:get", CollectionPattern::prefix(&start));
+        let opens = |name: &str| stage.allows(key.value.expose_secret(), name);
         assert!(opens(&start) && opens(&format!("{start}1.x")), "{start:?}");
         for other in ["a", "ab1", "axxb1", "x", "aab", "1", &format!("x{start}")] {
             assert!(!opens(other), "prefix({start:?}) opens {other:?}");
@@ -99,12 +100,12 @@ fn the_whole_name_must_match(server: &Server) {
         ("^docs$", &["docs"], &["docs1"]),
         ("docs.*", &["docs", "docs.x"], &["xdocs"]),
     ] {
-        let key = stage.key("collections:get", Collections::pattern(pattern));
+        let key = stage.key("collections:get", CollectionPattern::pattern(pattern));
         for name in open {
-            assert!(stage.opens(key.value.expose_secret(), name), "{pattern}: {name}");
+            assert!(stage.allows(key.value.expose_secret(), name), "{pattern}: {name}");
         }
         for name in shut {
-            assert!(!stage.opens(key.value.expose_secret(), name), "{pattern}: {name}");
+            assert!(!stage.allows(key.value.expose_secret(), name), "{pattern}: {name}");
         }
     }
 }

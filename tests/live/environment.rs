@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, ExitCode, Output};
 
-use typesense_keys::{Action, Collections, KeysClient};
+use typesense_keys::{Action, CollectionPattern, KeysClient};
 
 use crate::stage::Stage;
 use crate::support::example::{assert_hides, example, printed};
@@ -49,7 +49,7 @@ fn run_child(nodes: Option<&str>, key: Option<&str>) -> Output {
 
 fn a_client_from_the_environment_lists_keys(server: &Server) {
     let stage = Stage::new(server);
-    stage.key(Action::KEYS_LIST.as_str(), Collections::ALL);
+    stage.key(Action::KEYS_LIST.as_str(), CollectionPattern::ALL);
     let [dead] = free_ports().unwrap();
     let url = server.url();
     for nodes in [url.clone(), format!("{url}/"), format!(" {url} , ,"), format!("http://127.0.0.1:{dead},{url}")] {

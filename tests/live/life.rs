@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, Collections, Error, Expiry};
+use typesense_keys::{Action, CollectionPattern, Error, Expiry};
 
 use crate::stage::{Stage, admin, unique};
 use crate::support::Server;
@@ -34,7 +34,7 @@ fn a_key_is_created_listed_got_used_and_deleted(server: &Server) {
     let value = created.value.expose_secret();
     assert_eq!(created.description, description);
     assert_eq!(created.actions, [Action::KEYS_LIST, Action::DOCUMENTS_SEARCH]);
-    assert_eq!(created.collections, [Collections::from("docs")]);
+    assert_eq!(created.collections, [CollectionPattern::from("docs")]);
     assert_eq!(created.expires_at, Expiry::at(in_an_hour));
     assert!(value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
 
@@ -117,8 +117,12 @@ fn a_description_comes_back_as_it_was_sent(server: &Server) {
 fn several_actions_and_collections_are_kept_in_order(server: &Server) {
     let stage = Stage::new(server);
     let actions = ["documents:search", "aliases:*", "documents:get", "documents:search"];
-    let collections =
-        [Collections::from("z"), Collections::exact("a.b"), Collections::prefix("docs_"), Collections::ALL];
+    let collections = [
+        CollectionPattern::from("z"),
+        CollectionPattern::exact("a.b"),
+        CollectionPattern::prefix("docs_"),
+        CollectionPattern::ALL,
+    ];
     let key = stage.create(stage.client().create().actions(actions).collections(collections.clone()));
     let got = stage.client().get(key.id).send().unwrap();
     assert_eq!(got.actions.iter().map(Action::as_str).collect::<Vec<_>>(), actions);
@@ -135,7 +139,7 @@ fn the_first_key_has_id_0_and_absent_ids_are_not_found(_: &Server) {
         assert!(matches!(client.delete(id).send(), Err(Error::NotFound { id: found, .. }) if found.get() == id));
     }
 
-    let create = || client.create().actions([Action::ANY]).collections([Collections::ALL]).send().unwrap();
+    let create = || client.create().actions([Action::ALL]).collections([CollectionPattern::ALL]).send().unwrap();
     assert_eq!(create().id.get(), 0);
     assert_eq!(client.get(0).send().unwrap().id.get(), 0);
     // The server would cut 2^32 down to 0; what is nearest to it that can be said finds nothing.

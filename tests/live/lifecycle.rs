@@ -25,7 +25,7 @@ live_tests![
     a_batch_that_was_stopped_is_resumed,
 ];
 
-fn opens(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
+fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
     stage.client_with(value).list().send().is_ok()
 }
 
@@ -36,7 +36,7 @@ fn a_rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Ser
     let request = client.create().description(unique("rotate ")).actions([Action::KEYS_LIST, Action::KEYS_GET]);
     let old = stage.create(request.collections(["docs", "blog"]).expires_at(expiry));
     let new = client.rotate(old.id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
-    assert!(opens(&stage, &new.value) && !opens(&stage, &old.value));
+    assert!(allows(&stage, &new.value) && !allows(&stage, &old.value));
     assert!(matches!(client.get(old.id).send(), Err(Error::NotFound { .. })));
     let scope = |key: KeyInfo| (key.description, key.actions, key.collections, key.expires_at);
     assert_eq!(scope(client.get(new.id).send().unwrap()), scope(old.info()));
@@ -48,7 +48,7 @@ fn with_an_overlap_both_keys_open(server: &Server) {
     let client = stage.client();
     let old = stage.key("keys:list", "docs".into());
     let new = client.rotate(old.id).keep_old().send().unwrap();
-    assert!(opens(&stage, &new.value) && opens(&stage, &old.value));
+    assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     client.delete(new.id).send().unwrap();
 }
 
@@ -72,7 +72,7 @@ fn who_may_not_delete_is_told_of_both_keys(server: &Server) {
     assert_eq!(incomplete.left_over(), Some(old.id));
     assert!(incomplete.to_string().contains("which still exists (delete it): delete key"), "{incomplete}");
     let new = incomplete.into_key().unwrap();
-    assert!(opens(&stage, &new.value) && opens(&stage, &old.value));
+    assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     stage.client().delete(new.id).send().unwrap();
 }
 
@@ -93,7 +93,7 @@ fn ensure_creates_once_and_replaces_drift(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("ensure "));
     let first = ensure(client, &description).send().unwrap();
-    assert!(first.created && opens(&stage, &first.value.unwrap()));
+    assert!(first.created && allows(&stage, &first.value.unwrap()));
     let second = ensure(client, &description).send().unwrap();
     assert_eq!((&second.key, second.created, second.value.is_none()), (&first.key, false, true));
     let wider = || ensure(client, &description).actions([Action::KEYS_GET]);
@@ -117,7 +117,7 @@ fn ensure_with_a_value_returns_it_every_time(server: &Server) {
     let replaced = ensure(client, &description).collections(["more"]).value(value.as_str()).replace_on_drift();
     let replaced = replaced.send().unwrap();
     assert_eq!((replaced.created, replaced.replaced.len()), (true, 1));
-    assert!(opens(&stage, &replaced.value.unwrap()));
+    assert!(allows(&stage, &replaced.value.unwrap()));
     let keys = known(client, &description);
     assert_eq!(keys, [replaced.key]);
     delete(client, &keys);
@@ -161,7 +161,7 @@ fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
         assert!(results.iter().all(|ensured| ensured.key == keys[0]));
         assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1);
         let creators = results.iter().filter_map(|ensured| ensured.value.as_ref());
-        assert!(creators.clone().count() > 0 && creators.into_iter().all(|value| opens(&stage, value)));
+        assert!(creators.clone().count() > 0 && creators.into_iter().all(|value| allows(&stage, value)));
         delete(client, &keys);
     }
 }

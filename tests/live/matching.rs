@@ -1,7 +1,7 @@
-//! `Collections::matches` and `KeyInfo::opens` against what the server lets a key do.
+//! `CollectionPattern::matches` and `KeyInfo::allows` against what the server lets a key do.
 
 use serde_json::json;
-use typesense_keys::{Action, Collections, KeyInfo};
+use typesense_keys::{Action, CollectionPattern, KeyInfo};
 
 use crate::stage::{Stage, percent, unique};
 use crate::support::{Random, Server};
@@ -134,7 +134,7 @@ fn compare(stage: &Stage<'_>, entry: &str, names: &[&str], wanted: Wanted) -> Ve
     let (value, info) = key(stage, &["collections:get"], &[entry]);
     let [kept] = &info.collections[..] else { panic!("{info:?}") };
     let opens = |name: &&str| {
-        let (matches, opens) = (kept.matches(name), stage.opens(&value, name));
+        let (matches, opens) = (kept.matches(name), stage.allows(&value, name));
         let is_right = matches == opens || (wanted == Wanted::AtLeast && matches);
         assert!(is_right, "{entry:?} {name:?}: matches {matches}, the server opens it: {opens}");
         opens
@@ -203,12 +203,12 @@ fn a_key_opens_by_its_metadata_what_it_opens_on_the_server(server: &Server) {
                 for name in [&orders, &other] {
                     let path = format!("/collections/{}{rest}", percent(name));
                     let opens = stage.send(method, &path, &value, body).status != 401;
-                    assert_eq!(info.opens(action, name), opens, "{actions:?} {collections:?}: {method} {path}");
+                    assert_eq!(info.allows(action, name), opens, "{actions:?} {collections:?}: {method} {path}");
                 }
             }
             // What no collection limits.
             let opens = stage.send("GET", "/keys", &value, "").status != 401;
-            assert_eq!(info.opens(&Action::KEYS_LIST, "whatever"), opens, "{actions:?} {collections:?}");
+            assert_eq!(info.allows(&Action::KEYS_LIST, "whatever"), opens, "{actions:?} {collections:?}");
         }
     }
 }
@@ -225,9 +225,9 @@ fn an_alias_is_a_name_of_its_own(server: &Server) {
         for (name, status) in [(&collection, by_name), (&alias, by_alias)] {
             let document = format!("/collections/{name}/documents/1");
             assert_eq!(stage.send("GET", &document, &value, "").status, status, "{entry}: {document}");
-            assert_eq!(info.opens(&Action::DOCUMENTS_GET, name), status == 200);
+            assert_eq!(info.allows(&Action::DOCUMENTS_GET, name), status == 200);
         }
-        assert!(Collections::exact(entry).matches(entry));
+        assert!(CollectionPattern::exact(entry).matches(entry));
     }
     assert_eq!(stage.send("DELETE", &path, server.api_key(), "").status, 200);
 }

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::json;
-use typesense_keys::{Collections, Error};
+use typesense_keys::{CollectionPattern, Error};
 
 use crate::stage::Stage;
 use crate::support::Server;
@@ -101,9 +101,9 @@ fn an_accepted_pattern_opens_what_it_should(server: &Server) {
     let stage = Stage::new(server);
     assert!(ACCEPTED.len() >= 60);
     for (pattern, name, other) in ACCEPTED {
-        let key = stage.key("collections:get", Collections::pattern(*pattern));
-        assert!(stage.opens(key.value.expose_secret(), name), "{pattern} does not open {name}");
-        assert!(!stage.opens(key.value.expose_secret(), other), "{pattern} opens {other}");
+        let key = stage.key("collections:get", CollectionPattern::pattern(*pattern));
+        assert!(stage.allows(key.value.expose_secret(), name), "{pattern} does not open {name}");
+        assert!(!stage.allows(key.value.expose_secret(), other), "{pattern} opens {other}");
         assert!(compiles(&stage, pattern), "{pattern}");
     }
 }
@@ -211,7 +211,8 @@ fn patterns_refused_although_they_compile_are_few_and_have_a_reason(server: &Ser
 
 #[track_caller]
 fn assert_refused(stage: &Stage<'_>, pattern: &str) {
-    let request = stage.client().create().actions(["collections:get"]).collections([Collections::pattern(pattern)]);
+    let request =
+        stage.client().create().actions(["collections:get"]).collections([CollectionPattern::pattern(pattern)]);
     let result = request.send();
     assert!(matches!(result, Err(Error::InvalidRequest { field: "collections", .. })), "{pattern}: {result:?}");
 }
@@ -220,5 +221,5 @@ fn assert_refused(stage: &Stage<'_>, pattern: &str) {
 fn compiles(stage: &Stage<'_>, pattern: &str) -> bool {
     let entry = format!("compiles|{pattern}");
     let key = stage.raw_key(json!({"actions": ["collections:get"], "collections": [entry]}));
-    stage.opens(&key, "compiles")
+    stage.allows(&key, "compiles")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{Action, Collections, CreateKey, Error, KeyId, KeysClient};
+use typesense_keys::{Action, CollectionPattern, CreateKey, Error, KeyId, KeysClient};
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;
@@ -67,7 +67,7 @@ fn each_operation_needs_its_own_action(server: &Server) {
     let stage = Stage::new(server);
     let target = stage.create(anything(stage.client()));
     for granted in ["keys:get", "keys:list", "documents:*", "collections:*"] {
-        let client = stage.client_with(&stage.key(granted, Collections::ALL).value);
+        let client = stage.client_with(&stage.key(granted, CollectionPattern::ALL).value);
         for (needed, result) in all_four(&client, target.id) {
             if needed == granted {
                 assert!(result.is_ok(), "{granted}: {result:?}");
@@ -76,7 +76,7 @@ fn each_operation_needs_its_own_action(server: &Server) {
             }
         }
     }
-    // These two change something. Collections do not bind what is outside of them.
+    // These two change something. CollectionPattern do not bind what is outside of them.
     let maker = stage.client_with(&stage.key("keys:create", "elsewhere".into()).value);
     let made = stage.create(anything(&maker));
     assert_unauthorized(maker.delete(made.id).send(), "keys:delete");
@@ -92,7 +92,7 @@ fn each_operation_needs_its_own_action(server: &Server) {
 
 fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
     let stage = Stage::new(server);
-    let key = stage.key("keys:list", Collections::ALL);
+    let key = stage.key("keys:list", CollectionPattern::ALL);
     let user = stage.client_with(&key.value);
     assert!(user.list().send().unwrap().iter().any(|listed| listed.id == key.id));
     assert_unauthorized(anything(&user).send(), "keys:create");
@@ -100,7 +100,7 @@ fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
 
 fn a_deleted_key_is_unauthorized(server: &Server) {
     let stage = Stage::new(server);
-    let key = stage.key("keys:*", Collections::ALL);
+    let key = stage.key("keys:*", CollectionPattern::ALL);
     let user = stage.client_with(&key.value);
     assert!(user.get(key.id).send().is_ok());
     // It may delete itself, and cannot ask for anything afterwards.
@@ -165,24 +165,24 @@ fn an_address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server)
     let documents = format!("/collections/{docs}/documents");
     assert_eq!(stage.send("POST", &documents, server.api_key(), r#"{"id": "keys", "title": "x"}"#).status, 201);
     let error = below(&documents).list().send().unwrap_err();
-    assert!(matches!(error, Error::UnexpectedAnswer { .. }), "{error:?}");
+    assert!(matches!(error, Error::UnexpectedResponse { .. }), "{error:?}");
     assert_eq!(error.status(), Some(200));
 }
 
 /// Why the crate checks what it sends: the server takes all of these, and none opens anything.
 fn what_the_server_accepts_in_silence_is_refused_here(server: &Server) {
     let stage = Stage::new(server);
-    let opens = |fields| stage.opens(&stage.raw_key(fields), "docs");
+    let opens = |fields| stage.allows(&stage.raw_key(fields), "docs");
     let request = || stage.client().create().description("live test").expires_in(Duration::from_secs(60));
 
-    let (action, all) = ("collections:get", Collections::ALL);
+    let (action, all) = ("collections:get", CollectionPattern::ALL);
     assert!(opens(json!({"actions": [action]})), "this is how it would be right");
     stage.create(request().actions([action]).collections([all.clone()]));
 
     let refused_by_us: [(&str, CreateKey, Value); 8] = [
         ("actions", request().actions(["collections:gte"]), json!({"actions": ["collections:gte"]})),
         ("actions", request().actions(["collections:get "]), json!({"actions": ["collections:get "]})),
-        ("actions", request().actions(["Collections:Get"]), json!({"actions": ["Collections:Get"]})),
+        ("actions", request().actions(["CollectionPattern:Get"]), json!({"actions": ["CollectionPattern:Get"]})),
         (
             "actions",
             request().actions(["collections:get, documents:*"]),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{Action, CreatedKey, ScopedKey};
+use typesense_keys::{Action, CreatedKey, ScopedKeyBuilder, ScopedKeyInfo};
 
 use crate::stage::{Stage, percent, unique};
 use crate::support::Server;
@@ -146,15 +146,16 @@ fn a_scoped_key_dies_at_its_expiry_and_at_its_parents(server: &Server) {
     let (collection, parent) = (tenants(&stage), parent(&stage));
     let scoped = parent.scoped().filter_by("tenant:=a").expires_in(Duration::from_secs(2)).sign().unwrap();
     assert!(dies(&stage, &collection, &scoped) > Duration::from_secs(1));
-    assert_eq!(ScopedKey::read(&scoped).unwrap().valid_for(), Some(Duration::ZERO));
+    assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().remaining(), Some(Duration::ZERO));
     assert_eq!(search(&stage, &collection, &parent.value, &[]).0, 200, "its parent lives on");
 
     let request = stage.client().create().description("live test").actions([Action::DOCUMENTS_SEARCH]);
     let parent = stage.create(request.collections(["*"]).expires_in(Duration::from_secs(2)));
-    let longer = |key: ScopedKey<'_>| key.filter_by("tenant:=a").expires_in(Duration::from_secs(600)).sign();
+    let longer = |key: ScopedKeyBuilder<'_>| key.filter_by("tenant:=a").expires_in(Duration::from_secs(600)).sign();
     assert!(longer(parent.scoped()).is_err(), "where the parent's expiry is known, a later one is refused");
     assert!(
-        dies(&stage, &collection, &longer(ScopedKey::from_parent(&parent.value)).unwrap()) > Duration::from_secs(1)
+        dies(&stage, &collection, &longer(ScopedKeyBuilder::from_parent(&parent.value)).unwrap())
+            > Duration::from_secs(1)
     );
 }
 
@@ -211,7 +212,7 @@ fn what_is_refused_here_would_be_refused_or_ignored_there(server: &Server) {
         assert_eq!(search(&stage, &collection, &sign_anyway(&parent.value, params), &[]).0, 401, "{actions:?}");
         let known = stage.client().get(parent.id).send().unwrap();
         assert!(parent.scoped().filter_by("tenant:=a").sign().is_err(), "{actions:?}");
-        assert!(ScopedKey::from_parent(&parent.value).parent_info(&known).filter_by("a:=b").sign().is_err());
+        assert!(ScopedKeyBuilder::from_parent(&parent.value).parent_info(&known).filter_by("a:=b").sign().is_err());
     }
 }
 

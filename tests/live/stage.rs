@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{ClientBuilder, Collections, CreateKey, CreatedKey, KeyId, KeysClient};
+use typesense_keys::{ClientBuilder, CollectionPattern, CreateKey, CreatedKey, KeyId, KeysClient};
 
 use crate::support::{Server, raw};
 
@@ -45,7 +45,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A key for this, and no more.
-    pub(crate) fn key(&self, action: &str, collections: Collections) -> CreatedKey {
+    pub(crate) fn key(&self, action: &str, collections: CollectionPattern) -> CreatedKey {
         self.create(self.client.create().description("live test").actions([action]).collections([collections]))
     }
 
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Whether a key with the action `collections:get` may act in a collection, which need not exist.
-    pub(crate) fn opens(&self, key: &str, collection: &str) -> bool {
+    pub(crate) fn allows(&self, key: &str, collection: &str) -> bool {
         let path = format!("/collections/{}", percent(collection));
         match self.send("GET", &path, key, "").status {
             200 | 404 => true,

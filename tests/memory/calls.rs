@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient, ScopedKey};
+use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient, ScopedKeyInfo};
 
 use crate::search::{Masked, copies};
 
@@ -91,10 +91,10 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     secrets.push(own);
     let new = client.rotate(old).send().unwrap();
     let scoped = new.scoped().filter_by("tenant:=1").sign().unwrap();
-    let read = ScopedKey::read(&scoped).unwrap();
+    let read = ScopedKeyInfo::parse(&scoped).unwrap();
     assert!(read.is_signed_by(&new.value));
     drop(format!("{read:?}"));
-    shown(ScopedKey::read(&new.value).unwrap_err());
+    shown(ScopedKeyInfo::parse(&new.value).unwrap_err());
     secrets.push(Masked::of("parent", &new.value));
     // What comes after it is known to everybody.
     let signature = SecretString::new(Box::from(&scoped.expose_secret()[..56]));

@@ -18,7 +18,7 @@ pub enum Fault {
     /// The head and half of the body reach the server.
     CutInBody,
     /// The server acts; nothing of its reply comes back.
-    LoseReply,
+    LoseResponse,
     /// The server acts; half of its reply's head comes back.
     CutInReplyHead,
     /// The server acts; half of its reply's body comes back.
@@ -40,7 +40,7 @@ pub const FAULTS: [Fault; 12] = [
     Fault::CutBeforeHead,
     Fault::CutInHead,
     Fault::CutInBody,
-    Fault::LoseReply,
+    Fault::LoseResponse,
     Fault::CutInReplyHead,
     Fault::CutInReplyBody,
     Fault::ErrorAfter,

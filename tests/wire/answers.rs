@@ -1,7 +1,7 @@
 //! Good answers, from servers old and new.
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, Collections, CreatedKey, Expiry, KeyId, KeyInfo};
+use typesense_keys::{Action, CollectionPattern, CreatedKey, Expiry, KeyId, KeyInfo};
 
 use super::fixture::{Wire, create, json};
 
@@ -22,7 +22,7 @@ fn is_the_key(info: KeyInfo, expected_autodelete: Option<bool>) {
     assert_eq!(id, KeyId::from(7));
     assert_eq!(description, "ü \"q\"");
     assert_eq!(actions, [Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
-    assert_eq!(collections, [Collections::from("docs"), Collections::pattern("a.b")]);
+    assert_eq!(collections, [CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
     assert_eq!(expires_at, Expiry::from_unix_seconds(1_893_456_000));
     assert_eq!(prefix, "abcd");
     assert_eq!(autodelete, expected_autodelete);

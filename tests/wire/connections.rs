@@ -107,7 +107,7 @@ fn each_call_can_have_a_deadline_of_its_own() {
              last, NODE: {late}"
         ),
     );
-    assert!(matches!(get, Error::Timeout { phase: Phase::AwaitReply, .. }));
+    assert!(matches!(get, Error::Timeout { phase: Phase::AwaitResponse, .. }));
     assert_eq!(errors.each_ref().map(Error::is_retryable), [true, true, false, false]);
     let Error::OutcomeUnknown(unknown) = create else { panic!("{create}") };
     assert_eq!(unknown.value().map(ExposeSecret::expose_secret), Some(VALUE));
@@ -298,5 +298,5 @@ fn an_encrypted_reply_that_is_spoilt_leaves_the_outcome_open() {
     let client = builder(&url).ca_certificates(ca.pem()).build().unwrap();
     let Err(Error::OutcomeUnknown(unknown)) = create(&client).send() else { panic!("it is known") };
     assert!(unknown.value().is_some());
-    assert_eq!(unknown.failure().attempts()[0].phase(), Phase::AwaitReply, "{unknown}");
+    assert_eq!(unknown.failure().attempts()[0].phase(), Phase::AwaitResponse, "{unknown}");
 }

@@ -58,10 +58,14 @@ fn check_unreadable(answer: &Answer, result: &str, quotation: &str) {
     check(
         answer,
         &[
-            fails(Call::Get, "UnexpectedAnswer", &format!("get key 7: NODE: status 200 with an {result}{quotation}")),
+            fails(
+                Call::Get,
+                "UnexpectedResponse",
+                &format!("get key 7: NODE: status 200 with an {result}{quotation}"),
+            ),
             fails(
                 Call::List,
-                "UnexpectedAnswer",
+                "UnexpectedResponse",
                 &format!("list keys: NODE: status 200 with an {words} (after 0 keys){quotation}"),
             ),
             fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with an {result}")),
@@ -123,7 +127,7 @@ fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_answer() {
         let error = server.client().delete(7).send().unwrap_err();
         let text = error.to_string().replace(&server.url(), "NODE");
         assert!(text.starts_with(&format!("delete key 7: NODE: {result}")), "{text}");
-        assert_eq!(variant(&error), "UnexpectedAnswer");
+        assert_eq!(variant(&error), "UnexpectedResponse");
     }
 }
 
@@ -291,7 +295,7 @@ fn json_of_another_shape_is_no_answer() {
                 "{name}: NODE: status 200 with an answer that is JSON of another shape ({place}) \
                  (application/json; charset=utf-8): \"{body}\""
             );
-            check(&answer, &[fails(call, "UnexpectedAnswer", &text)]);
+            check(&answer, &[fails(call, "UnexpectedResponse", &text)]);
         }
     }
 }
@@ -303,7 +307,7 @@ fn another_keys_answer_is_no_answer() {
         "get key 7: NODE: status 200 with an answer that is about another key than the one asked for \
          (application/json; charset=utf-8): \"{info}\""
     );
-    check(&json(200, info), &[fails(Call::Get, "UnexpectedAnswer", &text)]);
+    check(&json(200, info), &[fails(Call::Get, "UnexpectedResponse", &text)]);
     let text = format!("{DELETE_IN_DOUBT}status 200 with an answer that is about another key than the one asked for");
     check(&json(200, r#"{"id":8}"#), &[fails(Call::Delete, "OutcomeUnknown", &text)]);
 }
@@ -320,7 +324,7 @@ fn another_status_of_success_is_not_success() {
         &[
             fails(
                 Call::Get,
-                "UnexpectedAnswer",
+                "UnexpectedResponse",
                 &format!("get key 7: NODE: status 201, where 200 was expected {quotation}"),
             ),
             fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 201, where 200 was expected")),
@@ -337,7 +341,7 @@ fn a_compressed_answer_was_not_asked_for() {
         &[
             fails(
                 Call::List,
-                "UnexpectedAnswer",
+                "UnexpectedResponse",
                 &format!("list keys: NODE: {result} (application/json; charset=utf-8)"),
             ),
             fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}{result}")),

@@ -155,10 +155,10 @@ pub(crate) fn variant(error: &Error) -> &'static str {
         Error::Timeout { .. } => "Timeout",
         Error::Connection { .. } => "Connection",
         Error::Tls { .. } => "Tls",
-        Error::UnexpectedAnswer { .. } => "UnexpectedAnswer",
+        Error::UnexpectedResponse { .. } => "UnexpectedResponse",
         Error::TooLarge { .. } => "TooLarge",
         Error::OutcomeUnknown(_) => "OutcomeUnknown",
-        Error::Random(_) => "Random",
+        Error::RandomSource(_) => "Random",
         _ => "one that these tests do not know",
     }
 }

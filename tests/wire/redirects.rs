@@ -22,7 +22,7 @@ fn a_redirect_is_not_followed_and_only_its_host_is_named() {
                     "{name}: NODE: status {status}, a redirect to `127.0.0.1`, which is not followed (text/html)"
                 )
             );
-            assert_eq!((variant(&error), error.is_retryable()), ("UnexpectedAnswer", false));
+            assert_eq!((variant(&error), error.is_retryable()), ("UnexpectedResponse", false));
             assert_eq!(error.status(), u16::try_from(status).ok());
             assert_eq!(error.failure().unwrap().message(), None);
             server.asked_once();
@@ -55,6 +55,6 @@ fn a_redirect_to_nowhere_is_no_success_either() {
     for status in [300, 304, 305] {
         let server = Wire::answering(&Answer { status, ..Answer::default() });
         let error = server.client().list().send().unwrap_err();
-        assert_eq!((variant(&error), error.status()), ("UnexpectedAnswer", u16::try_from(status).ok()));
+        assert_eq!((variant(&error), error.status()), ("UnexpectedResponse", u16::try_from(status).ok()));
     }
 }

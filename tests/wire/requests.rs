@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, Collections};
+use typesense_keys::{Action, CollectionPattern};
 
 use super::fixture::{ADMIN_KEY, Asked, Call, VALUE, Wire, builder, create, json};
 
@@ -60,7 +60,11 @@ fn create_has_a_json_body_and_says_so() {
 fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
     let server = good(Call::Create);
     let create = create(&server.client()).description("für \"wen\"?\n🔑").actions(["keys:*"]);
-    let create = create.collections([Collections::exact("a.b"), Collections::prefix("x_"), Collections::ALL]);
+    let create = create.collections([
+        CollectionPattern::exact("a.b"),
+        CollectionPattern::prefix("x_"),
+        CollectionPattern::ALL,
+    ]);
     let expiry = UNIX_EPOCH + Duration::from_millis(1_893_455_999_001);
     create.expires_at(expiry).autodelete(true).send().unwrap();
     assert_eq!(
@@ -72,7 +76,7 @@ fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
 #[test]
 fn what_is_not_set_is_left_out_and_never_null() {
     let server = good(Call::Create);
-    let create = server.client().create().actions([Action::ANY]).collections(["*"]);
+    let create = server.client().create().actions([Action::ALL]).collections(["*"]);
     create.server_generated().send().unwrap();
     assert_eq!(server.asked_once().body, r#"{"description":"","actions":["*"],"collections":["*"]}"#);
 }
@@ -87,7 +91,7 @@ fn autodelete_can_be_refused_expressly() {
 #[test]
 fn a_value_that_is_not_given_is_drawn_here_and_differs_each_time() {
     let server = good(Call::Create);
-    let create = || server.client().create().actions([Action::ANY]).collections(["*"]).send().unwrap();
+    let create = || server.client().create().actions([Action::ALL]).collections(["*"]).send().unwrap();
     let (_, _) = (create(), create());
     let values: Vec<String> = server
         .asked()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use typesense_keys::{Action, Collections, CreateKey, Error};
+use typesense_keys::{Action, CollectionPattern, CreateKey, Error};
 
 use super::fixture::{Answer, Wire};
 
@@ -66,7 +66,7 @@ fn actions_must_be_such_as_a_server_knows() {
 #[test]
 fn collections_are_needed() {
     refused(
-        |create| create.actions([Action::ANY]),
+        |create| create.actions([Action::ALL]),
         "collections",
         "none is given: name at least one, or `\"*\"` for all",
     );
@@ -84,7 +84,7 @@ fn collections_must_mean_one_thing() {
         refused(|create| scoped(create).collections([text]), "collections", &reason);
     }
     refused(
-        |create| scoped(create).collections([Collections::pattern("docs_(")]),
+        |create| scoped(create).collections([CollectionPattern::pattern("docs_(")]),
         "collections",
         "the server could not compile the pattern `docs_(`: a `(` is not closed",
     );
@@ -92,8 +92,8 @@ fn collections_must_mean_one_thing() {
 
 fn ambiguous(text: &str) -> String {
     format!(
-        "`{text}` could be a name or a pattern, and the server takes it for both: say `Collections::exact(\"{text}\")` \
-         or `Collections::pattern(\"{text}\")`"
+        "`{text}` could be a name or a pattern, and the server takes it for both: say `CollectionPattern::exact(\"{text}\")` \
+         or `CollectionPattern::pattern(\"{text}\")`"
     )
 }
 
@@ -125,6 +125,6 @@ fn a_key_must_be_small_enough_to_be_listed() {
     let reason =
         |size: usize| format!("makes the key too large: {size} bytes of text, of which 131072 can be listed");
     refused(|create| scoped(create).description(&*long), "description", &reason(131_100 + 19 + 7));
-    let tenants = (0..7_000).map(|tenant| Collections::exact(&format!("tenant-{tenant:09}")));
-    refused(|create| create.actions([Action::ANY]).collections(tenants), "collections", &reason(4 + 7_000 * 19));
+    let tenants = (0..7_000).map(|tenant| CollectionPattern::exact(&format!("tenant-{tenant:09}")));
+    refused(|create| create.actions([Action::ALL]).collections(tenants), "collections", &reason(4 + 7_000 * 19));
 }

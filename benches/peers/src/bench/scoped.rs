@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 use typesense::Client;
 use typesense::models::{ScopedKeyParameters, SearchParameters};
-use typesense_keys::ScopedKey;
+use typesense_keys::ScopedKeyBuilder;
 
 use crate::calls::in_turns;
 use crate::measure::{by_process, micros};
@@ -29,8 +29,8 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let official = Client::builder().nodes([server.url.as_str()]).api_key(&server.key).build().unwrap();
     let parent = SecretString::from(PARENT);
     for signed in [ours(&parent), bare().into(), by_official(&official).into()] {
-        let read = ScopedKey::read(&signed).unwrap();
-        assert!(read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.valid_for().is_some());
+        let read = ScopedKeyInfo::parse(&signed).unwrap();
+        assert!(read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.remaining().is_some());
     }
 
     let signers: [Option<&dyn Fn()>; 5] = [
@@ -56,7 +56,7 @@ fn expires_at() -> u64 {
 }
 
 fn ours(parent: &SecretString) -> SecretString {
-    ScopedKey::from_parent(parent).filter_by(FILTER).expires_in(HOUR).sign().unwrap()
+    ScopedKeyBuilder::from_parent(parent).filter_by(FILTER).expires_in(HOUR).sign().unwrap()
 }
 
 /// No more than the rule.

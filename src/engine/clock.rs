@@ -1,0 +1,47 @@
+//! Time: the clock, and how long to wait before the next attempt.
+
+use std::time::{Duration, Instant};
+
+/// Time as the cluster sees it; a test's passes without waiting.
+pub(crate) trait Clock {
+    fn now(&self) -> Instant;
+    fn sleep(&self, duration: Duration);
+    /// A number from 0 to 1, so that clients which failed together do not come back together.
+    fn jitter(&self) -> f64;
+}
+
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn jitter(&self) -> f64 {
+        // Without random bytes, the full wait is the safe one.
+        getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A leader election takes about 7 s (seen with 0.24.1): waits beyond this would only overshoot its end.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Exponential backoff with full jitter: after the `failures`-th failure in a row, anything from nothing to
+/// 100 ms × 2^(failures − 1), at most a second.
+pub(crate) fn backoff(failures: u32, clock: &impl Clock) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    let ceiling = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
+    ceiling.mul_f64(clock.jitter())
+}
+
+/// `duration` after `now`; a year, where that is more than an [`Instant`] can hold.
+pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    now.checked_add(duration.min(YEAR)).unwrap_or(now)
+}

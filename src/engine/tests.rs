@@ -1,0 +1,433 @@
+//! The loop without a network and without waiting; then, exhaustively, its accounting.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::KeyId;
+use crate::error::{Phase, Snippet};
+
+const SECOND: Duration = Duration::from_secs(1);
+const CREATE: Operation = Operation::Create { repeatable: true };
+const CREATE_BY_SERVER: Operation = Operation::Create { repeatable: false };
+
+fn delete() -> Operation {
+    Operation::Delete(KeyId::from(7))
+}
+
+/// Time that passes only when it is slept through, or taken by an attempt.
+struct TestClock {
+    start: Instant,
+    passed: Cell<Duration>,
+    jitter: f64,
+}
+
+impl TestClock {
+    fn new(jitter: f64) -> Self {
+        Self { start: Instant::now(), passed: Cell::default(), jitter }
+    }
+
+    fn pass(&self, duration: Duration) {
+        self.passed.set(self.passed.get() + duration);
+    }
+
+    fn passed(&self) -> Duration {
+        self.passed.get()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        self.start + self.passed.get()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        assert!(!duration.is_zero(), "a sleep for nothing");
+        self.pass(duration);
+    }
+
+    fn jitter(&self) -> f64 {
+        self.jitter
+    }
+}
+
+fn node(name: &str) -> Node {
+    Node::parse(&format!("http://{name}.example.net")).unwrap()
+}
+
+fn nodes(names: &[&str]) -> Nodes {
+    Nodes::new(None, names.iter().copied().map(node).collect())
+}
+
+fn name(node: &Node) -> String {
+    node.origin().trim_start_matches("http://").trim_end_matches(".example.net").to_owned()
+}
+
+const CONFIG: RetryConfig = RetryConfig {
+    timeout: Duration::from_secs(30),
+    attempt_timeout: Duration::from_secs(10),
+    connect_timeout: Duration::from_secs(5),
+    retries: true,
+};
+
+fn refused() -> AttemptError {
+    AttemptError::Connection { phase: Phase::Connect, result: "connection refused".to_owned(), source: None }
+}
+
+fn reset() -> AttemptError {
+    AttemptError::Connection { phase: Phase::AwaitResponse, result: "reset".to_owned(), source: None }
+}
+
+fn untrusted() -> AttemptError {
+    AttemptError::Tls { result: "unknown authority".to_owned(), source: None }
+}
+
+fn status(status: u16) -> AttemptError {
+    status_after(status, None)
+}
+
+fn status_after(status: u16, retry_after: Option<Duration>) -> AttemptError {
+    let message = Snippet::new(if status == 503 { b"Not Ready or Lagging" } else { b"" }, []);
+    AttemptError::Status { status, content_type: Snippet::default(), message, retry_after }
+}
+
+fn garbled() -> AttemptError {
+    unexpected(201)
+}
+
+fn unexpected(status: u16) -> AttemptError {
+    AttemptError::Unexpected {
+        status: Some(status),
+        content_type: Snippet::default(),
+        message: Snippet::default(),
+        result: "not JSON".to_owned(),
+        source: None,
+    }
+}
+
+/// A call whose attempts all meet what `error` makes; returns it with the names of the nodes that were asked.
+fn call(
+    nodes: &Nodes,
+    pace: RetryConfig,
+    clock: &TestClock,
+    operation: Operation,
+    error: impl Fn(&str) -> Result<(), AttemptError>,
+) -> (Result<Outcome<()>, CallFailure>, Vec<String>) {
+    let asked = RefCell::new(Vec::new());
+    let deadline = deadline_after(clock.now(), pace.timeout);
+    let result = run(nodes, pace, clock, operation, deadline, |node, limits| {
+        assert!(limits.connect_by <= limits.finish_by && limits.finish_by <= deadline, "{limits:?}");
+        asked.borrow_mut().push(name(node));
+        error(&name(node))
+    });
+    (result, asked.into_inner())
+}
+
+#[test]
+fn nodes_take_turns() {
+    let nodes = nodes(&["a", "b", "c"]);
+    let firsts: Vec<_> =
+        (0..4).map(|_| call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, |_| Ok(())).1.remove(0)).collect();
+    assert_eq!(firsts, ["a", "b", "c", "a"]);
+}
+
+#[test]
+fn the_nearest_node_is_asked_first_each_time() {
+    let nodes = Nodes::new(Some(node("near")), vec![node("a"), node("b")]);
+    for _ in 0..3 {
+        assert_eq!(call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, |_| Ok(())).1, ["near"]);
+    }
+}
+
+#[test]
+fn the_next_node_is_asked_at_once() {
+    let clock = TestClock::new(1.0);
+    let fails_on_a = |name: &str| if name == "a" { Err(refused()) } else { Ok(()) };
+    let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, fails_on_a);
+    assert!(matches!(result, Ok(Outcome::Done(()))));
+    assert_eq!((asked.join(" ").as_str(), clock.passed()), ("a b", Duration::ZERO));
+}
+
+#[test]
+fn a_node_that_failed_is_set_aside_and_comes_back() {
+    let (nodes, clock) = (nodes(&["a", "b"]), TestClock::new(0.5));
+    let fails_on_a = |name: &str| if name == "a" { Err(refused()) } else { Ok(()) };
+    assert_eq!(call(&nodes, CONFIG, &clock, Operation::List, fails_on_a).1, ["a", "b"]);
+    for _ in 0..4 {
+        assert_eq!(call(&nodes, CONFIG, &clock, Operation::List, fails_on_a).1, ["b"]);
+    }
+    clock.pass(11 * SECOND);
+    let asked: Vec<_> = (0..2).flat_map(|_| call(&nodes, CONFIG, &clock, Operation::List, |_| Ok(())).1).collect();
+    assert!(asked.contains(&"a".to_owned()), "{asked:?}");
+}
+
+#[test]
+fn a_node_whose_list_is_too_large_for_the_caller_is_not_set_aside() {
+    let nodes = Nodes::new(Some(node("near")), vec![node("a")]);
+    for _ in 0..3 {
+        let too_large = |_: &str| Err(AttemptError::TooLarge { limit: 9 });
+        assert_eq!(call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, too_large).1, ["near"]);
+    }
+}
+
+#[test]
+fn nodes_that_are_set_aside_are_asked_when_no_other_is_left() {
+    let (nodes, clock) = (nodes(&["a", "b"]), TestClock::new(0.5));
+    let all_fail =
+        call(&nodes, RetryConfig { timeout: SECOND, ..CONFIG }, &clock, Operation::List, |_| Err(refused()));
+    assert!(all_fail.0.is_err());
+    assert!(matches!(call(&nodes, CONFIG, &clock, Operation::List, |_| Ok(())).0, Ok(Outcome::Done(()))));
+}
+
+#[test]
+fn waits_grow_to_a_second_and_are_drawn_in_full() {
+    let waits = |jitter| -> Vec<_> {
+        (1..8).map(|failures| backoff(failures, &TestClock::new(jitter)).as_millis()).collect()
+    };
+    assert_eq!(waits(1.0), [100, 200, 400, 800, 1000, 1000, 1000]);
+    assert_eq!(waits(0.5), [50, 100, 200, 400, 500, 500, 500]);
+    assert_eq!(waits(0.0), [0; 7]);
+    assert_eq!(backoff(u32::MAX, &TestClock::new(1.0)), SECOND);
+}
+
+#[test]
+fn a_leader_election_is_ridden_out() {
+    let clock = TestClock::new(1.0);
+    let no_leader_for_7_s = |_: &str| {
+        clock.pass(Duration::from_millis(1));
+        if clock.passed() < 7 * SECOND { Err(status(500)) } else { Ok(()) }
+    };
+    let (result, asked) = call(&nodes(&["a", "b", "c"]), CONFIG, &clock, CREATE, no_leader_for_7_s);
+    assert!(matches!(result, Ok(Outcome::Done(()))));
+    assert!(clock.passed() < 9 * SECOND && asked.len() < 20, "{:?} {}", clock.passed(), asked.len());
+}
+
+#[test]
+fn no_attempt_begins_after_the_deadline_and_all_are_told() {
+    for jitter in [0.01, 0.5, 1.0] {
+        let clock = TestClock::new(jitter);
+        let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, Operation::List, |_| {
+            clock.pass(Duration::from_millis(10));
+            Err(refused())
+        });
+        let failure = result.unwrap_err();
+        assert!(clock.passed() <= CONFIG.timeout + Duration::from_millis(10), "{:?}", clock.passed());
+        assert_eq!(failure.attempts.len(), asked.len());
+        assert_eq!(failure.attempts[1].to_string(), "http://b.example.net: connection refused after 10.0ms");
+    }
+}
+
+#[test]
+fn an_attempt_is_limited_and_so_is_its_connection() {
+    let clock = TestClock::new(1.0);
+    let seen = Cell::new(None);
+    let begun = clock.now();
+    _ = run(&nodes(&["a"]), CONFIG, &clock, Operation::List, begun + 30 * SECOND, |_, limits| {
+        seen.set(Some((limits.connect_by - begun, limits.finish_by - begun)));
+        Ok(())
+    });
+    assert_eq!(seen.get(), Some((5 * SECOND, 10 * SECOND)));
+}
+
+#[test]
+fn a_server_that_asks_for_time_gets_it_within_the_deadline() {
+    for code in [429, 503] {
+        let clock = TestClock::new(0.0);
+        let (result, asked) = call(&nodes(&["a"]), CONFIG, &clock, CREATE, |_| {
+            if clock.passed() < 12 * SECOND { Err(status_after(code, Some(12 * SECOND))) } else { Ok(()) }
+        });
+        assert!(result.is_ok(), "{code}");
+        assert_eq!((clock.passed(), asked.len()), (12 * SECOND, 2));
+    }
+    let clock = TestClock::new(0.0);
+    let too_long = |_: &str| Err(status_after(429, Some(31 * SECOND)));
+    let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, too_long);
+    assert_eq!((result.is_err(), asked.len(), clock.passed()), (true, 1, Duration::ZERO));
+}
+
+#[test]
+fn a_node_with_a_bad_certificate_is_not_asked_again() {
+    let clock = TestClock::new(0.5);
+    let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, |_| Err(untrusted()));
+    assert!(matches!(result.unwrap_err().last, AttemptError::Tls { .. }));
+    assert_eq!((asked.join(" ").as_str(), clock.passed()), ("a b", Duration::ZERO));
+}
+
+#[test]
+fn without_retries_there_is_one_attempt() {
+    let once = RetryConfig { retries: false, ..CONFIG };
+    for (error, in_doubt) in [(refused as fn() -> AttemptError, false), (reset, true), (untrusted, false)] {
+        let (result, asked) = call(&nodes(&["a", "b"]), once, &TestClock::new(0.5), CREATE, |_| Err(error()));
+        assert_eq!((result.unwrap_err().in_doubt, asked.len()), (in_doubt, 1));
+    }
+}
+
+#[test]
+fn a_read_is_never_in_doubt() {
+    for error in [reset, garbled, refused] {
+        let short = RetryConfig { timeout: SECOND, ..CONFIG };
+        let (result, _) = call(&nodes(&["a"]), short, &TestClock::new(0.5), Operation::List, |_| Err(error()));
+        assert!(!result.unwrap_err().in_doubt);
+    }
+}
+
+#[test]
+fn only_in_doubt_does_a_refusal_mean_that_it_is_done() {
+    for (operation, refusal) in [(CREATE, 409), (delete(), 404)] {
+        let (first, _) = call(&nodes(&["a"]), CONFIG, &TestClock::new(0.5), operation, |_| Err(status(refusal)));
+        assert!(!first.unwrap_err().in_doubt, "{operation}");
+
+        let asked = Cell::new(0);
+        let (after_a_reset, _) = call(&nodes(&["a"]), CONFIG, &TestClock::new(0.5), operation, |_| {
+            asked.set(asked.get() + 1);
+            Err(if asked.get() == 1 { reset() } else { status(refusal) })
+        });
+        assert!(matches!(after_a_reset, Ok(Outcome::AlreadyApplied(_))), "{operation}");
+    }
+}
+
+// The model: every course that a call can take, up to six attempts, against a server that is a count of keys.
+
+/// What becomes of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Answered,
+    NotSent,
+    NotReady,
+    Limited,
+    FailedBefore,
+    FailedAfter,
+    LostBefore,
+    LostAfter,
+    GarbledAfter,
+    Rejected,
+    /// A proxy's own 404 or 409, which says nothing about a key.
+    RejectedByAnother,
+}
+
+const EVENTS: [Event; 11] = [
+    Event::Answered,
+    Event::NotSent,
+    Event::NotReady,
+    Event::Limited,
+    Event::FailedBefore,
+    Event::FailedAfter,
+    Event::LostBefore,
+    Event::LostAfter,
+    Event::GarbledAfter,
+    Event::Rejected,
+    Event::RejectedByAnother,
+];
+
+/// The keys that a create of one value, or the deletes of one key, concern.
+struct Server {
+    keys: Cell<u32>,
+    /// How often it created or deleted.
+    acts: Cell<u32>,
+}
+
+impl Server {
+    fn before(operation: Operation) -> Self {
+        Self { keys: Cell::new(u32::from(matches!(operation, Operation::Delete(_)))), acts: Cell::new(0) }
+    }
+
+    /// What the server answers to an attempt that reaches it.
+    fn act(&self, operation: Operation) -> Result<(), AttemptError> {
+        let (keys, refusal) = match operation {
+            // Each attempt at this one has another value, drawn by the server.
+            Operation::Create { repeatable: false } => (self.keys.get() + 1, None),
+            Operation::Create { repeatable: true } => (1, (self.keys.get() == 1).then_some(409)),
+            _ => (0, (self.keys.get() == 0).then_some(404)),
+        };
+        if let Some(refusal) = refusal {
+            return Err(status(refusal));
+        }
+        self.keys.set(keys);
+        self.acts.set(self.acts.get() + 1);
+        Ok(())
+    }
+
+    fn meet(&self, event: Event, operation: Operation) -> Result<(), AttemptError> {
+        match event {
+            Event::Answered => self.act(operation),
+            Event::NotSent => Err(refused()),
+            Event::NotReady => Err(status(503)),
+            Event::Limited => Err(status(429)),
+            Event::FailedBefore => Err(status(500)),
+            Event::LostBefore => Err(reset()),
+            Event::Rejected => Err(status(400)),
+            Event::RejectedByAnother => {
+                Err(unexpected(if matches!(operation, Operation::Delete(_)) { 404 } else { 409 }))
+            }
+            // A refusal is no act whose reply could be lost: what is lost is the refusal.
+            Event::FailedAfter => self.act(operation).and(Err(status(500))).or(Err(status(500))),
+            Event::LostAfter => self.act(operation).and(Err(reset())).or(Err(reset())),
+            Event::GarbledAfter => self.act(operation).and(Err(garbled())),
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_every_key_is_accounted_for() {
+    for operation in [CREATE, CREATE_BY_SERVER, delete()] {
+        let courses = explore(operation, &mut Vec::new());
+        assert!(courses > 1_000, "{operation}: {courses}");
+    }
+}
+
+/// Tries every course that begins with `events`, and how many there are: of up to six attempts, then the deadline.
+fn explore(operation: Operation, events: &mut Vec<Event>) -> usize {
+    let is_over = accounting_holds(operation, events);
+    if is_over || events.len() == 6 {
+        return 1;
+    }
+    let mut courses = 1;
+    for event in EVENTS {
+        events.push(event);
+        courses += explore(operation, events);
+        events.pop();
+    }
+    courses
+}
+
+/// Whether the call ended before the deadline.
+fn accounting_holds(operation: Operation, events: &[Event]) -> bool {
+    let (server, clock) = (Server::before(operation), TestClock::new(0.0));
+    let existed = server.keys.get();
+    let mut coming = events.iter();
+    let mut is_over = true;
+    let deadline = clock.now() + CONFIG.timeout;
+    let result = run(&nodes(&["a"]), CONFIG, &clock, operation, deadline, |_, _| {
+        clock.pass(Duration::from_millis(1));
+        if let Some(&event) = coming.next() {
+            return server.meet(event, operation);
+        }
+        is_over = false;
+        clock.pass(CONFIG.timeout);
+        Err(refused())
+    });
+    let keys = server.keys.get();
+    let wanted = u32::from(matches!(operation, Operation::Create { .. }));
+    assert!(server.acts.get() <= 1, "acted twice: {operation} {events:?}");
+    match result {
+        Ok(_) => assert_eq!(keys, wanted, "a success that is none: {operation} {events:?}"),
+        Err(CallFailure { in_doubt: false, .. }) => {
+            assert_eq!(keys, existed, "an error that hides an act: {operation} {events:?}");
+        }
+        Err(CallFailure { in_doubt: true, .. }) => {
+            let clear = [
+                Event::Answered,
+                Event::NotSent,
+                Event::NotReady,
+                Event::Limited,
+                Event::Rejected,
+                Event::RejectedByAnother,
+            ];
+            assert!(
+                events.iter().any(|event| !clear.contains(event)),
+                "a doubt from nowhere: {operation} {events:?}"
+            );
+        }
+    }
+    is_over
+}

@@ -1,0 +1,186 @@
+//! What can come of one attempt besides success, and what each means for the server: acted, did not act, unknown.
+
+use std::io;
+use std::time::Duration;
+
+#[cfg(feature = "tls")]
+use super::tls::explain;
+use crate::error::{Phase, Snippet, Source};
+
+/// Why one attempt gave no result.
+#[derive(Debug)]
+pub(crate) enum AttemptError {
+    /// No connection, or it broke.
+    Connection { phase: Phase, result: String, source: Option<Source> },
+    /// TLS could not be agreed on.
+    Tls { result: String, source: Option<Source> },
+    /// The time was up.
+    Timeout { phase: Phase },
+    /// An answer that is none of a Typesense server's, or cannot be decoded.
+    Unexpected {
+        status: Option<u16>,
+        content_type: Snippet,
+        message: Snippet,
+        result: String,
+        source: Option<Source>,
+    },
+    /// A status other than that of success.
+    Status { status: u16, content_type: Snippet, message: Snippet, retry_after: Option<Duration> },
+    /// An answer with the status of success, and a body above the limit, in bytes.
+    TooLarge { limit: u64 },
+}
+
+/// What an attempt without a result leaves the server in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerEffect {
+    /// It never saw the whole request, or was not ready to look at it. Another attempt may do better.
+    NotActed,
+    /// It asked to be left alone for a while, and did not act.
+    RateLimited,
+    /// This node cannot be talked to at all; nothing was sent.
+    NodeUnusable,
+    /// It may have acted.
+    Unknown,
+    /// It acted, if the operation was a write, but its reply cannot be read.
+    ResponseUnreadable,
+    /// It answered, and will answer the same again.
+    Refused,
+}
+
+impl AttemptError {
+    /// What an attempt that was not made came to.
+    pub(crate) fn no_node() -> Self {
+        Self::Connection { phase: Phase::Resolve, result: "no node could be asked".to_owned(), source: None }
+    }
+
+    /// The one table from what happened to what it means.
+    pub(crate) fn effect(&self) -> ServerEffect {
+        match self {
+            Self::Tls { .. } => ServerEffect::NodeUnusable,
+            Self::Connection { phase, .. } | Self::Timeout { phase } if phase.is_before_sending() => {
+                ServerEffect::NotActed
+            }
+            Self::Connection { .. } | Self::Timeout { .. } => ServerEffect::Unknown,
+            Self::Status { status: 429, .. } => ServerEffect::RateLimited,
+            // The server's words for a node that is starting or catching up. Other 503s are a proxy's, which may
+            // have passed the request on.
+            Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
+                ServerEffect::NotActed
+            }
+            Self::Status { status: 500..=599, .. } => ServerEffect::Unknown,
+            // A status of success, or no HTTP at all: whoever sent it may have acted.
+            Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
+                ServerEffect::ResponseUnreadable
+            }
+            Self::Status { .. } | Self::Unexpected { .. } => ServerEffect::Refused,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::Unexpected { status, .. } => *status,
+            Self::Connection { .. } | Self::Tls { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => None,
+        }
+    }
+
+    /// The status, if a Typesense server's own words came with it: another's 404 or 409 says nothing about a key.
+    pub(crate) fn typesense_status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// How long the server asked to wait before another attempt.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { status: 429 | 503, retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Connection { phase, .. } | Self::Timeout { phase } => *phase,
+            Self::Tls { .. } => Phase::Handshake,
+            Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. } => Phase::ReadResponse,
+        }
+    }
+
+    /// In a few words, for the list of attempts.
+    pub(crate) fn result(&self) -> String {
+        match self {
+            Self::Connection { result, .. } | Self::Tls { result, .. } | Self::Unexpected { result, .. } => {
+                result.clone()
+            }
+            Self::Timeout { phase } => format!("timed out while {phase}"),
+            Self::Status { status, .. } => format!("status {status}"),
+            Self::TooLarge { limit } => format!("the answer is larger than {limit} bytes"),
+        }
+    }
+
+    /// From what ureq returned, which tells less than the phase in which it did.
+    pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
+        match error {
+            ureq::Error::Timeout(_) => Self::Timeout { phase },
+            ureq::Error::HostNotFound => {
+                Self::Connection { phase, result: "host not found".to_owned(), source: None }
+            }
+            ureq::Error::ConnectProxyFailed(reason) => {
+                let source = Some(ureq::Error::ConnectProxyFailed(reason).into());
+                Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
+            }
+            ureq::Error::Io(error) => Self::from_io(error, phase),
+            error if phase == Phase::Handshake => {
+                let result = explain(&error, phase).unwrap_or("no encryption could be agreed on");
+                Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
+            }
+            error if phase.is_before_sending() => Self::Connection {
+                phase,
+                result: "the proxy's answer is not HTTP/1".to_owned(),
+                source: Some(Box::new(error)),
+            },
+            error => Self::Unexpected {
+                status: None,
+                content_type: Snippet::default(),
+                message: Snippet::default(),
+                result: "the answer is not HTTP/1".to_owned(),
+                source: Some(Box::new(error)),
+            },
+        }
+    }
+
+    pub(super) fn from_io(error: io::Error, phase: Phase) -> Self {
+        if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
+            return Self::Timeout { phase };
+        }
+        // What the inner transport wraps so that it can pass through `std::io`.
+        let error = match error.downcast::<ureq::Error>() {
+            Ok(error) => return Self::from_ureq(error, phase),
+            Err(error) => error,
+        };
+        if let Some(result) = explain(&error, phase) {
+            return Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) };
+        }
+        let result = match (error.kind(), phase) {
+            (_, Phase::Resolve) => "host not found".to_owned(),
+            (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
+                "closed the connection while agreeing on encryption (is it an http server?)".to_owned()
+            }
+            (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => {
+                "closed the connection without a reply (is it an https server?)".to_owned()
+            }
+            (io::ErrorKind::UnexpectedEof, _) => format!("closed the connection while {phase}"),
+            (kind, Phase::Connect) => kind.to_string(),
+            (kind, _) => format!("{kind} while {phase}"),
+        };
+        Self::Connection { phase, result, source: Some(Box::new(error)) }
+    }
+}
+
+/// Without TLS there is nothing to explain.
+#[cfg(not(feature = "tls"))]
+fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
+    None
+}
