@@ -60,7 +60,7 @@ fn search_key() -> Result<(), Box<dyn Error>> {
         .ensure(format!("search on the site built in {}", directory.display()))
         .actions([Action::DOCUMENTS_SEARCH])
         .collections([collection])
-        .replace_on_drift()
+        .replace_on_drift(true)
         .send()?;
     let value = match ensured.value {
         Some(value) => value,

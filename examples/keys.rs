@@ -210,14 +210,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let place = sink.place()?;
             let request =
                 expiry.expires_in.into_iter().fold(client.rotate(id), |request, time| request.expires_in(time));
-            keep(if keep_old { request.keep_old() } else { request }.send(), place, json)?;
+            keep(request.keep_old(keep_old).send(), place, json)?;
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {
             let client = client()?;
             let place = sink.place()?;
             let request = client.ensure(description).actions(scope.actions).collections(scope.collections);
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
-            let ensured = if replace_on_drift { request.replace_on_drift() } else { request }.send();
+            let ensured = request.replace_on_drift(replace_on_drift).send();
             match ensured {
                 Ok(ensured) => match ensured.value {
                     Some(value) => write(&value, place, &ensured.key, json)?,

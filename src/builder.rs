@@ -8,8 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::client::Inner;
-use crate::engine::{Nodes, RetryConfig};
+use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 #[cfg(feature = "tls")]
 use crate::http::Trust;
 use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http};
@@ -41,7 +40,7 @@ pub struct ClientBuilder {
     /// Where these came from, to be named when one is not valid.
     nodes_setting: &'static str,
     api_key_setting: &'static str,
-    pace: RetryConfig,
+    config: RetryConfig,
     max_list_size: u64,
     allow_plaintext: bool,
     proxy_from_env: bool,
@@ -57,7 +56,7 @@ impl ClientBuilder {
             api_key: None,
             nodes_setting: "node",
             api_key_setting: "api_key",
-            pace: RetryConfig {
+            config: RetryConfig {
                 timeout: Duration::from_secs(30),
                 attempt_timeout: ATTEMPT_TIMEOUT,
                 connect_timeout: CONNECT_TIMEOUT,
@@ -125,26 +124,26 @@ impl ClientBuilder {
     /// How long a call may take in all, with every attempt and every wait. Defaults to 30 seconds, which is enough
     /// for a cluster to elect a new leader (about 7).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.pace.timeout = timeout;
+        self.config.timeout = timeout;
         self
     }
 
     /// How long one attempt may take, from looking up the host to the end of the reply. Defaults to 10 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.pace.attempt_timeout = timeout;
+        self.config.attempt_timeout = timeout;
         self
     }
 
     /// How long an attempt may take to open a connection, encryption included. Defaults to 5 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.pace.connect_timeout = timeout;
+        self.config.connect_timeout = timeout;
         self
     }
 
     /// Whether a call makes another attempt after one that failed, where that is safe. Defaults to `true`; `false`
     /// is for callers who repeat calls themselves: see [`Error::is_retryable`].
     pub fn retries(mut self, retries: bool) -> Self {
-        self.pace.retries = retries;
+        self.config.retries = retries;
         self
     }
 
@@ -229,9 +228,14 @@ impl ClientBuilder {
             #[cfg(feature = "tls")]
             &self.trust,
             self.proxy_from_env && uses_https,
-            self.max_list_size,
         )?;
-        Ok(KeysClient::from_inner(Inner { nodes: Nodes::new(nearest, others), pace: self.pace, http }))
+        Ok(KeysClient::new(Engine {
+            nodes: Nodes::new(nearest, others),
+            config: self.config,
+            max_list_size: self.max_list_size,
+            clock: Box::new(SystemClock),
+            transport: Box::new(http),
+        }))
     }
 
     fn parse_node(&self, setting: &'static str, address: &str) -> Result<Node, Error> {
@@ -262,7 +266,7 @@ impl fmt::Debug for ClientBuilder {
             api_key: _,
             nodes_setting: _,
             api_key_setting: _,
-            pace,
+            config,
             max_list_size,
             allow_plaintext,
             proxy_from_env,
@@ -271,7 +275,7 @@ impl fmt::Debug for ClientBuilder {
         } = self;
         f.debug_struct("ClientBuilder")
             .field("nodes", &nodes.len())
-            .field("pace", pace)
+            .field("config", config)
             .field("max_list_size", max_list_size)
             .field("allow_plaintext", allow_plaintext)
             .field("proxy_from_env", proxy_from_env)

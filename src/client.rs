@@ -1,24 +1,21 @@
-//! The client: a handle that all threads share, and one entry point for each operation.
+//! The client: a handle that all threads share, with one entry point for each operation.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-
-use crate::engine::{self, CallFailure, Clock, Nodes, Outcome, RetryConfig, SystemClock};
-use crate::http::{AttemptError, Deadlines, DecodeError, Http, Reply};
-use crate::node::Node;
-use crate::operation::Operation;
-use crate::requests::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
-use crate::secret::SecretBuf;
-use crate::{ClientBuilder, Error, KeyId};
+use crate::builder::ClientBuilder;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::key::KeyId;
+use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// To build one reads no file and opens no connection. It is `Send`, `Sync` and cheap to clone: clones share the
-/// connections, which are kept open between calls, and what has been learnt about failed nodes. Every call blocks the
-/// thread that makes it, for at most the [timeout](ClientBuilder::timeout), and for what `wait_for_replication` is given.
+/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share the connections, which
+/// stay open between calls, and what is known of failed nodes. Every call blocks its thread, for at most the
+/// [timeout](ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
+///
+/// A process that forks may go on using a client: the child opens connections of its own.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -34,13 +31,7 @@ use crate::{ClientBuilder, Error, KeyId};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct KeysClient(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) nodes: Nodes,
-    pub(crate) pace: RetryConfig,
-    pub(crate) http: Http,
-}
+pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
     /// Begins the settings of a client.
@@ -48,108 +39,75 @@ impl KeysClient {
         ClientBuilder::new()
     }
 
-    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; the first is not nearer than the others)
-    /// and its key from `TYPESENSE_API_KEY`.
+    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
+    /// `TYPESENSE_API_KEY`.
     ///
     /// The environment keeps its own copy of the key, which this crate cannot wipe.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if either is missing, or is not valid as in [`ClientBuilder::build`].
+    /// [`Error::Configuration`] if a variable is missing, or is invalid as in [`ClientBuilder::build`].
     pub fn from_env() -> Result<Self, Error> {
         ClientBuilder::from_env()?.build()
     }
 
     /// Creates a key. Needs a key with the action `keys:create`.
     pub fn create(&self) -> CreateKey {
-        CreateKey::new(self.clone())
+        CreateKey::new(self.0.clone())
     }
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
-    pub fn create_many(&self, requests: impl IntoIterator<Item = CreateKey>) -> CreateMany {
-        CreateMany::new(requests)
+    ///
+    /// Takes [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. All of them are sent by this client, with the
+    /// timeouts that they were given.
+    pub fn create_many<I>(&self, requests: I) -> CreateMany
+    where
+        I: IntoIterator,
+        I::Item: Into<BatchItem>,
+    {
+        CreateMany::new(self.0.clone(), requests.into_iter().map(Into::into))
     }
 
-    /// Gets what the server tells about one key: all but its value. Needs a key with the action `keys:get`.
+    /// Gets the metadata of a key: everything but its value. Needs a key with the action `keys:get`.
     pub fn get(&self, id: impl Into<KeyId>) -> GetKey {
-        GetKey::new(self.clone(), id.into())
+        GetKey::new(self.0.clone(), id.into())
     }
 
-    /// Lists all keys, without their values. Needs a key with the action `keys:list`.
+    /// Lists the metadata of all keys. Needs a key with the action `keys:list`.
     pub fn list(&self) -> ListKeys {
-        ListKeys::new(self.clone())
+        ListKeys::new(self.0.clone())
     }
 
-    /// Deletes a key: it opens nothing any more, on a cluster once all nodes know. Needs a key with the action `keys:delete`.
+    /// Deletes a key. Needs a key with the action `keys:delete`.
+    ///
+    /// A deleted key opens nothing; on a cluster, once all nodes know.
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
-        DeleteKey::new(self.clone(), id.into())
+        DeleteKey::new(self.0.clone(), id.into())
     }
 
     /// Replaces a key by a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
-    /// `keys:delete`, and, for the rare case that a reply is lost, `keys:list`.
+    /// `keys:delete`; and `keys:list`, which is used only when a response is lost.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
-        RotateKey::new(self.clone(), id.into())
+        RotateKey::new(self.0.clone(), id.into())
     }
 
-    /// Sees to it that there is one key of this description, with the scope that is then named: for scripts that run
-    /// again and again. Needs a key with the actions `keys:list`, `keys:create`, `keys:delete` and `keys:get`.
+    /// Ensures that a key with this description and scope exists, for scripts that run again and again. Needs a key
+    /// with the actions `keys:list`, `keys:create`, `keys:delete` and `keys:get`.
     pub fn ensure(&self, description: impl Into<String>) -> EnsureKey {
-        EnsureKey::new(self.clone(), description.into())
+        EnsureKey::new(self.0.clone(), description.into())
     }
 
-    pub(crate) fn from_inner(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self(Arc::new(engine))
     }
 
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.0.nodes.iter()
-    }
-
-    pub(crate) fn http(&self) -> &Http {
-        &self.0.http
-    }
-
-    /// When a call that begins now has to be over.
-    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
-        engine::deadline_after(SystemClock.now(), timeout.unwrap_or(self.0.pace.timeout))
-    }
-
-    /// Carries `operation` out. `body` is sent with each attempt, and holds `value`, if that is given.
-    pub(crate) fn call<T>(
-        &self,
-        operation: Operation,
-        deadline: Instant,
-        body: &SecretBuf,
-        value: Option<&SecretString>,
-        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<Outcome<T>, CallFailure> {
-        let Inner { nodes, pace, http } = &*self.0;
-        engine::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
-            http.attempt(node, operation, limits, body.copy(), value, &decode)
-        })
-    }
-
-    /// Carries `operation` out, whose answer `read` takes as it arrives.
-    pub(crate) fn open<T>(
-        &self,
-        operation: Operation,
-        deadline: Instant,
-        read: impl Fn(Reply, Deadlines) -> Result<T, AttemptError>,
-    ) -> Result<Outcome<T>, CallFailure> {
-        let Inner { nodes, pace, http } = &*self.0;
-        engine::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {
-            read(http.open(node, operation, limits)?, limits)
-        })
-    }
-
-    pub(crate) fn pace(&self) -> RetryConfig {
-        self.0.pace
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0
     }
 }
 
 impl fmt::Debug for KeysClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { nodes, pace, http } = &*self.0;
-        f.debug_struct("KeysClient").field("nodes", nodes).field("pace", pace).field("http", http).finish()
+        f.debug_tuple("KeysClient").field(&self.0).finish()
     }
 }

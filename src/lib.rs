@@ -27,7 +27,7 @@ pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collection::CollectionPattern;
 pub use crate::error::{
-    Attempt, CallReport, Difference, Drift, Error, Incomplete, NotReplicated, OutcomeUnknown, Phase,
+    Attempt, CallReport, Difference, Drift, Error, Incomplete, NodesUnavailable, NotReplicated, OutcomeUnknown, Phase,
 };
 pub use crate::expiry::Expiry;
 #[cfg(fuzzing)]
@@ -35,6 +35,10 @@ pub use crate::expiry::Expiry;
 pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
-    Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
+    Batch, BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,
+    PreparedCreate, Progress, RotateKey,
 };
 pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+
+/// Re-exported from the crate `secrecy`: a value is read by `value.expose_secret()`.
+pub use secrecy::{ExposeSecret, SecretString};

@@ -5,25 +5,29 @@ use std::io;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Length of a value that the server draws itself (seen with 0.24.1); ours are of the same strength.
-const DRAWN_LENGTH: usize = 32;
+/// Length of a value that the server generates (seen with 0.24.1); ours have the same strength.
+const GENERATED_LENGTH: usize = 32;
 
 /// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
 const MAX_LENGTH: usize = 4096;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Draws a value as the server would: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
-pub(crate) fn draw() -> Result<SecretString, getrandom::Error> {
+/// Generates a value as the server does: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
+pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
+    #[cfg(test)]
+    if let Some(value) = tests::NEXT_GENERATED.take() {
+        return Ok(copy(value));
+    }
     // A byte below 248 = 4 × 62 falls on each character equally often; the others would favour some.
     const FAIR: u8 = 248;
-    let mut value = Zeroizing::new(String::with_capacity(DRAWN_LENGTH));
-    let mut random = Zeroizing::new([0_u8; DRAWN_LENGTH]);
-    while value.len() < DRAWN_LENGTH {
+    let mut value = Zeroizing::new(String::with_capacity(GENERATED_LENGTH));
+    let mut random = Zeroizing::new([0_u8; GENERATED_LENGTH]);
+    while value.len() < GENERATED_LENGTH {
         getrandom::fill(random.as_mut_slice())?;
         let fair = random.iter().filter(|&&byte| byte < FAIR);
         let drawn = fair.filter_map(|&byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
-        for &character in drawn.take(DRAWN_LENGTH - value.len()) {
+        for &character in drawn.take(GENERATED_LENGTH - value.len()) {
             value.push(char::from(character));
         }
     }
@@ -34,6 +38,12 @@ pub(crate) fn draw() -> Result<SecretString, getrandom::Error> {
 /// buffer and leave an unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
+}
+
+/// The text of a JSON string without escapes, such as a value that the server generates; `None` if `json` is another.
+pub(crate) fn from_plain_json(json: &str) -> Option<SecretString> {
+    let text = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!text.is_empty() && !text.contains('\\')).then(|| copy(text))
 }
 
 /// The text of a JSON string literal, quotes included; `None` if `literal` is something else.
@@ -100,6 +110,10 @@ pub(crate) struct SecretBuf {
 }
 
 impl SecretBuf {
+    pub(crate) const fn new() -> Self {
+        Self { bytes: Vec::new(), taken: 0 }
+    }
+
     pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < more.len() {
             self.make_room(more.len());
@@ -175,12 +189,17 @@ impl io::Write for SecretBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    std::thread_local! {
+        /// What is generated next in this thread, for tests of values that begin alike.
+        pub(crate) static NEXT_GENERATED: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+    }
 
     #[test]
     fn drawn_values_have_the_servers_format_and_differ() {
-        let (one, other) = (draw().unwrap(), draw().unwrap());
+        let (one, other) = (generate().unwrap(), generate().unwrap());
         assert_eq!(one.expose_secret().len(), 32);
         assert!(one.expose_secret().bytes().all(|b| b.is_ascii_alphanumeric()));
         assert_ne!(one.expose_secret(), other.expose_secret());
@@ -190,7 +209,7 @@ mod tests {
     fn every_character_is_drawn_about_equally_often() {
         let mut counts = [0_u32; 256];
         for _ in 0..2_000 {
-            for byte in draw().unwrap().expose_secret().bytes() {
+            for byte in generate().unwrap().expose_secret().bytes() {
                 counts[usize::from(byte)] += 1;
             }
         }

@@ -58,7 +58,7 @@ fn each_request_leads_to_its_key_in_order() {
 #[test]
 fn none_is_no_work() {
     let server = FakeServer::start().unwrap();
-    let batch = hasty(&server).create_many([]).send().unwrap();
+    let batch = hasty(&server).create_many(Vec::<CreateKey>::new()).send().unwrap();
     assert!(batch.is_complete() && batch.into_keys().unwrap().is_empty());
     assert_eq!(server.request_count(), 0);
 }
@@ -104,7 +104,7 @@ fn it_keeps_going_if_told_so() {
     let client = hasty(&server);
     server.inject(PASS);
     server.inject(Fault::NotReady { retry_after: None });
-    let batch = client.create_many(requests(&client, 5)).connections(1).keep_going().send().unwrap();
+    let batch = client.create_many(requests(&client, 5)).connections(1).keep_going(true).send().unwrap();
     assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 2, 3, 4]);
     assert_eq!(batch.failed().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
 }
@@ -135,7 +135,7 @@ fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
         let server = FakeServer::start().unwrap();
         let client = hasty(&server);
         faults.iter().cycle().skip(turn).take(25).for_each(|fault| server.inject(*fault));
-        let mut batch = client.create_many(requests(&client, 12)).connections(3).keep_going().send().unwrap();
+        let mut batch = client.create_many(requests(&client, 12)).connections(3).keep_going(true).send().unwrap();
         for _ in 0..20 {
             batch = batch.resume().send().unwrap();
         }
@@ -172,7 +172,7 @@ fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
     requests.extend(self::requests(&client, 2).into_iter().map(soon));
     server.inject(PASS);
     (0..3).for_each(|_| server.inject(Fault::NotReady { retry_after: None }));
-    let batch = client.create_many(requests).connections(1).keep_going().send().unwrap();
+    let batch = client.create_many(requests).connections(1).keep_going(true).send().unwrap();
     assert_eq!(batch.failed().count(), 3);
     // The second in which it expires, and the next.
     std::thread::sleep(Duration::from_millis(2_100));

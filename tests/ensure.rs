@@ -77,7 +77,7 @@ fn drift_is_replaced_where_that_is_asked_for() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = drifted(&client);
-    let ensured = ensure(&client).replace_on_drift().send().unwrap();
+    let ensured = ensure(&client).replace_on_drift(true).send().unwrap();
     assert!(ensured.created && ensured.value.is_some());
     assert_eq!(ensured.replaced, [old]);
     assert_eq!(keys(&client), [ensured.key]);
@@ -95,7 +95,7 @@ fn with_a_value_every_run_knows_it() {
     let Err(Error::Drift(drift)) = ensure(&client).value("a-valve").send() else { panic!("it differs") };
     assert_eq!(drift.differences()[0].field, "value");
     assert_eq!(keys(&client).len(), 1);
-    let replaced = ensure(&client).value("a-valve").replace_on_drift().send().unwrap();
+    let replaced = ensure(&client).value("a-valve").replace_on_drift(true).send().unwrap();
     assert_eq!((replaced.key.id, replaced.replaced), (KeyId::from(2), vec![KeyId::from(0)]));
     assert_eq!(keys(&client).len(), 1);
 }
@@ -107,7 +107,7 @@ fn with_a_value_the_scope_is_replaced_by_deleting_first() {
     let old = ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap().key;
     let drifted = ensure(&client).value("a-value-of-my-own").send();
     assert!(matches!(drifted, Err(Error::Drift(_))), "{drifted:?}");
-    let new = ensure(&client).value("a-value-of-my-own").replace_on_drift().send().unwrap();
+    let new = ensure(&client).value("a-value-of-my-own").replace_on_drift(true).send().unwrap();
     assert_eq!((new.replaced, new.created), (vec![old.id], true));
     assert_eq!(keys(&client), [new.key]);
 }
@@ -117,7 +117,7 @@ fn a_value_of_another_key_is_a_conflict() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
-    for request in [ensure(&client), ensure(&client).replace_on_drift()] {
+    for request in [ensure(&client), ensure(&client).replace_on_drift(true)] {
         let error = request.value("taken").timeout(Duration::from_secs(20)).send().unwrap_err();
         assert!(matches!(error, Error::Conflict(_)), "{error}");
     }
@@ -172,8 +172,8 @@ fn after_an_interruption_at_any_step_another_run_leaves_one_key() {
                 let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
                 let hasty = builder.retries(false).build().unwrap();
                 let request = |client: &KeysClient| match own_value {
-                    None => ensure(client).replace_on_drift(),
-                    Some(value) => ensure(client).replace_on_drift().value(value),
+                    None => ensure(client).replace_on_drift(true),
+                    Some(value) => ensure(client).replace_on_drift(true).value(value),
                 };
                 let old = request(&hasty).actions(["keys:get"]).send().unwrap().key;
                 (0..step).for_each(|_| server.inject(PASS));
@@ -209,7 +209,7 @@ fn eight_runs_at_once_end_with_one_key() {
             drifted(&client);
         }
         let run = || {
-            let request = ensure(&client).replace_on_drift();
+            let request = ensure(&client).replace_on_drift(true);
             match own_value {
                 None => request.send(),
                 Some(value) => request.value(value).send(),

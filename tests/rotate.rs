@@ -51,7 +51,7 @@ fn the_old_key_stays_if_the_caller_wants_an_overlap() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
-    let new = client.rotate(old.id).keep_old().send().unwrap();
+    let new = client.rotate(old.id).keep_old(true).send().unwrap();
     assert_eq!(ids(&client), [old.id, new.id]);
 }
 

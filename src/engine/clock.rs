@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Time as the cluster sees it; a test's passes without waiting.
-pub(crate) trait Clock {
+/// Time; in a test it passes without waiting.
+pub(crate) trait Clock: Send + Sync {
     fn now(&self) -> Instant;
     fn sleep(&self, duration: Duration);
     /// A number from 0 to 1, so that clients which failed together do not come back together.
@@ -34,7 +34,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Exponential backoff with full jitter: after the `failures`-th failure in a row, anything from nothing to
 /// 100 ms × 2^(failures − 1), at most a second.
-pub(crate) fn backoff(failures: u32, clock: &impl Clock) -> Duration {
+pub(crate) fn backoff(failures: u32, clock: &dyn Clock) -> Duration {
     let doublings = failures.saturating_sub(1).min(10);
     let ceiling = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
     ceiling.mul_f64(clock.jitter())
@@ -44,4 +44,43 @@ pub(crate) fn backoff(failures: u32, clock: &impl Clock) -> Duration {
 pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     now.checked_add(duration.min(YEAR)).unwrap_or(now)
+}
+
+/// Time that passes only when it is slept through, or taken by an attempt.
+#[cfg(test)]
+pub(crate) struct TestClock {
+    start: Instant,
+    passed_ns: std::sync::atomic::AtomicU64,
+    jitter: f64,
+}
+
+#[cfg(test)]
+impl TestClock {
+    pub(crate) fn new(jitter: f64) -> Self {
+        Self { start: Instant::now(), passed_ns: Default::default(), jitter }
+    }
+
+    pub(crate) fn pass(&self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).unwrap();
+        self.passed_ns.fetch_add(ns, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    pub(crate) fn passed(&self) -> Duration {
+        Duration::from_nanos(self.passed_ns.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        self.start + self.passed()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.pass(duration);
+    }
+
+    fn jitter(&self) -> f64 {
+        self.jitter
+    }
 }

@@ -1,24 +1,41 @@
-//! The one loop that repeats attempts: over nodes, until a deadline, as [`policy`] allows.
+//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another, or the deadline expires.
 
 mod clock;
+mod failure;
 mod nodes;
 mod policy;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
+use secrecy::SecretString;
 
+#[cfg(test)]
+pub(crate) use self::clock::TestClock;
 pub(crate) use self::clock::{Clock, SystemClock, backoff, deadline_after};
+pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
 use crate::error::Attempt;
-use crate::http::{AttemptError, Deadlines, ServerEffect};
+use crate::http::{AttemptError, Deadlines, DecodeError, Http, Reply, ServerEffect};
 use crate::node::Node;
 use crate::operation::Operation;
+use crate::secret::SecretBuf;
 
-/// How a client goes about its calls.
+/// What all calls of a client share.
+pub(crate) struct Engine {
+    pub(crate) nodes: Nodes,
+    pub(crate) config: RetryConfig,
+    /// The most bytes that the response to a list may have.
+    pub(crate) max_list_size: u64,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) transport: Box<dyn Transport>,
+}
+
+/// How long calls and attempts may take, and whether attempts are repeated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryConfig {
     pub(crate) timeout: Duration,
@@ -28,51 +45,158 @@ pub(crate) struct RetryConfig {
     pub(crate) retries: bool,
 }
 
-/// What a call came to.
-#[derive(Debug)]
-pub(crate) enum Outcome<T> {
-    Done(T),
-    /// An attempt whose reply was lost turns out to have done it: a later one met 409 (create) or 404 (delete).
-    AlreadyApplied(CallFailure),
+/// Makes one attempt on one node. The model tests of whole operations put a cluster in memory in its place.
+pub(crate) trait Transport: Send + Sync {
+    /// Makes a request, and passes the body of a successful response to `decode`.
+    fn attempt(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError>;
+
+    /// Makes a request without a body; the caller reads the body of a successful response.
+    fn open(&self, node: &Node, operation: Operation, deadlines: Deadlines) -> Result<Reply, AttemptError>;
 }
 
-/// The end of a call without a result.
-#[derive(Debug)]
-pub(crate) struct CallFailure {
-    pub(crate) last: AttemptError,
-    /// Whether the server may have acted.
-    pub(crate) in_doubt: bool,
-    pub(crate) attempts: Vec<Attempt>,
+/// What is sent with each attempt of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) body: &'a SecretBuf,
+    /// The secret in `body`, which must not get into an error.
+    pub(crate) secret: Option<&'a SecretString>,
 }
 
-impl CallFailure {
-    /// The story of this call, and of another one that was to clear it up.
-    pub(crate) fn followed_by(mut self, other: Self) -> Self {
-        self.attempts.extend(other.attempts);
-        Self { last: other.last, ..self }
+impl Request<'_> {
+    /// A request that has no body.
+    pub(crate) const fn bodiless(operation: Operation) -> Self {
+        const NO_BODY: &SecretBuf = &SecretBuf::new();
+        Self { operation, body: NO_BODY, secret: None }
     }
 }
 
-/// Makes attempts at `operation` until one gives a result, the policy forbids another, or `deadline` has come.
-pub(crate) fn run<T>(
+/// The result of a call that did not fail.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    Done(T),
+    /// The outcome was in doubt, and then the server refused the same request as done already: with 409 (create) or 404
+    /// (delete).
+    AlreadyApplied(CallFailure),
+}
+
+impl Engine {
+    /// The deadline of a call that begins now.
+    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
+        deadline_after(self.clock.now(), timeout.unwrap_or(self.config.timeout))
+    }
+
+    /// The time that is left until `deadline`.
+    pub(crate) fn remaining(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(self.clock.now())
+    }
+
+    /// Carries out `request` on the cluster.
+    pub(crate) fn call<T>(
+        &self,
+        request: Request<'_>,
+        deadline: Instant,
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Outcome<T>, CallFailure> {
+        self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
+    }
+
+    /// Carries out `operation` on the cluster; `read` takes the response while it arrives.
+    pub(crate) fn open<T>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        read: impl Fn(Reply, Deadlines) -> Result<T, AttemptError>,
+    ) -> Result<T, CallFailure> {
+        let attempt = |node: &Node, deadlines| read(self.transport.open(node, operation, deadlines)?, deadlines);
+        match self.run(operation, deadline, attempt)? {
+            Outcome::Done(result) => Ok(result),
+            Outcome::AlreadyApplied(failure) => Err(failure),
+        }
+    }
+
+    /// Makes one attempt on one node.
+    pub(crate) fn attempt<T>(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, AttemptError> {
+        let mut result = None;
+        self.transport.attempt(node, request, deadlines, &mut |body| {
+            result = Some(decode(body)?);
+            Ok(())
+        })?;
+        result.ok_or_else(AttemptError::no_node)
+    }
+
+    fn run<T>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
+    ) -> Result<Outcome<T>, CallFailure> {
+        run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
+    }
+}
+
+impl Transport for Http {
+    fn attempt(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError> {
+        let Request { operation, body, secret } = request;
+        Http::attempt(self, node, operation, deadlines, body.copy(), secret, decode)
+    }
+
+    fn open(&self, node: &Node, operation: Operation, deadlines: Deadlines) -> Result<Reply, AttemptError> {
+        Http::open(self, node, operation, deadlines)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, config, max_list_size, clock: _, transport: _ } = self;
+        f.debug_struct("Engine")
+            .field("nodes", nodes)
+            .field("config", config)
+            .field("max_list_size", max_list_size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes attempts at `operation` until one succeeds, the policy forbids another, or `deadline` expires.
+fn run<T>(
     nodes: &Nodes,
-    pace: RetryConfig,
-    clock: &impl Clock,
+    config: RetryConfig,
+    clock: &dyn Clock,
     operation: Operation,
     deadline: Instant,
     mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
 ) -> Result<Outcome<T>, CallFailure> {
     let mut route = nodes.route();
     let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
+    // A wrong address is reported sooner: an election, which a call waits out, ends a connection that once was there.
+    let connected_by = deadline.min(deadline_after(clock.now(), config.connect_timeout));
+    let mut give_up_at = if nodes.have_responded() { deadline } else { connected_by };
     loop {
         let started = clock.now();
         let Some((index, node)) = route.next(started) else {
             return Err(so_far);
         };
-        let finish_by = deadline.min(deadline_after(started, pace.attempt_timeout));
-        let limits =
-            Deadlines { finish_by, connect_by: finish_by.min(deadline_after(started, pace.connect_timeout)) };
-        let error = match attempt(node, limits) {
+        let finish_by = deadline.min(deadline_after(started, config.attempt_timeout));
+        let connect_by = finish_by.min(deadline_after(started, config.connect_timeout));
+        let error = match attempt(node, Deadlines { finish_by, connect_by }) {
             Ok(result) => {
                 nodes.bring_back(index);
                 return Ok(Outcome::Done(result));
@@ -91,7 +215,13 @@ pub(crate) fn run<T>(
         let retry_after = error.retry_after();
         debug!("{operation}: {}: {}: {next:?}", node.origin(), error.result());
         so_far.last = error;
-        // A list that is too large for the caller is no fault of the node's.
+        if !so_far.last.is_unreachable() {
+            give_up_at = deadline;
+        }
+        if so_far.last.is_response() {
+            nodes.set_responded();
+        }
+        // A list that is too large for the caller is not the node's fault.
         let is_well = effect == ServerEffect::Refused || matches!(so_far.last, AttemptError::TooLarge { .. });
         if !is_well && !nodes.is_aside(index, ended) {
             warn!("{} is set aside: {}", node.origin(), so_far.last.result());
@@ -113,17 +243,17 @@ pub(crate) fn run<T>(
         }
         let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
         let wait = match (effect, retry_after) {
-            // Another node may do better at once.
+            // Another node may succeed at once.
             (ServerEffect::NotActed | ServerEffect::NodeUnusable | ServerEffect::Unknown, _)
                 if route.has_untried(ended) =>
             {
                 Duration::ZERO
             }
-            // Not less than without being asked: `Retry-After: 0` would make this a loop without a pause.
+            // At least the backoff: `Retry-After: 0` would make this a loop without a pause.
             (_, Some(asked)) => asked.max(backoff(failures, clock)),
             (_, None) => backoff(failures, clock),
         };
-        if !pace.retries || deadline_after(ended, wait) >= deadline {
+        if !config.retries || deadline_after(ended, wait) >= give_up_at {
             return Err(so_far);
         }
         if !wait.is_zero() {

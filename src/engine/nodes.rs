@@ -1,7 +1,7 @@
 //! Which node is asked next.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub(crate) struct Nodes {
     has_nearest: bool,
     /// Where the next call begins among those that are equally near.
     turn: AtomicUsize,
+    /// Whether any node has ever responded.
+    responded: AtomicBool,
     /// Until when each node is set aside.
     aside: Mutex<Vec<Option<Instant>>>,
 }
@@ -28,11 +30,23 @@ impl Nodes {
         let has_nearest = nearest.is_some();
         let nodes: Vec<_> = nearest.into_iter().chain(others).collect();
         let aside = Mutex::new(vec![None; nodes.len()]);
-        Self { nodes, has_nearest, turn: AtomicUsize::new(0), aside }
+        Self { nodes, has_nearest, turn: AtomicUsize::new(0), responded: AtomicBool::new(false), aside }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn have_responded(&self) -> bool {
+        self.responded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_responded(&self) {
+        self.responded.store(true, Ordering::Relaxed);
     }
 
     /// The way of one call: the nearest node first, the others in turn.
@@ -56,7 +70,9 @@ impl Nodes {
         }
     }
 
+    /// After a success.
     pub(super) fn bring_back(&self, index: usize) {
+        self.set_responded();
         if let Some(until) = self.aside().get_mut(index) {
             *until = None;
         }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
+use super::clock::TestClock;
 use super::*;
 use crate::KeyId;
 use crate::error::{Phase, Snippet};
@@ -13,42 +14,6 @@ const CREATE_BY_SERVER: Operation = Operation::Create { repeatable: false };
 
 fn delete() -> Operation {
     Operation::Delete(KeyId::from(7))
-}
-
-/// Time that passes only when it is slept through, or taken by an attempt.
-struct TestClock {
-    start: Instant,
-    passed: Cell<Duration>,
-    jitter: f64,
-}
-
-impl TestClock {
-    fn new(jitter: f64) -> Self {
-        Self { start: Instant::now(), passed: Cell::default(), jitter }
-    }
-
-    fn pass(&self, duration: Duration) {
-        self.passed.set(self.passed.get() + duration);
-    }
-
-    fn passed(&self) -> Duration {
-        self.passed.get()
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Instant {
-        self.start + self.passed.get()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        assert!(!duration.is_zero(), "a sleep for nothing");
-        self.pass(duration);
-    }
-
-    fn jitter(&self) -> f64 {
-        self.jitter
-    }
 }
 
 fn node(name: &str) -> Node {

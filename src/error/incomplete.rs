@@ -1,5 +1,6 @@
-//! A call of several steps that came to a halt between two of them: which keys there are now.
+//! A call of several steps that was interrupted: which keys exist now.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -10,18 +11,19 @@ use crate::{CreatedKey, KeyId};
 
 /// A rotation, or an `ensure`, that was interrupted between its steps, or in the middle of one.
 ///
-/// Nothing is undone, so that no key that may be in use is taken away. The text says which keys there are; the methods
-/// say the same to a program.
-#[derive(Debug)]
+/// Nothing is undone, so that no key is deleted that may be in use. The text says which keys exist; the methods say the
+/// same to a program.
 pub struct Incomplete {
     pub(crate) what: String,
     pub(crate) key: Option<CreatedKey>,
     pub(crate) left_over: Option<KeyId>,
     pub(crate) cause: Error,
+    /// The steps that are left of a rotation; its type belongs to the module of that request.
+    pub(crate) rest: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Incomplete {
-    /// The key that this call has made: it exists.
+    /// The key that this call has created: it exists.
     #[must_use]
     pub fn key(&self) -> Option<&CreatedKey> {
         self.key.as_ref()
@@ -33,7 +35,7 @@ impl Incomplete {
         self.key
     }
 
-    /// The value of a key that this call may have made without learning of it.
+    /// The value of a key that this call may have created: the response was lost.
     #[must_use]
     pub fn value(&self) -> Option<&SecretString> {
         match self.cause() {
@@ -42,8 +44,8 @@ impl Incomplete {
         }
     }
 
-    /// The key that this call was to remove: it exists, or, where [`cause`](Self::cause) is
-    /// [`Error::OutcomeUnknown`] about removing it, it may exist. `None` if it is gone.
+    /// The key that this call was to delete. It exists; or it may exist, if [`cause`](Self::cause) is an
+    /// [`Error::OutcomeUnknown`] about its deletion. `None` if it is deleted.
     #[must_use]
     pub fn left_over(&self) -> Option<KeyId> {
         self.left_over
@@ -59,6 +61,18 @@ impl Incomplete {
     #[must_use]
     pub fn cause(&self) -> &Error {
         &self.cause
+    }
+}
+
+impl fmt::Debug for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, key, left_over, cause, rest: _ } = self;
+        f.debug_struct("Incomplete")
+            .field("what", what)
+            .field("key", key)
+            .field("left_over", left_over)
+            .field("cause", cause)
+            .finish_non_exhaustive()
     }
 }
 

@@ -137,6 +137,9 @@ pub enum Error {
     /// Until they do, the nodes in here refuse a new key, or still accept a deleted one.
     NotReplicated(Box<NotReplicated>),
 
+    /// Some nodes could not be asked before a rotation, or a replacement by `ensure`, was to begin: nothing was changed.
+    NodesUnavailable(Box<NodesUnavailable>),
+
     /// A rotation, or an `ensure`, **did some of its steps**: which keys there are now is in here.
     Incomplete(Box<Incomplete>),
 
@@ -156,6 +159,7 @@ pub enum Error {
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
     pub(crate) value: Option<SecretString>,
+    pub(crate) candidates: Vec<KeyId>,
     pub(crate) failure: CallReport,
     pub(crate) source: Option<Source>,
 }
@@ -173,6 +177,13 @@ impl OutcomeUnknown {
         self.value
     }
 
+    /// After a create: the listed keys that may be the one that was created. They have its description and scope, and
+    /// their values begin alike.
+    #[must_use]
+    pub fn candidates(&self) -> &[KeyId] {
+        &self.candidates
+    }
+
     /// The key that was to be deleted; `None` after a create, since the id is in the reply that was lost.
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
@@ -188,18 +199,23 @@ impl OutcomeUnknown {
 
 impl fmt::Display for OutcomeUnknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value: _, failure, source: _ } = self;
+        let Self { what, value: _, candidates, failure, source: _ } = self;
         let (operation, node) = (failure.operation(), failure.node());
-        write!(f, "{operation}: {what}; last, {node}: {}{}", failure.last_result(), failure.tail())
+        write!(f, "{operation}: {what}")?;
+        if !candidates.is_empty() {
+            write!(f, " (it may be key {})", List(candidates))?;
+        }
+        write!(f, "; last, {node}: {}{}", failure.last_result(), failure.tail())
     }
 }
 
 impl fmt::Debug for OutcomeUnknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value, failure, source } = self;
+        let Self { what, value, candidates, failure, source } = self;
         f.debug_struct("OutcomeUnknown")
             .field("what", what)
             .field("value", value)
+            .field("candidates", candidates)
             .field("failure", failure)
             .field("source", source)
             .finish()
@@ -256,6 +272,36 @@ impl fmt::Display for NotReplicated {
 
 impl StdError for NotReplicated {}
 
+/// The nodes that could not be asked before a key was to be replaced. Nothing was changed.
+#[derive(Debug)]
+pub struct NodesUnavailable {
+    pub(crate) nodes: Vec<Attempt>,
+    pub(crate) needed: usize,
+    pub(crate) total: usize,
+}
+
+impl NodesUnavailable {
+    /// The nodes that could not be asked, each with its last response.
+    #[must_use]
+    pub fn nodes(&self) -> &[Attempt] {
+        &self.nodes
+    }
+}
+
+impl fmt::Display for NodesUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, needed, total } = self;
+        write!(
+            f,
+            "nothing was changed: {needed} of {total} nodes must confirm the new key before the old one is deleted, and \
+             these could not be asked: {}",
+            List(nodes)
+        )
+    }
+}
+
+impl StdError for NodesUnavailable {}
+
 impl Error {
     /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
     ///
@@ -263,7 +309,11 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Unavailable(_) | Self::Timeout { .. } | Self::Connection { .. } => true,
+            Self::RateLimited { .. }
+            | Self::Unavailable(_)
+            | Self::Timeout { .. }
+            | Self::Connection { .. }
+            | Self::NodesUnavailable(_) => true,
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
             | Self::Unauthorized(_)
@@ -307,6 +357,7 @@ impl Error {
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
             | Self::NotReplicated(_)
+            | Self::NodesUnavailable(_)
             | Self::Drift(_)
             | Self::RandomSource(_) => None,
         }

@@ -92,6 +92,7 @@ impl fmt::Display for Error {
             ),
             Self::OutcomeUnknown(unknown) => unknown.fmt(f),
             Self::NotReplicated(lag) => lag.fmt(f),
+            Self::NodesUnavailable(nodes) => nodes.fmt(f),
             Self::Incomplete(incomplete) => incomplete.fmt(f),
             Self::Drift(drift) => drift.fmt(f),
             Self::RandomSource(_) => f.write_str(
@@ -122,6 +123,7 @@ impl StdError for Error {
             | Self::Timeout { .. }
             | Self::TooLarge { .. }
             | Self::NotReplicated(_)
+            | Self::NodesUnavailable(_)
             | Self::Drift(_) => None,
         }
     }

@@ -67,13 +67,29 @@ impl AttemptError {
             Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
                 ServerEffect::NotActed
             }
-            Self::Status { status: 500..=599, .. } => ServerEffect::Unknown,
+            // From v25 on, a follower that cannot reach the leader in time answers 408 with an empty body, and the leader
+            // may have committed (read in v0.25.0, `http_client.cpp`).
+            Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
+            // The asked node's own state; another one may take the request (read in v26.0 to v30, `raft_server.cpp`).
+            Self::Status { status: 422, message, .. } if is_out_of_resources(message.as_str()) => {
+                ServerEffect::NotActed
+            }
             // A status of success, or no HTTP at all: whoever sent it may have acted.
             Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
             }
             Self::Status { .. } | Self::Unexpected { .. } => ServerEffect::Refused,
         }
+    }
+
+    /// Whether no connection could be opened, because the host is unknown or refuses.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Connection { phase: Phase::Resolve | Phase::Connect, .. })
+    }
+
+    /// Whether the node responded at all.
+    pub(crate) fn is_response(&self) -> bool {
+        matches!(self, Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. })
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
@@ -177,6 +193,10 @@ impl AttemptError {
         };
         Self::Connection { phase, result, source: Some(Box::new(error)) }
     }
+}
+
+fn is_out_of_resources(message: &str) -> bool {
+    message.starts_with("Rejecting write: running out of resource type") || message.starts_with("Skipping writes")
 }
 
 /// Without TLS there is nothing to explain.

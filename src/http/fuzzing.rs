@@ -15,8 +15,7 @@ use super::exchange::{Exchange, current, enter};
 use super::response::ReplyHead;
 use super::transport::{BUFFER, SwapTransport};
 use crate::KeysClient;
-use crate::client::Inner;
-use crate::engine::{Nodes, RetryConfig};
+use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Phase;
 use crate::node::Node;
 use crate::secret::SecretBuf;
@@ -97,11 +96,16 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
     let http = Http {
         agent: Agent::with_parts(usual.config().clone(), Answers(pieces), DeferredResolver),
         api_key: Arc::new(api_key),
-        max_list_size: 64 * 1024,
     };
     let limit = Duration::from_secs(3600);
-    let pace = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
-    Ok(KeysClient::from_inner(Inner { nodes: Nodes::new(None, vec![node]), pace, http }))
+    let config = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
+    Ok(KeysClient::new(Engine {
+        nodes: Nodes::new(None, vec![node]),
+        config,
+        max_list_size: 64 * 1024,
+        clock: Box::new(SystemClock),
+        transport: Box::new(http),
+    }))
 }
 
 #[derive(Debug)]

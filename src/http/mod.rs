@@ -44,7 +44,6 @@ const MAX_ERROR: u64 = 64 * 1024;
 pub(crate) struct Http {
     agent: Agent,
     api_key: Arc<SecretString>,
-    pub(crate) max_list_size: u64,
 }
 
 /// Until when an attempt may take.
@@ -59,7 +58,6 @@ impl Http {
         api_key: Arc<SecretString>,
         #[cfg(feature = "tls")] trust: &Trust,
         proxy_from_env: bool,
-        max_list_size: u64,
     ) -> Result<Self, Error> {
         let proxy = if proxy_from_env { agent::proxy_from_env()? } else { None };
         let agent = agent::agent(
@@ -67,7 +65,7 @@ impl Http {
             trust,
             proxy,
         )?;
-        Ok(Self { agent, api_key, max_list_size })
+        Ok(Self { agent, api_key })
     }
 
     /// Makes one request, and decodes the answer with `decode` if its status is that of success.
@@ -139,8 +137,8 @@ impl Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent: _, api_key: _, max_list_size } = self;
-        f.debug_struct("Http").field("max_list_size", max_list_size).finish_non_exhaustive()
+        let Self { agent: _, api_key: _ } = self;
+        f.debug_struct("Http").finish_non_exhaustive()
     }
 }
 
@@ -168,6 +166,27 @@ impl Reply {
             }
             Err(error) => Err(attempt_error(exchange.as_deref(), |phase| AttemptError::from_ureq(error, phase))),
         }
+    }
+
+    /// A response whose body is there already.
+    #[cfg(test)]
+    pub(crate) fn of_bytes(node: &Node, operation: Operation, body: &[u8]) -> Self {
+        let mut incoming = SecretBuf::default();
+        incoming.extend(body);
+        let exchange = Some(Box::new(Exchange {
+            api_key: Arc::new(SecretString::default()),
+            outgoing: SecretBuf::default(),
+            head: Vec::new(),
+            connect_by: Instant::now(),
+            finish_by: Instant::now(),
+            phase: Phase::ReadResponse,
+            tunnelling: false,
+            reply: ReplyHead::NONE,
+            incoming,
+            fault: None,
+        }));
+        let nothing = Body::builder().data(Vec::new());
+        Self { node: node.origin().into(), operation, status: operation.success(), exchange, body: nothing }
     }
 
     fn answer<'a>(

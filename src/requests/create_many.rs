@@ -1,38 +1,44 @@
-//! Create many keys over a few connections: each once, and none of them lost, whatever happens.
+//! Create many keys over a few connections: each once, and none of them faster than the caller takes them.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use super::create::Prepared;
-use crate::{CreateKey, CreatedKey, Error};
+use super::create::{CreateKey, PreparedCreate};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::key::CreatedKey;
 
-/// How many keys are created at once, unless said otherwise.
+/// How many keys are created at once by default.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// A request to create many keys, such as one for each tenant. Made by
 /// [`KeysClient::create_many`](crate::KeysClient::create_many).
 ///
+/// It does not look for existing keys: see [`ensure`](crate::KeysClient::ensure) for that.
+///
+/// Prepare the requests and store the values first, so that no crash leaves a key that nobody holds:
+///
 /// ```
 /// # #[cfg(feature = "testing")] {
 /// # let server = typesense_keys::testing::FakeServer::start()?;
 /// # let (url, admin_key) = (server.url(), server.api_key());
-/// # fn store(_: &str, _: &typesense_keys::CreatedKey) {}
+/// # let mut vault = std::collections::BTreeMap::new();
 /// use std::ops::ControlFlow;
 /// use typesense_keys::KeysClient;
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
 /// let tenants = ["ada", "bob", "cyd"];
-/// let requests = tenants.map(|tenant| {
-///     client.create().description(tenant).actions(["documents:search"]).collections([tenant])
-/// });
+/// let mut requests = Vec::new();
+/// for tenant in tenants {
+///     let request = client.create().description(tenant).actions(["documents:search"]).collections([tenant]);
+///     let prepared = request.prepare()?;
+///     vault.insert(tenant, prepared.value().clone()); // stored before the key exists
+///     requests.push(prepared);
+/// }
 /// let batch = client.create_many(requests).send_with(|progress| {
-///     if let Ok(key) = progress.result {
-///         store(tenants[progress.index], key); // at once: this process may not live to see the end
-///     }
 ///     eprintln!("{} of {}", progress.done, progress.total);
 ///     ControlFlow::Continue(())
 /// })?;
@@ -47,42 +53,59 @@ const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct CreateMany {
+    engine: Arc<Engine>,
     items: Vec<Item>,
     connections: NonZeroUsize,
     keep_going: bool,
 }
 
-/// What has become of many requests: see [`CreateMany`].
+/// A request of a [`CreateMany`]: a [`CreateKey`] or a [`PreparedCreate`].
 #[derive(Debug)]
-#[must_use = "it holds the keys that were created, and what has failed"]
+pub struct BatchItem(Item);
+
+impl From<CreateKey> for BatchItem {
+    fn from(request: CreateKey) -> Self {
+        Self(Item::New(request))
+    }
+}
+
+impl From<PreparedCreate> for BatchItem {
+    fn from(request: PreparedCreate) -> Self {
+        Self(Item::Ready(request))
+    }
+}
+
+/// The results of a [`CreateMany`].
+#[derive(Debug)]
+#[must_use = "it holds the keys that were created, and the errors"]
 pub struct Batch(CreateMany);
 
 enum Item {
-    /// Not looked at yet.
+    /// Not checked yet.
     New(CreateKey),
-    Ready(Prepared),
-    Failed(Prepared, Error),
+    Ready(PreparedCreate),
+    Failed(PreparedCreate, Error),
     Created(CreatedKey),
 }
 
-/// How far a [`CreateMany`] has come, after each of its requests.
+/// The progress of a [`CreateMany`], after each of its requests.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// How many requests have been carried out, those before a [resumption](Batch::resume) included.
+    /// How many requests have ended, those before a [resumption](Batch::resume) included.
     pub done: usize,
-    /// How many there are in all.
+    /// How many requests there are in all.
     pub total: usize,
-    /// Which one this is about, counted from 0 in the order in which they were given.
+    /// Which request has ended, counted from 0 in the order in which they were given.
     pub index: usize,
-    /// What has become of it.
+    /// Its result.
     pub result: Result<&'a CreatedKey, &'a Error>,
 }
 
 impl CreateMany {
-    pub(crate) fn new(requests: impl IntoIterator<Item = CreateKey>) -> Self {
-        let items = requests.into_iter().map(Item::New).collect();
-        Self { items, connections: CONNECTIONS, keep_going: false }
+    pub(crate) fn new(engine: Arc<Engine>, requests: impl Iterator<Item = BatchItem>) -> Self {
+        let items = requests.map(|request| request.0).collect();
+        Self { engine, items, connections: CONNECTIONS, keep_going: false }
     }
 
     /// How many keys are created at once, each over a connection and in a thread of its own. Defaults to 4; 0 counts
@@ -92,81 +115,85 @@ impl CreateMany {
         self
     }
 
-    /// Goes on after a request has failed. Defaults to beginning no more of them then: those that are under way are
-    /// still carried out.
-    pub fn keep_going(mut self) -> Self {
-        self.keep_going = true;
+    /// Whether to continue after a request has failed. Defaults to `false`: no more requests are begun then, and those
+    /// under way are completed.
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = keep_going;
         self
     }
 
-    /// Creates the keys, and tells what has become of each request.
+    /// Creates the keys.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`], before anything is sent, if one of the requests is not valid, with its number; and
-    /// [`Error::RandomSource`]. Whatever happens later is told by the [`Batch`].
+    /// [`Error::RandomSource`]. What happens later is told by the [`Batch`].
     pub fn send(self) -> Result<Batch, Error> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
 
-    /// Like [`send`](Self::send), and calls `progress` after each request, in this thread. If that returns
-    /// [`ControlFlow::Break`], no more requests are begun.
+    /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
     ///
-    /// The moment to store a key is when `progress` is called with it: should this process come to an end before the
-    /// [`Batch`] is there, its value is in no other place.
+    /// The requests wait for `progress`: at no moment do more than [`connections`](Self::connections) keys exist that it
+    /// has not been called with. When it returns [`ControlFlow::Break`], no more requests are begun.
     ///
     /// # Errors
     ///
     /// As for [`send`](Self::send).
     pub fn send_with(self, mut progress: impl FnMut(&Progress<'_>) -> ControlFlow<()>) -> Result<Batch, Error> {
-        let Self { items, connections, keep_going } = self;
+        let Self { engine, items, connections, keep_going } = self;
         let items: Vec<Item> =
-            items.into_iter().enumerate().map(|(index, item)| item.prepare(index)).collect::<Result<_, _>>()?;
-        let todo: Vec<(usize, &Prepared, bool)> =
-            items.iter().enumerate().filter_map(|(index, item)| item.todo(index)).collect();
+            items.into_iter().enumerate().map(|(index, item)| item.check(index)).collect::<Result<_, _>>()?;
         let total = items.len();
+        let requests = items.iter().enumerate().filter_map(|(index, item)| Some((index, item.request()?)));
+        let mut done = total - requests.clone().count();
         let mut results: Vec<_> = items.iter().map(|_| None).collect();
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let mut done = total - todo.len();
+        let threads = connections.get().min(total - done);
+        // `None` once no more requests are to be begun.
+        let todo = Mutex::new(Some(requests));
+        let todo = || todo.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = || todo().as_mut().and_then(Iterator::next);
+        let mut report = |index, result: Result<CreatedKey, Error>| {
+            done += 1;
+            let progress = progress(&Progress { done, total, index, result: result.as_ref() });
+            if progress.is_break() || (result.is_err() && !keep_going) {
+                *todo() = None;
+            }
+            if let Some(place) = results.get_mut(index) {
+                *place = Some(result);
+            }
+        };
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             let work = || {
-                let sender = sender.clone();
-                let (todo, next, stop) = (&todo, &next, &stop);
+                let (sender, engine, next) = (sender.clone(), &engine, &next);
                 move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        let Some((index, request, again)) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                            break;
-                        };
-                        let result = request.send(*again);
-                        if result.is_err() && !keep_going {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                        if sender.send((*index, result)).is_err() {
+                    while let Some((index, request)) = next() {
+                        let (reported, is_reported) = mpsc::channel::<()>();
+                        let is_sent = sender.send((index, request.send_by(engine), reported)).is_ok();
+                        // Ends when the other end is dropped: after the report, or when the caller has panicked.
+                        let _ = is_reported.recv();
+                        if !is_sent {
                             break;
                         }
                     }
                 }
             };
-            let threads = connections.get().min(todo.len());
             let begun = (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, work()).is_ok()).count();
-            if begun == 0 {
-                // No thread is to be had: then without.
-                work()();
-            }
             drop(sender);
-            for (index, result) in receiver {
-                done += 1;
-                if progress(&Progress { done, total, index, result: result.as_ref() }).is_break() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                if let Some(place) = results.get_mut(index) {
-                    *place = Some(result);
+            for (index, result, reported) in receiver {
+                report(index, result);
+                drop(reported);
+            }
+            if begun == 0 {
+                // No thread can be had.
+                while let Some((index, request)) = next() {
+                    report(index, request.send_by(&engine));
                 }
             }
         });
         let items = items.into_iter().zip(results).map(|(item, result)| item.concluded(result)).collect();
-        Ok(Batch(Self { items, connections, keep_going }))
+        Ok(Batch(Self { engine, items, connections, keep_going }))
     }
 }
 
@@ -177,19 +204,19 @@ impl Batch {
         self.0.items.iter().all(|item| matches!(item, Item::Created(_)))
     }
 
-    /// The keys that were created, each with the place of its request, counted from 0.
+    /// The keys that were created, each with the position of its request, counted from 0.
     pub fn created(&self) -> impl Iterator<Item = (usize, &CreatedKey)> {
         self.0.items.iter().enumerate().filter_map(|(index, item)| match item {
             Item::Created(key) => Some((index, key)),
-            _ => None,
+            Item::New(_) | Item::Ready(_) | Item::Failed(..) => None,
         })
     }
 
-    /// The requests that failed, each with its place, counted from 0. The others that led to no key were not begun.
+    /// The requests that failed, each with its position, counted from 0. The others without a key were not begun.
     pub fn failed(&self) -> impl Iterator<Item = (usize, &Error)> {
         self.0.items.iter().enumerate().filter_map(|(index, item)| match item {
             Item::Failed(_, error) => Some((index, error)),
-            _ => None,
+            Item::New(_) | Item::Ready(_) | Item::Created(_) => None,
         })
     }
 
@@ -204,43 +231,40 @@ impl Batch {
         }
         let keys = self.0.items.into_iter().filter_map(|item| match item {
             Item::Created(key) => Some(key),
-            _ => None,
+            Item::New(_) | Item::Ready(_) | Item::Failed(..) => None,
         });
         Ok(keys.collect())
     }
 
-    /// The same request again: when it is sent, it goes on with what failed or was not begun.
+    /// The same request again: sent, it continues with what failed or was not begun. Store what it creates, too.
     ///
-    /// A request of which it was not known whether it was carried out is repeated with the same value, so that it
-    /// makes no second key; if the server was to draw that value, it is not repeated.
+    /// A request with an unknown outcome is repeated with the same value, so that it creates no second key. If the
+    /// server was to generate that value, it is not repeated.
     pub fn resume(self) -> CreateMany {
         self.0
     }
 }
 
 impl Item {
-    fn prepare(self, index: usize) -> Result<Self, Error> {
+    fn check(self, index: usize) -> Result<Self, Error> {
         match self {
-            Self::New(request) => match request.prepare() {
+            Self::New(request) => match request.check() {
                 Ok(prepared) => Ok(Self::Ready(prepared)),
                 Err(Error::InvalidRequest { field, reason }) => {
                     Err(Error::invalid(field, format!("{reason} (request {index}, counted from 0)")))
                 }
                 Err(error) => Err(error),
             },
-            other => Ok(other),
+            Self::Ready(_) | Self::Failed(..) | Self::Created(_) => Ok(self),
         }
     }
 
-    /// What is still to be done for it, and whether that may have been done before.
-    fn todo(&self, index: usize) -> Option<(usize, &Prepared, bool)> {
+    /// The request, if it is still to be sent.
+    fn request(&self) -> Option<&PreparedCreate> {
         match self {
-            Self::Ready(request) => Some((index, request, false)),
-            Self::Failed(request, error) => {
-                let again = matches!(error, Error::OutcomeUnknown(_) | Error::NotReplicated(_));
-                (!again || request.is_repeatable()).then_some((index, request, again))
-            }
-            Self::New(_) | Self::Created(_) => None,
+            Self::Ready(request) => Some(request),
+            Self::Failed(request, _) if request.is_repeatable() => Some(request),
+            Self::New(_) | Self::Failed(..) | Self::Created(_) => None,
         }
     }
 

@@ -1,74 +1,75 @@
 //! Delete a key, once.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::error;
+use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::Outcome;
+use crate::engine::{Engine, Outcome, Request};
+use crate::error::Error;
 use crate::http::DecodeError;
-use crate::json::from_object;
+use crate::key::KeyId;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
-use crate::{Error, KeyId, KeysClient};
 
-/// A request to delete a key. Made by [`KeysClient::delete`].
+/// A request to delete a key. Made by [`KeysClient::delete`](crate::KeysClient::delete).
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct DeleteKey {
-    client: KeysClient,
+    engine: Arc<Engine>,
     id: KeyId,
-    timeout: Option<Duration>,
-    replicated_within: Option<Duration>,
+    ignore_missing: bool,
+    options: CallOptions,
 }
 
+timeout_method!(DeleteKey);
+replication_method!(DeleteKey, "the key is deleted, waits until it is gone");
+
 impl DeleteKey {
-    pub(crate) fn new(client: KeysClient, id: KeyId) -> Self {
-        Self { client, id, timeout: None, replicated_within: None }
+    pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
+        Self { engine, id, ignore_missing: false, options: CallOptions::default() }
     }
 
-    /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// After the key is deleted, waits until every node of the client agrees that it is gone, for at most `limit`.
-    /// Needs `keys:get`. Defaults to no waiting: for a moment, nodes that lag still accept the key.
-    pub fn wait_for_replication(mut self, limit: Duration) -> Self {
-        self.replicated_within = Some(limit);
+    /// Whether it is a success if no such key exists. Defaults to `false`: [`Error::NotFound`].
+    pub fn ignore_missing(mut self, ignore_missing: bool) -> Self {
+        self.ignore_missing = ignore_missing;
         self
     }
 
     /// Deletes the key, and returns its id.
     ///
-    /// Where the reply to an attempt was lost and the next one finds no such key, the first has deleted it: a
-    /// success.
+    /// When the response to an attempt is lost and the next one finds no such key, the first has deleted it: a success.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if there is no key with this id, [`Error::Unauthorized`] if the client's key lacks
-    /// `keys:delete`, [`Error::OutcomeUnknown`] if it cannot be told whether the server deleted it (to call again
-    /// does no harm: ids are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in
-    /// time, or what keeps a call from coming through: see [`Error`].
+    /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
+    /// [`Error::OutcomeUnknown`] if it is unknown whether the server deleted it (to delete it again does no harm: ids
+    /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or what
+    /// prevents a call: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        struct Answer {
-            id: KeyId,
+        let Self { engine, id, ignore_missing, options } = self;
+        match delete(&engine, id, engine.deadline(options.timeout)) {
+            Err(Error::NotFound { .. }) if ignore_missing => {}
+            result => result?,
         }
-        from_object!(Answer { id: "id" });
-        let operation = Operation::Delete(self.id);
-        let decode = |answer: &[u8]| {
-            let Answer { id } = serde_json::from_slice(answer)?;
-            if id == self.id { Ok(()) } else { Err(DecodeError::AnotherKey) }
-        };
-        let deadline = self.client.deadline(self.timeout);
-        match self.client.call(operation, deadline, &SecretBuf::default(), None, decode) {
-            Ok(Outcome::Done(_) | Outcome::AlreadyApplied(_)) => {}
-            Err(failure) => return Err(error(operation, failure, None)),
-        }
-        let id = self.id;
-        if let Some(limit) = self.replicated_within {
-            replication::wait(&self.client, id, Wanted::Gone, limit, None).map_err(Error::NotReplicated)?;
+        if let Some(limit) = options.replicated_within {
+            replication::wait(&engine, Wanted::Gone(id), None, engine.deadline(Some(limit)), None)
+                .map_err(Error::NotReplicated)?;
         }
         Ok(id)
+    }
+}
+
+pub(super) fn delete(engine: &Engine, id: KeyId, deadline: std::time::Instant) -> Result<(), Error> {
+    #[derive(serde::Deserialize)]
+    struct Response {
+        id: KeyId,
+    }
+    let operation = Operation::Delete(id);
+    let decode = |body: &[u8]| {
+        let response: Response = serde_json::from_slice(body)?;
+        if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
+    };
+    match engine.call(Request::bodiless(operation), deadline, decode) {
+        Ok(Outcome::Done(()) | Outcome::AlreadyApplied(_)) => Ok(()),
+        Err(failure) => Err(failure.into_error(operation, None)),
     }
 }

@@ -1,38 +1,49 @@
-//! See to it that there is one key of a description, with a given scope: for scripts that run again and again.
+//! Ensure that a key with a description and scope exists, for scripts that run again and again.
 
-mod decision;
 mod run;
+mod survey;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use self::run::Run;
-use super::new_key::NewKey;
+use super::new_key::{NewKey, Origin};
+use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
 use super::replication::{self, Wanted};
-use super::settings::{Settings, scope_methods, value_methods};
-use crate::{CreatedKey, Error, KeyId, KeyInfo, KeysClient, NotReplicated};
+use crate::engine::Engine;
+use crate::error::{Error, NotReplicated};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 
-/// A request to have one key of a description, with a given scope. Made by [`KeysClient::ensure`].
+/// A request that ensures that a key with a description and scope exists. Made by
+/// [`KeysClient::ensure`](crate::KeysClient::ensure).
 ///
 /// It is for deploy and build scripts, which run again and again, and sometimes twice at once:
 ///
-/// | what is there | what happens |
+/// | keys of this description | what happens |
 /// |---|---|
-/// | a key of this description and scope | it is left alone |
-/// | none of this description | one is created |
-/// | one of this description and another scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | it is replaced, as it opens nothing |
+/// | one with this scope | it is left alone |
+/// | several with this scope | the one with the lowest id is returned, the others are reported |
+/// | none | one is created |
+/// | one with another scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
+/// | one that has expired | one is created beside it |
 ///
-/// The scope is the actions and collections, in whatever order, and the expiry: never; or the very moment given by
-/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any to come that is no further away.
+/// The scope is the actions and collections, in any order, and the expiry: never; or the very moment given by
+/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any future moment that is no further
+/// away.
 ///
-/// **The value.** Only the run that creates the key learns a value that was drawn: it must store it. With
-/// [`value`](Self::value), every run knows it, and the server itself sees to it that there is no second key.
+/// **The value.** Only the run that creates the key learns a value that was generated: it must store it. With
+/// [`value`](Self::value), every run knows it, and the server accepts it once. A list shows the first 4 bytes of a value,
+/// so a run tries to create the key, and takes a listed one for it only if the server says that the value is in use, and
+/// no other key of this description and scope has a value that begins alike.
 ///
-/// **Runs at the same time.** Of several keys that runs have created at once, the one with the lowest id stays; the
-/// other runs delete theirs and return that one. Runs that ask for *different* scopes under one description take each
-/// other's for drift.
+/// **Several runs at once.** Of several keys that runs have created, the one with the lowest id stays. The other runs
+/// delete theirs and return that one. Runs that ask for *different* scopes under one description report each other's
+/// keys as drift.
+///
+/// **Deletions.** A run deletes nothing but a key that it has created itself and, where the value is generated: with
+/// `replace_on_drift`, keys that were listed with another scope before it created anything; and keys that expired more
+/// than a day ago. Whatever else it saw is in [`EnsuredKey::duplicates`].
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -50,89 +61,93 @@ use crate::{CreatedKey, Error, KeyId, KeyInfo, KeysClient, NotReplicated};
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct EnsureKey {
-    client: KeysClient,
-    settings: Settings,
+    engine: Arc<Engine>,
+    settings: KeySettings,
     replace_on_drift: bool,
-    timeout: Option<Duration>,
-    replicated_within: Option<Duration>,
+    options: CallOptions,
 }
 
-/// What an [`EnsureKey`] has seen to.
+/// The result of an [`EnsureKey`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EnsuredKey {
-    /// The key that there is now.
+    /// The key that exists.
     pub key: KeyInfo,
     /// Its value, if this run has created it or was given it.
     pub value: Option<SecretString>,
-    /// Whether this run has created it.
+    /// Whether this run has created it. With a [`value`](EnsureKey::value) of your own, `false` also where a response
+    /// was lost and the key was then found in a list.
     pub created: bool,
     /// The keys that this run has deleted because this one replaces them.
     pub replaced: Vec<KeyId>,
+    /// Other keys of this description, whatever their scope, that this run saw and left. They may be left over from a
+    /// run that was interrupted.
+    pub duplicates: Vec<KeyId>,
 }
 
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, "never");
+timeout_method!(EnsureKey);
+replication_method!(EnsureKey, "all else, waits until the key is known");
 
 impl EnsureKey {
-    pub(crate) fn new(client: KeysClient, description: String) -> Self {
-        let settings = Settings { description, ..Settings::default() };
-        Self { client, settings, replace_on_drift: false, timeout: None, replicated_within: None }
+    pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
+        let settings = KeySettings { description, ..KeySettings::default() };
+        Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Replaces a key of this description that has another scope: the new one is live on every node before the old
-    /// one is deleted, unless both are to have the same [`value`](Self::value), which the server allows only one after
-    /// the other. Defaults to [`Error::Drift`].
-    pub fn replace_on_drift(mut self) -> Self {
-        self.replace_on_drift = true;
+    /// Whether to replace a key of this description that has another scope. Every node knows the new key before the old
+    /// one is deleted. Defaults to `false`: [`Error::Drift`].
+    ///
+    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to be
+    /// deleted first, and it is known only by its first 4 bytes.
+    pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
+        self.replace_on_drift = replace_on_drift;
         self
     }
 
-    /// How long this may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// At last, waits until every node of the client knows the key, for at most `limit`. Defaults to no waiting.
-    pub fn wait_for_replication(mut self, limit: Duration) -> Self {
-        self.replicated_within = Some(limit);
-        self
-    }
-
-    /// Looks for the key, and creates or replaces it where that is needed.
+    /// Looks for the key, and creates or replaces it if needed.
     ///
     /// # Errors
     ///
-    /// [`Error::Drift`] if the key has another scope, [`Error::InvalidRequest`] before anything is sent,
-    /// [`Error::Conflict`] if a key of another description has the value, [`Error::Unauthorized`] if the client's key
-    /// lacks one of `keys:list`, `keys:create`, `keys:delete` and `keys:get`, [`Error::Incomplete`], which says which
-    /// keys there are, if it was interrupted between two steps, [`Error::OutcomeUnknown`], with the value, if it cannot
-    /// be told whether a key was created, [`Error::NotReplicated`], with the key if this run has created it, if not every
-    /// node knows it in time, or what keeps a call from coming through: see [`Error`]. After all of them
-    /// it is safe to run it again.
+    /// After all of them it is safe to run it again. The server is as it was after [`Error::Drift`] if the key has
+    /// another scope, [`Error::InvalidRequest`], [`Error::Conflict`] if another key has the value,
+    /// [`Error::Unauthorized`] if the client's key lacks one of `keys:list`, `keys:create`, `keys:delete` and
+    /// `keys:get`, [`Error::NodesUnavailable`] if a node cannot be asked before a key is replaced, or what prevents a
+    /// call: see [`Error`].
+    ///
+    /// [`Error::Incomplete`], which says which keys exist, and carries the new one, if it was interrupted after
+    /// something was created or deleted, [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key
+    /// exists, [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
-        let Self { client, settings, replace_on_drift, timeout, replicated_within } = self;
-        let deadline = client.deadline(timeout);
+        let Self { engine, settings, replace_on_drift, options } = self;
         if settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: it is what the key is known by"));
+            return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
         }
         let expiry = settings.expiry;
-        let wanted = NewKey::try_from(settings)?;
-        let run = Run::new(&client, wanted, expiry, replace_on_drift, deadline);
-        let ensured = run.finish()?;
-        if let Some(limit) = replicated_within {
-            let EnsuredKey { key: KeyInfo { id, .. }, value, .. } = &ensured;
-            if let Err(lag) = replication::wait(&client, *id, Wanted::Present, limit, value.as_ref()) {
+        let key = NewKey::try_from(settings)?;
+        if replace_on_drift && key.origin == Origin::Provided {
+            let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
+                       leave `value` out, or delete the old key by its id, or give the new key another description";
+            return Err(Error::invalid("replace_on_drift", why));
+        }
+        let deadline = engine.deadline(options.timeout);
+        let ensured = Run::new(&engine, &key, expiry, replace_on_drift, deadline).finish()?;
+        let Some(limit) = options.replicated_within else {
+            return Ok(ensured);
+        };
+        let EnsuredKey { key, value, .. } = &ensured;
+        match replication::wait(&engine, Wanted::Known(key), value.as_ref(), engine.deadline(Some(limit)), None) {
+            Ok(()) => Ok(ensured),
+            Err(lag) => {
                 let EnsuredKey { key, value, created, .. } = ensured;
                 // No later run could tell the value.
                 let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
-                return Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })));
+                Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
             }
         }
-        Ok(ensured)
     }
 }

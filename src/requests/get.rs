@@ -1,54 +1,54 @@
-//! Get one key's metadata.
+//! Get a key's metadata.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::error;
-use crate::engine::Outcome;
+use super::options::{CallOptions, timeout_method};
+use crate::engine::{Engine, Outcome, Request};
+use crate::error::Error;
 use crate::http::DecodeError;
+use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
-use crate::{Error, KeyId, KeyInfo, KeysClient};
 
-/// A request for what the server tells about one key. Made by [`KeysClient::get`].
+/// A request for the metadata of a key. Made by [`KeysClient::get`](crate::KeysClient::get).
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct GetKey {
-    client: KeysClient,
+    engine: Arc<Engine>,
     id: KeyId,
-    timeout: Option<Duration>,
+    options: CallOptions,
 }
 
-impl GetKey {
-    pub(crate) fn new(client: KeysClient, id: KeyId) -> Self {
-        Self { client, id, timeout: None }
-    }
+timeout_method!(GetKey);
 
-    /// How long this call may take in all. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
+impl GetKey {
+    pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
+        Self { engine, id, options: CallOptions::default() }
     }
 
     /// Gets the key.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if there is no key with this id, [`Error::Unauthorized`] if the client's key lacks
-    /// `keys:get`, or what keeps a call from coming through: see [`Error`].
+    /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:get`, or
+    /// what prevents a call: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
-        let operation = Operation::Get(self.id);
-        let deadline = self.client.deadline(self.timeout);
-        match self.client.call(operation, deadline, &SecretBuf::default(), None, decode(self.id)) {
-            Ok(Outcome::Done(info)) => Ok(info),
-            Ok(Outcome::AlreadyApplied(failure)) | Err(failure) => Err(error(operation, failure, None)),
-        }
+        get(&self.engine, self.id, self.engine.deadline(self.options.timeout))
     }
 }
 
-/// Reads the answer to a request for key `id`.
+pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyInfo, Error> {
+    let operation = Operation::Get(id);
+    match engine.call(Request::bodiless(operation), deadline, decode(id)) {
+        Ok(Outcome::Done(info)) => Ok(info),
+        Ok(Outcome::AlreadyApplied(failure)) | Err(failure) => Err(failure.into_error(operation, None)),
+    }
+}
+
+/// Reads the response to a request for key `id`.
 pub(super) fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, DecodeError> {
-    move |answer| {
-        let info: KeyInfo = serde_json::from_slice(answer)?;
+    move |response| {
+        let info: KeyInfo = serde_json::from_slice(response)?;
         if info.id == id { Ok(info) } else { Err(DecodeError::AnotherKey) }
     }
 }

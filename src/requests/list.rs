@@ -5,22 +5,27 @@ mod filter;
 mod reader;
 mod stream;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use secrecy::SecretString;
 
 pub(super) use self::filter::Filter;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
-use super::error;
-use crate::engine::{CallFailure, Outcome, RetryConfig};
+use super::options::{CallOptions, timeout_method};
+use crate::action::Action;
+use crate::engine::{CallFailure, Engine};
+use crate::error::Error;
 use crate::http::Deadlines;
+use crate::key::KeyInfo;
 use crate::operation::Operation;
-use crate::{Action, Error, KeyInfo, KeysClient};
 
-/// A request for what the server tells about all keys, or those that pass some filters. Made by [`KeysClient::list`].
+/// A request for the metadata of all keys, or of those that pass some filters. Made by
+/// [`KeysClient::list`](crate::KeysClient::list).
 ///
-/// The server has no pages and no filters: it always sends all keys, and the filters are applied here.
+/// The server has no pages and no filters: it always sends all keys, and the filters are applied here. It keeps no
+/// creation date; a key with a higher id was created later.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -39,14 +44,16 @@ use crate::{Action, Error, KeyInfo, KeysClient};
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` or `stream` is called"]
 pub struct ListKeys {
-    client: KeysClient,
+    engine: Arc<Engine>,
     filter: Filter,
-    timeout: Option<Duration>,
+    options: CallOptions,
 }
 
+timeout_method!(ListKeys);
+
 impl ListKeys {
-    pub(crate) fn new(client: KeysClient) -> Self {
-        Self { client, filter: Filter::default(), timeout: None }
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, filter: Filter::default(), options: CallOptions::default() }
     }
 
     /// Only keys whose value begins so, as far as the server tells: it shows 4 bytes.
@@ -75,14 +82,7 @@ impl ListKeys {
         self
     }
 
-    /// How long this call may take in all; of a [`stream`](Self::stream), how long it may wait for the server in all.
-    /// Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Lists the keys, without their values.
+    /// Lists the keys, in the order of their ids, without their values.
     ///
     /// # Errors
     ///
@@ -92,14 +92,15 @@ impl ListKeys {
     /// [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
-        let deadline = self.client.deadline(self.timeout);
-        all(&self.client, &self.filter, deadline, None).map_err(|failure| error(Operation::List, failure, None))
+        let deadline = self.engine.deadline(self.options.timeout);
+        all(&self.engine, &self.filter, deadline, None).map_err(|failure| failure.into_error(Operation::List, None))
     }
 
-    /// Lists the keys one by one as they arrive, in little memory however many there are.
+    /// Lists the keys one by one as they arrive, in the server's order, with little memory however many there are.
     ///
-    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. What the caller does between two keys
-    /// takes none of the timeout, but a server may close a connection that is not read from for long.
+    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits how long the stream
+    /// waits for the server in all; time that the caller spends between two keys does not count, but a server may close
+    /// a connection that is not read from for long.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -119,38 +120,36 @@ impl ListKeys {
     /// As for [`send`](Self::send), as long as nothing of the list has arrived. After that, the iterator's last item
     /// says why there are no more: begin again then.
     pub fn stream(self) -> Result<KeyStream, Error> {
-        let Self { client, filter, timeout } = self;
+        let Self { engine, filter, options } = self;
         filter.check()?;
-        match client.open(Operation::List, client.deadline(timeout), |reply, _| Ok(reply)) {
-            Ok(Outcome::Done(reply)) => {
-                let RetryConfig { timeout: patience, attempt_timeout: patience_at_once, .. } = client.pace();
-                let patience = timeout.unwrap_or(patience);
-                Ok(KeyStream { filter, reader: Some(Reader::new(reply, u64::MAX)), patience, patience_at_once })
-            }
-            Ok(Outcome::AlreadyApplied(failure)) | Err(failure) => Err(error(Operation::List, failure, None)),
-        }
+        let opened = engine.open(Operation::List, engine.deadline(options.timeout), |response, _| Ok(response));
+        let response = opened.map_err(|failure| failure.into_error(Operation::List, None))?;
+        Ok(KeyStream {
+            filter,
+            reader: Some(Reader::new(response, u64::MAX)),
+            patience: options.timeout.unwrap_or(engine.config.timeout),
+            patience_at_once: engine.config.attempt_timeout,
+        })
     }
 }
 
-/// All keys that pass the filter. `value`: a secret that must not be in an error.
+/// All keys that pass the filter, in the order of their ids. `secret` must not get into an error.
 pub(super) fn all(
-    client: &KeysClient,
+    engine: &Engine,
     filter: &Filter,
     deadline: Instant,
-    value: Option<&SecretString>,
+    secret: Option<&SecretString>,
 ) -> Result<Vec<KeyInfo>, CallFailure> {
-    let read = |reply, limits: Deadlines| {
-        let mut reader = Reader::new(reply, client.http().max_list_size);
+    engine.open(Operation::List, deadline, |response, deadlines: Deadlines| {
+        let mut reader = Reader::new(response, engine.max_list_size);
         let mut keys = Vec::new();
-        while let Some(key) = reader.next(|_| limits.finish_by, value)? {
+        while let Some(key) = reader.next(|_| deadlines.finish_by, secret)? {
             if filter.admits(&key) {
                 keys.push(key);
             }
         }
+        // The server's order is that of the ids as text: 10 comes before 9.
+        keys.sort_unstable_by_key(|key| key.id);
         Ok(keys)
-    };
-    match client.open(Operation::List, deadline, read)? {
-        Outcome::Done(keys) => Ok(keys),
-        Outcome::AlreadyApplied(failure) => Err(failure),
-    }
+    })
 }

@@ -1,40 +1,207 @@
-//! A key that is to be made: what is checked before it is asked for, how it is asked for, and how it is found again when
-//! the reply was lost.
-
-use std::thread;
-use std::time::Instant;
+//! A key that is to be created: checked, written as a request, and compared with what the server says.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use subtle::ConstantTimeEq;
 
-use super::list::Filter;
-use super::settings::{Settings, Value};
-use super::{error, list, outcome_unknown};
-use crate::engine::{CallFailure, Outcome, SystemClock, backoff};
-use crate::expiry::Expires;
+use super::options::{KeySettings, Value};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::error::Error;
+use crate::expiry::{Expires, Expiry};
 use crate::http::DecodeError;
-use crate::json::from_object;
-use crate::operation::Operation;
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::secret::{self, SecretBuf};
-use crate::{Action, CollectionPattern, CreatedKey, Error, Expiry, KeyId, KeyInfo, KeysClient};
+
+/// How many bytes of a value the server shows in a list.
+const PREFIX: usize = 4;
+
+/// The most bytes of text that a key may have in all.
+///
+/// The server accepts more, but every list contains the key, with up to six bytes of JSON for one of text; above this
+/// limit, a list would contain what this crate does not read.
+const MAX_TEXT: usize = 128 * 1024;
+
+/// A key that the server will understand as it is meant.
+#[derive(Debug, Clone)]
+pub(super) struct NewKey {
+    pub(super) description: String,
+    pub(super) actions: Vec<Action>,
+    pub(super) collections: Vec<CollectionPattern>,
+    /// Empty if the server generates it.
+    pub(super) value: SecretString,
+    pub(super) origin: Origin,
+    pub(super) expires_at: Expiry,
+    pub(super) autodelete: Option<bool>,
+}
+
+/// Where a value comes from, and so what a 409 says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Random, and made for this key: whoever has it, this request has created it.
+    Generated,
+    /// The caller's: another key may have it, too.
+    Provided,
+    /// Made by the server for each request anew.
+    ServerGenerated,
+}
+
+impl TryFrom<KeySettings> for NewKey {
+    type Error = Error;
+
+    fn try_from(settings: KeySettings) -> Result<Self, Error> {
+        let KeySettings { description, actions, collections, value, expiry, autodelete } = settings;
+        if actions.is_empty() {
+            return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
+        }
+        for action in &actions {
+            action.check().map_err(|why| Error::invalid("actions", why))?;
+        }
+        if collections.is_empty() {
+            return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
+        }
+        for entry in &collections {
+            entry.check().map_err(|why| Error::invalid("collections", why))?;
+        }
+        check_size(&description, &actions, &collections)?;
+        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
+        let (value, origin) = value.check(autodelete)?;
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete })
+    }
+}
+
+impl NewKey {
+    /// A key of the same scope as `other`, which is taken as the server has it, also if it opens nothing.
+    ///
+    /// `expiry` replaces that of the other key.
+    pub(super) fn replacing(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
+        if expiry.is_none() && expires_at.is_past() {
+            let why = format!("of key {id} is past, and so would be that of its replacement: set a new one");
+            return Err(Error::invalid("expires_at", why));
+        }
+        let expires_at = expiry.map_or(Ok(expires_at), Expires::check)?;
+        let (value, origin) = value.check(autodelete)?;
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete })
+    }
+
+    /// The value, unless the server generates it.
+    pub(super) fn known_value(&self) -> Option<&SecretString> {
+        (self.origin != Origin::ServerGenerated).then_some(&self.value)
+    }
+
+    /// The body of the request.
+    pub(super) fn to_json(&self) -> Result<SecretBuf, Error> {
+        let mut bytes = SecretBuf::default();
+        serde_json::to_writer(&mut bytes, self).map_err(|_| Error::invalid("description", "is not JSON text"))?;
+        Ok(bytes)
+    }
+
+    /// Reads the response to the request. A response about any other key than this one is an error.
+    pub(super) fn decode(&self, response: &[u8]) -> Result<CreatedKey, DecodeError> {
+        #[derive(serde::Deserialize)]
+        struct Response<'a> {
+            id: KeyId,
+            // Not a string: serde_json would unescape it into a buffer that nobody wipes.
+            #[serde(borrow)]
+            value: &'a RawValue,
+            description: String,
+            actions: Vec<Action>,
+            collections: Vec<CollectionPattern>,
+            expires_at: Expiry,
+            autodelete: Option<bool>,
+        }
+        let Response { id, value, description, actions, collections, expires_at, autodelete } =
+            serde_json::from_slice(response)?;
+        let value = match self.known_value() {
+            Some(sent) if is_json_of(value.get(), sent) => sent.clone(),
+            Some(_) => return Err(DecodeError::AnotherKey),
+            None => secret::from_plain_json(value.get()).ok_or(DecodeError::NoValue)?,
+        };
+        let is_asked_for = description == self.description
+            && actions == self.actions
+            && collections == self.collections
+            && expires_at == self.expires_at
+            // Servers before v26 do not know it.
+            && autodelete.is_none_or(|autodelete| autodelete == self.autodelete.unwrap_or_default());
+        if is_asked_for {
+            Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete })
+        } else {
+            Err(DecodeError::AnotherKey)
+        }
+    }
+
+    /// Whether a listed key may be this one: it has its description and scope, and its value begins alike. A list does
+    /// not tell more.
+    pub(super) fn may_be(&self, key: &KeyInfo) -> bool {
+        self.has_prefix_of(key)
+            && key.description == self.description
+            && key.actions == self.actions
+            && key.collections == self.collections
+            && key.expires_at == self.expires_at
+    }
+
+    /// Whether the value begins as that of `key` does. A value that is shorter than the prefix is shown whole.
+    pub(super) fn has_prefix_of(&self, key: &KeyInfo) -> bool {
+        let value = self.known_value().map(ExposeSecret::expose_secret).unwrap_or_default();
+        if key.prefix.len() < PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
+    }
+}
+
+/// The request's body.
+impl Serialize for NewKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { description, actions, collections, value: _, origin: _, expires_at, autodelete } = self;
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("description", description)?;
+        members.serialize_entry("actions", actions)?;
+        members.serialize_entry("collections", collections)?;
+        if let Some(value) = self.known_value() {
+            members.serialize_entry("value", value.expose_secret())?;
+        }
+        if !expires_at.is_never() {
+            members.serialize_entry("expires_at", expires_at)?;
+        }
+        if let Some(autodelete) = autodelete {
+            members.serialize_entry("autodelete", autodelete)?;
+        }
+        members.end()
+    }
+}
+
+impl Value {
+    fn check(self, autodelete: Option<bool>) -> Result<(SecretString, Origin), Error> {
+        match self {
+            Self::Generated => {
+                let value = secret::generate().map_err(|source| Error::RandomSource(source.into()))?;
+                Ok((value, Origin::Generated))
+            }
+            Self::Provided(_) if autodelete == Some(true) => Err(Error::invalid(
+                "autodelete",
+                "cannot be combined with `value`: to create that value again while some nodes of a cluster have \
+                 deleted the expired key and others have not makes later deletes remove different keys on different \
+                 nodes; leave `value` out",
+            )),
+            Self::Provided(value) => {
+                check_value(&value).map_err(|why| Error::invalid("value", why))?;
+                Ok((value, Origin::Provided))
+            }
+            Self::ServerGenerated => Ok((SecretString::default(), Origin::ServerGenerated)),
+        }
+    }
+}
 
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
     let text = value.expose_secret();
-    if text.len() > 4 && !text.is_char_boundary(4) {
-        // Seen with 0.24.1: it cuts the prefix out of the middle of a character, and from then on answers neither
-        // `GET /keys` nor `GET /keys/{id}` any more, until the key is deleted.
+    if text.len() > PREFIX && !text.is_char_boundary(PREFIX) {
+        // Seen with 0.24.1: it cuts the prefix out of the middle of a character, and from then on responds neither to
+        // `GET /keys` nor to `GET /keys/{id}`, until the key is deleted.
         return Err("has a character across its fourth byte, which the server cannot list: begin with four of ASCII");
     }
     Ok(())
 }
-
-/// The most bytes of text that a key may have in all.
-///
-/// The server takes more, but every list has the key in it, and as JSON six bytes may stand for one: above this, a list
-/// would hold what this crate does not read.
-const MAX_TEXT: usize = 128 * 1024;
 
 fn check_size(description: &str, actions: &[Action], collections: &[CollectionPattern]) -> Result<(), Error> {
     // Each entry has quotes and a comma besides.
@@ -54,219 +221,79 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
     }
 }
 
-/// A key that can be asked for: the server will understand it as it is meant.
-pub(super) struct NewKey {
-    pub(super) description: String,
-    pub(super) actions: Vec<Action>,
-    pub(super) collections: Vec<CollectionPattern>,
-    /// `None`: the server draws it.
-    pub(super) value: Option<SecretString>,
-    pub(super) is_own_value: bool,
-    pub(super) expires_at: Expiry,
-    pub(super) autodelete: Option<bool>,
+/// Whether `json` is `secret` as a JSON string. Takes the same time wherever the two differ.
+fn is_json_of(json: &str, secret: &SecretString) -> bool {
+    let mut expected = SecretBuf::default();
+    serde_json::to_writer(&mut expected, secret.expose_secret()).is_ok()
+        && bool::from(expected.as_slice().ct_eq(json.as_bytes()))
 }
 
-impl TryFrom<Settings> for NewKey {
-    type Error = Error;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn try_from(settings: Settings) -> Result<Self, Error> {
-        let Settings { description, actions, collections, value, expiry, autodelete } = settings;
-        if actions.is_empty() {
-            return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
-        }
-        for action in &actions {
-            action.check().map_err(|why| Error::invalid("actions", why))?;
-        }
-        if collections.is_empty() {
-            return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
-        }
-        for entry in &collections {
-            entry.check().map_err(|why| Error::invalid("collections", why))?;
-        }
-        check_size(&description, &actions, &collections)?;
-        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
-        let is_own_value = matches!(value, Value::Provided(_));
-        let value = value.check()?;
-        Ok(Self { description, actions, collections, value, is_own_value, expires_at, autodelete })
-    }
-}
-
-impl Value {
-    /// `None`: the server draws it.
-    fn check(self) -> Result<Option<SecretString>, Error> {
-        match self {
-            Self::Generated => Ok(Some(secret::draw().map_err(|source| Error::RandomSource(source.into()))?)),
-            Self::Provided(value) => {
-                check_value(&value).map_err(|why| Error::invalid("value", why))?;
-                Ok(Some(value))
-            }
-            Self::ServerGenerated => Ok(None),
-        }
-    }
-}
-
-impl NewKey {
-    /// One of the same scope as another: that is taken as the server has it, whatever it opens.
-    ///
-    /// `expiry`: instead of the other's.
-    pub(super) fn replacing(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
-        if expiry.is_none() && expires_at.is_past() {
-            let why = format!("of key {id} is past, and so would be that of one like it: give a new one");
-            return Err(Error::invalid("expires_at", why));
-        }
-        let is_own_value = matches!(value, Value::Provided(_));
-        Ok(Self {
-            description,
-            actions,
-            collections,
-            value: value.check()?,
-            is_own_value,
-            expires_at: expiry.map_or(Ok(expires_at), Expires::check)?,
-            autodelete,
-        })
-    }
-
-    /// Creates it. `may_exist`: an earlier call has tried to, and does not know whether it did.
-    pub(super) fn create(
-        &self,
-        client: &KeysClient,
-        deadline: Instant,
-        may_exist: bool,
-    ) -> Result<CreatedKey, Error> {
-        let operation = Operation::Create { repeatable: self.value.is_some() };
-        let value = self.value.as_ref();
-        match client.call(operation, deadline, &self.body()?, value, CreatedKey::decode) {
-            Ok(Outcome::Done(key)) => Ok(key),
-            Ok(Outcome::AlreadyApplied(failure)) => self.find(client, operation, deadline, failure),
-            // A value that was drawn here is nobody else's: a 409 at the first attempt says that something between here
-            // and the server, such as a balancer, has repeated the request.
-            Err(failure) if (may_exist || !self.is_own_value) && failure.last.typesense_status() == Some(409) => {
-                self.find(client, operation, deadline, failure)
-            }
-            Err(failure) => {
-                let in_doubt = failure.in_doubt || may_exist;
-                Err(error(operation, CallFailure { in_doubt, ..failure }, value))
-            }
+    fn new_key(value: &str) -> NewKey {
+        NewKey {
+            description: "docs".to_owned(),
+            actions: vec![Action::DOCUMENTS_SEARCH],
+            collections: vec!["docs".into()],
+            value: secret::copy(value),
+            origin: Origin::Provided,
+            expires_at: Expiry::NEVER,
+            autodelete: None,
         }
     }
 
-    fn body(&self) -> Result<SecretBuf, Error> {
-        let mut bytes = SecretBuf::default();
-        serde_json::to_writer(&mut bytes, self).map_err(|_| Error::invalid("description", "is not JSON text"))?;
-        Ok(bytes)
-    }
-
-    /// Finds the key that an attempt of ours has created although its reply was lost: the server has said so.
-    ///
-    /// The node that is asked may lag behind the one that knows of the key, so this asks until the deadline.
-    fn find(
-        &self,
-        client: &KeysClient,
-        operation: Operation,
-        deadline: Instant,
-        settled: CallFailure,
-    ) -> Result<CreatedKey, Error> {
-        let Some(value) = &self.value else {
-            return Err(error(operation, settled, None));
-        };
-        let mut rounds = 0;
-        loop {
-            rounds += 1;
-            let keys = match list::all(client, &Filter::default(), deadline, Some(value)) {
-                Ok(keys) => keys,
-                Err(failed) => {
-                    let what = "the server has it, but its id could not be looked up; its value is in this error";
-                    return Err(outcome_unknown(operation, what, settled.followed_by(failed), Some(value)));
-                }
-            };
-            if let Some(found) = self.newest_match(&keys) {
-                return Ok(CreatedKey::new(found, value.clone()));
-            }
-            let wait = backoff(rounds, &SystemClock);
-            // A value of the caller's own may be another key's: then nothing of ours will ever be found. A key of
-            // that prefix speaks for it, and that the node does not lag by so many rounds.
-            let is_anothers = self.is_own_value && rounds > 6 && keys.iter().any(|key| self.has_prefix_of(key));
-            if is_anothers {
-                return Err(error(operation, CallFailure { in_doubt: false, ..settled }, None));
-            }
-            if Instant::now() + wait >= deadline {
-                let what =
-                    "the server has a key of this value, but lists none of this scope; the value is in this error";
-                return Err(outcome_unknown(operation, what, settled, Some(value)));
-            }
-            thread::sleep(wait);
-        }
-    }
-
-    fn newest_match(&self, keys: &[KeyInfo]) -> Option<KeyInfo> {
-        let is_ours = |key: &&KeyInfo| {
-            self.has_prefix_of(key)
-                && key.description == self.description
-                && key.actions == self.actions
-                && key.collections == self.collections
-                && key.expires_at == self.expires_at
-        };
-        keys.iter().filter(is_ours).max_by_key(|key| key.id).cloned()
-    }
-
-    pub(super) fn has_prefix_of(&self, key: &KeyInfo) -> bool {
-        let value = self.value.as_ref().map(ExposeSecret::expose_secret);
-        !key.prefix.is_empty() && value.is_some_and(|value| value.starts_with(&key.prefix))
-    }
-}
-
-/// The body of a create.
-impl Serialize for NewKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { description, actions, collections, value, is_own_value: _, expires_at, autodelete } = self;
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("description", description)?;
-        members.serialize_entry("actions", actions)?;
-        members.serialize_entry("collections", collections)?;
-        if let Some(value) = value {
-            members.serialize_entry("value", value.expose_secret())?;
-        }
-        if !expires_at.is_never() {
-            members.serialize_entry("expires_at", expires_at)?;
-        }
-        if let Some(autodelete) = autodelete {
-            members.serialize_entry("autodelete", autodelete)?;
-        }
-        members.end()
-    }
-}
-
-impl CreatedKey {
-    /// The key that a server tells of, whose value is known here.
-    pub(super) fn new(info: KeyInfo, value: SecretString) -> Self {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = info;
-        Self { id, value, description, actions, collections, expires_at, autodelete }
-    }
-
-    fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
-        struct Answer<'a> {
-            id: KeyId,
-            // Not a string: serde_json would unescape it in a buffer that nobody wipes.
-            value: &'a RawValue,
-            description: String,
-            actions: Vec<Action>,
-            collections: Vec<CollectionPattern>,
-            expires_at: Expiry,
-            autodelete: Option<bool>,
-        }
-        from_object!(Answer<'de> {
-            id: "id",
-            value: "value",
-            description: "description",
-            actions: "actions",
-            collections: "collections",
-            expires_at: "expires_at",
-            autodelete: "autodelete"; or None,
+    fn response(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
+        let mut key = serde_json::json!({
+            "id": 7, "value": "k3yA-value", "description": "docs", "actions": ["documents:search"],
+            "collections": ["docs"], "expires_at": Expiry::NEVER.unix_seconds(),
         });
-        let Answer { id, value, description, actions, collections, expires_at, autodelete } =
-            serde_json::from_slice(answer)?;
-        let value = secret::from_json(value.get()).ok_or(DecodeError::NoValue)?;
-        Ok(Self { id, value, description, actions, collections, expires_at, autodelete })
+        for (member, value) in changes {
+            key[member] = value.clone();
+        }
+        key.to_string().into_bytes()
+    }
+
+    #[test]
+    fn response_about_the_requested_key_is_accepted() {
+        let key = new_key("k3yA-value");
+        assert_eq!(key.decode(&response(&[])).unwrap().value.expose_secret(), "k3yA-value");
+        assert!(key.decode(&response(&[("autodelete", false.into())])).is_ok());
+    }
+
+    #[test]
+    fn response_about_another_key_is_refused_whichever_member_differs() {
+        for change in [
+            ("value", "k3yA-other".into()),
+            ("value", "".into()),
+            ("description", "shop".into()),
+            ("actions", serde_json::json!(["*"])),
+            ("collections", serde_json::json!(["docs", "shop"])),
+            ("expires_at", 1.into()),
+            ("autodelete", true.into()),
+        ] {
+            let error = new_key("k3yA-value").decode(&response(std::slice::from_ref(&change))).unwrap_err();
+            assert!(matches!(error, DecodeError::AnotherKey), "{change:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn listed_prefix_shorter_than_four_bytes_is_the_whole_value() {
+        let mut listed = CreatedKey {
+            id: KeyId::from(7),
+            value: secret::copy("abc"),
+            description: "docs".to_owned(),
+            actions: vec![Action::DOCUMENTS_SEARCH],
+            collections: vec!["docs".into()],
+            expires_at: Expiry::NEVER,
+            autodelete: None,
+        }
+        .info();
+        assert!(new_key("abc").may_be(&listed));
+        assert!(!new_key("abcd").may_be(&listed));
+        listed.prefix = "abcd".to_owned();
+        assert!(new_key("abcdefgh").may_be(&listed));
+        assert!(!new_key("abc").may_be(&listed));
     }
 }

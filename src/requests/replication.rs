@@ -1,93 +1,103 @@
-//! Waits until every node of a cluster knows of a write: a node that lags answers 404 for a new key, refuses
-//! requests that use it, and still accepts one that was deleted.
+//! Waits until the nodes agree that a key exists, or that it is gone.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{SystemClock, backoff, deadline_after};
-use crate::error::{Attempt, Phase};
+use crate::engine::{Engine, Request, backoff, deadline_after};
+use crate::error::{Attempt, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines};
+use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
-use crate::{KeyId, KeysClient, NotReplicated};
 
-/// What every node shall come to say about a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    Present,
-    Gone,
+/// What the nodes are to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// They know this key.
+    Known(&'a KeyInfo),
+    /// They have no such key.
+    Gone(KeyId),
+    /// Anything about this key: they can be asked.
+    Any(KeyId),
 }
 
-impl Wanted {
-    /// What has been done to the key, so that this is wanted.
-    fn done(self) -> &'static str {
+impl Wanted<'_> {
+    fn id(self) -> KeyId {
         match self {
-            Self::Present => "created",
-            Self::Gone => "deleted",
+            Self::Known(key) => key.id,
+            Self::Gone(id) | Self::Any(id) => id,
+        }
+    }
+
+    /// Whether a node agrees that has no such key.
+    fn is_met_by_absence(self) -> bool {
+        match self {
+            // A node that deletes expired keys does so by its own clock.
+            Self::Known(key) => key.autodelete == Some(true) && key.is_expired(),
+            Self::Gone(_) | Self::Any(_) => true,
         }
     }
 }
 
-/// Asks each node until it agrees, for at most `limit`; otherwise returns the last answers of those that do not.
+/// Asks the nodes until enough of them agree: all, or `majority` of them. Otherwise returns, at the deadline, the last
+/// responses of those that do not agree.
 ///
-/// `value`: the key's, if it is known here; it must not be in an error.
+/// `secret`: the key's value, if it is known; a node may repeat it, and it must not get into an error.
 pub(super) fn wait(
-    client: &KeysClient,
-    id: KeyId,
-    wanted: Wanted,
-    limit: Duration,
-    value: Option<&SecretString>,
+    engine: &Engine,
+    wanted: Wanted<'_>,
+    secret: Option<&SecretString>,
+    deadline: Instant,
+    majority: Option<usize>,
 ) -> Result<(), Box<NotReplicated>> {
-    let deadline = deadline_after(Instant::now(), limit);
-    let mut waiting: Vec<&Node> = client.nodes().collect();
+    let needed = majority.unwrap_or(engine.nodes.len());
+    let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
     let mut rounds = 0;
     loop {
         rounds += 1;
         let mut disagreeing = Vec::new();
         for (at, &node) in waiting.iter().enumerate() {
-            // A fair share of what is left: a node that hangs must not take the others' time.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let share = left / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
-            disagreeing.extend(ask(client, node, id, wanted, share, value).map(|answer| (node, answer)));
+            // A fair share of the time: a node that hangs must not take that of the others.
+            let share = engine.remaining(deadline) / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
+            let finish_by = deadline_after(engine.clock.now(), share);
+            disagreeing.extend(ask(engine, node, wanted, secret, finish_by).map(|response| (node, response)));
         }
-        let pause = backoff(rounds, &SystemClock);
-        if disagreeing.is_empty() {
+        if engine.nodes.len() - disagreeing.len() >= needed {
             return Ok(());
         }
-        if deadline_after(Instant::now(), pause) >= deadline {
-            let nodes = disagreeing.into_iter().map(|(_, answer)| answer).collect();
-            return Err(Box::new(NotReplicated { id, done: wanted.done(), key: None, nodes }));
+        let pause = backoff(rounds, &*engine.clock);
+        if pause >= engine.remaining(deadline) {
+            let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
+            let nodes = disagreeing.into_iter().map(|(_, response)| response).collect();
+            return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
-        thread::sleep(pause);
+        engine.clock.sleep(pause);
     }
 }
 
 /// `None` if the node agrees.
 fn ask(
-    client: &KeysClient,
+    engine: &Engine,
     node: &Node,
-    id: KeyId,
-    wanted: Wanted,
-    limit: Duration,
-    value: Option<&SecretString>,
+    wanted: Wanted<'_>,
+    secret: Option<&SecretString>,
+    finish_by: Instant,
 ) -> Option<Attempt> {
-    let started = Instant::now();
-    let until = deadline_after(started, limit);
-    let limits = Deadlines { connect_by: until, finish_by: until };
-    let answer =
-        client.http().attempt(node, Operation::Get(id), limits, SecretBuf::default(), value, get::decode(id));
-    let (phase, result) = match (answer, wanted) {
-        (Ok(_), Wanted::Present) | (Err(AttemptError::Status { status: 404, .. }), Wanted::Gone) => return None,
-        (Ok(_), Wanted::Gone) => (Phase::ReadResponse, "still has the key".to_owned()),
-        (Err(AttemptError::Status { status: 404, .. }), Wanted::Present) => {
-            (Phase::ReadResponse, "has no such key".to_owned())
-        }
-        (Err(error), _) => (error.phase(), error.result()),
+    let started = engine.clock.now();
+    let deadlines = Deadlines { connect_by: finish_by, finish_by };
+    let id = wanted.id();
+    let request = Request { secret, ..Request::bodiless(Operation::Get(id)) };
+    let response = engine.attempt(node, request, deadlines, get::decode(id));
+    let (phase, result) = match response {
+        Ok(_) if !matches!(wanted, Wanted::Gone(_)) => return None,
+        Ok(_) => (Phase::ReadResponse, "still has the key".to_owned()),
+        Err(AttemptError::Status { status: 404, .. }) if wanted.is_met_by_absence() => return None,
+        Err(AttemptError::Status { status: 404, .. }) => (Phase::ReadResponse, "has no such key".to_owned()),
+        Err(error) => (error.phase(), error.result()),
     };
-    Some(Attempt { node: node.origin().into(), phase, result: result.into(), elapsed: started.elapsed() })
+    let elapsed = engine.clock.now().saturating_duration_since(started);
+    Some(Attempt { node: node.origin().into(), phase, result: result.into(), elapsed })
 }

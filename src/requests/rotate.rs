@@ -1,12 +1,20 @@
 //! Replace a key by a new one of the same scope, so that at every moment one of the two works.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::new_key::NewKey;
+use super::create::Known;
+use super::delete::delete;
+use super::get::get;
+use super::list::{self, Filter};
+use super::new_key::{NewKey, Origin};
+use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
-use super::settings::{Settings, value_methods};
-use super::{incomplete, remaining};
-use crate::{CreatedKey, Error, KeyId, KeysClient};
+use crate::client::KeysClient;
+use crate::engine::{Engine, deadline_after};
+use crate::error::{Error, Incomplete, NodesUnavailable};
+use crate::key::{CreatedKey, KeyId};
+use crate::operation::Operation;
 
 /// A request to replace a key by a new one with the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`].
@@ -22,100 +30,195 @@ use crate::{CreatedKey, Error, KeyId, KeysClient};
 /// let old = client.create().actions(["documents:search"]).collections(["docs"]).send()?;
 ///
 /// // The old key works until its users have the new one.
-/// let new = client.rotate(old.id).keep_old().send()?;
+/// let new = client.rotate(old.id).keep_old(true).send()?;
 /// deploy(&new);
 /// client.delete(old.id).send()?;
 /// # assert_eq!(client.list().send()?.len(), 1);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct RotateKey {
-    client: KeysClient,
+    engine: Arc<Engine>,
     id: KeyId,
-    /// Only value and expiry: the rest is the old key's.
-    settings: Settings,
+    /// Only value and expiry: the rest is that of the old key.
+    settings: KeySettings,
     keep_old: bool,
-    timeout: Option<Duration>,
-    replicated_within: Option<Duration>,
+    accept_majority: bool,
+    options: CallOptions,
 }
 
-value_methods!(RotateKey, "the old key's, which must not be past");
+value_methods!(RotateKey, "that of the old key, which must not be past");
+timeout_method!(RotateKey);
+replication_method!(RotateKey, "the old key is deleted, waits until it is gone");
 
 impl RotateKey {
-    pub(crate) fn new(client: KeysClient, id: KeyId) -> Self {
-        let settings = Settings::default();
-        Self { client, id, settings, keep_old: false, timeout: None, replicated_within: None }
+    pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
+        Self {
+            engine,
+            id,
+            settings: KeySettings::default(),
+            keep_old: false,
+            accept_majority: false,
+            options: CallOptions::default(),
+        }
     }
 
-    /// Leaves the old key as it is, for the caller to [delete](KeysClient::delete) when nobody uses it any more.
-    /// Defaults to deleting it once every node knows the new one.
-    pub fn keep_old(mut self) -> Self {
-        self.keep_old = true;
+    /// Whether to leave the old key as it is, for the caller to [delete](KeysClient::delete) when nobody uses it any
+    /// more. Defaults to `false`: the old key is deleted once every node knows the new one.
+    pub fn keep_old(mut self, keep_old: bool) -> Self {
+        self.keep_old = keep_old;
         self
     }
 
-    /// How long this may take in all, until the old key is deleted. Defaults to the client's
-    /// [`timeout`](crate::ClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// After the old key is deleted, waits until every node of the client agrees that it is gone, for at most
-    /// `limit`. Defaults to no waiting: for a moment, nodes that lag still accept the old key.
-    pub fn wait_for_replication(mut self, limit: Duration) -> Self {
-        self.replicated_within = Some(limit);
-        self
-    }
-
-    /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new.
+    /// Whether it is enough that a majority of the client's nodes can be asked and knows the new key, so that a key can
+    /// be rotated while a node is down. Defaults to `false`: every node must.
     ///
-    /// Two rotations of one key at once make two new keys, each known to its caller. The client's own key can be
-    /// rotated; afterwards the client can do nothing more, so do not ask it to
+    /// A node that was down refuses the new key until it has caught up.
+    pub fn accept_majority(mut self, accept_majority: bool) -> Self {
+        self.accept_majority = accept_majority;
+        self
+    }
+
+    /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
+    ///
+    /// Before anything is created, every node is asked for the old key, so that a rotation does not begin which a node
+    /// that is down would keep from ending.
+    ///
+    /// Two rotations of one key at once create two new keys, each known to its caller. The client's own key can be
+    /// rotated; the client can do nothing more afterwards, so do not ask it to
     /// [wait](Self::wait_for_replication).
     ///
     /// # Errors
     ///
-    /// [`Error::Incomplete`], which says which keys there are and carries the new one, if something went wrong after
-    /// there was, or may have been, a new key. With any other error nothing was changed: [`Error::NotFound`] if there
-    /// is no key with this id, [`Error::InvalidRequest`] if its expiry is past and no other is given,
-    /// [`Error::Unauthorized`] if the client's key lacks one of `keys:get`, `keys:create`, `keys:delete`, or what
-    /// keeps a call from coming through: see [`Error`].
+    /// [`Error::Incomplete`], which says which keys exist and carries the new one, if something went wrong when the new
+    /// key existed, or may have: finish it with [`Incomplete::resume`]. With any other error nothing was changed:
+    /// [`Error::NodesUnavailable`] if a node cannot be asked, [`Error::NotFound`] if no key has this id,
+    /// [`Error::InvalidRequest`] if its expiry is past and no other is given, [`Error::Conflict`] if another key has the
+    /// [`value`](Self::value) given, [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
+    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or what prevents a call: see [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
-        let Self { client, id, settings, keep_old, timeout, replicated_within } = self;
-        let deadline = client.deadline(timeout);
-        let old = client.get(id).timeout(remaining(deadline)).send()?;
+        let Self { engine, id, settings, keep_old, accept_majority, options } = self;
+        let deadline = engine.deadline(options.timeout);
+        let old = get(&engine, id, deadline)?;
         let key = NewKey::replacing(&old, settings.value, settings.expiry)?;
-        let key = key.create(&client, deadline, false).map_err(|cause| match cause {
-            Error::OutcomeUnknown(_) => {
-                let what = format!("key {id} is as it was, and there may be one to replace it");
-                incomplete(what, None, Some(id), cause)
-            }
-            nothing_changed => nothing_changed,
-        })?;
-        if let Err(lag) = replication::wait(&client, key.id, Wanted::Present, remaining(deadline), Some(&key.value)) {
-            let what = format!("key {id} is as it was, and key {} is there to replace it", key.id);
-            return Err(incomplete(what, Some(key), Some(id), Error::NotReplicated(lag)));
+        let majority = accept_majority.then(|| engine.nodes.len() / 2 + 1);
+        check_nodes(&engine, id, majority, deadline)?;
+        let mut others = vec![id];
+        if key.origin == Origin::Provided {
+            // After a lost response, none of these is to be taken for the new key.
+            let listed = list::all(&engine, &Filter::default(), deadline, Some(&key.value));
+            let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+            others.extend(listed.iter().filter(|listed| key.may_be(listed)).map(|listed| listed.id));
         }
-        if keep_old {
+        let rotation = Rotation { key, old: id, others, keep_old, majority, gone_within: options.replicated_within };
+        rotation.create(&engine, deadline, false)
+    }
+}
+
+/// Makes sure that the nodes can be asked, before a key is created that they are to confirm.
+pub(super) fn check_nodes(
+    engine: &Engine,
+    id: KeyId,
+    majority: Option<usize>,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let asked_by = deadline.min(deadline_after(engine.clock.now(), engine.config.connect_timeout));
+    replication::wait(engine, Wanted::Any(id), None, asked_by, majority).map_err(|lag| {
+        let total = engine.nodes.len();
+        Error::NodesUnavailable(Box::new(NodesUnavailable {
+            nodes: lag.nodes,
+            needed: majority.unwrap_or(total),
+            total,
+        }))
+    })
+}
+
+/// The steps of a rotation, which an [`Incomplete`] carries so that they can be finished.
+struct Rotation {
+    key: NewKey,
+    old: KeyId,
+    /// Keys that existed before, and are not the new one.
+    others: Vec<KeyId>,
+    keep_old: bool,
+    /// How many nodes must know the new key, if not all.
+    majority: Option<usize>,
+    gone_within: Option<Duration>,
+}
+
+impl Rotation {
+    fn create(self, engine: &Engine, deadline: Instant, may_exist: bool) -> Result<CreatedKey, Error> {
+        match self.key.create(engine, deadline, Known { may_exist, others: &self.others }) {
+            Ok(created) => self.finish(engine, deadline, created.key),
+            Err(cause @ Error::OutcomeUnknown(_)) => {
+                let what = format!("key {} is as it was, and a key to replace it may exist", self.old);
+                Err(self.interrupted(what, None, cause))
+            }
+            Err(nothing_changed) => Err(nothing_changed),
+        }
+    }
+
+    /// The new key exists.
+    fn finish(self, engine: &Engine, deadline: Instant, key: CreatedKey) -> Result<CreatedKey, Error> {
+        let old = self.old;
+        if let Err(lag) =
+            replication::wait(engine, Wanted::Known(&key.info()), Some(&key.value), deadline, self.majority)
+        {
+            let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
+            return Err(self.interrupted(what, Some(key), Error::NotReplicated(lag)));
+        }
+        if self.keep_old {
             return Ok(key);
         }
-        match client.delete(id).timeout(remaining(deadline)).send() {
-            Ok(_) | Err(Error::NotFound { .. }) => {}
+        match delete(engine, old, deadline) {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
             Err(cause) => {
                 let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
-                let what = format!("key {} replaces key {id}, which {exists} (delete it)", key.id);
-                return Err(incomplete(what, Some(key), Some(id), cause));
+                let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
+                return Err(self.interrupted(what, Some(key), cause));
             }
         }
-        match replicated_within.map(|limit| replication::wait(&client, id, Wanted::Gone, limit, None)) {
-            None | Some(Ok(())) => Ok(key),
-            Some(Err(lag)) => {
-                let what = format!("key {} replaces key {id}, which is deleted", key.id);
-                Err(incomplete(what, Some(key), None, Error::NotReplicated(lag)))
+        let Some(limit) = self.gone_within else {
+            return Ok(key);
+        };
+        match replication::wait(engine, Wanted::Gone(old), None, engine.deadline(Some(limit)), None) {
+            Ok(()) => Ok(key),
+            Err(lag) => {
+                let what = format!("key {} replaces key {old}, which is deleted", key.id);
+                let interrupted = self.interrupted(what, Some(key), Error::NotReplicated(lag));
+                Err(interrupted)
             }
+        }
+    }
+
+    fn interrupted(self, what: String, key: Option<CreatedKey>, cause: Error) -> Error {
+        let is_deleted = matches!(&cause, Error::NotReplicated(lag) if lag.id == self.old);
+        let left_over = (!is_deleted).then_some(self.old);
+        Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: Some(Box::new(self)) }))
+    }
+}
+
+impl Incomplete {
+    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
+    /// node knows it; deletes the old one.
+    ///
+    /// It takes as long as another [`rotate`](KeysClient::rotate) at most, and may be interrupted again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned as it is, with nothing
+    /// sent: store the value of [`key`](Self::key), and run `ensure` again.
+    pub fn resume(mut self, client: &KeysClient) -> Result<CreatedKey, Error> {
+        let rest = self.rest.take();
+        let Some(rotation) = rest.and_then(|rest| rest.downcast::<Rotation>().ok()) else {
+            return Err(Error::Incomplete(Box::new(self)));
+        };
+        let engine = client.engine();
+        let deadline = engine.deadline(None);
+        match self.key {
+            Some(key) => rotation.finish(engine, deadline, key),
+            None => rotation.create(engine, deadline, true),
         }
     }
 }

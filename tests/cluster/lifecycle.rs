@@ -29,7 +29,7 @@ fn eight_runs(cluster: &Cluster, value: Option<&str>) -> Vec<Result<EnsuredKey, 
             .map(|run| {
                 scope.spawn(move || {
                     let request = near(cluster, run % 3).ensure("deploy").actions(["keys:get"]).collections(["*"]);
-                    let request = request.replace_on_drift().wait_for_replication(Duration::from_secs(8));
+                    let request = request.replace_on_drift(true).wait_for_replication(Duration::from_secs(8));
                     match value {
                         None => request.send(),
                         Some(value) => request.value(value).send(),

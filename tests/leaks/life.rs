@@ -108,7 +108,7 @@ pub(super) fn lifecycle(server: &Server) {
             // The key that there is has another value.
             watch.error(client.ensure(&description).actions(["keys:get"]).collections(["*"]).send().unwrap_err());
         }
-        let ensured = request.replace_on_drift().send().unwrap();
+        let ensured = request.replace_on_drift(true).send().unwrap();
         assert_eq!((ensured.created, ensured.replaced.len()), (true, usize::from(replaced)));
         watch.secret("ensured value", ensured.value.as_ref().unwrap().expose_secret());
         watch.debug(&ensured);

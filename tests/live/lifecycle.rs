@@ -47,7 +47,7 @@ fn with_an_overlap_both_keys_open(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let old = stage.key("keys:list", "docs".into());
-    let new = client.rotate(old.id).keep_old().send().unwrap();
+    let new = client.rotate(old.id).keep_old(true).send().unwrap();
     assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     client.delete(new.id).send().unwrap();
 }
@@ -99,7 +99,7 @@ fn ensure_creates_once_and_replaces_drift(server: &Server) {
     let wider = || ensure(client, &description).actions([Action::KEYS_GET]);
     let Err(Error::Drift(drift)) = wider().send() else { panic!("it has drifted") };
     assert_eq!((drift.key(), drift.differences()[0].field), (&first.key, "actions"));
-    let third = wider().replace_on_drift().wait_for_replication(Duration::from_secs(10)).send().unwrap();
+    let third = wider().replace_on_drift(true).wait_for_replication(Duration::from_secs(10)).send().unwrap();
     assert_eq!(third.replaced, [first.key.id]);
     assert_eq!(known(client, &description), std::slice::from_ref(&third.key));
     delete(client, &[third.key]);
@@ -114,7 +114,7 @@ fn ensure_with_a_value_returns_it_every_time(server: &Server) {
     }
     let error = ensure(client, &unique("another ")).value(value.as_str()).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
-    let replaced = ensure(client, &description).collections(["more"]).value(value.as_str()).replace_on_drift();
+    let replaced = ensure(client, &description).collections(["more"]).value(value.as_str()).replace_on_drift(true);
     let replaced = replaced.send().unwrap();
     assert_eq!((replaced.created, replaced.replaced.len()), (true, 1));
     assert!(allows(&stage, &replaced.value.unwrap()));
@@ -149,7 +149,7 @@ fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
             if has_value { drifted.value(value.as_str()) } else { drifted }.send().unwrap();
         }
         let run = || {
-            let request = ensure(client, &description).replace_on_drift();
+            let request = ensure(client, &description).replace_on_drift(true);
             if has_value { request.value(value.as_str()).send() } else { request.send() }
         };
         let results: Vec<_> = thread::scope(|scope| {

@@ -81,7 +81,7 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     let client = scene.builder().build().unwrap();
     let own = Masked::draw("own value", 32);
     let ensure = || client.ensure("memory, ensured").actions(["documents:search"]).collections(["*"]);
-    for request in [ensure(), ensure().value(own.reveal()).replace_on_drift()] {
+    for request in [ensure(), ensure().value(own.reveal()).replace_on_drift(true)] {
         let ensured = request.send().unwrap();
         assert!(ensured.created);
         secrets.push(Masked::of("ensured value", ensured.value.as_ref().unwrap()));

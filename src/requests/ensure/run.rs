@@ -1,138 +1,212 @@
-//! One run of `ensure`: look at what the server lists, do one thing, and look again, until it is as wanted.
+//! One run of `ensure`: list, create if needed, list again, and delete what the new key replaces. Each step happens once.
 
-use std::thread;
 use std::time::Instant;
 
 use super::EnsuredKey;
-use super::decision::{Standing, Step, Wanted};
-use crate::engine::{SystemClock, backoff};
-use crate::error::Drift;
+use super::survey::Survey;
+use crate::engine::{Engine, backoff};
+use crate::error::{Difference, Drift, Error, Incomplete};
 use crate::expiry::Expires;
-use crate::requests::new_key::NewKey;
-use crate::requests::{incomplete, remaining, replication};
-use crate::{CreatedKey, Error, KeyId, KeyInfo, KeysClient};
-
-/// How often a list without the key that has a value is asked for again, before it is another's that is not listed.
-const PATIENCE: u32 = 6;
+use crate::key::{KeyId, KeyInfo};
+use crate::operation::Operation;
+use crate::requests::create::{Created, Known};
+use crate::requests::delete::delete;
+use crate::requests::list::{self, Filter};
+use crate::requests::new_key::{NewKey, Origin};
+use crate::requests::replication::{self, Wanted};
+use crate::requests::rotate::check_nodes;
 
 pub(super) struct Run<'a> {
-    client: &'a KeysClient,
+    engine: &'a Engine,
+    key: &'a NewKey,
+    expiry: Option<Expires>,
+    replace_on_drift: bool,
     deadline: Instant,
-    wanted: Wanted,
-    created: Option<CreatedKey>,
+    created: Option<Created>,
     replaced: Vec<KeyId>,
-    /// That a key of the value which is wanted was refused.
-    conflict: Option<Error>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn new(
-        client: &'a KeysClient,
-        key: NewKey,
+        engine: &'a Engine,
+        key: &'a NewKey,
         expiry: Option<Expires>,
         replace_on_drift: bool,
         deadline: Instant,
     ) -> Self {
-        let wanted =
-            Wanted { key, expiry, replace_on_drift, own: None, standing: Standing::Unknown, removed: Vec::new() };
-        Self { client, deadline, wanted, created: None, replaced: Vec::new(), conflict: None }
+        Self { engine, key, expiry, replace_on_drift, deadline, created: None, replaced: Vec::new() }
     }
 
     pub(super) fn finish(mut self) -> Result<EnsuredKey, Error> {
-        let mut waits = 0;
-        loop {
-            let keys = match self.client.list().timeout(remaining(self.deadline)).send() {
-                Ok(keys) => keys,
-                Err(cause) => return Err(self.interrupted(None, cause)),
-            };
-            match self.wanted.next(&keys) {
-                Step::Done(key) => {
-                    let key = key.clone();
-                    return Ok(self.ensured(key));
-                }
-                Step::Refuse(key, differences) => {
-                    let drift = Drift { key: Box::new(key.clone()), differences };
-                    return Err(self.interrupted(None, Error::Drift(Box::new(drift))));
-                }
-                Step::Create => match self.wanted.key.create(self.client, self.deadline, false) {
-                    Ok(created) => {
-                        self.wanted.own = Some(created.id);
-                        self.wanted.standing = Standing::Free;
-                        self.created = Some(created);
-                    }
-                    Err(conflict @ Error::Conflict(_)) if self.wanted.key.is_own_value => {
-                        self.wanted.standing = Standing::Taken;
-                        self.conflict = Some(conflict);
-                    }
-                    Err(cause) => return Err(self.interrupted(None, cause)),
-                },
-                Step::Undo => {
-                    if let Some(own) = self.wanted.own {
-                        self.delete(own)?;
-                    }
-                    self.wanted.own = None;
-                    self.created = None;
-                }
-                Step::Remove { old, by, was_live } => {
-                    if let Some(by) = by.filter(|_| was_live) {
-                        let value = self.wanted.key.value.as_ref();
-                        let live = replication::wait(
-                            self.client,
-                            by,
-                            replication::Wanted::Present,
-                            remaining(self.deadline),
-                            value,
-                        );
-                        live.map_err(|lag| self.interrupted(Some(old), Error::NotReplicated(lag)))?;
-                    }
-                    self.delete(old)?;
-                    self.replaced.push(old);
-                    if by.is_none() {
-                        self.wanted.standing = Standing::Unknown;
-                    }
-                }
-                Step::Wait => {
-                    waits += 1;
-                    let pause = backoff(waits, &SystemClock);
-                    let is_patient = waits <= PATIENCE && pause < remaining(self.deadline);
-                    if let Some(conflict) = self.conflict.take_if(|_| self.created.is_none() && !is_patient) {
-                        return Err(self.interrupted(None, conflict));
-                    }
-                    thread::sleep(pause.min(remaining(self.deadline)));
-                }
+        let before = self.survey()?;
+        match (self.key.origin, before.wanted.first()) {
+            (Origin::Provided, Some(_)) => self.prove(before),
+            (_, Some(stays)) => {
+                let stays = stays.clone();
+                self.conclude(&stays, &before, before.ids())
             }
+            (_, None) => match before.drifted.last() {
+                Some((key, differences)) if !self.replace_on_drift => Err(drift(key, differences)),
+                _ => self.create(before),
+            },
         }
     }
 
-    fn delete(&mut self, id: KeyId) -> Result<(), Error> {
-        match self.client.delete(id).timeout(remaining(self.deadline)).send() {
-            Ok(_) | Err(Error::NotFound { .. }) => {
-                self.wanted.removed.push(id);
-                Ok(())
+    /// A listed key may have the value that was given. To be refused a second key of that value proves that some key
+    /// has it; the listed one is taken for it if it is the only one.
+    fn prove(self, before: Survey) -> Result<EnsuredKey, Error> {
+        match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
+            Ok(created) => self.settle(created, &before),
+            Err(conflict @ Error::Conflict(_)) => match before.wanted.as_slice() {
+                [only] => Ok(self.ensured(only.clone(), before.ids())),
+                _ => Err(conflict),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// No listed key is as wanted.
+    fn create(mut self, before: Survey) -> Result<EnsuredKey, Error> {
+        if let Some((old, _)) = before.drifted.first() {
+            check_nodes(self.engine, old.id, None, self.deadline)?;
+        }
+        match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
+            Ok(created) => self.settle(created, &before),
+            // A run at the same time may have created it with the same value.
+            Err(conflict @ Error::Conflict(_)) if self.key.origin == Origin::Provided => {
+                let after = self.survey()?;
+                match after.wanted.as_slice() {
+                    [only] => Ok(self.ensured(only.clone(), after.ids())),
+                    _ => Err(conflict),
+                }
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This run has created a key. Keeps it, unless another one is in its way.
+    fn settle(mut self, created: Created, before: &Survey) -> Result<EnsuredKey, Error> {
+        let (own, is_certain) = (created.key.info(), created.is_certain);
+        self.created = Some(created);
+        let after = self.survey_with_own(&own)?;
+        let is_in_the_way = |(key, differences): &&(KeyInfo, Vec<Difference>)| {
+            key.id < own.id || differences.iter().any(|difference| difference.field == "value")
+        };
+        if let Some((key, differences)) = after.drifted.iter().find(is_in_the_way).filter(|_| !self.replace_on_drift)
+        {
+            let drift = drift(key, differences);
+            if !is_certain {
+                return Err(self.interrupted(None, drift));
+            }
+            self.undo(own.id)?;
+            return Err(drift);
+        }
+        match after.wanted.iter().find(|key| key.id < own.id) {
+            // Of several, the one with the lowest id stays: a list that shows a key shows those before it, too.
+            Some(first) if is_certain => {
+                self.undo(own.id)?;
+                self.conclude(first, before, after.ids().into_iter().filter(|id| *id != own.id).collect())
+            }
+            _ => self.conclude(&own, before, after.ids()),
+        }
+    }
+
+    /// `stays` is as wanted. Deletes what it replaces, and what has expired long ago.
+    fn conclude(mut self, stays: &KeyInfo, before: &Survey, mut seen: Vec<KeyId>) -> Result<EnsuredKey, Error> {
+        if self.key.origin != Origin::Provided {
+            let drifted = before.drifted.iter().map(|(key, _)| key.id);
+            let drifted: Vec<_> = drifted.filter(|id| self.replace_on_drift && *id < stays.id).collect();
+            if let Some(first) = drifted.first() {
+                let known =
+                    replication::wait(self.engine, Wanted::Known(stays), self.key.known_value(), self.deadline, None);
+                known.map_err(|lag| self.interrupted(Some(*first), Error::NotReplicated(lag)))?;
+            }
+            for id in drifted.into_iter().chain(before.long_expired()) {
+                self.delete(id)?;
+                self.replaced.push(id);
+            }
+        }
+        seen.retain(|id| !self.replaced.contains(id));
+        Ok(self.ensured(stays.clone(), seen))
+    }
+
+    fn survey(&mut self) -> Result<Survey, Error> {
+        let value = self.key.known_value();
+        let keys = list::all(self.engine, &Filter::default(), self.deadline, value)
+            .map_err(|failure| self.interrupted(None, failure.into_error(Operation::List, None)))?;
+        let own = self.created.as_ref().map(|created| created.key.id);
+        Ok(Survey::of(keys, self.key, self.expiry, own))
+    }
+
+    /// Lists until the key that this run has created is shown: a node may lag.
+    fn survey_with_own(&mut self, own: &KeyInfo) -> Result<Survey, Error> {
+        let mut rounds = 0;
+        loop {
+            let survey = self.survey()?;
+            let may_be_purged = own.autodelete == Some(true) && own.is_expired();
+            if may_be_purged || survey.wanted.iter().any(|key| key.id == own.id) {
+                return Ok(survey);
+            }
+            rounds += 1;
+            let pause = backoff(rounds, &*self.engine.clock);
+            // Past the deadline, the next list fails.
+            self.engine.clock.sleep(pause.min(self.engine.remaining(self.deadline)));
+        }
+    }
+
+    /// Deletes the key that this run has created.
+    fn undo(&mut self, own: KeyId) -> Result<(), Error> {
+        self.delete(own)?;
+        self.created = None;
+        Ok(())
+    }
+
+    fn delete(&mut self, id: KeyId) -> Result<(), Error> {
+        match delete(self.engine, id, self.deadline) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(cause) => Err(self.interrupted(Some(id), cause)),
         }
     }
 
-    fn ensured(self, key: KeyInfo) -> EnsuredKey {
-        let Self { wanted, created, replaced, .. } = self;
-        let is_created = created.is_some();
-        let own = wanted.key.value.filter(|_| wanted.key.is_own_value);
-        EnsuredKey { key, value: created.map(|key| key.value).or(own), created: is_created, replaced }
+    /// `seen`: the keys of the description that were listed last.
+    fn ensured(self, key: KeyInfo, mut seen: Vec<KeyId>) -> EnsuredKey {
+        seen.retain(|id| *id != key.id);
+        let Self { key: wanted, created, replaced, .. } = self;
+        let is_provided = wanted.origin == Origin::Provided;
+        EnsuredKey {
+            value: (created.is_some() || is_provided).then(|| wanted.value.clone()),
+            created: created.is_some_and(|created| created.is_certain || !is_provided),
+            key,
+            replaced,
+            duplicates: seen,
+        }
     }
 
-    /// The error for a run that ends here. `left_over`: what was to be removed.
+    /// The error of a run that ends here. `left_over`: the key that was to be deleted.
     fn interrupted(&mut self, left_over: Option<KeyId>, cause: Error) -> Error {
         let created = self.created.take();
+        let own = created.as_ref().map(|created| created.key.id);
+        let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
+            true => format!("key {} is created", key.id),
+            false => format!("key {} was found after a lost response", key.id),
+        });
         let replaced = self.replaced.iter().map(|id| format!("key {id} is deleted"));
-        let own = created.as_ref().map(|key| key.id);
         let others = left_over.filter(|id| own.is_some_and(|own| own != *id));
         let others = others.map(|id| format!("key {id} is to be deleted"));
-        let created_as = created.iter().map(|key| format!("key {} is created", key.id));
         let story: Vec<_> = created_as.chain(replaced).chain(others).collect();
         if story.is_empty() {
             return cause;
         }
-        incomplete(story.join(", "), created, left_over, cause)
+        Error::Incomplete(Box::new(Incomplete {
+            what: story.join(", "),
+            key: created.map(|created| created.key),
+            left_over,
+            cause,
+            rest: None,
+        }))
     }
+}
+
+fn drift(key: &KeyInfo, differences: &[Difference]) -> Error {
+    Error::Drift(Box::new(Drift { key: Box::new(key.clone()), differences: differences.to_vec() }))
 }

@@ -10,7 +10,6 @@ use crate::engine::{CallFailure, deadline_after};
 use crate::error::Attempt;
 use crate::http::AttemptError;
 use crate::operation::Operation;
-use crate::requests::error;
 use crate::{Error, KeyInfo};
 
 /// What the server tells about its keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
@@ -48,7 +47,7 @@ impl FusedIterator for KeyStream {}
 fn broken(reader: &Reader, last: AttemptError) -> Error {
     let (node, elapsed) = (reader.node().into(), reader.waited());
     let attempt = Attempt { node, phase: last.phase(), result: last.result().into(), elapsed };
-    error(Operation::List, CallFailure { last, in_doubt: false, attempts: vec![attempt] }, None)
+    CallFailure { last, in_doubt: false, attempts: vec![attempt] }.into_error(Operation::List, None)
 }
 
 impl fmt::Debug for KeyStream {

@@ -1,0 +1,89 @@
+//! A call that failed, and the one table from it to the error that the caller gets.
+
+use secrecy::SecretString;
+
+use crate::error::{Attempt, CallReport, Details, OutcomeUnknown, Snippet};
+use crate::http::{AttemptError, ServerEffect};
+use crate::operation::Operation;
+use crate::{Error, KeyId};
+
+/// A call that ended without a result.
+#[derive(Debug)]
+pub(crate) struct CallFailure {
+    pub(crate) last: AttemptError,
+    /// Whether the server may have acted.
+    pub(crate) in_doubt: bool,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+impl CallFailure {
+    /// This call, followed by another one that was to resolve its doubt.
+    pub(crate) fn followed_by(mut self, other: Self) -> Self {
+        self.attempts.extend(other.attempts);
+        Self { last: other.last, ..self }
+    }
+
+    /// `value`: of the key that may exist, if the call was to create one.
+    pub(crate) fn into_error(self, operation: Operation, value: Option<&SecretString>) -> Error {
+        if self.in_doubt {
+            let what = match (operation, value) {
+                (Operation::Create { .. }, Some(_)) => "the server may have created it; its value is in this error",
+                (Operation::Create { .. }, None) => "the server may have created it with a value that nobody knows",
+                _ => "the server may have done so; to repeat it does no harm",
+            };
+            return self.into_outcome_unknown(operation, what, value, Vec::new());
+        }
+        let Self { last, in_doubt: _, attempts } = self;
+        let (status, effect) = (last.status(), last.effect());
+        let report = |content_type, message| {
+            CallReport(Box::new(Details { operation, status, content_type, message, attempts }))
+        };
+        let none = Snippet::default;
+        match last {
+            AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
+            AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
+            AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
+            AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },
+            AttemptError::Unexpected { content_type, message, source, .. } => {
+                Error::UnexpectedResponse { failure: report(content_type, message), source }
+            }
+            AttemptError::Status { status, content_type, message, retry_after } => {
+                let failure = report(content_type, message);
+                match (status, operation) {
+                    (401, _) => Error::Unauthorized(failure),
+                    (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, failure },
+                    (409, Operation::Create { .. }) => Error::Conflict(failure),
+                    (429, _) => Error::RateLimited { retry_after, failure },
+                    (408 | 500.., _) => Error::Unavailable(failure),
+                    // The state of the asked node, which may change: it is out of disk space or memory.
+                    (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(failure),
+                    _ => Error::Rejected(failure),
+                }
+            }
+        }
+    }
+
+    /// `candidates`: the listed keys that may be the one that the call was to create.
+    pub(crate) fn into_outcome_unknown(
+        self,
+        operation: Operation,
+        what: &'static str,
+        value: Option<&SecretString>,
+        candidates: Vec<KeyId>,
+    ) -> Error {
+        let Self { last, in_doubt: _, attempts } = self;
+        let status = last.status();
+        let (content_type, message, source) = match last {
+            AttemptError::Connection { source, .. } | AttemptError::Tls { source, .. } => {
+                (Snippet::default(), Snippet::default(), source)
+            }
+            AttemptError::Unexpected { content_type, message, source, .. } => (content_type, message, source),
+            AttemptError::Status { content_type, message, .. } => (content_type, message, None),
+            AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } => {
+                (Snippet::default(), Snippet::default(), None)
+            }
+        };
+        let failure = CallReport(Box::new(Details { operation, status, content_type, message, attempts }));
+        Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, failure, source }))
+    }
+}

@@ -1,0 +1,144 @@
+//! The options of a call, and the settings of a new key, with the methods that set them: each is written once.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::expiry::Expires;
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CallOptions {
+    pub(super) timeout: Option<Duration>,
+    /// How long to wait for every node to know the result.
+    pub(super) replicated_within: Option<Duration>,
+}
+
+/// Adds the method that sets a call's timeout to a type with a field `options`.
+macro_rules! timeout_method {
+    ($request:ty) => {
+        impl $request {
+            /// Limits the whole call. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.options.timeout = Some(timeout);
+                self
+            }
+        }
+    };
+}
+
+/// Adds the method that makes a call wait for replication to a type with a field `options`. `$done` completes "after …".
+macro_rules! replication_method {
+    ($request:ty, $done:literal) => {
+        impl $request {
+            #[doc = concat!("After ", $done, " on every node of the client, for at most `limit`. Needs `keys:get`.")]
+            ///
+            /// Defaults to no waiting: for a moment, nodes that lag do not know of the change.
+            pub fn wait_for_replication(mut self, limit: std::time::Duration) -> Self {
+                self.options.replicated_within = Some(limit);
+                self
+            }
+        }
+    };
+}
+
+/// The settings of a new key, before they are checked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeySettings {
+    pub(super) description: String,
+    pub(super) actions: Vec<Action>,
+    pub(super) collections: Vec<CollectionPattern>,
+    pub(super) value: Value,
+    pub(super) expiry: Option<Expires>,
+    pub(super) autodelete: Option<bool>,
+}
+
+/// Where the value of a new key comes from.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Value {
+    #[default]
+    Generated,
+    Provided(SecretString),
+    ServerGenerated,
+}
+
+/// Adds the methods that set a key's scope to a type with a field `settings`.
+macro_rules! scope_methods {
+    ($request:ty) => {
+        impl $request {
+            /// Adds to what the key may do: [`Action`](crate::Action)s, or text such as `"documents:search"`.
+            pub fn actions<I>(mut self, actions: I) -> Self
+            where
+                I: IntoIterator,
+                I::Item: Into<crate::Action>,
+            {
+                self.settings.actions.extend(actions.into_iter().map(Into::into));
+                self
+            }
+
+            /// Adds to where the key may act: [`CollectionPattern`](crate::CollectionPattern)s; or text, which is a name
+            /// of letters, digits, `_` and `-`, or `"*"` for all collections.
+            pub fn collections<I>(mut self, collections: I) -> Self
+            where
+                I: IntoIterator,
+                I::Item: Into<crate::CollectionPattern>,
+            {
+                self.settings.collections.extend(collections.into_iter().map(Into::into));
+                self
+            }
+
+            /// Whether the server deletes the key after its expiry. Defaults to the server's default: no.
+            ///
+            /// Servers know this from v26.0 on, and act on it from v27.0 on; older ones ignore it. Each node deletes
+            /// by its own clock, once an hour, so that nodes may disagree for up to an hour.
+            ///
+            /// `true` cannot be combined with [`value`](Self::value): a value that is created again when some nodes have
+            /// deleted the expired key and others have not makes the nodes number new keys differently, and from then
+            /// on a delete removes different keys on different nodes (read in v27.0 to v30).
+            pub fn autodelete(mut self, autodelete: bool) -> Self {
+                self.settings.autodelete = Some(autodelete);
+                self
+            }
+        }
+    };
+}
+
+/// Adds the methods that set a key's value and expiry to a type with a field `settings`. `$default`: of the expiry.
+macro_rules! value_methods {
+    ($request:ty, $default:literal) => {
+        impl $request {
+            /// Sets the key's value, such as one that is in use already and moves to this server. Defaults to a value
+            /// that this crate generates.
+            ///
+            /// The server accepts any text, however weak, but refuses the value of another key
+            /// ([`Error::Conflict`](crate::Error::Conflict)).
+            pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
+                self.settings.value = crate::requests::options::Value::Provided(value.into());
+                self
+            }
+
+            #[doc = concat!("When the key stops working, by the server's clock. Defaults to ", $default, ".")]
+            pub fn expires_at(mut self, time: std::time::SystemTime) -> Self {
+                let expiry = crate::Expiry::at(time);
+                self.settings.expiry = Some(crate::expiry::Expires::At(expiry));
+                self
+            }
+
+            #[doc = concat!(
+                "How long after [`send`](Self::send) the key stops working, rounded up to a whole second. Defaults to ",
+                $default, "."
+            )]
+            ///
+            /// The moment is computed from this machine's clock and judged by the server's: if this clock is behind
+            /// by more than `duration`, the key never works. Servers do not tell their time.
+            pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
+                self.settings.expiry = Some(crate::expiry::Expires::In(duration));
+                self
+            }
+        }
+    };
+}
+
+pub(super) use {replication_method, scope_methods, timeout_method, value_methods};
