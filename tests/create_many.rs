@@ -151,6 +151,88 @@ fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
 }
 
 #[test]
+fn no_more_keys_exist_than_connections_that_the_caller_was_not_called_with() {
+    let server = FakeServer::start().unwrap();
+    let client = hasty(&server);
+    for connections in [1, 3, 8] {
+        let (before, mut handed_over, mut most) = (server.key_count(), 0, 0);
+        let request = client.create_many(requests(&client, 40)).connections(connections);
+        let batch = request.send_with(|_| {
+            // Whatever could be created meanwhile, is.
+            std::thread::sleep(Duration::from_millis(5));
+            handed_over += 1;
+            most = most.max(server.key_count() - before - handed_over + 1);
+            ControlFlow::Continue(())
+        });
+        assert!(batch.unwrap().is_complete());
+        assert!(most <= connections, "{connections}: {most}");
+    }
+}
+
+#[test]
+fn break_begins_no_more_requests() {
+    let server = FakeServer::start().unwrap();
+    let client = hasty(&server);
+    let batch = client.create_many(requests(&client, 500)).connections(4).send_with(|progress| {
+        std::thread::sleep(Duration::from_millis(2));
+        if progress.done < 40 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let created = batch.unwrap().created().count();
+    assert_eq!(server.key_count(), created);
+    assert!((40..44).contains(&created), "{created}");
+}
+
+#[test]
+fn panic_of_the_callback_ends_the_call() {
+    let server = FakeServer::start().unwrap();
+    let client = hasty(&server);
+    let request = client.create_many(requests(&client, 20));
+    let result =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| request.send_with(|_| panic!("on purpose"))));
+    assert!(result.is_err() && server.key_count() <= 4);
+}
+
+#[test]
+fn values_that_begin_alike_never_get_each_others_ids() {
+    let server = FakeServer::start().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap();
+    (0..4).for_each(|_| server.inject(Fault::LoseResponse));
+    let values = ["tena-one", "tena-two", "tena-three", "tena-four"];
+    let request = || client.create().description("tenant").actions(["documents:search"]).collections(["docs"]);
+    let batch = client.create_many(values.map(|value| request().value(value))).keep_going(true).send().unwrap();
+    // The ids are given in the order in which the server carries out the requests: only the values are compared.
+    for (index, key) in batch.created() {
+        let others = client.list().send().unwrap().into_iter().filter(|listed| listed.id == key.id).count();
+        assert_eq!((others, key.value.expose_secret()), (1, values[index]));
+    }
+    let ids: std::collections::BTreeSet<_> = batch.created().map(|(_, key)| key.id).collect();
+    assert_eq!(ids.len(), batch.created().count(), "two requests have the same id");
+    for (index, error) in batch.failed() {
+        assert_eq!(error_value(error), Some(values[index]), "{error}");
+    }
+    assert_eq!(server.key_count(), 4);
+}
+
+fn error_value(error: &Error) -> Option<&str> {
+    let Error::OutcomeUnknown(unknown) = error else { return None };
+    unknown.value().map(ExposeSecret::expose_secret)
+}
+
+#[test]
+fn prepared_requests_have_their_values_before_anything_is_sent() {
+    let server = FakeServer::start().unwrap();
+    let client = hasty(&server);
+    let prepared: Vec<_> = requests(&client, 5).into_iter().map(|request| request.prepare().unwrap()).collect();
+    let stored: Vec<_> = prepared.iter().map(|request| request.value().clone()).collect();
+    assert_eq!(server.request_count(), 0);
+    let keys = client.create_many(prepared).send().unwrap().into_keys().unwrap();
+    let is_stored = |(key, stored): (&typesense_keys::CreatedKey, &typesense_keys::SecretString)| {
+        key.value.expose_secret() == stored.expose_secret()
+    };
+    assert!(keys.iter().zip(&stored).all(is_stored));
+}
+
+#[test]
 fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);

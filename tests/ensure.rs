@@ -6,7 +6,7 @@
 mod support;
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
 use support::Scripted;
@@ -95,21 +95,25 @@ fn with_a_value_every_run_knows_it() {
     let Err(Error::Drift(drift)) = ensure(&client).value("a-valve").send() else { panic!("it differs") };
     assert_eq!(drift.differences()[0].field, "value");
     assert_eq!(keys(&client).len(), 1);
-    let replaced = ensure(&client).value("a-valve").replace_on_drift(true).send().unwrap();
-    assert_eq!((replaced.key.id, replaced.replaced), (KeyId::from(2), vec![KeyId::from(0)]));
-    assert_eq!(keys(&client).len(), 1);
 }
 
 #[test]
-fn with_a_value_the_scope_is_replaced_by_deleting_first() {
+fn value_with_replace_on_drift_is_refused_before_anything_is_sent() {
+    let server = FakeServer::start().unwrap();
+    let error = ensure(&client(&server)).value("a-value-of-my-own").replace_on_drift(true).send().unwrap_err();
+    assert!(matches!(error, Error::InvalidRequest { field: "replace_on_drift", .. }), "{error}");
+    assert!(error.to_string().contains("leave `value` out"), "{error}");
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn value_of_a_key_with_another_scope_is_drift() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
-    let old = ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap().key;
+    ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap();
     let drifted = ensure(&client).value("a-value-of-my-own").send();
     assert!(matches!(drifted, Err(Error::Drift(_))), "{drifted:?}");
-    let new = ensure(&client).value("a-value-of-my-own").replace_on_drift(true).send().unwrap();
-    assert_eq!((new.replaced, new.created), (vec![old.id], true));
-    assert_eq!(keys(&client), [new.key]);
+    assert_eq!(server.key_count(), 1);
 }
 
 #[test]
@@ -117,27 +121,53 @@ fn a_value_of_another_key_is_a_conflict() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
-    for request in [ensure(&client), ensure(&client).replace_on_drift(true)] {
-        let error = request.value("taken").timeout(Duration::from_secs(20)).send().unwrap_err();
-        assert!(matches!(error, Error::Conflict(_)), "{error}");
-    }
+    let error = ensure(&client).value("taken").timeout(Duration::from_secs(20)).send().unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
     assert_eq!(server.key_count(), 1);
 }
 
+/// Creates a key as `ensure` asks for, with an expiry that this crate would not accept.
+fn expired(server: &FakeServer, expires_at: SystemTime) -> KeyId {
+    let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let key = serde_json::json!({
+        "description": "docs site", "actions": ["documents:search", "documents:get"], "collections": ["docs", "blog"],
+        "expires_at": expires_at,
+    });
+    ureq::post(format!("{}/keys", server.url()))
+        .header("x-typesense-api-key", server.api_key().expose_secret())
+        .send(key.to_string())
+        .unwrap();
+    keys(&client(server)).last().unwrap().id
+}
+
 #[test]
-fn an_expired_key_is_replaced() {
+fn expired_key_gets_a_replacement_and_stays_for_a_day() {
+    const HOUR: Duration = Duration::from_secs(3600);
     let server = FakeServer::start().unwrap();
     let client = client(&server);
-    let second = Duration::from_secs(1);
-    let old = ensure(&client).expires_in(second).send().unwrap();
-    while !client.get(old.key.id).send().unwrap().is_expired() {
-        thread::sleep(second / 10);
-    }
-    let new = ensure(&client).expires_in(second * 60).send().unwrap();
-    assert_eq!((new.created, new.replaced), (true, vec![old.key.id]));
-    // A later run finds it not further away than it would set it itself.
-    assert!(!ensure(&client).expires_in(second * 60).send().unwrap().created);
-    assert_eq!(keys(&client), [new.key]);
+    let long_ago = expired(&server, SystemTime::now() - 25 * HOUR);
+    // By the clock of this machine, which may be ahead.
+    let just_now = expired(&server, SystemTime::now() - 23 * HOUR);
+    let new = ensure(&client).expires_in(HOUR).send().unwrap();
+    assert!(new.created);
+    assert_eq!((new.replaced, new.duplicates), (vec![long_ago], vec![just_now]));
+    // A later run accepts it: it expires no later than one that this run would create.
+    let again = ensure(&client).expires_in(HOUR).send().unwrap();
+    assert_eq!((again.created, again.key, again.duplicates), (false, new.key, vec![just_now]));
+}
+
+#[test]
+fn duplicates_of_an_interrupted_run_are_reported_and_left() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let make = || {
+        let request = client.create().description("docs site").actions(["documents:search", "documents:get"]);
+        request.collections(["docs", "blog"]).send().unwrap().id
+    };
+    let (first, second, third) = (make(), make(), make());
+    let ensured = ensure(&client).send().unwrap();
+    assert_eq!((ensured.created, ensured.key.id, ensured.duplicates), (false, first, vec![second, third]));
+    assert_eq!(server.key_count(), 3);
 }
 
 #[test]
@@ -145,7 +175,7 @@ fn what_is_not_valid_is_refused_before_anything_is_sent() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     for (request, expected) in [
-        (client.ensure(" "), "invalid request: `description`: is empty: it is what the key is known by"),
+        (client.ensure(" "), "invalid request: `description`: is empty: `ensure` finds the key by it"),
         (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
         (
             ensure(&client).collections([CollectionPattern::from("a.b")]),
@@ -161,59 +191,50 @@ fn what_is_not_valid_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn after_an_interruption_at_any_step_another_run_leaves_one_key() {
+fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_reports_the_rest() {
     let faults = [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }];
-    for own_value in [None, Some("a-value-of-my-own")] {
-        // List, create, list, see whether it is replicated, delete, list; or list, create, list, delete, list, create.
-        for step in 0..6 {
-            for fault in faults {
-                let case = format!("{own_value:?}: step {step}: {fault:?}");
-                let server = FakeServer::start().unwrap();
-                let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
-                let hasty = builder.retries(false).build().unwrap();
-                let request = |client: &KeysClient| match own_value {
-                    None => ensure(client).replace_on_drift(true),
-                    Some(value) => ensure(client).replace_on_drift(true).value(value),
-                };
-                let old = request(&hasty).actions(["keys:get"]).send().unwrap().key;
-                (0..step).for_each(|_| server.inject(PASS));
-                server.inject(fault);
-                let interrupted = request(&hasty).send();
-                let after = keys(&hasty);
-                let is_there = |id: KeyId| after.iter().any(|there| there.id == id);
-                match &interrupted {
-                    Ok(ensured) => assert_eq!(after, std::slice::from_ref(&ensured.key), "{case}"),
-                    Err(Error::Incomplete(incomplete)) => {
-                        assert!(incomplete.key().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
-                        // Of one value there is one key at a time, so for a moment there may be none.
-                        assert!(!after.is_empty() || own_value.is_some(), "{case}: {incomplete}");
-                    }
-                    Err(Error::OutcomeUnknown(unknown)) if unknown.key_id() == Some(old.id) => {}
-                    Err(error) => assert!(is_there(old.id), "{case}: {error}"),
+    // List, check the nodes, create, list, see whether it is replicated, delete.
+    for step in 0..6 {
+        for fault in faults {
+            let case = format!("step {step}: {fault:?}");
+            let server = FakeServer::start().unwrap();
+            let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
+            let hasty = builder.retries(false).build().unwrap();
+            let request = |client: &KeysClient| ensure(client).replace_on_drift(true);
+            let old = request(&hasty).actions(["keys:get"]).send().unwrap().key;
+            (0..step).for_each(|_| server.inject(PASS));
+            server.inject(fault);
+            let interrupted = request(&hasty).send();
+            let after = keys(&hasty);
+            let is_there = |id: KeyId| after.iter().any(|there| there.id == id);
+            match &interrupted {
+                Ok(ensured) => assert_eq!(after, std::slice::from_ref(&ensured.key), "{case}"),
+                Err(Error::Incomplete(incomplete)) => {
+                    assert!(incomplete.key().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
+                    assert!(!after.is_empty(), "{case}: {incomplete}");
                 }
-                let healed = request(&client(&server)).send().unwrap();
-                assert_eq!(keys(&hasty), [healed.key], "{case}: {interrupted:?}");
+                Err(error) => assert!(is_there(old.id), "{case}: {error}"),
             }
+            let healed = request(&client(&server)).send().unwrap();
+            let mut left: Vec<_> = healed.duplicates.iter().copied().chain([healed.key.id]).collect();
+            left.sort();
+            assert_eq!(keys(&hasty).iter().map(|key| key.id).collect::<Vec<_>>(), left, "{case}: {interrupted:?}");
+            assert!(!is_there(old.id) || healed.replaced == [old.id], "{case}: {interrupted:?}");
         }
     }
 }
 
 #[test]
 fn eight_runs_at_once_end_with_one_key() {
-    for (own_value, has_drifted) in
-        [(None, false), (None, true), (Some("own-value"), false), (Some("own-value"), true)]
-    {
+    for (own_value, has_drifted) in [(None, false), (None, true), (Some("own-value"), false)] {
         let server = FakeServer::start().unwrap();
         let client = client(&server);
         if has_drifted {
             drifted(&client);
         }
-        let run = || {
-            let request = ensure(&client).replace_on_drift(true);
-            match own_value {
-                None => request.send(),
-                Some(value) => request.value(value).send(),
-            }
+        let run = || match own_value {
+            None => ensure(&client).replace_on_drift(true).send(),
+            Some(value) => ensure(&client).value(value).send(),
         };
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();

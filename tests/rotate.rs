@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
@@ -93,7 +94,7 @@ fn an_expired_key_needs_a_new_expiry() {
     let error = client.rotate(0).send().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid request: `expires_at`: of key 0 is past, and so would be that of one like it: give a new one"
+        "invalid request: `expires_at`: of key 0 is past, and so would be that of its replacement: set a new one"
     );
     assert_eq!(ids(&client), [KeyId::from(0)]);
     assert!(!client.rotate(0).expires_in(Duration::from_secs(60)).send().unwrap().info().is_expired());
@@ -121,8 +122,8 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
 
 #[test]
 fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
-    // Get, create, wait for replication (which asks again, whatever happens), delete.
-    for step in 0..4 {
+    // Get, check the nodes (which asks again, whatever happens), create, wait for replication (the same), delete.
+    for step in 0..5 {
         for fault in
             [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
         {
@@ -136,15 +137,15 @@ fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are(
             let there = ids(&client);
             assert!(!there.is_empty(), "{case}");
             match (step, result) {
-                (2, Ok(new)) => assert_eq!(there, [new.id], "{case}"),
-                (0 | 1 | 3, Err(error)) => {
+                (1 | 3, Ok(new)) => assert_eq!(there, [new.id], "{case}"),
+                (0 | 2 | 4, Err(error)) => {
                     let (known, value) = told(&error, old.id);
                     assert!(known.iter().all(|id| there.contains(id)), "{case}: {error}: {there:?}");
                     // Whatever else there is was announced as possible.
                     let others: Vec<_> = there.iter().filter(|id| !known.contains(id)).collect();
                     for id in others {
                         let prefix = client.get(*id).send().unwrap().prefix;
-                        let is_old_in_doubt = *id == old.id && step == 3;
+                        let is_old_in_doubt = *id == old.id && step == 4;
                         assert!(is_old_in_doubt || value.is_some_and(|value| value.starts_with(&prefix)), "{case}");
                     }
                     assert!(!format!("{error} {error:?}").contains(old.value.expose_secret()), "{case}");
@@ -161,20 +162,21 @@ fn the_texts_name_the_keys() {
     let client = client(&server);
     let text = |error: Error| error.to_string();
     old_key(&client);
-    server.inject(PASS);
-    server.inject(Fault::LoseResponse);
+    [PASS, PASS, Fault::LoseResponse].into_iter().for_each(|fault| server.inject(fault));
     let in_doubt = text(client.rotate(0).send().unwrap_err());
     assert!(
-        in_doubt.starts_with("key 0 is as it was, and there may be one to replace it: create a key: "),
+        in_doubt.starts_with("key 0 is as it was, and a key to replace it may exist: create a key: "),
         "{in_doubt}"
     );
-    [PASS, PASS, PASS, Fault::NotReady { retry_after: None }].into_iter().for_each(|fault| server.inject(fault));
+    [PASS, PASS, PASS, PASS, Fault::NotReady { retry_after: None }]
+        .into_iter()
+        .for_each(|fault| server.inject(fault));
     let left_over = text(client.rotate(0).send().unwrap_err());
     assert!(
         left_over.starts_with("key 2 replaces key 0, which still exists (delete it): delete key 0: "),
         "{left_over}"
     );
-    [PASS, PASS, PASS, Fault::LoseResponse].into_iter().for_each(|fault| server.inject(fault));
+    [PASS, PASS, PASS, PASS, Fault::LoseResponse].into_iter().for_each(|fault| server.inject(fault));
     let in_doubt = text(client.rotate(0).send().unwrap_err());
     assert!(in_doubt.starts_with("key 3 replaces key 0, which may still exist (delete it): "), "{in_doubt}");
 }
@@ -186,7 +188,7 @@ fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
     let url = format!("{}/keys/{}", server.url(), old.id);
     let admin = server.api_key();
     // While the new key is being created.
-    server.inject(PASS);
+    (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::Delay(Duration::from_millis(500)));
     let rotation = std::thread::spawn(move || client.rotate(old.id).send());
     std::thread::sleep(Duration::from_millis(250));
@@ -195,10 +197,21 @@ fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
     assert_eq!((new.id, server.key_count()), (KeyId::from(1), 1));
 }
 
+/// A node that says that it has no such key, whichever it is asked for.
+fn lagging() -> Scripted {
+    Scripted::start(|peer| {
+        loop {
+            peer.request()?;
+            peer.send(NOT_FOUND)?;
+        }
+    })
+}
+
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 24\r\n\r\n{\"message\":\"Not found.\"}";
+
 #[test]
-fn the_old_key_is_not_removed_while_a_node_does_not_know_the_new_one() {
-    let (server, other) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
-    // The other one never hears of the key: it is no part of a cluster.
+fn old_key_is_not_deleted_while_a_node_does_not_know_the_new_one() {
+    let (server, other) = (FakeServer::start().unwrap(), lagging());
     let builder = KeysClient::builder().nearest_node(server.url()).node(other.url()).api_key(server.api_key());
     let client = builder.timeout(Duration::from_secs(2)).build().unwrap();
     let old = old_key(&client);
@@ -207,6 +220,62 @@ fn the_old_key_is_not_removed_while_a_node_does_not_know_the_new_one() {
     assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&other.url()), "{incomplete}");
     assert_eq!((incomplete.left_over(), ids(&client)), (Some(old.id), vec![old.id, new]));
+    // The node is back.
+    let finished = incomplete.resume(&self::client(&server)).unwrap();
+    assert_eq!((finished.id, ids(&client)), (new, vec![new]));
+}
+
+#[test]
+fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
+    let server = FakeServer::start().unwrap();
+    let old = old_key(&client(&server));
+    let down = "http://127.0.0.1:1";
+    let nodes = [server.url(), server.url().replace("127.0.0.1", "localhost"), down.to_owned()];
+    let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
+    let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
+    let error = client.rotate(old.id).send().unwrap_err();
+    let Error::NodesUnavailable(unavailable) = &error else { panic!("{error}") };
+    assert_eq!(unavailable.nodes().iter().map(|node| node.node()).collect::<Vec<_>>(), [down]);
+    assert!(error.to_string().starts_with("nothing was changed: 3 of 3 nodes must confirm"), "{error}");
+    assert_eq!(ids(&self::client(&server)), [old.id]);
+
+    let new = client.rotate(old.id).accept_majority(true).send().unwrap();
+    assert_eq!(ids(&self::client(&server)), [new.id]);
+}
+
+#[test]
+fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrupted() {
+    // The create, whose response is lost or which never arrives; the delete.
+    for (step, fault) in
+        [(2, Fault::LoseResponse), (2, Fault::ErrorBefore), (4, Fault::LoseResponse), (4, Fault::ErrorBefore)]
+    {
+        let server = FakeServer::start().unwrap();
+        let client = client(&server);
+        let old = old_key(&client);
+        (0..step).for_each(|_| server.inject(PASS));
+        server.inject(fault);
+        let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("it was interrupted") };
+        let value = incomplete.value().or(incomplete.key().map(|key| &key.value)).unwrap().expose_secret().to_owned();
+        let new = incomplete.resume(&client).unwrap();
+        assert_eq!((new.value.expose_secret(), ids(&client)), (value.as_str(), vec![new.id]), "{step}: {fault:?}");
+    }
+}
+
+#[test]
+fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_response() {
+    let server = FakeServer::start().unwrap();
+    let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
+    let client = builder.timeout(Duration::from_secs(5)).build().unwrap();
+    let old = old_key(&client);
+    // The list of the keys that have this prefix comes before the create.
+    (0..3).for_each(|_| server.inject(PASS));
+    server.inject(Fault::LoseResponse);
+    let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
+    assert!(matches!(error, Error::Incomplete(_)), "{error}");
+    assert_eq!(ids(&client), [old.id]);
+    let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
+    assert_eq!(ids(&client), [old.id]);
 }
 
 #[test]
@@ -218,9 +287,11 @@ fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
          \"collections\":[\"*\"],\"expires_at\":9,\"value_prefix\":\"abcd\"}",
     ] {
         let server = FakeServer::start().unwrap();
+        let asked = AtomicBool::new(false);
         let portal = Scripted::start(move |peer| {
             peer.request()?;
-            peer.send(answer)
+            // First it is asked whether it can be asked at all.
+            peer.send(if asked.swap(true, Ordering::SeqCst) { answer } else { NOT_FOUND })
         });
         let old = old_key(&client(&server));
         let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());

@@ -1,7 +1,7 @@
 //! The loop without a network and without waiting; then, exhaustively, its accounting.
 
 use std::cell::{Cell, RefCell};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::clock::TestClock;
 use super::*;

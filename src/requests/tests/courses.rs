@@ -106,7 +106,7 @@ const BEFORE: [Before; 12] = [
 ];
 
 impl Before {
-    fn entry(self, id: u32, ahead: i64) -> Entry {
+    pub(super) fn entry(self, id: u32, ahead: i64) -> Entry {
         let now = server_time(ahead);
         let value = match self {
             Self::SameValue | Self::SameValueUnlisted | Self::OtherDescriptionSameValue | Self::ExpiredSameValue => {
@@ -144,9 +144,9 @@ pub(super) enum Told {
 }
 
 impl Operation {
-    /// Runs it; `key0`: the value of key 0.
-    pub(super) fn run(self, client: &KeysClient, key0: &str) -> Told {
-        generate_next(VALUE);
+    /// Runs it. `key0`: the value of key 0; `generated`: the value that will be generated.
+    pub(super) fn run(self, client: &KeysClient, key0: &str, generated: &'static str) -> Told {
+        generate_next(generated);
         let value_of = |value| match value {
             Value::OfKey0 => key0.to_owned(),
             _ => VALUE.to_owned(),
@@ -238,7 +238,7 @@ impl Course {
         let before = self.entries();
         let model = Model::new(&before, &self.events);
         model.state().killed_after = self.killed_after;
-        let told = self.operation.run(&model.client(), before.first().map_or("", |key| key.value.as_str()));
+        let told = self.operation.run(&model.client(), before.first().map_or("", |key| key.value.as_str()), VALUE);
         let state = model.state();
         if state.is_redundant {
             return None;
@@ -395,7 +395,7 @@ impl Course {
         };
         let told = match operation {
             Operation::Ensure { .. } | Operation::SendAgain | Operation::Delete => {
-                operation.run(&model.client(), &key0)
+                operation.run(&model.client(), &key0, VALUE)
             }
             Operation::Create { .. } | Operation::Rotate { .. } => return,
         };

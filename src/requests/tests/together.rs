@@ -1,1 +1,182 @@
+//! Two runs at once, interleaved at every request.
 
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use serde_json::json;
+
+use super::courses::{Before, Operation, Told, Value};
+use super::model::{Act, Entry, Model};
+use crate::engine::{Request, Transport};
+use crate::http::{AttemptError, Deadlines, DecodeError, Reply};
+use crate::key::KeyId;
+use crate::node::Node;
+use crate::operation::Operation as Call;
+
+/// Whose request is next.
+struct Turns {
+    schedule: Vec<usize>,
+    position: usize,
+    has_ended: [bool; 2],
+}
+
+#[derive(Clone)]
+struct Turn(Arc<(Mutex<Turns>, Condvar)>);
+
+impl Turn {
+    fn new(schedule: Vec<usize>) -> Self {
+        Self(Arc::new((Mutex::new(Turns { schedule, position: 0, has_ended: [false; 2] }), Condvar::new())))
+    }
+
+    /// Waits until it is the turn of `run`, and does `work`.
+    fn take<T>(&self, run: usize, work: impl FnOnce() -> T) -> T {
+        let (turns, changed) = &*self.0;
+        let is_others = |turns: &mut Turns| {
+            let next = turns.schedule.get(turns.position).copied().unwrap_or_default();
+            next != run && !turns.has_ended[next]
+        };
+        let mut turns = changed.wait_while(turns.lock().unwrap(), is_others).unwrap();
+        let result = work();
+        turns.position += 1;
+        changed.notify_all();
+        result
+    }
+
+    fn end(&self, run: usize) {
+        let (turns, changed) = &*self.0;
+        turns.lock().unwrap().has_ended[run] = true;
+        changed.notify_all();
+    }
+}
+
+/// The requests of one run.
+struct Run {
+    number: usize,
+    model: Model,
+    turn: Turn,
+    acts: Arc<Mutex<Vec<Act>>>,
+}
+
+impl Run {
+    fn take<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.turn.take(self.number, || {
+            let result = work();
+            self.acts.lock().unwrap().append(&mut self.model.state().acts);
+            result
+        })
+    }
+}
+
+impl Transport for Run {
+    fn attempt(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError> {
+        self.take(|| Transport::attempt(&self.model, node, request, deadlines, decode))
+    }
+
+    fn open(&self, node: &Node, operation: Call, deadlines: Deadlines) -> Result<Reply, AttemptError> {
+        self.take(|| self.model.open(node, operation, deadlines))
+    }
+}
+
+const VALUES: [&str; 2] = ["abcd-first", "abcd-second"];
+
+/// Runs both operations, their requests in the order of `schedule`; returns what each was told and has done.
+fn together(
+    operations: [Operation; 2],
+    before: &[Entry],
+    schedule: Vec<usize>,
+) -> (Vec<Entry>, [(Told, Vec<Act>); 2]) {
+    let (model, turn) = (Model::new(before, &[]), Turn::new(schedule));
+    let key0 = before.first().map_or("", |key| key.value.as_str());
+    let results = thread::scope(|scope| {
+        let (model, turn) = (&model, &turn);
+        let runs = [0, 1].map(|number| {
+            scope.spawn(move || {
+                let acts = Arc::<Mutex<Vec<Act>>>::default();
+                let run = Run { number, model: model.clone(), turn: turn.clone(), acts: acts.clone() };
+                let told = operations[number].run(&model.client_by(run), key0, VALUES[number]);
+                turn.end(number);
+                let acts = acts.lock().unwrap().clone();
+                (told, acts)
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    });
+    let after = model.state().keys.clone();
+    (after, results)
+}
+
+const ENSURE: Operation =
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false };
+const REPLACE: Operation =
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false };
+const ENSURE_VALUE: Operation =
+    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false };
+const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
+
+/// Every order of the first twelve requests.
+fn schedules() -> impl Iterator<Item = Vec<usize>> {
+    (0..1_usize << 12).map(|bits| (0..12).map(|bit| bits >> bit & 1).collect())
+}
+
+#[test]
+fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
+    for (operations, before) in [
+        ([ENSURE, ENSURE], vec![]),
+        ([ENSURE, ENSURE], vec![Before::ExpiredTwoDaysAgo]),
+        ([ENSURE_VALUE, ENSURE_VALUE], vec![]),
+        ([ENSURE_VALUE, ENSURE_VALUE], vec![Before::Alike]),
+        ([REPLACE, REPLACE], vec![]),
+        ([REPLACE, REPLACE], vec![Before::Drifted]),
+        ([ENSURE, REPLACE], vec![Before::Drifted]),
+    ] {
+        let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
+        for schedule in schedules() {
+            let (after, results) = together(operations, &entries, schedule.clone());
+            let context = format!("{operations:?} {before:?} {schedule:?}");
+            for (told, acts) in &results {
+                if let Told::Ensured(ensured) = told {
+                    let key = after.iter().find(|key| KeyId::from(key.id) == ensured.key.id);
+                    assert!(key.is_some(), "`Ok` names a key that is deleted: {context}");
+                }
+                for act in acts {
+                    if let Act::Deleted { key, .. } = act {
+                        let is_own = acts.iter().any(|act| matches!(act, Act::Created(made) if made.id == key.id));
+                        let was_replaced = before != [Before::Alike] && entries.contains(key);
+                        assert!(is_own || was_replaced, "deleted key {}: {context}", key.id);
+                    }
+                }
+            }
+            let wanted = after.iter().filter(|key| key.collections == json!(["docs"]) && !entries.contains(key));
+            let are_ensured = results.iter().all(|(told, _)| matches!(told, Told::Ensured(_)));
+            assert!(!are_ensured || wanted.count() == 1, "not one key: {context}: {after:?}");
+        }
+    }
+}
+
+#[test]
+fn ensure_and_rotate_at_once_leave_a_key_and_delete_only_what_each_may() {
+    for (ensure, before) in [(ENSURE, Before::Unlike), (REPLACE, Before::Unlike), (REPLACE, Before::Drifted)] {
+        let entries = [before.entry(0, 0)];
+        for schedule in schedules() {
+            let (after, [(_, ensured), (_, rotated)]) = together([ensure, ROTATE], &entries, schedule.clone());
+            let context = format!("{ensure:?} {before:?} {schedule:?}");
+            assert!(!after.is_empty(), "no key is left: {context}");
+            let deleted = |acts: &[Act]| -> Vec<u32> {
+                acts.iter()
+                    .filter_map(|act| if let Act::Deleted { key, .. } = act { Some(key.id) } else { None })
+                    .collect()
+            };
+            assert!(deleted(&rotated).iter().all(|id| *id == 0), "rotate: {context}");
+            // Both the drifted key and its replacement, which has drifted as well, may be listed before.
+            let is_own = |id| ensured.iter().any(|act| matches!(act, Act::Created(made) if made.id == id));
+            let may_replace = before == Before::Drifted;
+            assert!(deleted(&ensured).into_iter().all(|id| is_own(id) || may_replace), "ensure: {context}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A prepared create: its value is known before the key exists, and sending it again never creates a second key.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::time::Duration;
+
+use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::{CreateKey, Error, ExposeSecret, KeysClient, SecretString};
+
+fn client(server: &FakeServer) -> KeysClient {
+    let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
+    builder.timeout(Duration::from_secs(5)).build().unwrap()
+}
+
+fn request(client: &KeysClient) -> CreateKey {
+    client.create().description("docs").actions(["documents:search"]).collections(["docs"])
+}
+
+#[test]
+fn preparing_sends_nothing_and_shows_no_value() {
+    let server = FakeServer::start().unwrap();
+    let prepared = request(&client(&server)).prepare().unwrap();
+    let value = prepared.value().expose_secret().to_owned();
+    assert_eq!((value.len(), server.request_count()), (32, 0));
+    assert!(!format!("{prepared:?}").contains(&value));
+    assert_eq!(prepared.description(), "docs");
+    assert_eq!(prepared.send().unwrap().value.expose_secret(), value);
+}
+
+#[test]
+fn invalid_request_cannot_be_prepared() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    for (request, field) in [
+        (client.create(), "actions"),
+        (request(&client).server_generated(), "value"),
+        (request(&client).value("a-value").autodelete(true), "autodelete"),
+        (request(&client).expires_in(Duration::ZERO), "expires_at"),
+    ] {
+        let error = request.prepare().unwrap_err();
+        assert!(matches!(error, Error::InvalidRequest { field: found, .. } if found == field), "{field}: {error}");
+    }
+}
+
+#[test]
+fn sending_again_after_any_result_creates_one_key() {
+    for value in [None, Some("a-value-of-my-own")] {
+        let server = FakeServer::start().unwrap();
+        let client = client(&server);
+        let request = value.into_iter().fold(request(&client), CreateKey::value);
+        let prepared = request.prepare().unwrap();
+        server.inject(Fault::ErrorBefore);
+        let first = prepared.send().unwrap();
+        let second = prepared.send().unwrap();
+        assert_eq!((first.id, server.key_count()), (second.id, 1));
+    }
+}
+
+#[test]
+fn later_process_completes_a_request_whether_or_not_it_was_carried_out() {
+    for was_sent in [false, true] {
+        let server = FakeServer::start().unwrap();
+        let prepared = request(&client(&server)).prepare().unwrap();
+        let stored = prepared.value().clone();
+        let sent = was_sent.then(|| prepared.send().unwrap().id);
+        drop(prepared);
+
+        let key = request(&client(&server)).value(stored.clone()).prepare().unwrap().send_again().unwrap();
+        assert!(sent.is_none_or(|id| id == key.id), "{was_sent}");
+        assert_eq!((key.value.expose_secret(), server.key_count()), (stored.expose_secret(), 1));
+    }
+}
+
+#[test]
+fn sending_again_names_the_candidates_where_several_keys_look_alike() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let values = ["tena-one", "tena-two"];
+    let ids = values.map(|value| request(&client).value(value).send().unwrap().id);
+    let error = request(&client).value(values[0]).prepare().unwrap().send_again().unwrap_err();
+    let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
+    assert_eq!(unknown.candidates(), ids);
+    assert_eq!(unknown.value().unwrap().expose_secret(), values[0]);
+}
+
+#[test]
+fn expired_request_is_refused_before_it_is_first_sent() {
+    let server = FakeServer::start().unwrap();
+    let prepared = request(&client(&server)).expires_in(Duration::from_secs(1)).prepare().unwrap();
+    std::thread::sleep(Duration::from_millis(2_100));
+    let error = prepared.send().unwrap_err();
+    assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    assert_eq!(server.request_count(), 0);
+    let _: &SecretString = prepared.value();
+}
