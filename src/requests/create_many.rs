@@ -171,9 +171,8 @@ impl CreateMany {
                     while let Some((index, request)) = next() {
                         let (reported, is_reported) = mpsc::channel::<()>();
                         let is_sent = sender.send((index, request.send_by(engine), reported)).is_ok();
-                        // Ends when the other end is dropped: after the report, or when the caller has panicked.
-                        let _ = is_reported.recv();
-                        if !is_sent {
+                        // Without a report, the caller has panicked.
+                        if !is_sent || is_reported.recv().is_err() {
                             break;
                         }
                     }
@@ -183,7 +182,7 @@ impl CreateMany {
             drop(sender);
             for (index, result, reported) in receiver {
                 report(index, result);
-                drop(reported);
+                let _ = reported.send(());
             }
             if begun == 0 {
                 // No thread can be had.
