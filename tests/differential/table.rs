@@ -113,6 +113,8 @@ fn which_complaint_comes_first() -> Vec<raw::Request> {
         post(key_with(json!({"description": 1, "actions": 1, "collections": 1, "value": 1, "expires_at": "x"}))),
         post(key_with(json!({"description": 1, "actions": 1, "collections": 1, "expires_at": "x"}))),
         post(key_with(json!({"actions": 1, "collections": 1, "expires_at": "x"}))),
+        post(key_with(json!({"actions": [1], "collections": 1}))),
+        post(key_with(json!({"actions": [1], "collections": [1]}))),
         post(key_with(json!({"collections": 1, "expires_at": "x"}))),
         post(key_with(json!({"value": BOOTSTRAP, "expires_at": "x"}))),
         post("{").with_key("wrong"),
