@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::lock;
 use super::node::Own;
-use super::response::{Outcome, Response};
+use super::response::{Delivery, Response};
 
 /// What a client asks of the server's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub enum Fault {
     Garbage,
     /// Act and send the head of the response at once, but its body only after this long.
     Delay(Duration),
-    /// Do not act, and keep the connection open without a response until the client closes it.
+    /// Do not act, and keep the connection open without a response until the client closes it, for 60 s at most.
     Hang,
 }
 
@@ -82,9 +82,9 @@ impl Fault {
     }
 
     /// `response`: what the server would send; `None` if it did not act, or never sends a response to such a request.
-    pub(super) fn outcome(self, response: Option<Response>) -> Outcome {
-        Outcome::Send(match self {
-            Fault::LoseResponse | Fault::DropConnection => return Outcome::Close,
+    pub(super) fn delivery(self, response: Option<Response>) -> Delivery {
+        Delivery::Send(match self {
+            Fault::LoseResponse | Fault::DropConnection => return Delivery::Close,
             Fault::ErrorAfter | Fault::ErrorBefore => Response::empty(500),
             Fault::NotReady { retry_after } => {
                 Response::router_message(503, "Not Ready or Lagging").retry_after(retry_after)
@@ -99,11 +99,11 @@ impl Fault {
             }
             Fault::SkippingWrites => Response::message(422, "Skipping writes."),
             Fault::Respond { status, content_type, body } => Response::new(status, content_type, body),
-            Fault::Garbage => return Outcome::SendBytes(b"\x15\x03\x01 this is not HTTP\r\n\r\n"),
+            Fault::Garbage => return Delivery::SendBytes(b"\x15\x03\x01 this is not HTTP\r\n\r\n"),
             Fault::Delay(wait) => {
-                return response.map_or(Outcome::Close, |response| Outcome::SendLate(response, wait));
+                return response.map_or(Delivery::Close, |response| Delivery::SendLate(response, wait));
             }
-            Fault::Hang => return Outcome::Hang,
+            Fault::Hang => return Delivery::Hang,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::response::{Outcome, Response};
+use super::response::{Delivery, Response};
 
 /// The longest request line with headers; the real server has such a limit, too.
 const MAX_HEAD: usize = 64 * 1024;
@@ -25,7 +25,7 @@ pub(super) struct Request {
 }
 
 /// Serves the requests of one connection until either side closes it.
-pub(super) fn serve(stream: &TcpStream, respond: impl Fn(&Request) -> Outcome) -> io::Result<()> {
+pub(super) fn serve(stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -36,19 +36,19 @@ pub(super) fn serve(stream: &TcpStream, respond: impl Fn(&Request) -> Outcome) -
             return write(stream, &Response::message(400, "FakeServer cannot read this request."), false);
         };
         match respond(&request) {
-            Outcome::Send(response) => write(stream, &response, request.keep_alive)?,
-            Outcome::SendLate(response, wait) => {
+            Delivery::Send(response) => write(stream, &response, request.keep_alive)?,
+            Delivery::SendLate(response, wait) => {
                 let mut stream = stream;
                 stream.write_all(&response.head(request.keep_alive))?;
                 wait_for(wait, stream)?;
                 stream.write_all(&response.chunks())?;
             }
-            Outcome::SendBytes(bytes) => {
+            Delivery::SendBytes(bytes) => {
                 let mut stream = stream;
                 return stream.write_all(bytes);
             }
-            Outcome::Hang => return io::copy(&mut { stream }, &mut io::sink()).map(drop),
-            Outcome::Close => return Ok(()),
+            Delivery::Hang => return io::copy(&mut { stream }, &mut io::sink()).map(drop),
+            Delivery::Close => return Ok(()),
         }
         if !request.keep_alive {
             return Ok(());

@@ -33,45 +33,26 @@ struct Key {
 /// What a request is for.
 #[derive(Clone, Copy)]
 pub(super) enum Route {
-    GetHealth,
-    PostHealth,
+    Health,
     Debug,
     Keys(Operation),
 }
 
 impl Route {
-    pub(super) fn of(request: &Request) -> Option<Route> {
-        Some(match (request.method.as_str(), request.path().as_slice()) {
-            ("GET", ["health"]) => Route::GetHealth,
-            ("POST", ["health"]) => Route::PostHealth,
-            ("GET", ["debug"]) => Route::Debug,
-            ("POST", ["keys"]) => Route::Keys(Operation::Create),
-            ("GET", ["keys", _]) => Route::Keys(Operation::Get),
-            ("GET", ["keys"]) => Route::Keys(Operation::List),
-            ("DELETE", ["keys", _]) => Route::Keys(Operation::Delete),
+    /// The route, and the action that the presented key must allow, if a key is needed.
+    pub(super) fn of(request: &Request) -> Option<(Route, Option<&'static str>)> {
+        let (route, action) = match (request.method.as_str(), request.path().as_slice()) {
+            ("GET", ["health"]) => return Some((Route::Health, None)),
+            ("POST", ["health"]) => (Route::Health, "health:create"),
+            ("GET", ["debug"]) => (Route::Debug, "debug:list"),
+            ("POST", ["keys"]) => (Route::Keys(Operation::Create), "keys:create"),
+            ("GET", ["keys", _]) => (Route::Keys(Operation::Get), "keys:get"),
+            ("GET", ["keys"]) => (Route::Keys(Operation::List), "keys:list"),
+            ("DELETE", ["keys", _]) => (Route::Keys(Operation::Delete), "keys:delete"),
             _ => return None,
-        })
+        };
+        Some((route, Some(action)))
     }
-
-    /// What the presented key must allow; `None` where no key is needed.
-    fn action(self) -> Option<&'static str> {
-        match self {
-            Route::GetHealth => None,
-            Route::PostHealth => Some("health:create"),
-            Route::Debug => Some("debug:list"),
-            Route::Keys(Operation::Create) => Some("keys:create"),
-            Route::Keys(Operation::Get) => Some("keys:get"),
-            Route::Keys(Operation::List) => Some("keys:list"),
-            Route::Keys(Operation::Delete) => Some("keys:delete"),
-        }
-    }
-}
-
-/// The node that a request was sent to.
-pub(super) struct Asked<'a> {
-    /// The keys that it knows, if it lags behind the others.
-    pub(super) lagging: Option<&'a Keys>,
-    pub(super) is_leader: bool,
 }
 
 impl Keys {
@@ -79,20 +60,21 @@ impl Keys {
         Keys { version, bootstrap_key, keys: BTreeMap::new(), next_id: 0 }
     }
 
-    /// `None` where a real server never sends a response.
-    pub(super) fn respond(&mut self, request: &Request, node: &Asked<'_>) -> Option<Response> {
-        let Some(route) = Route::of(request) else {
+    /// `lagging`: what the node knows that got the request, if it lags behind. `None` where a real server never sends a
+    /// response.
+    pub(super) fn respond(&mut self, request: &Request, lagging: Option<&Keys>, is_leader: bool) -> Option<Response> {
+        let Some((route, action)) = Route::of(request) else {
             return Some(Response::router_message(404, "Not Found"));
         };
-        let known = node.lagging.unwrap_or(self);
-        if route.action().is_some_and(|action| !known.allow(&request.presented_key(), action)) {
+        let known = lagging.unwrap_or(self);
+        if action.is_some_and(|action| !known.allow(&request.presented_key(), action)) {
             return Some(Response::unauthorized());
         }
         let id = request.path().get(1).and_then(|segment| input::id(segment));
         match route {
-            Route::GetHealth | Route::PostHealth => Some(Response::json(200, &json!({"ok": true}))),
+            Route::Health => Some(Response::json(200, &json!({"ok": true}))),
             Route::Debug => {
-                let state = if node.is_leader { 1 } else { 4 };
+                let state = if is_leader { 1 } else { 4 };
                 Some(Response::json(200, &json!({"state": state, "version": self.version.number()})))
             }
             Route::Keys(Operation::List) => known.list(),
@@ -143,7 +125,7 @@ impl Keys {
     }
 
     /// Fails if the value is in use, or if there are no random bytes for one.
-    fn insert(&mut self, mut settings: NewKey) -> io::Result<&Key> {
+    fn insert(&mut self, mut settings: NewKey) -> io::Result<Key> {
         let value = match settings.value.take() {
             Some(value) => value,
             None => secret::draw().map_err(io::Error::other)?.expose_secret().to_owned(),
@@ -153,7 +135,9 @@ impl Keys {
         }
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
-        Ok(self.keys.entry(id.to_string()).insert_entry(Key { id, value, settings }).into_mut())
+        let key = Key { id, value, settings };
+        self.keys.insert(id.to_string(), key.clone());
+        Ok(key)
     }
 
     /// Whether there was such a key.

@@ -80,3 +80,30 @@ impl Drop for Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn dropped_listener_has_ended_its_threads() {
+        let alive = Arc::new(());
+        let in_thread = Arc::clone(&alive);
+        let (started, all_started) = std::sync::mpsc::channel();
+        let listener = Listener::start(SocketAddr::from(([127, 0, 0, 1], 0)), move |mut stream| {
+            let _alive = Arc::clone(&in_thread);
+            started.send(()).unwrap();
+            let _ = stream.read(&mut [0]);
+        });
+        let listener = listener.unwrap();
+        let clients = [(); 3].map(|()| TcpStream::connect(listener.address()).unwrap());
+        for _ in &clients {
+            all_started.recv().unwrap();
+        }
+        assert_eq!(Arc::strong_count(&alive), 2 + clients.len());
+        drop(listener);
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+}

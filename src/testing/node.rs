@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use super::fault::Faults;
 use super::http::{self, Request};
-use super::keys::{Asked, Keys, Route};
-use super::response::Outcome;
+use super::keys::{Keys, Route};
+use super::response::Delivery;
 use super::{Operation, lock};
 
-pub(super) struct Node {
+pub(super) struct FakeNode {
     pub(super) keys: Arc<Mutex<Keys>>,
     /// Locked before `keys`.
     pub(super) own: Mutex<Own>,
@@ -25,29 +25,26 @@ pub(super) struct Own {
     pub(super) requests: Vec<Option<Operation>>,
 }
 
-impl Node {
+impl FakeNode {
     /// Serves one connection. An error ends it, and concerns the client alone.
     pub(super) fn serve(&self, stream: &TcpStream) {
         lock(&self.own).connections += 1;
         let _ = http::serve(stream, |request| self.respond(request));
     }
 
-    fn respond(&self, request: &Request) -> Outcome {
+    fn respond(&self, request: &Request) -> Delivery {
         let operation = match Route::of(request) {
-            Some(Route::Keys(operation)) => Some(operation),
+            Some((Route::Keys(operation), _)) => Some(operation),
             _ => None,
         };
         let mut own = lock(&self.own);
         own.requests.push(operation);
         let fault = operation.and_then(|operation| own.faults.next(operation));
-        let act = || {
-            let asked = Asked { lagging: own.lagging.as_ref(), is_leader: self.is_leader };
-            lock(&self.keys).respond(request, &asked)
-        };
+        let act = || lock(&self.keys).respond(request, own.lagging.as_ref(), self.is_leader);
         match fault {
-            None => act().map_or(Outcome::Close, Outcome::Send),
-            Some(fault) if fault.acts() => fault.outcome(act()),
-            Some(fault) => fault.outcome(None),
+            None => act().map_or(Delivery::Close, Delivery::Send),
+            Some(fault) if fault.acts() => fault.delivery(act()),
+            Some(fault) => fault.delivery(None),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// What happens to a request after it was carried out, or not.
-pub(super) enum Outcome {
+pub(super) enum Delivery {
     Send(Response),
     /// The head at once, the body after this long.
     SendLate(Response, Duration),

@@ -12,7 +12,7 @@ use super::key::TestKey;
 use super::keys::Keys;
 use super::listener::Listener;
 use super::lock;
-use super::node::Node;
+use super::node::FakeNode;
 use crate::{KeyId, KeyInfo, secret};
 
 /// The version of Typesense whose responses a [`FakeServer`] sends.
@@ -63,7 +63,7 @@ impl ServerVersion {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct FakeServer {
-    node: Arc<Node>,
+    node: Arc<FakeNode>,
     address: SocketAddr,
     /// `None` while the server is stopped.
     listener: Mutex<Option<Listener>>,
@@ -103,7 +103,7 @@ impl FakeServerBuilder {
         let api_key = secret::draw().map_err(io::Error::other)?;
         let keys = Arc::new(Mutex::new(Keys::new(self.version, api_key.clone())));
         let node = |number| {
-            let node = Node { keys: Arc::clone(&keys), own: Mutex::default(), is_leader: number == 0 };
+            let node = FakeNode { keys: Arc::clone(&keys), own: Mutex::default(), is_leader: number == 0 };
             let node = Arc::new(node);
             let listener = listen(&node, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
             let address = listener.address();
@@ -114,7 +114,7 @@ impl FakeServerBuilder {
     }
 }
 
-fn listen(node: &Arc<Node>, address: SocketAddr) -> io::Result<Listener> {
+fn listen(node: &Arc<FakeNode>, address: SocketAddr) -> io::Result<Listener> {
     let node = Arc::clone(node);
     Listener::start(address, move |stream| node.serve(stream))
 }
