@@ -1,11 +1,9 @@
 //! What goes wrong, and with which request.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use super::lock;
-use super::node::Own;
 use super::response::{Delivery, Response};
+use super::{FakeServer, lock};
 
 /// What a client asks of the server's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +20,8 @@ pub enum Operation {
 
 /// What goes wrong with one request.
 ///
-/// A fault applies whichever key the request presents. Where it says *act*, the request is carried out as it would be
-/// without the fault: a client can be told the result only by a later request.
+/// A fault applies whichever key the request presents. Where it says *act*, the server first does what it would have
+/// done without the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -109,17 +107,22 @@ impl Fault {
 }
 
 /// Which requests a fault is for; made by [`FakeServer::fail`](super::FakeServer::fail).
+#[derive(Debug)]
 #[must_use = "call `with` to register the fault"]
 pub struct FaultRule<'a> {
-    pub(super) own: &'a Mutex<Own>,
+    server: &'a FakeServer,
     /// `None`: any.
-    pub(super) operation: Option<Operation>,
-    pub(super) skip: usize,
-    pub(super) times: usize,
+    operation: Option<Operation>,
+    skip: usize,
+    times: usize,
 }
 
-impl FaultRule<'_> {
-    /// Counted from this moment, beginning with 1, the first request that fails. Defaults to 1.
+impl<'a> FaultRule<'a> {
+    pub(super) fn new(server: &'a FakeServer, operation: Option<Operation>) -> Self {
+        FaultRule { server, operation, skip: 0, times: 1 }
+    }
+
+    /// The first request that fails, counted from this moment and from 1. Defaults to 1.
     pub fn nth(mut self, nth: usize) -> Self {
         self.skip = nth.saturating_sub(1);
         self
@@ -133,8 +136,8 @@ impl FaultRule<'_> {
 
     /// Registers the fault.
     pub fn with(self, fault: Fault) {
-        let Self { own, operation, skip, times } = self;
-        lock(own).faults.0.push(Due { operation, skip, times, fault });
+        let Self { server, operation, skip, times } = self;
+        lock(&server.node.own).faults.0.push(Due { operation, skip, times, fault });
     }
 }
 

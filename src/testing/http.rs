@@ -25,41 +25,54 @@ pub(super) struct Request {
 }
 
 /// Serves the requests of one connection until either side closes it.
-pub(super) fn serve(stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
+pub(super) fn serve(mut stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut received = Vec::new();
-    while let Some(request) = read_request(stream, &mut received)? {
-        let Ok(request) = request else {
-            // What comes next on this connection cannot be told apart from the refused request.
-            return write(stream, &Response::message(400, "FakeServer cannot read this request."), false);
-        };
-        match respond(&request) {
-            Delivery::Send(response) => write(stream, &response, request.keep_alive)?,
-            Delivery::SendLate(response, wait) => {
-                let mut stream = stream;
-                stream.write_all(&response.head(request.keep_alive))?;
-                wait_for(wait, stream)?;
-                stream.write_all(&response.chunks())?;
+    loop {
+        match parse(&received) {
+            Ok(None) => {
+                let mut buffer = [0; 8192];
+                match stream.read(&mut buffer)? {
+                    0 => return Ok(()),
+                    count => received.extend(buffer.iter().take(count)),
+                }
             }
-            Delivery::SendBytes(bytes) => {
-                let mut stream = stream;
-                return stream.write_all(bytes);
+            Ok(Some((request, length))) => {
+                received.drain(..length);
+                if !deliver(respond(&request), request.keep_alive, stream)? {
+                    return Ok(());
+                }
             }
-            Delivery::Hang => return io::copy(&mut { stream }, &mut io::sink()).map(drop),
-            Delivery::Close => return Ok(()),
-        }
-        if !request.keep_alive {
-            return Ok(());
+            Err(Unreadable) => {
+                // Where the next request begins is not known.
+                let response = Response::message(400, "FakeServer cannot read this request.");
+                return deliver(Delivery::Send(response), false, stream).map(drop);
+            }
         }
     }
-    Ok(())
 }
 
-fn write(mut stream: &TcpStream, response: &Response, keep_alive: bool) -> io::Result<()> {
-    // One write, hence usually one packet.
-    stream.write_all(&[response.head(keep_alive), response.chunks()].concat())
+/// Returns whether the connection stays open.
+fn deliver(delivery: Delivery, keep_alive: bool, mut stream: &TcpStream) -> io::Result<bool> {
+    match delivery {
+        Delivery::Send(response) => {
+            // One write, hence usually one packet.
+            stream.write_all(&[response.head(keep_alive), response.chunks()].concat())?;
+            return Ok(keep_alive);
+        }
+        Delivery::SendLate(response, wait) => {
+            stream.write_all(&response.head(keep_alive))?;
+            wait_for(wait, stream)?;
+            stream.write_all(&response.chunks())?;
+            return Ok(keep_alive);
+        }
+        Delivery::SendBytes(bytes) => stream.write_all(bytes)?,
+        Delivery::Hang => drop(io::copy(&mut stream, &mut io::sink())?),
+        Delivery::Close => {}
+    }
+    Ok(false)
 }
 
 /// Waits, but no longer than the client does.
@@ -81,27 +94,8 @@ fn wait_for(wait: Duration, stream: &TcpStream) -> io::Result<()> {
 /// A request that is malformed, or larger than the limits.
 struct Unreadable;
 
-/// `None` once the client has closed the connection. `received` holds what was read beyond one request.
-fn read_request(stream: &TcpStream, received: &mut Vec<u8>) -> io::Result<Option<Result<Request, Unreadable>>> {
-    loop {
-        match parse_request(received) {
-            Ok(None) => {}
-            Ok(Some((request, length))) => {
-                received.drain(..length);
-                return Ok(Some(Ok(request)));
-            }
-            Err(unreadable) => return Ok(Some(Err(unreadable))),
-        }
-        let mut buffer = [0; 8192];
-        match { stream }.read(&mut buffer)? {
-            0 => return Ok(None),
-            count => received.extend(buffer.iter().take(count)),
-        }
-    }
-}
-
 /// The first request in `received` and its length; `None` while it is incomplete.
-fn parse_request(received: &[u8]) -> Result<Option<(Request, usize)>, Unreadable> {
+fn parse(received: &[u8]) -> Result<Option<(Request, usize)>, Unreadable> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     let head = match parsed.parse(received) {

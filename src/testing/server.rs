@@ -63,7 +63,7 @@ impl ServerVersion {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct FakeServer {
-    node: Arc<FakeNode>,
+    pub(super) node: Arc<FakeNode>,
     address: SocketAddr,
     /// `None` while the server is stopped.
     listener: Mutex<Option<Listener>>,
@@ -166,21 +166,17 @@ impl FakeServer {
     /// If several faults are due, the one registered first is used; the others wait for the next request. Health and
     /// debug requests never fail.
     pub fn inject(&self, fault: Fault) {
-        self.rule(None).with(fault);
+        FaultRule::new(self, None).with(fault);
     }
 
     /// Lets requests of one operation fail: `server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse)`.
     pub fn fail(&self, operation: Operation) -> FaultRule<'_> {
-        self.rule(Some(operation))
+        FaultRule::new(self, Some(operation))
     }
 
     /// Drops all faults that are still to come.
     pub fn clear_faults(&self) {
         lock(&self.node.own).faults.clear();
-    }
-
-    fn rule(&self, operation: Option<Operation>) -> FaultRule<'_> {
-        FaultRule { own: &self.node.own, operation, skip: 0, times: 1 }
     }
 
     /// Closes all connections and refuses new ones. Keys, faults and counters remain.
