@@ -30,7 +30,7 @@ use table::{BOOTSTRAP, get, key_with, post, table};
 use typesense_keys::testing::FakeServer;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const NO_REPLY: &str = "no reply";
+const NO_RESPONSE: &str = "no response";
 
 fn main() -> ExitCode {
     run_on(
@@ -43,15 +43,14 @@ fn main() -> ExitCode {
     )
 }
 
-fn agree(_: &Server) {
-    let real = or_ignore(Server::start());
+fn agree(real: &Server) {
     let fake_server = FakeServer::start().unwrap();
     let mut differences = String::new();
     let table = table();
     for (row, request) in table.iter().enumerate() {
-        let ours = answer(&address(&fake_server), fake_server.api_key().expose_secret(), request);
-        let theirs = answer(&format!("127.0.0.1:{}", real.port()), real.api_key(), request);
-        if ours != theirs || theirs.starts_with(NO_REPLY) {
+        let ours = response_to(&address(&fake_server), fake_server.api_key().expose_secret(), request);
+        let theirs = response_to(&format!("127.0.0.1:{}", real.port()), real.api_key(), request);
+        if ours != theirs || theirs.starts_with(NO_RESPONSE) {
             writeln!(differences, "row {row}: {}\n  real server: {theirs}\n  fake server: {ours}", describe(request))
                 .unwrap();
         }
@@ -60,8 +59,8 @@ fn agree(_: &Server) {
     assert!(differences.is_empty(), "they differ:\n{differences}");
 }
 
-/// Keys created here are no matter to the other tests, which have servers of their own.
-fn agree_on_one_connection(real: &Server) {
+fn agree_on_one_connection(_: &Server) {
+    let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
     let create = key_with(json!({"value": "on-one-connection"}));
     let conversation = |port: &str, key: &str| {
@@ -90,11 +89,11 @@ fn agree_on_one_connection(real: &Server) {
     assert_eq!(theirs.matches("HTTP/1.1 ").count(), 6);
 }
 
-/// Not in the table: each of these keeps a connection of the real server busy for good.
+/// Not in the table: each of these occupies a connection of the real server for good.
 fn hang(_: &Server) {
     let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
-    let both_fall_silent = |request: &raw::Request| {
+    let neither_responds = |request: &raw::Request| {
         let key = fake_server.api_key();
         let ours = fill_in(request, key.expose_secret()).send(address(&fake_server), TIMEOUT);
         assert_eq!(
@@ -112,20 +111,20 @@ fn hang(_: &Server) {
         );
     };
     for id in ["abc", "%20", "-", "18446744073709551616", "-18446744073709551616"] {
-        both_fall_silent(&get(&format!("/keys/{id}")));
+        neither_responds(&get(&format!("/keys/{id}")));
     }
-    // The prefix of this value would end inside the second character. One such key makes the
-    // real server's whole list fall silent until it is deleted.
+    // The prefix of this value would end inside the second character. One such key keeps the real server from listing
+    // any key until it is deleted.
     let create = post(key_with(json!({"value": "日本語"})));
     for (address, key) in [
         (address(&fake_server), fake_server.api_key().expose_secret()),
         (format!("127.0.0.1:{}", real.port()), real.api_key()),
     ] {
-        let reply = fill_in(&create, key).send(address, TIMEOUT).unwrap();
-        assert_eq!(reply.status, 201);
+        let response = fill_in(&create, key).send(address, TIMEOUT).unwrap();
+        assert_eq!(response.status, 201);
     }
-    both_fall_silent(&get("/keys/0"));
-    both_fall_silent(&get("/keys"));
+    neither_responds(&get("/keys/0"));
+    neither_responds(&get("/keys"));
 }
 
 fn address(fake_server: &FakeServer) -> String {
@@ -133,13 +132,13 @@ fn address(fake_server: &FakeServer) -> String {
 }
 
 /// Status, headers and body, with what differs by nature made equal.
-fn answer(address: &str, bootstrap: &str, request: &raw::Request) -> String {
+fn response_to(address: &str, bootstrap: &str, request: &raw::Request) -> String {
     match fill_in(request, bootstrap).send(address, TIMEOUT) {
         Ok(raw::Response { status, headers, body }) => {
             let body = without_drawn_values(&String::from_utf8_lossy(&body));
             format!("{status} {headers:?} {body}").replace(bootstrap, BOOTSTRAP)
         }
-        Err(error) => format!("{NO_REPLY}: {error}"),
+        Err(error) => format!("{NO_RESPONSE}: {error}"),
     }
 }
 
