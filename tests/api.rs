@@ -75,7 +75,8 @@ fn secrets_are_laid_open_in_few_places() {
             "scoped/signature.rs",      // the parent, to sign with
             "scoped.rs",                // the parent's prefix
             "secret.rs",                // to check what a header can carry
-            "testing.rs",               // the stand-in
+            "testing/key.rs",           // the fake server, which is for tests
+            "testing/keys.rs",          // the same
         ]
     );
 }

@@ -1,13 +1,13 @@
-//! Holds the stand-in to a real server: one long list of requests, good and bad, is sent in order
-//! to both, and they must answer alike. Whatever the real server says is right.
+//! Compares `FakeServer` with a real server: both get one long list of requests, good and bad, in order, and must send
+//! the same status, headers and body, byte by byte. Whatever the real server sends is right.
 //!
-//! Both start empty, so ids must be equal too. Left out of the list, because they cannot agree:
+//! Both start empty, so ids must be equal, too. Left out, because they cannot agree:
 //!
-//! * `HEAD` (the real server sends a body), `CONNECT` and unknown methods, and request lines that
-//!   are not HTTP: the HTTP library answers those, not the server.
+//! * `HEAD` (the real server sends a body), `CONNECT` and unknown methods, and request lines that are not HTTP: the HTTP
+//!   library responds to those, not the server.
 //! * `"expires_at": -0` and JSON nested more than 128 deep, which only the real server accepts.
 //! * Query strings with `&&` or a broken `%` escape, which the real server reads in its own way.
-//! * Ids and keys for which the real server never answers: see the second test.
+//! * Ids and keys for which the real server never sends a response: see the second test.
 
 // A test may fail loudly.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -17,24 +17,29 @@ mod support;
 mod table;
 
 use std::fmt::Write;
-use std::io;
+use std::io::{self, Read, Write as _};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::harness::{or_ignore, run_on};
 use support::{Server, raw};
 use table::{BOOTSTRAP, get, key_with, post, table};
 use typesense_keys::testing::FakeServer;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const NO_REPLY: &str = "no reply";
+const NO_RESPONSE: &str = "no response";
 
 fn main() -> ExitCode {
     run_on(
         Server::start,
-        &[("stand_in_and_real_server_agree", agree), ("the_stand_in_hangs_up_where_the_real_one_hangs", hang)],
+        &[
+            ("fake_and_real_server_send_the_same_bytes", agree),
+            ("fake_and_real_server_send_the_same_bytes_on_one_connection", agree_on_one_connection),
+            ("fake_server_closes_the_connection_where_the_real_one_hangs", hang),
+        ],
     )
 }
 
@@ -43,10 +48,10 @@ fn agree(real: &Server) {
     let mut differences = String::new();
     let table = table();
     for (row, request) in table.iter().enumerate() {
-        let ours = answer(&address(&fake_server), fake_server.api_key().expose_secret(), request);
-        let theirs = answer(&format!("127.0.0.1:{}", real.port()), real.api_key(), request);
-        if ours != theirs || theirs.starts_with(NO_REPLY) {
-            writeln!(differences, "row {row}: {}\n  real server: {theirs}\n  stand-in:    {ours}", describe(request))
+        let ours = response_to(&address(&fake_server), fake_server.api_key().expose_secret(), request);
+        let theirs = response_to(&format!("127.0.0.1:{}", real.port()), real.api_key(), request);
+        if ours != theirs || theirs.starts_with(NO_RESPONSE) {
+            writeln!(differences, "row {row}: {}\n  real server: {theirs}\n  fake server: {ours}", describe(request))
                 .unwrap();
         }
     }
@@ -54,17 +59,47 @@ fn agree(real: &Server) {
     assert!(differences.is_empty(), "they differ:\n{differences}");
 }
 
-/// Not in the table: each of these keeps a connection of the real server busy for good.
+fn agree_on_one_connection(_: &Server) {
+    let real = or_ignore(Server::start());
+    let fake_server = FakeServer::start().unwrap();
+    let create = key_with(json!({"value": "on-one-connection"}));
+    let conversation = |port: &str, key: &str| {
+        let head = |line: &str, more: &str| format!("{line} HTTP/1.1\r\nhost: localhost\r\n{more}");
+        let key = format!("x-typesense-api-key: {key}\r\n");
+        let requests = [
+            head("GET /health", "\r\n"),
+            head("POST /keys", &format!("{key}content-length: {}\r\n\r\n{create}", create.len())),
+            head("POST /keys", &format!("{key}content-length: {}\r\n\r\n{create}", create.len())),
+            head("GET /keys", "\r\n"),
+            head("GET /nowhere", "\r\n"),
+            head("GET /keys/999", &format!("{key}connection: close\r\n\r\n")),
+        ];
+        let mut stream = TcpStream::connect(port).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        // All at once, so that the next request is there before the response to the last one.
+        stream.write_all(requests.concat().as_bytes()).unwrap();
+        let mut responses = String::new();
+        stream.read_to_string(&mut responses).unwrap();
+        responses
+    };
+    let key = fake_server.api_key();
+    let ours = conversation(&address(&fake_server), key.expose_secret());
+    let theirs = conversation(&format!("127.0.0.1:{}", real.port()), real.api_key());
+    assert_eq!(ours, theirs);
+    assert_eq!(theirs.matches("HTTP/1.1 ").count(), 6);
+}
+
+/// Not in the table: each of these occupies a connection of the real server for good.
 fn hang(_: &Server) {
     let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
-    let both_fall_silent = |request: &raw::Request| {
+    let neither_responds = |request: &raw::Request| {
         let key = fake_server.api_key();
         let ours = fill_in(request, key.expose_secret()).send(address(&fake_server), TIMEOUT);
         assert_eq!(
             ours.map_err(|error| error.kind()),
             Err(io::ErrorKind::UnexpectedEof),
-            "the stand-in on {}",
+            "the fake server on {}",
             describe(request)
         );
         let theirs = real.send(&fill_in(request, real.api_key()), Duration::from_secs(1));
@@ -76,41 +111,35 @@ fn hang(_: &Server) {
         );
     };
     for id in ["abc", "%20", "-", "18446744073709551616", "-18446744073709551616"] {
-        both_fall_silent(&get(&format!("/keys/{id}")));
+        neither_responds(&get(&format!("/keys/{id}")));
     }
-    // The prefix of this value would end inside the second character. One such key makes the
-    // real server's whole list fall silent until it is deleted.
+    // The prefix of this value would end inside the second character. One such key keeps the real server from listing
+    // any key until it is deleted.
     let create = post(key_with(json!({"value": "日本語"})));
     for (address, key) in [
         (address(&fake_server), fake_server.api_key().expose_secret()),
         (format!("127.0.0.1:{}", real.port()), real.api_key()),
     ] {
-        let reply = fill_in(&create, key).send(address, TIMEOUT).unwrap();
-        assert_eq!(reply.status, 201);
+        let response = fill_in(&create, key).send(address, TIMEOUT).unwrap();
+        assert_eq!(response.status, 201);
     }
-    both_fall_silent(&get("/keys/0"));
-    both_fall_silent(&get("/keys"));
+    neither_responds(&get("/keys/0"));
+    neither_responds(&get("/keys"));
 }
 
 fn address(fake_server: &FakeServer) -> String {
     fake_server.url().replace("http://", "")
 }
 
-/// Status, content type and body, with what differs by nature made equal.
-fn answer(address: &str, bootstrap: &str, request: &raw::Request) -> String {
-    let reply = match fill_in(request, bootstrap).send(address, TIMEOUT) {
-        Ok(reply) => reply,
-        Err(error) => return format!("{NO_REPLY}: {error}"),
-    };
-    let body = match reply.json() {
-        Some(mut json) => {
-            normalise(&mut json);
-            json.to_string()
+/// Status, headers and body, with what differs by nature made equal.
+fn response_to(address: &str, bootstrap: &str, request: &raw::Request) -> String {
+    match fill_in(request, bootstrap).send(address, TIMEOUT) {
+        Ok(raw::Response { status, headers, body }) => {
+            let body = without_drawn_values(&String::from_utf8_lossy(&body));
+            format!("{status} {headers:?} {body}").replace(bootstrap, BOOTSTRAP)
         }
-        None => reply.text(),
-    };
-    let content_type = reply.content_type().unwrap_or("no content type");
-    format!("{} {content_type} {body}", reply.status).replace(bootstrap, BOOTSTRAP)
+        Err(error) => format!("{NO_RESPONSE}: {error}"),
+    }
 }
 
 fn fill_in(request: &raw::Request, bootstrap: &str) -> raw::Request {
@@ -128,30 +157,20 @@ fn fill_in(request: &raw::Request, bootstrap: &str) -> raw::Request {
 }
 
 /// Replaces values that a server drew, and prefixes of such.
-fn normalise(json: &mut Value) {
-    match json {
-        Value::Array(items) => items.iter_mut().for_each(normalise),
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                let drawn_length = match name.as_str() {
-                    "value" => 32,
-                    "value_prefix" => 4,
-                    _ => 0,
-                };
-                match field {
-                    Value::String(text) if is_drawn(text, drawn_length) => {
-                        *text = format!("{drawn_length} random characters");
-                    }
-                    _ => normalise(field),
-                }
-            }
+fn without_drawn_values(body: &str) -> String {
+    let mut body = body.to_owned();
+    for (member, length) in [("\"value\":\"", 32), ("\"value_prefix\":\"", 4)] {
+        let mut parts = body.split(member);
+        let mut replaced = parts.next().unwrap().to_owned();
+        for part in parts {
+            let value = part.split('"').next().unwrap();
+            let is_drawn = value.len() == length && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            replaced += member;
+            replaced += &if is_drawn { part.replacen(value, "(drawn)", 1) } else { part.to_owned() };
         }
-        _ => {}
+        body = replaced;
     }
-}
-
-fn is_drawn(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    body
 }
 
 fn describe(request: &raw::Request) -> String {

@@ -1,62 +1,45 @@
-//! How a Typesense 0.24.1 server reads a request, including where it is odd.
+//! How a Typesense server reads a request, including where it is odd.
 
-use mockito::Request;
 use serde_json::Value;
+
+use super::ServerVersion;
+use super::http::Request;
 
 /// The server's "never expires", in the year 4020.
 const NEVER: u64 = 64_723_363_199;
 
-/// A request, as far as it matters here.
-pub(super) struct Asked<'a> {
-    pub(super) method: &'a str,
-    pub(super) path: Vec<&'a str>,
-    pub(super) api_key: String,
-    pub(super) body: &'a [u8],
-}
-
-impl<'a> From<&'a Request> for Asked<'a> {
-    fn from(request: &'a Request) -> Self {
-        Asked {
-            method: request.method(),
-            path: segments(request.path()),
-            api_key: api_key(request),
-            body: request.body().map(Vec::as_slice).unwrap_or_default(),
-        }
-    }
-}
-
-/// What a body asks to be created.
+/// A key as a request describes it.
+#[derive(Clone)]
 pub(super) struct NewKey {
     /// `None`: the server draws one.
     pub(super) value: Option<String>,
-    pub(super) description: Value,
-    pub(super) actions: Value,
-    pub(super) collections: Value,
+    pub(super) description: String,
+    pub(super) actions: Vec<String>,
+    pub(super) collections: Vec<String>,
     pub(super) expires_at: u64,
+    pub(super) autodelete: bool,
 }
 
-pub(super) fn is_keys_route(path: &str) -> bool {
-    segments(path).first() == Some(&"keys")
-}
-
-/// Slashes at the end, and several for one, make no difference.
-fn segments(path: &str) -> Vec<&str> {
-    path.split('/').filter(|part| !part.is_empty()).collect()
-}
-
-/// From the first header; without any, from the last query parameter.
-fn api_key(request: &Request) -> String {
-    if let Some(header) = request.header("x-typesense-api-key").first() {
-        return String::from_utf8_lossy(header.as_bytes()).into_owned();
+impl Request {
+    /// The parts of the path. A slash at the end, and several in a row, make no difference.
+    pub(super) fn path(&self) -> Vec<&str> {
+        let path = self.target.split('?').next().unwrap_or_default();
+        path.split('/').filter(|part| !part.is_empty()).collect()
     }
-    let query = request.path_and_query().split_once('?');
-    let (_, query) = query.unwrap_or_default();
-    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("x-typesense-api-key="));
-    values.next_back().map(percent_decode).unwrap_or_default()
+
+    /// From the header; without one, from the last query parameter of that name.
+    pub(super) fn presented_key(&self) -> String {
+        if let Some(header) = &self.api_key {
+            return header.clone();
+        }
+        let (_, query) = self.target.split_once('?').unwrap_or_default();
+        let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("x-typesense-api-key="));
+        values.next_back().map(percent_decode).unwrap_or_default()
+    }
 }
 
-/// Like C's `strtoul`: white space and a sign may lead, anything may follow the digits, a negative
-/// number wraps around. The result is cut down to 32 bits.
+/// Like C's `strtoul`: white space and a sign may lead, anything may follow the digits, a negative number wraps around.
+/// The result is truncated to 32 bits.
 pub(super) fn id(segment: &str) -> Option<u32> {
     let text = percent_decode(segment);
     let text = text.trim_start();
@@ -90,28 +73,26 @@ fn percent_decode(text: &str) -> String {
 }
 
 /// Checks in the real server's order: only the first thing wrong is reported, as its message.
-pub(super) fn new_key(body: &[u8]) -> Result<NewKey, String> {
+pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, String> {
     let input = json(body).ok_or("Bad JSON.")?;
     let required = |name: &str| {
         let missing = || format!("Could not find a `{name}` key.");
-        input.get(name).cloned().ok_or_else(missing)
+        input.get(name).ok_or_else(missing)
     };
     let description = required("description")?;
     let actions = required("actions")?;
     let collections = required("collections")?;
-    let value = match input.get("value") {
-        None => None,
-        Some(Value::String(value)) => Some(value.clone()),
-        Some(_) => return Err("Key value must be a string.".to_owned()),
-    };
-    if !description.is_string() {
-        return Err("Key description must be a string.".to_owned());
-    }
-    for (name, list) in [("actions", &actions), ("collections", &collections)] {
-        if !is_list_of_strings(list) {
-            return Err(format!("Wrong format for `{name}`. It should be an array of string."));
-        }
-    }
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let value = input.get("value").map(|value| text(value).ok_or("Key value must be a string.")).transpose()?;
+    let description = text(description).ok_or("Key description must be a string.")?;
+    let wrong_list = |name: &str| format!("Wrong format for `{name}`. It should be an array of string.");
+    let items = |list: &Value| list.as_array().filter(|items| !items.is_empty()).cloned();
+    // Both lists are looked at before the items of either.
+    let actions = items(actions).ok_or_else(|| wrong_list("actions"))?;
+    let collections = items(collections).ok_or_else(|| wrong_list("collections"))?;
+    let texts = |items: &[Value]| items.iter().map(text).collect::<Option<Vec<_>>>();
+    let actions = texts(&actions).ok_or_else(|| wrong_list("actions"))?;
+    let collections = texts(&collections).ok_or_else(|| wrong_list("collections"))?;
     let expires_at = match input.get("expires_at") {
         None => NEVER,
         // Up to the largest *signed* number, whatever the message says.
@@ -120,7 +101,12 @@ pub(super) fn new_key(body: &[u8]) -> Result<NewKey, String> {
             .and_then(|at| u64::try_from(at).ok())
             .ok_or("Wrong format for `expires_at`. It should be an unsigned integer.")?,
     };
-    Ok(NewKey { value, description, actions, collections, expires_at })
+    let autodelete = match (version, input.get("autodelete")) {
+        (ServerVersion::V0_24, _) | (ServerVersion::V30, None) => false,
+        // The server does not check the type: what it meets here is an exception.
+        (ServerVersion::V30, Some(given)) => given.as_bool().ok_or("Bad request.")?,
+    };
+    Ok(NewKey { value, description, actions, collections, expires_at, autodelete })
 }
 
 /// Bytes that are not UTF-8 are dropped, a byte order mark is skipped, a NUL ends the text.
@@ -128,9 +114,4 @@ fn json(body: &[u8]) -> Option<Value> {
     let text: String = body.utf8_chunks().map(|chunk| chunk.valid()).collect();
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     serde_json::from_str(text.split('\0').next()?).ok()
-}
-
-fn is_list_of_strings(list: &Value) -> bool {
-    let items = list.as_array();
-    items.is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
 }

@@ -1,11 +1,11 @@
-//! The requests that both servers are sent, in order. Each section builds on the keys that the
-//! ones before it made: the first key made has id 0.
+//! The requests that both servers get, in order. Each section builds on the keys that the sections before it created:
+//! the first key has id 0.
 
 use serde_json::{Value, json};
 
 use super::support::raw;
 
-/// Stands for the bootstrap key, which is another one on each server.
+/// Stands for the bootstrap key, which differs between the servers.
 pub(crate) const BOOTSTRAP: &str = "(bootstrap)";
 
 pub(crate) fn table() -> Vec<raw::Request> {
@@ -113,6 +113,8 @@ fn which_complaint_comes_first() -> Vec<raw::Request> {
         post(key_with(json!({"description": 1, "actions": 1, "collections": 1, "value": 1, "expires_at": "x"}))),
         post(key_with(json!({"description": 1, "actions": 1, "collections": 1, "expires_at": "x"}))),
         post(key_with(json!({"actions": 1, "collections": 1, "expires_at": "x"}))),
+        post(key_with(json!({"actions": [1], "collections": 1}))),
+        post(key_with(json!({"actions": [1], "collections": [1]}))),
         post(key_with(json!({"collections": 1, "expires_at": "x"}))),
         post(key_with(json!({"value": BOOTSTRAP, "expires_at": "x"}))),
         post("{").with_key("wrong"),
@@ -152,8 +154,8 @@ fn expiries() -> Vec<raw::Request> {
 }
 
 fn values() -> Vec<raw::Request> {
-    // A value that the server draws is 32 letters and digits; these have a hyphen among their
-    // first four characters, or fewer characters, and so are compared as they are.
+    // A value that the server draws is 32 letters and digits. These have a hyphen among their first four characters,
+    // or fewer characters, and so are compared as they are.
     vec![
         post(key_with(json!({}))),
         post(key_with(json!({"value": ""}))),
@@ -402,7 +404,7 @@ pub(crate) fn post(body: impl Into<Vec<u8>>) -> raw::Request {
     request("POST", "/keys").body(body)
 }
 
-/// The body of a request for a key that may do all, but for these fields.
+/// The body of a request for a key that allows everything, with these members replaced.
 pub(crate) fn key_with(fields: Value) -> String {
     let mut key = json!({"description": "d", "actions": ["*"], "collections": ["*"]});
     if let (Value::Object(key), Value::Object(fields)) = (&mut key, fields) {

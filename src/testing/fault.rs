@@ -1,0 +1,174 @@
+//! What goes wrong, and with which request.
+
+use std::time::Duration;
+
+use super::response::{Delivery, Response};
+use super::{FakeServer, lock};
+
+/// What a client asks of the server's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `POST /keys`
+    Create,
+    /// `GET /keys/{id}`
+    Get,
+    /// `GET /keys`
+    List,
+    /// `DELETE /keys/{id}`
+    Delete,
+}
+
+/// What goes wrong with one request.
+///
+/// A fault applies whichever key the request presents. Where it says *act*, the server first does what it would have
+/// done without the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Act, then close the connection without a response.
+    LoseResponse,
+    /// Close the connection without acting.
+    DropConnection,
+    /// Act, then send 500 with an empty body.
+    ErrorAfter,
+    /// Send 500 with an empty body without acting, as a cluster does to writes while it has no leader.
+    ErrorBefore,
+    /// Send 503 `Not Ready or Lagging` without acting.
+    NotReady {
+        /// Sent as `Retry-After`, in whole seconds, rounded up.
+        retry_after: Option<Duration>,
+    },
+    /// Send 429 without acting. A real server sends no `Retry-After`; a proxy may.
+    RateLimited {
+        /// Sent as `Retry-After`, in whole seconds, rounded up.
+        retry_after: Option<Duration>,
+    },
+    /// Send 401 without acting, as a node does that has another bootstrap key or does not know the key yet.
+    Unauthorized,
+    /// Send 408 with an empty body, as a follower of v0.25.0 or later does whose request to the leader timed out.
+    RequestTimeout {
+        /// Whether the leader has carried out the request.
+        acted: bool,
+    },
+    /// Send 422 `Rejecting write: running out of resource type: OUT_OF_DISK` without acting.
+    OutOfResources,
+    /// Send 422 `Skipping writes.` without acting, as a server does that was told to by `POST /config`.
+    SkippingWrites,
+    /// Send this response without acting: a proxy's error page, for example.
+    Respond {
+        /// The HTTP status, from 200 to 599.
+        status: u16,
+        /// The value of `Content-Type`.
+        content_type: &'static str,
+        /// The body.
+        body: &'static str,
+    },
+    /// Send bytes that are not HTTP, without acting, then close the connection.
+    Garbage,
+    /// Act and send the head of the response at once, but its body only after this long.
+    Delay(Duration),
+    /// Do not act, and keep the connection open without a response until the client closes it, for 60 s at most.
+    Hang,
+}
+
+impl Fault {
+    pub(super) fn acts(self) -> bool {
+        matches!(
+            self,
+            Fault::LoseResponse | Fault::ErrorAfter | Fault::RequestTimeout { acted: true } | Fault::Delay(_)
+        )
+    }
+
+    /// `response`: what the server would send; `None` if it did not act, or never sends a response to such a request.
+    pub(super) fn delivery(self, response: Option<Response>) -> Delivery {
+        Delivery::Send(match self {
+            Fault::LoseResponse | Fault::DropConnection => return Delivery::Close,
+            Fault::ErrorAfter | Fault::ErrorBefore => Response::empty(500),
+            Fault::NotReady { retry_after } => {
+                Response::router_message(503, "Not Ready or Lagging").retry_after(retry_after)
+            }
+            Fault::RateLimited { retry_after } => {
+                Response::router_message(429, "Rate limit exceeded or blocked").retry_after(retry_after)
+            }
+            Fault::Unauthorized => Response::unauthorized(),
+            Fault::RequestTimeout { .. } => Response::empty(408),
+            Fault::OutOfResources => {
+                Response::message(422, "Rejecting write: running out of resource type: OUT_OF_DISK")
+            }
+            Fault::SkippingWrites => Response::message(422, "Skipping writes."),
+            Fault::Respond { status, content_type, body } => Response::new(status, content_type, body),
+            Fault::Garbage => return Delivery::SendBytes(b"\x15\x03\x01 this is not HTTP\r\n\r\n"),
+            Fault::Delay(wait) => {
+                return response.map_or(Delivery::Close, |response| Delivery::SendLate(response, wait));
+            }
+            Fault::Hang => return Delivery::Hang,
+        })
+    }
+}
+
+/// Which requests a fault is for; made by [`FakeServer::fail`](super::FakeServer::fail).
+#[derive(Debug)]
+#[must_use = "call `with` to register the fault"]
+pub struct FaultRule<'a> {
+    server: &'a FakeServer,
+    /// `None`: any.
+    operation: Option<Operation>,
+    skip: usize,
+    times: usize,
+}
+
+impl<'a> FaultRule<'a> {
+    pub(super) fn new(server: &'a FakeServer, operation: Option<Operation>) -> Self {
+        FaultRule { server, operation, skip: 0, times: 1 }
+    }
+
+    /// The first request that fails, counted from this moment and from 1. Defaults to 1.
+    pub fn nth(mut self, nth: usize) -> Self {
+        self.skip = nth.saturating_sub(1);
+        self
+    }
+
+    /// How many requests in succession fail; [`usize::MAX`] for all. Defaults to 1.
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Registers the fault.
+    pub fn with(self, fault: Fault) {
+        let Self { server, operation, skip, times } = self;
+        lock(&server.node.own).faults.0.push(Due { operation, skip, times, fault });
+    }
+}
+
+/// The faults that are still to come, in the order of their registration.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Due>);
+
+struct Due {
+    operation: Option<Operation>,
+    skip: usize,
+    times: usize,
+    fault: Fault,
+}
+
+impl Faults {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The fault of the next request: the first one that is due. Others that are due wait.
+    pub(super) fn next(&mut self, operation: Operation) -> Option<Fault> {
+        let mut next = None;
+        for due in self.0.iter_mut().filter(|due| due.operation.is_none_or(|named| named == operation)) {
+            if due.skip > 0 {
+                due.skip -= 1;
+            } else if next.is_none() && due.times > 0 {
+                due.times -= 1;
+                next = Some(due.fault);
+            }
+        }
+        self.0.retain(|due| due.times > 0);
+        next
+    }
+}

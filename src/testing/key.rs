@@ -1,0 +1,104 @@
+//! A key as a test describes it.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::input::NewKey;
+use crate::{Action, CollectionPattern, CreatedKey, Expiry, KeyId, KeyInfo, secret};
+
+/// A key for a test: on a [`FakeServer`](super::FakeServer) by [`seed`](super::FakeServer::seed), or as the value that
+/// a mock returns. Nothing in it is checked, so it can be a key that this crate would not create.
+///
+/// ```
+/// use typesense_keys::testing::TestKey;
+/// use typesense_keys::{CreatedKey, Expiry, KeyInfo};
+///
+/// let key = TestKey::new("docs site", ["documents:search"], ["docs"]);
+/// let key = key.value("a-value").expires_at(Expiry::from_unix_seconds(1));
+/// let created: CreatedKey = key.created(7);
+/// let listed: KeyInfo = key.info(7);
+/// assert_eq!((listed.id, listed.prefix.as_str()), (created.id, "a-va"));
+/// assert!(listed.is_expired());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TestKey {
+    description: String,
+    actions: Vec<Action>,
+    collections: Vec<CollectionPattern>,
+    expires_at: Expiry,
+    autodelete: Option<bool>,
+    value: Option<SecretString>,
+}
+
+impl TestKey {
+    /// A key with this description, these actions, and these collections.
+    pub fn new(
+        description: impl Into<String>,
+        actions: impl IntoIterator<Item: Into<Action>>,
+        collections: impl IntoIterator<Item: Into<CollectionPattern>>,
+    ) -> TestKey {
+        TestKey {
+            description: description.into(),
+            actions: actions.into_iter().map(Into::into).collect(),
+            collections: collections.into_iter().map(Into::into).collect(),
+            expires_at: Expiry::NEVER,
+            autodelete: None,
+            value: None,
+        }
+    }
+
+    /// When the key expires, which may be in the past. Defaults to [`Expiry::NEVER`].
+    pub fn expires_at(mut self, expires_at: Expiry) -> TestKey {
+        self.expires_at = expires_at;
+        self
+    }
+
+    /// Whether the server deletes the key after its expiry. Defaults to no; a [`FakeServer`](super::FakeServer) of
+    /// version 0.24 ignores it.
+    pub fn autodelete(mut self, autodelete: bool) -> TestKey {
+        self.autodelete = Some(autodelete);
+        self
+    }
+
+    /// The key's value. Defaults to a random one on a [`FakeServer`](super::FakeServer), and to a fixed one in
+    /// [`created`](Self::created) and [`info`](Self::info).
+    pub fn value(mut self, value: impl Into<SecretString>) -> TestKey {
+        self.value = Some(value.into());
+        self
+    }
+
+    /// The key as a create returns it.
+    #[must_use]
+    pub fn created(&self, id: impl Into<KeyId>) -> CreatedKey {
+        let Self { description, actions, collections, expires_at, autodelete, value } = self.clone();
+        CreatedKey {
+            id: id.into(),
+            value: value.unwrap_or_else(|| secret::copy("TestKeyTestKeyTestKeyTestKeyTest")),
+            description,
+            actions,
+            collections,
+            expires_at,
+            autodelete,
+        }
+    }
+
+    /// The key as it is listed.
+    #[must_use]
+    pub fn info(&self, id: impl Into<KeyId>) -> KeyInfo {
+        self.created(id).info()
+    }
+}
+
+impl From<TestKey> for NewKey {
+    fn from(key: TestKey) -> NewKey {
+        let TestKey { description, actions, collections, expires_at, autodelete, value } = key;
+        NewKey {
+            value: value.map(|value| value.expose_secret().to_owned()),
+            description,
+            actions: actions.iter().map(|action| action.as_str().to_owned()).collect(),
+            collections: collections.iter().map(|collection| collection.as_str().to_owned()).collect(),
+            expires_at: expires_at.unix_seconds(),
+            autodelete: autodelete.unwrap_or(false),
+        }
+    }
+}

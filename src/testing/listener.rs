@@ -1,0 +1,109 @@
+//! The loop that accepts connections, with a thread for each; and its end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::lock;
+
+/// Accepts connections until it is dropped, which closes all of them and waits for their threads.
+pub(super) struct Listener {
+    address: SocketAddr,
+    connections: Arc<Mutex<Connections>>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Connections {
+    open: Vec<Weak<TcpStream>>,
+    is_closing: bool,
+}
+
+impl Listener {
+    /// Calls `serve` with each connection, on a thread of its own. It closes when `serve` returns.
+    pub(super) fn start<F>(address: SocketAddr, serve: F) -> io::Result<Listener>
+    where
+        F: Fn(&TcpStream) + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let connections = Arc::<Mutex<Connections>>::default();
+        let shared = Arc::clone(&connections);
+        let acceptor = thread::Builder::new().spawn(move || accept(&listener, &shared, &serve))?;
+        Ok(Listener { address, connections, acceptor: Some(acceptor) })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Returns once all threads that it has started have ended.
+fn accept(listener: &TcpListener, connections: &Mutex<Connections>, serve: &(dyn Fn(&TcpStream) + Sync)) {
+    thread::scope(|scope| {
+        loop {
+            let accepted = listener.accept();
+            let mut connections = lock(connections);
+            if connections.is_closing {
+                return;
+            }
+            let Ok((stream, _)) = accepted else {
+                drop(connections);
+                // Most likely, the process has too many open files.
+                thread::sleep(Duration::from_millis(10));
+                continue;
+            };
+            let stream = Arc::new(stream);
+            connections.open.retain(|stream| stream.strong_count() > 0);
+            connections.open.push(Arc::downgrade(&stream));
+            // If no thread can be started, the connection closes here.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || serve(&stream));
+        }
+    });
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut connections = lock(&self.connections);
+        connections.is_closing = true;
+        for stream in connections.open.iter().filter_map(Weak::upgrade) {
+            // Fails if the client was faster.
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        drop(connections);
+        // `accept` returns only with a connection. Without one, it cannot be waited for.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        if let (Ok(_), Some(acceptor)) = (woken, self.acceptor.take()) {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn dropped_listener_has_ended_its_threads() {
+        let alive = Arc::new(());
+        let in_thread = Arc::clone(&alive);
+        let (started, all_started) = std::sync::mpsc::channel();
+        let listener = Listener::start(SocketAddr::from(([127, 0, 0, 1], 0)), move |mut stream| {
+            let _alive = Arc::clone(&in_thread);
+            started.send(()).unwrap();
+            let _ = stream.read(&mut [0]);
+        });
+        let listener = listener.unwrap();
+        let clients = [(); 3].map(|()| TcpStream::connect(listener.address()).unwrap());
+        for _ in &clients {
+            all_started.recv().unwrap();
+        }
+        assert_eq!(Arc::strong_count(&alive), 2 + clients.len());
+        drop(listener);
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+}

@@ -1,0 +1,50 @@
+//! One node: what it shares with the others, what it keeps to itself, and how it treats a request.
+
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+
+use super::fault::Faults;
+use super::http::{self, Request};
+use super::keys::{Keys, Route};
+use super::response::Delivery;
+use super::{Operation, lock};
+
+pub(super) struct FakeNode {
+    pub(super) keys: Arc<Mutex<Keys>>,
+    /// Locked before `keys`.
+    pub(super) own: Mutex<Own>,
+    pub(super) is_leader: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Own {
+    pub(super) faults: Faults,
+    /// What the node knew when it began to lag.
+    pub(super) lagging: Option<Keys>,
+    pub(super) connections: usize,
+    pub(super) requests: Vec<Option<Operation>>,
+}
+
+impl FakeNode {
+    /// Serves one connection. An error ends it, and concerns the client alone.
+    pub(super) fn serve(&self, stream: &TcpStream) {
+        lock(&self.own).connections += 1;
+        let _ = http::serve(stream, |request| self.respond(request));
+    }
+
+    fn respond(&self, request: &Request) -> Delivery {
+        let operation = match Route::of(request) {
+            Some((Route::Keys(operation), _)) => Some(operation),
+            _ => None,
+        };
+        let mut own = lock(&self.own);
+        own.requests.push(operation);
+        let fault = operation.and_then(|operation| own.faults.next(operation));
+        let act = || lock(&self.keys).respond(request, own.lagging.as_ref(), self.is_leader);
+        match fault {
+            None => act().map_or(Delivery::Close, Delivery::Send),
+            Some(fault) if fault.acts() => fault.delivery(act()),
+            Some(fault) => fault.delivery(None),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What goes back to the client, with the bytes of a Typesense server.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What happens to a request after it was carried out, or not.
+pub(super) enum Delivery {
+    Send(Response),
+    /// The head at once, the body after this long.
+    SendLate(Response, Duration),
+    /// These bytes instead of a response, then close.
+    SendBytes(&'static [u8]),
+    /// Keep the connection open and send nothing.
+    Hang,
+    Close,
+}
+
+pub(super) struct Response {
+    status: u16,
+    content_type: &'static str,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+impl Response {
+    pub(super) fn json(status: u16, body: &Value) -> Response {
+        Response::new(status, JSON, body.to_string())
+    }
+
+    /// A refusal by the code that carries out requests. `text` must need no escape in JSON.
+    pub(super) fn message(status: u16, text: &str) -> Response {
+        Response::new(status, JSON, format!(r#"{{"message": "{text}"}}"#))
+    }
+
+    /// A refusal by the router, which writes one more space.
+    pub(super) fn router_message(status: u16, text: &str) -> Response {
+        Response::new(status, JSON, format!(r#"{{ "message": "{text}"}}"#))
+    }
+
+    pub(super) fn unauthorized() -> Response {
+        Response::message(401, "Forbidden - a valid `x-typesense-api-key` header must be sent.")
+    }
+
+    /// No body, and a content type without a value: so a node fails that could not forward a write to the leader.
+    pub(super) fn empty(status: u16) -> Response {
+        Response::new(status, "", "")
+    }
+
+    /// Any response.
+    pub(super) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
+        Response { status, content_type, retry_after: None, body: body.into() }
+    }
+
+    pub(super) fn retry_after(self, retry_after: Option<Duration>) -> Response {
+        Response { retry_after, ..self }
+    }
+
+    /// Status line and headers, named and ordered as the real server does.
+    pub(super) fn head(&self, keep_alive: bool) -> Vec<u8> {
+        let Self { status, content_type, retry_after, body: _ } = self;
+        let connection = if keep_alive { "keep-alive" } else { "close" };
+        let reason = reason(*status);
+        let mut head = format!(
+            "HTTP/1.1 {status} {reason}\r\nConnection: {connection}\r\naccess-control-allow-origin: *\r\n\
+             content-type: {content_type}\r\n"
+        );
+        if let Some(wait) = retry_after {
+            let begun = u64::from(wait.subsec_nanos() > 0);
+            head.push_str(&format!("retry-after: {}\r\n", wait.as_secs().saturating_add(begun)));
+        }
+        head.push_str("transfer-encoding: chunked\r\n\r\n");
+        head.into_bytes()
+    }
+
+    /// The body, in the transfer encoding `chunked`.
+    pub(super) fn chunks(&self) -> Vec<u8> {
+        let last = b"0\r\n\r\n";
+        if self.body.is_empty() {
+            return last.to_vec();
+        }
+        let size = format!("{:x}\r\n", self.body.len());
+        [size.as_bytes(), &self.body, b"\r\n", last].concat()
+    }
+}
+
+/// The real server's table: statuses that it does not hold have no reason phrase.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Not Allowed",
+        409 => "Conflict",
+        422 => "Unprocessable Entity",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        _ => "",
+    }
+}

@@ -1,0 +1,285 @@
+//! [`FakeServer`], as tests use it.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use secrecy::SecretString;
+
+use super::fault::{Fault, FaultRule, Operation};
+use super::key::TestKey;
+use super::keys::Keys;
+use super::listener::Listener;
+use super::lock;
+use super::node::FakeNode;
+use crate::{KeyId, KeyInfo, secret};
+
+/// The version of Typesense whose responses a [`FakeServer`] sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerVersion {
+    /// 0.24.1, compared with a real server. It ignores `autodelete`.
+    #[default]
+    V0_24,
+    /// 30.0, after the server's source: it has `autodelete`.
+    V30,
+}
+
+impl ServerVersion {
+    pub(super) fn number(self) -> &'static str {
+        match self {
+            ServerVersion::V0_24 => "0.24.1",
+            ServerVersion::V30 => "30.0",
+        }
+    }
+
+    pub(super) fn knows_autodelete(self) -> bool {
+        self == ServerVersion::V30
+    }
+}
+
+/// A fake Typesense server, or one node of a fake cluster.
+///
+/// See the [module documentation](super) for what it does and does not do.
+///
+/// # Example
+///
+/// ```
+/// use typesense_keys::Expiry;
+/// use typesense_keys::testing::{FakeServer, Fault, Operation, ServerVersion, TestKey};
+///
+/// let server = FakeServer::builder().version(ServerVersion::V30).start()?;
+/// assert!(server.url().starts_with("http://127.0.0.1:"));
+///
+/// // There is a key that expired in 1970.
+/// let expired = TestKey::new("last year's demo", ["documents:search"], ["demo"]);
+/// let id = server.seed(expired.autodelete(true).expires_at(Expiry::from_unix_seconds(1)))?;
+/// assert_eq!(server.keys()[0].id, id);
+/// assert_eq!(server.purge_expired(), 1);
+///
+/// // From now on, each delete is carried out, but its response is lost.
+/// server.fail(Operation::Delete).times(usize::MAX).with(Fault::LoseResponse);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct FakeServer {
+    pub(super) node: Arc<FakeNode>,
+    address: SocketAddr,
+    /// `None` while the server is stopped.
+    listener: Mutex<Option<Listener>>,
+    api_key: SecretString,
+}
+
+/// Settings of a [`FakeServer`] that is to be started.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct FakeServerBuilder {
+    version: ServerVersion,
+}
+
+impl FakeServerBuilder {
+    /// Defaults to [`ServerVersion::V0_24`].
+    pub fn version(mut self, version: ServerVersion) -> FakeServerBuilder {
+        self.version = version;
+        self
+    }
+
+    /// Starts a server.
+    ///
+    /// # Errors
+    ///
+    /// If there is no free loopback port, no thread, or no random bytes.
+    pub fn start(self) -> io::Result<FakeServer> {
+        let [server] = self.start_cluster()?;
+        Ok(server)
+    }
+
+    /// Starts `N` nodes with the same keys and the same bootstrap key.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_cluster<const N: usize>(self) -> io::Result<[FakeServer; N]> {
+        let api_key = secret::draw().map_err(io::Error::other)?;
+        let keys = Arc::new(Mutex::new(Keys::new(self.version, api_key.clone())));
+        let node = |number| {
+            let node = FakeNode { keys: Arc::clone(&keys), own: Mutex::default(), is_leader: number == 0 };
+            let node = Arc::new(node);
+            let listener = listen(&node, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+            let address = listener.address();
+            Ok(FakeServer { node, address, listener: Mutex::new(Some(listener)), api_key: api_key.clone() })
+        };
+        let nodes = (0..N).map(node).collect::<io::Result<Vec<_>>>()?;
+        nodes.try_into().map_err(|_| io::Error::other("not N nodes"))
+    }
+}
+
+fn listen(node: &Arc<FakeNode>, address: SocketAddr) -> io::Result<Listener> {
+    let node = Arc::clone(node);
+    Listener::start(address, move |stream| node.serve(stream))
+}
+
+impl FakeServer {
+    /// Starts a server of version 0.24.1 on a free loopback port, with a random bootstrap key and no other.
+    ///
+    /// # Errors
+    ///
+    /// If there is no free loopback port, no thread, or no random bytes.
+    pub fn start() -> io::Result<FakeServer> {
+        FakeServer::builder().start()
+    }
+
+    /// Starts a cluster of version 0.24.1: `let [one, two, three] = FakeServer::cluster()?;`.
+    ///
+    /// Each node has its own address, faults and counters; they share the keys and the bootstrap key. See
+    /// [`set_lagging`](Self::set_lagging) and [`stop`](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn cluster<const N: usize>() -> io::Result<[FakeServer; N]> {
+        FakeServer::builder().start_cluster()
+    }
+
+    /// Settings for a server or a cluster.
+    pub fn builder() -> FakeServerBuilder {
+        FakeServerBuilder::default()
+    }
+
+    /// The address for a client, as `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The bootstrap key, which allows everything. Each server or cluster has another one.
+    #[must_use]
+    pub fn api_key(&self) -> SecretString {
+        self.api_key.clone()
+    }
+}
+
+/// Faults.
+impl FakeServer {
+    /// Lets the next request for a key operation fail.
+    ///
+    /// If several faults are due, the one registered first is used; the others wait for the next request. Health and
+    /// debug requests never fail.
+    pub fn inject(&self, fault: Fault) {
+        FaultRule::new(self, None).with(fault);
+    }
+
+    /// Lets requests of one operation fail: `server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse)`.
+    pub fn fail(&self, operation: Operation) -> FaultRule<'_> {
+        FaultRule::new(self, Some(operation))
+    }
+
+    /// Drops all faults that are still to come.
+    pub fn clear_faults(&self) {
+        lock(&self.node.own).faults.clear();
+    }
+
+    /// Closes all connections and refuses new ones. Keys, faults and counters remain.
+    pub fn stop(&self) {
+        *lock(&self.listener) = None;
+    }
+
+    /// Listens again, on the same port. Does nothing if the server was not stopped.
+    ///
+    /// # Errors
+    ///
+    /// If another program has taken the port.
+    pub fn restart(&self) -> io::Result<()> {
+        let mut listener = lock(&self.listener);
+        if listener.is_none() {
+            *listener = Some(listen(&self.node, self.address)?);
+        }
+        Ok(())
+    }
+
+    /// Makes this node of a cluster lag behind, or catch up.
+    ///
+    /// A lagging node shows and accepts the keys of the moment when the lag began. What is written through it reaches
+    /// the other nodes at once, and itself when it catches up.
+    pub fn set_lagging(&self, lagging: bool) {
+        let mut own = lock(&self.node.own);
+        if lagging != own.lagging.is_some() {
+            own.lagging = lagging.then(|| lock(&self.node.keys).clone());
+        }
+    }
+}
+
+/// Keys, past HTTP.
+impl FakeServer {
+    /// Adds a key, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if another key has its value; or if there are no random bytes.
+    pub fn seed(&self, key: TestKey) -> io::Result<KeyId> {
+        lock(&self.node.keys).seed(key.into()).map(KeyId::from)
+    }
+
+    /// All keys but the bootstrap key, by id, as a client lists them. Lag does not show here.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyInfo> {
+        let keys = lock(&self.node.keys);
+        let mut keys: Vec<KeyInfo> = keys.metadata().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        keys.sort_by_key(|key| key.id);
+        keys
+    }
+
+    /// The value of a key, which no real server shows.
+    #[must_use]
+    pub fn value_of(&self, id: impl Into<KeyId>) -> Option<SecretString> {
+        lock(&self.node.keys).value(id.into().get())
+    }
+
+    /// Removes a key, as another client might. Returns whether there was one.
+    pub fn remove(&self, id: impl Into<KeyId>) -> bool {
+        lock(&self.node.keys).remove(id.into().get())
+    }
+
+    /// Removes the expired keys that were created with `autodelete`, as a real server does every hour. Returns how many.
+    ///
+    /// A lagging node keeps them, as nodes whose clocks differ do for a while. Always 0 with
+    /// [`ServerVersion::V0_24`], which ignores `autodelete`.
+    pub fn purge_expired(&self) -> usize {
+        lock(&self.node.keys).purge_expired()
+    }
+}
+
+/// Counters.
+impl FakeServer {
+    /// The number of keys now, without the bootstrap key.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        lock(&self.node.keys).count()
+    }
+
+    /// The number of requests so far, on any route.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        lock(&self.node.own).requests.len()
+    }
+
+    /// The number of requests so far for one operation, failed ones included.
+    #[must_use]
+    pub fn requests(&self, operation: Operation) -> usize {
+        let own = lock(&self.node.own);
+        own.requests.iter().filter(|requested| **requested == Some(operation)).count()
+    }
+
+    /// The number of connections so far. It is less than the number of requests if a client reuses connections.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        lock(&self.node.own).connections
+    }
+}
+
+impl fmt::Debug for FakeServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node: _, address: _, listener: _, api_key: _ } = self;
+        f.debug_struct("FakeServer").field("url", &self.url()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! What goes wrong, and with which request.
+
+use std::io;
+use std::time::Duration;
+
+use typesense_keys::testing::{FakeServer, Fault, Operation};
+
+use super::support::raw::Request;
+use super::{address, create, list, send};
+
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: Fault = Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>" };
+
+/// Status, content type and body of the response, or how the connection ends; and whether the server acts.
+#[test]
+fn each_fault_sends_its_response_and_acts_or_not() {
+    let not_ready = Fault::NotReady { retry_after: None };
+    let rate_limited = Fault::RateLimited { retry_after: None };
+    let [done, not_done] = [true, false].map(|acted| Fault::RequestTimeout { acted });
+    let forbidden = r#"{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
+    let out_of_disk = r#"{"message": "Rejecting write: running out of resource type: OUT_OF_DISK"}"#;
+    let table = [
+        (Fault::LoseResponse, Err(io::ErrorKind::UnexpectedEof), true),
+        (Fault::DropConnection, Err(io::ErrorKind::UnexpectedEof), false),
+        (Fault::ErrorAfter, Ok((500, "", "")), true),
+        (Fault::ErrorBefore, Ok((500, "", "")), false),
+        (not_ready, Ok((503, JSON, r#"{ "message": "Not Ready or Lagging"}"#)), false),
+        (rate_limited, Ok((429, JSON, r#"{ "message": "Rate limit exceeded or blocked"}"#)), false),
+        (Fault::Unauthorized, Ok((401, JSON, forbidden)), false),
+        (done, Ok((408, "", "")), true),
+        (not_done, Ok((408, "", "")), false),
+        (Fault::OutOfResources, Ok((422, JSON, out_of_disk)), false),
+        (Fault::SkippingWrites, Ok((422, JSON, r#"{"message": "Skipping writes."}"#)), false),
+        (HTML, Ok((502, "text/html", "<h1>Bad gateway</h1>")), false),
+        (Fault::Garbage, Err(io::ErrorKind::InvalidData), false),
+    ];
+    for (fault, expected, acts) in table {
+        let server = FakeServer::start().unwrap();
+        server.inject(fault);
+        let outcome = create(&server).map_err(|error| error.kind());
+        let outcome = outcome.map(|response| {
+            let content_type = response.content_type().unwrap_or("none").to_owned();
+            (response.status, content_type, response.text())
+        });
+        let expected =
+            expected.map(|(status, content_type, body)| (status, content_type.to_owned(), body.to_owned()));
+        assert_eq!(outcome, expected, "{fault:?}");
+        assert_eq!(server.key_count(), usize::from(acts), "{fault:?}");
+        assert_eq!(create(&server).unwrap().status, 201, "a fault is for one request: {fault:?}");
+    }
+}
+
+#[test]
+fn retry_after_is_sent_in_whole_seconds_rounded_up() {
+    let server = FakeServer::start().unwrap();
+    for (wait, header) in [(None, None), (Some(1500), Some("2")), (Some(2000), Some("2")), (Some(1), Some("1"))] {
+        let retry_after = wait.map(Duration::from_millis);
+        for fault in [Fault::NotReady { retry_after }, Fault::RateLimited { retry_after }] {
+            server.inject(fault);
+            assert_eq!(create(&server).unwrap().header("retry-after"), header, "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn injected_faults_wait_for_key_operations_and_come_in_order() {
+    let server = FakeServer::start().unwrap();
+    server.inject(Fault::ErrorBefore);
+    server.inject(Fault::Unauthorized);
+    for path in ["/health", "/debug"] {
+        assert_eq!(send(&server, Request::new("GET", path)).unwrap().status, 200);
+    }
+    let statuses = [create(&server), list(&server), list(&server)].map(|response| response.unwrap().status);
+    assert_eq!(statuses, [500, 401, 200]);
+}
+
+#[test]
+fn fault_of_one_operation_leaves_the_others_alone() {
+    for (failing, number) in
+        [Operation::Create, Operation::Get, Operation::List, Operation::Delete].into_iter().zip(0..)
+    {
+        let server = FakeServer::start().unwrap();
+        create(&server).unwrap();
+        server.fail(failing).times(usize::MAX).with(HTML);
+        let responses = [
+            create(&server),
+            send(&server, Request::new("GET", "/keys/0")),
+            list(&server),
+            send(&server, Request::new("DELETE", "/keys/0")),
+        ];
+        let failed: Vec<_> = responses.iter().map(|response| response.as_ref().unwrap().status == 502).collect();
+        let expected: Vec<_> = (0..4).map(|index| index == number).collect();
+        assert_eq!(failed, expected, "{failing:?}");
+        assert_eq!(server.requests(failing), 1 + usize::from(failing == Operation::Create));
+    }
+}
+
+#[test]
+fn occurrences_are_counted_from_the_registration() {
+    let server = FakeServer::start().unwrap();
+    create(&server).unwrap();
+    server.fail(Operation::Create).nth(2).times(2).with(Fault::ErrorBefore);
+    server.fail(Operation::Create).nth(5).with(Fault::Unauthorized);
+    list(&server).unwrap();
+    let statuses: Vec<_> = (0..6).map(|_| create(&server).unwrap().status).collect();
+    assert_eq!(statuses, [201, 500, 500, 201, 401, 201]);
+}
+
+#[test]
+fn second_fault_of_the_same_request_waits_for_the_next_one() {
+    let server = FakeServer::start().unwrap();
+    server.fail(Operation::Create).with(Fault::ErrorBefore);
+    server.inject(Fault::Unauthorized);
+    let statuses: Vec<_> = (0..3).map(|_| create(&server).unwrap().status).collect();
+    assert_eq!(statuses, [500, 401, 201]);
+}
+
+#[test]
+fn cleared_faults_do_not_come() {
+    let server = FakeServer::start().unwrap();
+    server.inject(Fault::ErrorBefore);
+    server.fail(Operation::Create).times(usize::MAX).with(Fault::ErrorBefore);
+    server.clear_faults();
+    assert_eq!(create(&server).unwrap().status, 201);
+}
+
+#[test]
+fn delayed_response_arrives_whole() {
+    let server = FakeServer::start().unwrap();
+    server.inject(Fault::Delay(Duration::from_millis(50)));
+    let created = create(&server).unwrap();
+    assert_eq!(created.status, 201);
+    assert!(created.json().unwrap().get("value").is_some());
+}
+
+#[test]
+fn server_with_a_delayed_and_a_hanging_request_serves_others_and_ends() {
+    let server = FakeServer::start().unwrap();
+    server.fail(Operation::Create).with(Fault::Delay(Duration::from_secs(3600)));
+    server.fail(Operation::Delete).with(Fault::Hang);
+    for request in [Request::new("POST", "/keys").body(super::KEY), Request::new("DELETE", "/keys/0")] {
+        let request = request.api_key(secrecy::ExposeSecret::expose_secret(&server.api_key()));
+        let outcome = request.send(address(&server), Duration::from_millis(100));
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+    assert_eq!(list(&server).unwrap().status, 200);
+    assert_eq!(server.key_count(), 1, "a delayed request is carried out, a hanging one is not");
+    server.fail(Operation::List).with(Fault::Hang);
+    let pending = std::net::TcpStream::connect(address(&server)).unwrap();
+    std::io::Write::write_all(&mut &pending, b"GET /keys HTTP/1.1\r\n\r\n").unwrap();
+    while server.requests(Operation::List) < 2 {
+        std::thread::yield_now();
+    }
+    drop(server);
+}
