@@ -139,7 +139,7 @@ impl CollectionPattern {
                 ));
             }
             Err(Flaw::Broken(why)) => format!("the server could not compile the pattern `{shown}`: {why}"),
-            Err(Flaw::Unsupported(why)) => format!("the pattern `{shown}` is not supported: {why}"),
+            Err(Flaw::Unsupported(why)) => format!("the pattern `{shown}` is refused: {why}"),
         };
         Err(format!(
             "{why} (for a collection of that very name, write `exact:{shown}`, in Rust \
@@ -254,5 +254,164 @@ impl fmt::Display for CollectionPattern {
 impl fmt::Debug for CollectionPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    fn listed(text: &str) -> CollectionPattern {
+        serde_json::from_value(text.into()).unwrap()
+    }
+
+    #[test]
+    fn text_is_accepted_only_where_it_means_one_thing() {
+        for plain in ["docs", "docs_2", "my-docs", "*", "büro"] {
+            assert_eq!(CollectionPattern::from(plain).check(), Ok(()), "{plain}");
+        }
+        for text in ["a.b", "docs_.*", "a|b", "docs*", "a b", "a/b", "**", "exact:a", "pattern:.*", ""] {
+            assert!(CollectionPattern::from(text).check().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refusal_says_why_and_what_to_write() {
+        for (entry, why) in [
+            (
+                CollectionPattern::from("a.b"),
+                "`a.b` could be a name or a pattern, and the server reads it as both: write `exact:a.b` or \
+                 `pattern:a.b`, in Rust `CollectionPattern::exact(\"a.b\")` or `CollectionPattern::pattern(\"a.b\")`",
+            ),
+            (
+                CollectionPattern::from("a("),
+                "the server could not compile the pattern `a(`: a `(` is not closed (for a collection of that very \
+                 name, write `exact:a(`, in Rust `CollectionPattern::exact(\"a(\")`)",
+            ),
+            (
+                CollectionPattern::pattern("(?!\n).*"),
+                "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \
+                 collection of that very name, write `exact:(?!\\n).*`, in Rust `CollectionPattern::exact(\"(?!\\n).*\")`)",
+            ),
+            (CollectionPattern::exact(""), "an empty name matches no collection (`*` matches all)"),
+        ] {
+            assert_eq!(entry.check().unwrap_err(), why);
+            assert!(entry.validate().unwrap_err().to_string().ends_with(why));
+        }
+    }
+
+    #[test]
+    fn text_of_a_person_says_what_it_means() {
+        for (text, entry) in [
+            ("docs", CollectionPattern::from("docs")),
+            ("*", CollectionPattern::ALL),
+            ("exact:a.b", CollectionPattern::exact("a.b")),
+            ("exact:*", CollectionPattern::exact("*")),
+            ("exact:a:b", CollectionPattern::exact("a:b")),
+            ("prefix:docs_", CollectionPattern::prefix("docs_")),
+            ("pattern:docs_[0-9]+", CollectionPattern::pattern("docs_[0-9]+")),
+            ("pattern:(?:a|b):c", CollectionPattern::pattern("(?:a|b):c")),
+        ] {
+            assert_eq!(text.parse::<CollectionPattern>().unwrap(), entry, "{text}");
+        }
+        for text in ["", "a.b", "exact:", "prefix:", "pattern:", "pattern:(", "pattern:(?=a)", "other:a", "Exact:a"] {
+            assert!(text.parse::<CollectionPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_exact_name_is_accepted_and_matches_itself_alone() {
+        for name in ["a.b", "*", "(", "a[b", "x{", "\\", "^$", "a+b?c|d", "100%", "<a>", "a&&b", "é\n"] {
+            let entry = CollectionPattern::exact(name);
+            assert_eq!(entry.check(), Ok(()), "{name}");
+            assert!(entry.matches(name) && !entry.matches("ab") && !entry.matches(""), "{name}");
+            assert!(CollectionPattern::prefix(name).matches(&format!("{name}x")), "{name}");
+        }
+    }
+
+    #[test]
+    fn equal_entries_behave_equally_and_stay_accepted() {
+        let texts =
+            ["docs", "*", "", "a.b", r"a\.b", "docs_.*", "(", "(?!a).*", r"(a)\1", "[[.a.]]", "a{9999}", "büro"];
+        let ways: [fn(&str) -> CollectionPattern; 5] = [
+            |text| text.into(),
+            |text| CollectionPattern::pattern(text),
+            listed,
+            CollectionPattern::exact,
+            CollectionPattern::prefix,
+        ];
+        let entries: Vec<_> = texts.iter().flat_map(|text| ways.map(|way| way(text))).collect();
+        let hasher = RandomState::new();
+        for a in &entries {
+            let read_back: CollectionPattern = serde_json::from_str(&serde_json::to_string(a).unwrap()).unwrap();
+            if a.check().is_ok() {
+                assert_eq!((read_back.check(), a.clone().check()), (Ok(()), Ok(())), "{a}");
+                assert_eq!((&read_back, &a.clone()), (a, a));
+            }
+            for b in &entries {
+                if a == b {
+                    assert_eq!((a.as_str(), a.check()), (b.as_str(), b.check()));
+                    assert_eq!(hasher.hash_one(a), hasher.hash_one(b));
+                }
+                assert_eq!(a == b, a.cmp(b).is_eq());
+            }
+        }
+        assert_eq!(CollectionPattern::from("docs"), listed("docs"));
+        assert_eq!(CollectionPattern::exact("a.b"), listed(r"a\.b"));
+        assert_ne!(CollectionPattern::from("a.b"), listed("a.b"), "one is refused");
+        assert!(CollectionPattern::from("a.b") == "a.b" && listed("a.b") == *"a.b", "the text is the same");
+    }
+
+    #[test]
+    fn listed_entry_is_accepted_again_unless_it_is_dead() {
+        for (text, is_dead) in [
+            ("a.b", false),
+            ("(?!secret).*", false),
+            (r"(a)\1", false),
+            ("[[.a.]]", false),
+            ("a{30000}", false),
+            ("(?=(", false),
+            ("(", true),
+            ("*docs", true),
+            ("", true),
+        ] {
+            let entry = listed(text);
+            assert_eq!((entry.is_dead(), entry.check().is_err()), (is_dead, is_dead), "{text}");
+            assert_eq!(entry.matches("any"), !is_dead && text != "a.b", "{text}");
+        }
+    }
+
+    #[test]
+    fn every_plain_name_is_matched_only_by_a_repeated_class_of_all() {
+        for every in ["*", ".*", ".+", "^.*$", ".*?", ".*+", r"[\w-]+", "[a-zA-Z0-9_-]*", r"[^\s]+", r"\S*"] {
+            assert!(listed(every).matches_every_plain_name(), "{every}");
+        }
+        for other in [
+            "",
+            ".",
+            ".?",
+            "a.*",
+            ".*a",
+            r"\w+",
+            "[a-z]*",
+            r".*\$",
+            r"\.*",
+            r"\*",
+            "[*]",
+            "[.]*",
+            "(?!a).*",
+            ".{1,63}",
+            "[^_]*",
+            "*.*",
+            ".b?+",
+            r"[^\]]*|a[]*",
+            "$*",
+            "^*",
+            r"\^.*",
+        ] {
+            assert!(!listed(other).matches_every_plain_name(), "{other}");
+        }
     }
 }

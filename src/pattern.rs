@@ -263,3 +263,70 @@ impl<'a> Guard<'a> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn match_is_of_the_whole_name_and_of_bytes() {
+        for (pattern, name, matches) in [
+            ("docs", "docs1", false),
+            ("a|bc", "bc", true),
+            ("a|bc", "ac", false),
+            (".", "\n", false),
+            (".", "\r", false),
+            ("[^a]", "\n", true),
+            (".", "é", false),
+            ("..", "é", true),
+            ("é?", "", false), // The first of its two bytes must be there.
+            ("é+", "éé", false),
+            (r"\W{2}", "é", true),
+            ("^a$|b", "a", true),
+            ("a^b", "ab", false),
+            (r"\bdocs\b", "docs", true),
+            (r"a\bb", "ab", false),
+            ("(?:a{2}){3}", "aaaaaa", true),
+            ("a{0}b", "b", true),
+        ] {
+            assert_eq!(check(pattern), Ok(()), "{pattern:?}");
+            assert_eq!(may_match(pattern, name), matches, "{pattern:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn broken_pattern_matches_nothing_and_unsupported_one_may_match() {
+        for broken in
+            ["(", ")", ")(", "a)|(b", "[a", "*", "^*", "|*", "(*)", r"\b{2}", "a{", "a{,2}", "a{3,2}", "\\", "(?i)a"]
+        {
+            assert!(matches!(check(broken), Err(Broken(_))) && is_broken(broken), "{broken}");
+            assert!(!may_match(broken, "a"), "{broken}");
+        }
+        for unsupported in [
+            "(?=a)",
+            r"(a)\1",
+            "[--a]",
+            "[a&&b]",
+            "[a~~b]",
+            "[]a]",
+            "[^]",
+            "[é]",
+            "[A-[:alpha:]]",
+            "[[:alpha:]-z]",
+            "[[:word:]]",
+            "[[.a.]]",
+            r"[\b]",
+            r"[\d-z]",
+            "[z-a]",
+            r"\<a",
+            r"\A",
+            r"\xE9",
+            "a\0",
+            "a{9999}",
+            "(?=(",
+        ] {
+            assert!(matches!(check(unsupported), Err(Unsupported(_))) && !is_broken(unsupported), "{unsupported}");
+            assert!(may_match(unsupported, "any"), "{unsupported}");
+        }
+    }
+}
