@@ -1,24 +1,30 @@
-//! Where a key may act: names and patterns of collections, told apart so that neither is taken for the other.
-
-mod automaton;
-mod bytes;
-mod pattern;
+//! Where a key may act: names and patterns of collections.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 
-use self::bytes::Bytes;
-use self::pattern::Flaw;
-use crate::text::behaves_as_text;
+use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Error;
+use crate::pattern::{self, Flaw};
 
 /// One entry of a key's scope: the collections that it may act in.
 ///
-/// The server takes each entry for a name *and* for a regular expression that must match the whole name: a key for
-/// `a.b` also opens `axb` (seen with 0.24.1). So plain text is accepted only where both readings agree: letters,
-/// digits, `_` and `-`, or `*` for all. Whatever else is meant is said with [`exact`](Self::exact),
-/// [`prefix`](Self::prefix) or [`pattern`](Self::pattern).
+/// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for `a.b`
+/// also opens `axb` (seen with 0.24.1). Plain text is therefore accepted only where both readings agree: letters, digits,
+/// `_` and `-`, or `*` for all collections. Say anything else with [`exact`](Self::exact), [`prefix`](Self::prefix) or
+/// [`pattern`](Self::pattern), or, on a command line, as `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` (see
+/// [`FromStr`](#impl-FromStr-for-CollectionPattern)).
 ///
-/// CollectionPattern restrict only what names a collection: a key's `keys:…` or `aliases:…` actions are not bound by them, and
-/// `collections:list` shows every collection (seen with 0.24.1).
+/// Collections restrict only requests that name a collection. They do not restrict a key's `keys:…` or `aliases:…`
+/// actions, and `collections:list` shows every collection (seen with 0.24.1).
+///
+/// # What is accepted in a new key
+/// A value keeps for good whether it is accepted: through `clone`, and through JSON. An entry that is read from JSON, as
+/// from the server's list of keys, is the pattern that it is on the server, and is accepted unless no server could
+/// compile it; so the scope of one key can be used for another. Two entries are equal if their texts are, and either both
+/// or neither is accepted. Compare with a `&str` to compare the texts alone.
 ///
 /// ```
 /// use typesense_keys::CollectionPattern;
@@ -26,120 +32,128 @@ use crate::text::behaves_as_text;
 /// assert_eq!(CollectionPattern::exact("v1.docs").as_str(), r"v1\.docs");
 /// assert_eq!(CollectionPattern::prefix("docs_").as_str(), "docs_.*");
 /// assert_eq!(CollectionPattern::from("docs").as_str(), "docs");
+/// assert!(CollectionPattern::from("v1.docs").validate().is_err(), "a name, or a pattern?");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CollectionPattern {
     text: Cow<'static, str>,
-    reading: Reading,
-}
-
-#[derive(Clone, Copy)]
-enum Reading {
-    /// Text without a word on how it is meant.
-    Plain,
-    /// Escaped here: compiles by construction.
-    Escaped,
-    /// Meant as a regular expression.
-    Pattern,
+    /// Whether a new key may have it. Decided once, from where the text comes from.
+    is_accepted: bool,
 }
 
 impl CollectionPattern {
-    /// Every collection, those to come included.
-    pub const ALL: Self = Self { text: Cow::Borrowed("*"), reading: Reading::Escaped };
+    /// Every collection, including future ones.
+    pub const ALL: Self = Self { text: Cow::Borrowed("*"), is_accepted: true };
 
-    /// The one collection of exactly this name, whatever characters are in it.
+    /// The one collection of exactly this name, whatever characters it has.
     #[must_use]
     pub fn exact(name: &str) -> Self {
-        Self { text: Cow::Owned(escape(name)), reading: Reading::Escaped }
+        Self::pattern(escape(name))
     }
 
-    /// Every collection whose name begins with `start`, those to come included.
+    /// Every collection whose name begins with `start`, including future ones: with an empty `start`, all.
     #[must_use]
     pub fn prefix(start: &str) -> Self {
-        Self { text: Cow::Owned(escape(start) + ".*"), reading: Reading::Escaped }
+        Self::pattern(escape(start) + ".*")
     }
 
-    /// Every collection whose whole name matches a regular expression, those to come included.
+    /// Every collection whose whole name matches a regular expression, including future ones.
     ///
-    /// The server reads it as C++ `std::regex` does (ECMAScript syntax without look-behind, named groups and
-    /// `\p{…}`). One that it could not compile is refused when the request is sent, because the server would accept
-    /// it in silence, and the key would open nothing.
+    /// Supported is what C++ `std::regex`, which the server uses, and this crate read alike: literals, `.`, classes, `\d`,
+    /// `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and escaped punctuation, up
+    /// to 4096 bytes. Anything else, such as a lookahead or a back-reference, is refused when the request is sent. So is a
+    /// pattern that the server could not compile: the server would accept it silently, and the key would open nothing.
     #[must_use]
     pub fn pattern(pattern: impl Into<String>) -> Self {
-        Self { text: Cow::Owned(pattern.into()), reading: Reading::Pattern }
+        let text = pattern.into();
+        let is_accepted = is_plain(&text) || (!text.is_empty() && pattern::check(&text).is_ok());
+        Self { text: Cow::Owned(text), is_accepted }
     }
 
-    /// The entry as the server keeps it.
+    /// The entry as the server stores it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether a key with this entry may act in the collection `name`, as far as collections limit it.
+    /// Checks that a new key may have this entry, as [`send`](crate::CreateKey::send) does.
     ///
-    /// By the server's rule: the entry is `*`, or is the name, or matches the whole name as a pattern. Where that
-    /// cannot be told, the answer is `true`, so that nobody who looks for the keys that open a collection misses one:
-    /// a back-reference (`\1`) is taken to match any text, and the few patterns that a server may compile but this
-    /// crate cannot follow (`[[.a.]]`, nesting or repetition beyond all use) to match any name. It takes time by the
-    /// length of the name and of the pattern, whatever a pattern says.
+    /// # Errors
+    /// [`Error::InvalidRequest`] if the text is empty, could be a name as well as a pattern, or is a pattern that is not
+    /// supported.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.check().map_err(|why| Error::invalid("collections", why))
+    }
+
+    /// Whether a key with this entry may act in the collection `name`, as far as collections restrict it.
     ///
-    /// An alias is a name of its own: a key for `orders` does not open it, and a key for the alias opens the documents
-    /// by that name only.
+    /// By the server's rule: the entry is `*`, equals the name, or matches the whole name as a pattern. Where the outcome
+    /// is unknown, the result is `true`, so that a search for the keys that open a collection misses none. It is unknown
+    /// for patterns that the server may compile but [`pattern`](Self::pattern) refuses. The time is bounded by the length
+    /// of the name, whatever the pattern.
+    ///
+    /// An alias is a name of its own: a key for `orders` does not open its alias, and a key for the alias opens the
+    /// documents by that name only.
     ///
     /// ```
     /// use typesense_keys::CollectionPattern;
     ///
     /// assert!(CollectionPattern::prefix("docs_").matches("docs_2"));
-    /// assert!(CollectionPattern::from("a.b").matches("axb"), "what the server keeps is a pattern, too");
+    /// assert!(CollectionPattern::pattern("a.b").matches("axb"));
     /// assert!(!CollectionPattern::exact("a.b").matches("axb"));
-    /// assert!(!CollectionPattern::from("(oops").matches("oops"), "it does not compile");
+    /// assert!(!CollectionPattern::pattern("(oops").matches("oops"), "it does not compile");
     /// ```
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let text = self.as_str();
-        let matches = || match pattern::read(text) {
-            Ok(pattern) => pattern.matches(name.as_bytes()),
-            Err(Flaw::Broken(_)) => false,
-            Err(Flaw::Unclear(_)) => true,
-        };
-        text == "*" || text == name || matches()
+        text == "*" || text == name || (!is_plain(text) && pattern::may_match(text, name))
     }
 
-    /// Whether it surely matches every name of ASCII letters, digits, `_` and `-`.
+    /// Whether it certainly matches every name of ASCII letters, digits, `_` and `-`: it is `*`, or one character class
+    /// that holds all of these, repeated (`.*`, `^[\w-]+$`).
     pub(crate) fn matches_every_plain_name(&self) -> bool {
-        let plain = Bytes::of(|byte| byte.is_ascii() && is_plain(char::from(byte)));
-        let text = self.as_str();
-        text == "*" || pattern::read(text).is_ok_and(|pattern| pattern.matches_every_name_of(plain))
+        let alphabet = (0..128_u8).map(char::from).filter(|&character| is_plain_character(character));
+        self.as_str() == "*" || pattern::matches_all_of(alphabet, self.as_str())
     }
 
-    /// Whether it surely matches no name other than its own text.
+    /// Whether it certainly matches no name other than its own text.
     pub(crate) fn is_dead(&self) -> bool {
         let text = self.as_str();
-        text != "*" && (text.is_empty() || matches!(pattern::read(text), Err(Flaw::Broken(_))))
+        text != "*" && (text.is_empty() || pattern::is_broken(text))
     }
 
-    /// Says what is wrong with this entry, and how to say what is meant.
+    /// Says what is wrong with this entry, and what to write instead.
     pub(crate) fn check(&self) -> Result<(), String> {
         let text = self.as_str();
         let shown = text.escape_debug();
-        if text.is_empty() {
-            return Err("an empty name matches no collection (`\"*\"` is all of them)".to_owned());
+        if self.is_accepted {
+            return Ok(());
         }
-        match self.reading {
-            Reading::Escaped => Ok(()),
-            Reading::Pattern => pattern::check(text)
-                .map_err(|why| format!("the server could not compile the pattern `{shown}`: {why}")),
-            Reading::Plain if text == "*" || text.chars().all(is_plain) => Ok(()),
-            Reading::Plain => Err(format!(
-                "`{shown}` could be a name or a pattern, and the server takes it for both: say \
-                 `CollectionPattern::exact(\"{shown}\")` or `CollectionPattern::pattern(\"{shown}\")`"
-            )),
-        }
+        let why = match pattern::check(text) {
+            _ if text.is_empty() => return Err("an empty name matches no collection (`*` matches all)".to_owned()),
+            Ok(()) => {
+                return Err(format!(
+                    "`{shown}` could be a name or a pattern, and the server reads it as both: write `exact:{shown}` or \
+                     `pattern:{shown}`, in Rust `CollectionPattern::exact(\"{shown}\")` or \
+                     `CollectionPattern::pattern(\"{shown}\")`"
+                ));
+            }
+            Err(Flaw::Broken(why)) => format!("the server could not compile the pattern `{shown}`: {why}"),
+            Err(Flaw::Unsupported(why)) => format!("the pattern `{shown}` is refused: {why}"),
+        };
+        Err(format!(
+            "{why} (for a collection of that very name, write `exact:{shown}`, in Rust \
+                     `CollectionPattern::exact(\"{shown}\")`)"
+        ))
     }
 }
 
-/// Characters that mean the same in a name and in a pattern.
-fn is_plain(character: char) -> bool {
+/// Whether `text` means the same as a name and as a pattern.
+fn is_plain(text: &str) -> bool {
+    text == "*" || (!text.is_empty() && text.chars().all(is_plain_character))
+}
+
+fn is_plain_character(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-')
 }
 
@@ -157,45 +171,247 @@ fn escape(name: &str) -> String {
 /// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
 impl From<String> for CollectionPattern {
     fn from(text: String) -> Self {
-        Self { text: Cow::Owned(text), reading: Reading::Plain }
+        let is_accepted = is_plain(&text);
+        Self { text: Cow::Owned(text), is_accepted }
     }
 }
 
-behaves_as_text!(
-    CollectionPattern,
-    "Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent."
-);
+/// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
+impl From<&str> for CollectionPattern {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<CollectionPattern> for String {
+    fn from(entry: CollectionPattern) -> Self {
+        entry.text.into_owned()
+    }
+}
+
+/// Reads what a person writes: `docs`, `exact:a.b`, `prefix:docs_`, `pattern:docs_[0-9]+`, or `*`.
+impl FromStr for CollectionPattern {
+    type Err = Error;
+
+    /// # Errors
+    /// As [`validate`](Self::validate), and for an empty prefix, which would match every collection.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let entry = match text.split_once(':') {
+            Some(("exact", name)) => Self::exact(name),
+            Some(("prefix", "")) => {
+                return Err(Error::invalid(
+                    "collections",
+                    "an empty prefix matches every collection: write `*` for that",
+                ));
+            }
+            Some(("prefix", start)) => Self::prefix(start),
+            Some(("pattern", pattern)) => Self::pattern(pattern),
+            _ => Self::from(text),
+        };
+        entry.validate().map(|()| entry)
+    }
+}
+
+impl Serialize for CollectionPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Reads the entry as the server stores it.
+impl<'de> Deserialize<'de> for CollectionPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_accepted = is_plain(&text) || !(text.is_empty() || pattern::is_broken(&text));
+        Ok(Self { text: Cow::Owned(text), is_accepted })
+    }
+}
+
+impl AsRef<str> for CollectionPattern {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for CollectionPattern {
+    fn eq(&self, text: &str) -> bool {
+        self.as_str() == text
+    }
+}
+
+impl PartialEq<&str> for CollectionPattern {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
+    }
+}
+
+impl fmt::Display for CollectionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for CollectionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
     use super::*;
 
-    #[test]
-    fn plain_text_is_accepted_only_where_it_means_one_thing() {
-        for good in ["docs", "docs_2", "my-docs", "*", "büro"] {
-            assert_eq!(CollectionPattern::from(good).check(), Ok(()), "{good}");
-        }
-        for ambiguous in ["a.b", "docs_.*", "a|b", "docs*", "a b", "a/b", "**"] {
-            assert!(CollectionPattern::from(ambiguous).check().is_err(), "{ambiguous}");
-        }
-        assert_eq!(
-            CollectionPattern::from("a.b").check().unwrap_err(),
-            "`a.b` could be a name or a pattern, and the server takes it for both: say \
-             `CollectionPattern::exact(\"a.b\")` or `CollectionPattern::pattern(\"a.b\")`"
-        );
+    fn listed(text: &str) -> CollectionPattern {
+        serde_json::from_value(text.into()).unwrap()
     }
 
     #[test]
-    fn an_escaped_name_is_a_pattern_that_compiles() {
-        for name in ["a.b", "*", "(", "a[b", "x{", "\\", "^$", "a+b?c|d", "100%"] {
-            assert_eq!(pattern::check(&escape(name)), Ok(()), "{name}");
+    fn text_is_accepted_only_where_it_means_one_thing() {
+        for plain in ["docs", "docs_2", "my-docs", "*", "büro"] {
+            assert_eq!(CollectionPattern::from(plain).check(), Ok(()), "{plain}");
+        }
+        for text in ["a.b", "docs_.*", "a|b", "docs*", "a b", "a/b", "**", "exact:a", "pattern:.*", ""] {
+            assert!(CollectionPattern::from(text).check().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn what_the_server_keeps_compares_equal_only_if_read_alike() {
-        assert_eq!(CollectionPattern::exact("docs").as_str(), "docs");
-        assert!(CollectionPattern::exact("").check().is_err());
-        assert_eq!(CollectionPattern::prefix("").as_str(), ".*");
+    fn refusal_says_why_and_what_to_write() {
+        for (entry, why) in [
+            (
+                CollectionPattern::from("a.b"),
+                "`a.b` could be a name or a pattern, and the server reads it as both: write `exact:a.b` or \
+                 `pattern:a.b`, in Rust `CollectionPattern::exact(\"a.b\")` or `CollectionPattern::pattern(\"a.b\")`",
+            ),
+            (
+                CollectionPattern::from("a("),
+                "the server could not compile the pattern `a(`: a `(` is not closed (for a collection of that very \
+                 name, write `exact:a(`, in Rust `CollectionPattern::exact(\"a(\")`)",
+            ),
+            (
+                CollectionPattern::pattern("(?!\n).*"),
+                "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \
+                 collection of that very name, write `exact:(?!\\n).*`, in Rust `CollectionPattern::exact(\"(?!\\n).*\")`)",
+            ),
+            (CollectionPattern::exact(""), "an empty name matches no collection (`*` matches all)"),
+        ] {
+            assert_eq!(entry.check().unwrap_err(), why);
+            assert!(entry.validate().unwrap_err().to_string().ends_with(why));
+        }
+    }
+
+    #[test]
+    fn text_of_a_person_says_what_it_means() {
+        for (text, entry) in [
+            ("docs", CollectionPattern::from("docs")),
+            ("*", CollectionPattern::ALL),
+            ("exact:a.b", CollectionPattern::exact("a.b")),
+            ("exact:*", CollectionPattern::exact("*")),
+            ("exact:a:b", CollectionPattern::exact("a:b")),
+            ("prefix:docs_", CollectionPattern::prefix("docs_")),
+            ("pattern:docs_[0-9]+", CollectionPattern::pattern("docs_[0-9]+")),
+            ("pattern:(?:a|b):c", CollectionPattern::pattern("(?:a|b):c")),
+        ] {
+            assert_eq!(text.parse::<CollectionPattern>().unwrap(), entry, "{text}");
+        }
+        for text in ["", "a.b", "exact:", "prefix:", "pattern:", "pattern:(", "pattern:(?=a)", "other:a", "Exact:a"] {
+            assert!(text.parse::<CollectionPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_exact_name_is_accepted_and_matches_itself_alone() {
+        for name in ["a.b", "*", "(", "a[b", "x{", "\\", "^$", "a+b?c|d", "100%", "<a>", "a&&b", "é\n"] {
+            let entry = CollectionPattern::exact(name);
+            assert_eq!(entry.check(), Ok(()), "{name}");
+            assert!(entry.matches(name) && !entry.matches("ab") && !entry.matches(""), "{name}");
+            assert!(CollectionPattern::prefix(name).matches(&format!("{name}x")), "{name}");
+        }
+    }
+
+    #[test]
+    fn equal_entries_behave_equally_and_stay_accepted() {
+        let texts =
+            ["docs", "*", "", "a.b", r"a\.b", "docs_.*", "(", "(?!a).*", r"(a)\1", "[[.a.]]", "a{9999}", "büro"];
+        let ways: [fn(&str) -> CollectionPattern; 5] = [
+            |text| text.into(),
+            |text| CollectionPattern::pattern(text),
+            listed,
+            CollectionPattern::exact,
+            CollectionPattern::prefix,
+        ];
+        let entries: Vec<_> = texts.iter().flat_map(|text| ways.map(|way| way(text))).collect();
+        let hasher = RandomState::new();
+        for a in &entries {
+            let read_back: CollectionPattern = serde_json::from_str(&serde_json::to_string(a).unwrap()).unwrap();
+            if a.check().is_ok() {
+                assert_eq!((read_back.check(), a.clone().check()), (Ok(()), Ok(())), "{a}");
+                assert_eq!((&read_back, &a.clone()), (a, a));
+            }
+            for b in &entries {
+                if a == b {
+                    assert_eq!((a.as_str(), a.check()), (b.as_str(), b.check()));
+                    assert_eq!(hasher.hash_one(a), hasher.hash_one(b));
+                }
+                assert_eq!(a == b, a.cmp(b).is_eq());
+            }
+        }
+        assert_eq!(CollectionPattern::from("docs"), listed("docs"));
+        assert_eq!(CollectionPattern::exact("a.b"), listed(r"a\.b"));
+        assert_ne!(CollectionPattern::from("a.b"), listed("a.b"), "one is refused");
+        assert!(CollectionPattern::from("a.b") == "a.b" && listed("a.b") == *"a.b", "the text is the same");
+    }
+
+    #[test]
+    fn listed_entry_is_accepted_again_unless_it_is_dead() {
+        for (text, is_dead) in [
+            ("a.b", false),
+            ("(?!secret).*", false),
+            (r"(a)\1", false),
+            ("[[.a.]]", false),
+            ("a{30000}", false),
+            ("(?=(", false),
+            ("(", true),
+            ("*docs", true),
+            ("", true),
+        ] {
+            let entry = listed(text);
+            assert_eq!((entry.is_dead(), entry.check().is_err()), (is_dead, is_dead), "{text}");
+            assert_eq!(entry.matches("any"), !is_dead && text != "a.b", "{text}");
+        }
+    }
+
+    #[test]
+    fn every_plain_name_is_matched_only_by_a_repeated_class_of_all() {
+        for every in ["*", ".*", ".+", "^.*$", ".*?", ".*+", r"[\w-]+", "[a-zA-Z0-9_-]*", r"[^\s]+", r"\S*"] {
+            assert!(listed(every).matches_every_plain_name(), "{every}");
+        }
+        for other in [
+            "",
+            ".",
+            ".?",
+            "a.*",
+            ".*a",
+            r"\w+",
+            "[a-z]*",
+            r".*\$",
+            r"\.*",
+            r"\*",
+            "[*]",
+            "[.]*",
+            "(?!a).*",
+            ".{1,63}",
+            "[^_]*",
+            "*.*",
+            ".b?+",
+            r"[^\]]*|a[]*",
+            "$*",
+            "^*",
+            r"\^.*",
+        ] {
+            assert!(!listed(other).matches_every_plain_name(), "{other}");
+        }
     }
 }

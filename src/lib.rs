@@ -14,6 +14,7 @@ mod json;
 mod key;
 mod node;
 mod operation;
+mod pattern;
 mod requests;
 mod scoped;
 mod secret;

@@ -1,4 +1,4 @@
-//! Which collections a key opens, for each way to say it.
+//! Which collections a key opens, for each kind of entry.
 
 use secrecy::ExposeSecret;
 use typesense_keys::CollectionPattern;
@@ -7,14 +7,14 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    each_way_to_name_collections_opens_those_and_no_others,
-    a_key_opens_every_collection_that_it_names,
-    an_exact_name_is_taken_as_it_is_whatever_is_in_it,
-    a_prefix_is_taken_as_it_is_whatever_is_in_it,
-    the_whole_name_must_match,
+    each_kind_of_entry_opens_its_collections_and_no_others,
+    key_with_several_entries_opens_the_collections_of_each,
+    exact_name_with_special_characters_opens_that_name_alone,
+    prefix_with_special_characters_opens_names_that_begin_with_it,
+    pattern_opens_only_names_that_match_as_a_whole,
 ];
 
-fn each_way_to_name_collections_opens_those_and_no_others(server: &Server) {
+fn each_kind_of_entry_opens_its_collections_and_no_others(server: &Server) {
     let stage = Stage::new(server);
     let run = unique("r");
     let name = |rest: &str| format!("{run}{rest}");
@@ -45,7 +45,7 @@ fn each_way_to_name_collections_opens_those_and_no_others(server: &Server) {
     }
 }
 
-fn a_key_opens_every_collection_that_it_names(server: &Server) {
+fn key_with_several_entries_opens_the_collections_of_each(server: &Server) {
     let stage = Stage::new(server);
     let entries =
         [CollectionPattern::from("docs"), CollectionPattern::exact("a.b"), CollectionPattern::prefix("logs-")];
@@ -56,7 +56,7 @@ fn a_key_opens_every_collection_that_it_names(server: &Server) {
     }
 }
 
-/// Names that are no good, too: what matters is that none is taken for a pattern.
+/// Some are no valid names of collections; what matters is that none is read as a pattern.
 fn names() -> Vec<String> {
     let mut names: Vec<_> =
         (b' '..=b'~').map(char::from).filter(|c| !c.is_alphanumeric()).map(|c| format!("a{c}{c}b")).collect();
@@ -66,7 +66,7 @@ fn names() -> Vec<String> {
     names
 }
 
-fn an_exact_name_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
+fn exact_name_with_special_characters_opens_that_name_alone(server: &Server) {
     let stage = Stage::new(server);
     for name in names() {
         let key = stage.key("collections:get", CollectionPattern::exact(&name));
@@ -79,7 +79,7 @@ fn an_exact_name_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
     }
 }
 
-fn a_prefix_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
+fn prefix_with_special_characters_opens_names_that_begin_with_it(server: &Server) {
     let stage = Stage::new(server);
     for start in names() {
         let key = stage.key("collections:get", CollectionPattern::prefix(&start));
@@ -91,7 +91,7 @@ fn a_prefix_is_taken_as_it_is_whatever_is_in_it(server: &Server) {
     }
 }
 
-fn the_whole_name_must_match(server: &Server) {
+fn pattern_opens_only_names_that_match_as_a_whole(server: &Server) {
     let stage = Stage::new(server);
     for (pattern, open, shut) in [
         ("docs", &["docs"][..], &["docs1", "xdocs", "doc", "DOCS"][..]),

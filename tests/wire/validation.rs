@@ -75,7 +75,7 @@ fn collections_are_needed() {
 #[test]
 fn collections_must_mean_one_thing() {
     for (text, reason) in [
-        ("", "an empty name matches no collection (`\"*\"` is all of them)".to_owned()),
+        ("", "an empty name matches no collection (`*` matches all)".to_owned()),
         ("a.b", ambiguous("a.b")),
         ("docs_.*", ambiguous("docs_.*")),
         ("a b", ambiguous("a b")),
@@ -86,14 +86,15 @@ fn collections_must_mean_one_thing() {
     refused(
         |create| scoped(create).collections([CollectionPattern::pattern("docs_(")]),
         "collections",
-        "the server could not compile the pattern `docs_(`: a `(` is not closed",
+        "the server could not compile the pattern `docs_(`: a `(` is not closed (for a collection of that very name, \
+         write `exact:docs_(`, in Rust `CollectionPattern::exact(\"docs_(\")`)",
     );
 }
 
 fn ambiguous(text: &str) -> String {
     format!(
-        "`{text}` could be a name or a pattern, and the server takes it for both: say `CollectionPattern::exact(\"{text}\")` \
-         or `CollectionPattern::pattern(\"{text}\")`"
+        "`{text}` could be a name or a pattern, and the server reads it as both: write `exact:{text}` or \
+         `pattern:{text}`, in Rust `CollectionPattern::exact(\"{text}\")` or `CollectionPattern::pattern(\"{text}\")`"
     )
 }
 
