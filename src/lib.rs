@@ -9,6 +9,7 @@ mod collection;
 mod engine;
 mod error;
 mod expiry;
+pub mod guide;
 mod http;
 mod json;
 mod key;
@@ -17,11 +18,12 @@ mod operation;
 mod requests;
 mod scoped;
 mod secret;
+mod server_version;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
 
-pub use crate::action::Action;
+pub use crate::action::{Action, InvalidAction};
 pub use crate::audit::AuditFinding;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
@@ -38,3 +40,4 @@ pub use crate::requests::{
     Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
 };
 pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+pub use crate::server_version::{InvalidServerVersion, ServerVersion};

@@ -16,7 +16,7 @@ use super::error;
 use crate::engine::{CallFailure, Outcome, RetryConfig};
 use crate::http::Deadlines;
 use crate::operation::Operation;
-use crate::{Action, Error, KeyInfo, KeysClient};
+use crate::{Action, Error, InvalidAction, KeyInfo, KeysClient};
 
 /// A request for what the server tells about all keys, or those that pass some filters. Made by [`KeysClient::list`].
 ///
@@ -69,9 +69,19 @@ impl ListKeys {
         self
     }
 
-    /// Only keys that may do `action` in `collection`: see [`KeyInfo::allows`].
-    pub fn allows(mut self, action: impl Into<Action>, collection: impl Into<String>) -> Self {
-        self.filter.opens.push((action.into(), collection.into()));
+    /// Only keys that may do `action` in `collection`: see [`KeyInfo::allows`]. Text that is not an action is reported
+    /// when the request is sent.
+    pub fn allows(
+        mut self,
+        action: impl TryInto<Action, Error: Into<InvalidAction>>,
+        collection: impl Into<String>,
+    ) -> Self {
+        match action.try_into() {
+            Ok(action) => self.filter.opens.push((action, collection.into())),
+            Err(error) => {
+                self.filter.invalid_action.get_or_insert(error.into());
+            }
+        }
         self
     }
 

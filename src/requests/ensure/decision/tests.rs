@@ -14,7 +14,7 @@ fn key(id: u32) -> KeyInfo {
 }
 
 fn drifted(id: u32) -> KeyInfo {
-    KeyInfo { actions: vec!["*".into()], ..key(id) }
+    KeyInfo { actions: vec![crate::Action::ALL], ..key(id) }
 }
 
 fn expired(id: u32) -> KeyInfo {
@@ -28,7 +28,7 @@ fn another(id: u32) -> KeyInfo {
 fn wanted() -> Wanted {
     let settings = Settings {
         description: "docs".to_owned(),
-        actions: vec!["keys:list".into(), "keys:get".into()],
+        actions: vec![crate::Action::KEYS_LIST, crate::Action::KEYS_GET],
         collections: vec!["b".into(), "a".into(), "b".into()],
         ..Settings::default()
     };
