@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::{Chars, FromStr};
+use std::sync::LazyLock;
 
 use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -154,18 +155,21 @@ impl Action {
 
     /// Checks that the server's rule could match it: what is sent must at least be `resource:verb`.
     pub(crate) fn check_form(&self) -> Result<(), InvalidAction> {
+        self.malformation().map_or(Ok(()), |why| Err(self.invalid(why)))
+    }
+
+    /// Why no server could ever match it.
+    fn malformation(&self) -> Option<&'static str> {
         if *self == Self::ALL {
-            return Ok(());
+            return None;
         }
         let mut parts = self.as_str().split(':');
         let (Some(resource), Some(verb), None) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(self.invalid("is not of the form `resource:verb`"));
+            return Some("is not of the form `resource:verb`");
         };
         let is_malformed = |part: &str| part.is_empty() || part.contains(|c: char| c == ',' || c <= ' ');
-        if is_malformed(resource) || is_malformed(verb) {
-            return Err(self.invalid("is not one `resource:verb` (pass several actions as several items)"));
-        }
-        Ok(())
+        (is_malformed(resource) || is_malformed(verb))
+            .then_some("is not one `resource:verb` (pass several actions as several items)")
     }
 
     fn invalid(&self, why: &str) -> InvalidAction {
@@ -185,12 +189,9 @@ impl Action {
     /// Whether no server opens anything for it: it is malformed, or known to be dead, or the known resource that it
     /// names, perhaps with a typing error, has no such verb. An action of another resource may be a newer server's.
     pub(crate) fn is_dead(&self) -> bool {
-        let names_known_resource = || {
-            let resource = self.as_str().split(':').next().unwrap_or_default();
-            resources().any(|known| is_at_most_one_typo(resource, known))
-        };
+        let text = self.as_str();
         self.rows().is_empty()
-            && (self.check_form().is_err() || dead::advice(self.as_str()).is_some() || names_known_resource())
+            && (self.malformation().is_some() || dead::advice(text).is_some() || names_known_resource(text))
     }
 
     /// Whether it is known, and opens nothing on servers of this version.
@@ -312,9 +313,13 @@ fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
     TABLE.iter().filter(is_succeeded).filter(is_there).collect()
 }
 
-/// The known resources, each once.
-fn resources() -> impl Iterator<Item = &'static str> {
-    TABLE.chunk_by(|a, b| a.parts().0 == b.parts().0).filter_map(|rows| rows.first()).map(|row| row.parts().0)
+/// Whether the resource of `action` is a known one, perhaps with a typing error.
+fn names_known_resource(action: &str) -> bool {
+    static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| TABLE.iter().map(|row| row.parts().0).collect());
+    let resource = action.split(':').next().unwrap_or_default();
+    // Compared first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
+    let length = resource.chars().count();
+    KNOWN.iter().any(|known| known.len().abs_diff(length) <= 1 && is_at_most_one_typo(resource, known))
 }
 
 /// The known action of which `text` is a misspelling: at most one typing error in the resource, and one in the verb.

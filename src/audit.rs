@@ -181,9 +181,9 @@ struct Audit<'a> {
     actions: Vec<&'a Action>,
     entries: Vec<&'a CollectionPattern>,
     dead_actions: HashSet<&'a Action>,
+    dead_entries: HashSet<&'a CollectionPattern>,
     has_every_action: bool,
     names_every_collection: bool,
-    is_every_entry_dead: bool,
 }
 
 impl<'a> Audit<'a> {
@@ -193,9 +193,9 @@ impl<'a> Audit<'a> {
             key,
             version,
             dead_actions: actions.iter().copied().filter(|action| action.is_dead()).collect(),
+            dead_entries: entries.iter().copied().filter(|entry| entry.is_dead()).collect(),
             has_every_action: actions.contains(&&Action::ALL),
             names_every_collection: entries.iter().any(|entry| entry.matches_every_plain_name()),
-            is_every_entry_dead: entries.iter().all(|entry| entry.is_dead()),
             actions,
             entries,
         }
@@ -217,7 +217,7 @@ impl<'a> Audit<'a> {
             let not_there = |action| AuditFinding::NotOnServer(action, version);
             findings.add_each(actions().filter(|action| self.is_not_on_server(action)), not_there);
         }
-        let dead_entries = self.entries.iter().copied().filter(|entry| entry.is_dead());
+        let dead_entries = self.entries.iter().copied().filter(|entry| self.dead_entries.contains(entry));
         findings.add_each(dead_entries, AuditFinding::DeadCollection);
         findings.add_each(self.hangs_collection_list(), AuditFinding::HangsCollectionList);
         findings.add(self.opens_nothing(), AuditFinding::OpensNothing);
@@ -254,14 +254,15 @@ impl<'a> Audit<'a> {
         }
         // The server compiles the entries in their order, up to `*`. An empty one compiles.
         let mut compiled = self.entries.iter().take_while(|entry| ***entry != CollectionPattern::ALL);
-        compiled.find(|entry| !entry.as_str().is_empty() && entry.is_dead()).copied()
+        compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(*entry)).copied()
     }
 
     fn opens_nothing(&self) -> bool {
+        let no_entry_matches = self.dead_entries.len() == self.entries.len();
         let is_shut = |action: &&Action| {
             self.dead_actions.contains(action)
                 || self.is_not_on_server(action)
-                || (self.is_every_entry_dead && action.is_limited_by_collections(self.version))
+                || (no_entry_matches && action.is_limited_by_collections(self.version))
         };
         self.entries.is_empty() || self.actions.iter().all(is_shut)
     }

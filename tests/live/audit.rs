@@ -19,14 +19,23 @@ fn a_key_of_each_kind_is_found(server: &Server) {
     let later = 4_000_000_000_u64;
     for (actions, collections, expires_at, findings) in [
         (json!(["*"]), json!(["*"]), later, &[AuditFinding::EveryAction, AuditFinding::EveryCollection][..]),
-        (json!(["keys:*"]), json!(["*"]), later, &[AuditFinding::CreatesKeys]),
+        (json!(["keys:*"]), json!(["*"]), later, &[AuditFinding::GainsEveryRight(Action::custom("keys:*"))]),
+        (
+            json!(["documents:get", "aliases:*"]),
+            json!(["docs"]),
+            later,
+            &[AuditFinding::NotLimitedByCollections(Action::custom("aliases:*"))],
+        ),
         (json!(["documents:get"]), json!(["docs", "^.*$"]), later, &[AuditFinding::EveryCollection]),
         (json!(["documents:get"]), json!(["docs"]), 1, &[AuditFinding::Expired]),
         (
             json!(["documents:get", "documents:serach"]),
             json!(["docs", "*docs"]),
             later,
-            &[AuditFinding::DeadAction("documents:serach".into()), AuditFinding::DeadCollection("*docs".into())],
+            &[
+                AuditFinding::DeadAction(Action::custom("documents:serach")),
+                AuditFinding::DeadCollection("*docs".into()),
+            ],
         ),
         (
             json!(["documents:get"]),
@@ -62,6 +71,8 @@ fn what_an_audit_calls_dead_opens_nothing(server: &Server) {
     let all = ["*"];
     for (actions, collections, dead) in [
         (&["documents:serach", "document:*", "aliases:create", "documents:upsert"][..], &all[..], 4),
+        (&["analytics:*", "overrides:create", "synonyms:create", "presets:create"], &all, 4),
+        (&["documents:list", "multi_search:*", "health_with_rusage:*", "stopwords:create"], &all, 4),
         (&["collections:*, documents:*", "collections", ":get", "", "a b:c", "keys:", "keys:list:get"], &all, 7),
         (&["documents:*", "collections:get", "collections:delete"], &["(", "*c", ""], 3),
     ] {
