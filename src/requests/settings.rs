@@ -58,7 +58,7 @@ macro_rules! scope_methods {
                 self
             }
 
-            /// Whether the server deletes the key after its expiry (from v25; older servers ignore this). Defaults to
+            /// Whether the server deletes the key after its expiry (from v27; older servers do not). Defaults to
             /// the server's own default: no.
             pub fn autodelete(mut self, autodelete: bool) -> Self {
                 self.settings.autodelete = Some(autodelete);
