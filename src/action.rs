@@ -1,51 +1,77 @@
-//! What a key may do: `resource:verb`, checked before anything is sent.
+//! What a key may do: `resource:verb`, checked when it is read from text.
 
+mod dead;
 mod table;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::{Chars, FromStr};
+use std::sync::LazyLock;
 
-use crate::text::behaves_as_text;
+use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
+
+use self::table::{Route, Row, TABLE};
+use crate::ServerVersion;
 
 /// What a key may do, as `resource:verb`, such as `documents:search`.
 ///
-/// There is a constant for every action that a server knows, and each tells what it opens. Text is taken too, and
-/// checked when the request is sent: a known action, `resource:*` for a known resource, or `*`. The server itself
-/// checks nothing: a typing error there makes a key that opens nothing.
+/// There is a constant for every action that a server knows, and its documentation lists the routes that it opens.
+/// `resource:*` stands for every verb of exactly that resource, and `*` for everything.
+///
+/// # Text
+///
+/// Text becomes an action by a check ([`FromStr`], `TryFrom`), which accepts known actions, `resource:*` for a known
+/// resource, and `*`. The server itself checks nothing: there, a typing error makes a key that opens nothing. Methods
+/// such as [`CreateKey::actions`](crate::CreateKey::actions) take text as well and report a failed check when the
+/// request is sent.
+///
+/// An `Action` that exists is not checked against the table again, wherever it came from: what a server reports (also
+/// by way of serde, which accepts any text) can be granted to another key. [`validate`](Self::validate) makes the check
+/// at any time, for example for a configuration file.
 ///
 /// ```
 /// use typesense_keys::Action;
 ///
-/// assert_eq!(Action::from("documents:search"), Action::DOCUMENTS_SEARCH);
-/// assert_eq!(Action::DOCUMENTS_SEARCH.as_str(), "documents:search");
+/// assert_eq!("documents:search".parse(), Ok(Action::DOCUMENTS_SEARCH));
+/// assert_eq!(Action::DOCUMENTS_SEARCH, "documents:search");
+/// let error = "documents:serach".parse::<Action>().unwrap_err();
+/// assert!(error.to_string().ends_with("did you mean `documents:search`?"));
 /// ```
-#[derive(Clone)]
-pub struct Action {
-    text: Cow<'static, str>,
-    /// What the server itself reported, or the caller vouches for: not looked up in the table.
-    vouched: bool,
-}
+///
+/// # Server versions
+///
+/// Servers differ in their actions: [`since`](Self::since), [`until`](Self::until) and
+/// [`routes_on`](Self::routes_on) tell how, and [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds what a key holds
+/// in vain. The page [`guide::server_versions`](crate::guide::server_versions) has the evidence.
+///
+/// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026 for
+/// a coming release, no server that could be tested answers it, and its response is not known.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action(Cow<'static, str>);
 
 impl Action {
     /// `*`: every action of every resource, as the bootstrap key has. A key that leaks with this is the whole cluster.
     pub const ALL: Self = Self::constant("*");
 
     const fn constant(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), vouched: false }
+        Self(Cow::Borrowed(text))
     }
 
-    /// An action that this crate's table does not list, for a server that is newer than the table.
+    /// An action that this crate does not know, for a server that is newer than the crate.
     ///
-    /// It is still refused, when the request is sent, if it can never match: it must be `resource:verb` without
-    /// spaces and commas.
+    /// A request that grants it is refused only if it can never match: it must be `resource:verb` without spaces and
+    /// commas.
     #[must_use]
     pub fn custom(text: impl Into<String>) -> Self {
-        Self { text: Cow::Owned(text.into()), vouched: true }
+        Self(Cow::Owned(text.into()))
     }
 
     /// The action as the server writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// Whether a key that is granted this action may do `other`: the same, or `resource:*` of its resource, or `*`.
@@ -53,229 +79,393 @@ impl Action {
     /// ```
     /// use typesense_keys::Action;
     ///
-    /// assert!(Action::from("documents:*").covers(&Action::DOCUMENTS_DELETE));
-    /// assert!(!Action::from("documents:*").covers(&Action::ALL));
+    /// assert!(Action::custom("documents:*").covers(&Action::DOCUMENTS_DELETE));
+    /// assert!(!Action::custom("documents:*").covers(&Action::ALL));
     /// ```
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let is_whole_resource = || {
-            let resource = self.as_str().strip_suffix('*').filter(|resource| resource.ends_with(':'));
-            resource.is_some_and(|resource| other.as_str().starts_with(resource))
-        };
-        *self == Self::ALL || self == other || is_whole_resource()
+        *self == Self::ALL
+            || self == other
+            || self.whole_resource().is_some_and(|resource| other.as_str().split(':').next() == Some(resource))
     }
 
-    /// The routes that it opens, such as `GET /keys/:id`, on some server from 0.24.1 to v30; for `resource:*` and `*`,
-    /// those of every action that they cover. None for an action that no such server knows.
+    /// The routes that it opens, such as `GET /keys/:id`, on some server from 0.24.1 to v30.2 or the next; for
+    /// `resource:*` and `*`, those of every action that they cover. None for an action that no such server knows.
     ///
     /// ```
     /// use typesense_keys::Action;
     ///
     /// assert_eq!(Action::KEYS_GET.routes().collect::<Vec<_>>(), ["GET /keys/:id"]);
     /// ```
-    pub fn routes(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let known = Self::known().iter().zip(Self::ROUTES);
-        known.filter(|(known, _)| self.covers(known)).flat_map(|(_, routes)| routes.split(", "))
+    pub fn routes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.open_routes(None).map(|route| route.name)
     }
 
-    /// Whether a key's collections limit what it can do with this action.
-    pub(crate) fn is_limited_by_collections(&self) -> bool {
-        // A collection that is created is named in the body.
-        *self == Self::COLLECTIONS_CREATE
-            || self.routes().any(|route| route.contains("/:collection") || route == "POST /multi_search")
+    /// The routes that it opens on servers of one version.
+    ///
+    /// ```
+    /// use typesense_keys::{Action, ServerVersion};
+    ///
+    /// assert_eq!(Action::SYNONYMS_UPSERT.routes_on(ServerVersion::V30).next(), None);
+    /// ```
+    pub fn routes_on(&self, version: ServerVersion) -> impl Iterator<Item = &'static str> + use<> {
+        self.open_routes(Some(version)).map(|route| route.name)
     }
 
-    /// Whether every route that it opens is one that a key's collections limit.
-    pub(crate) fn acts_in_collections_only(&self) -> bool {
-        let mut opened = Self::known().iter().filter(|known| self.covers(known)).peekable();
-        opened.peek().is_some() && opened.all(Self::is_limited_by_collections)
+    /// The first version on which it opens something. [`V0_24`](ServerVersion::V0_24) also stands for older ones.
+    ///
+    /// For `resource:*`, the first version with any such action; `None` for an action that no server knows.
+    #[must_use]
+    pub fn since(&self) -> Option<ServerVersion> {
+        self.open_routes(None).map(|route| route.since).min()
     }
 
-    /// Whether no server opens anything for it: it is malformed, or the known resource that it names, perhaps with a
-    /// typing error, has no such verb. An action of another resource may be a newer server's.
-    pub(crate) fn is_dead(&self) -> bool {
-        if self.routes().next().is_some() {
-            return false;
-        }
-        let text = self.as_str();
-        // What passes even a caller who vouches for it is well-formed.
-        let is_malformed = Self::custom(text).check().is_err();
-        let resources = || Self::known().iter().filter_map(|known| known.as_str().split_once(':'));
-        let is_near =
-            |resource: &str| resource.len() <= 64 && resources().any(|(known, _)| edits(resource, known) <= 1);
-        is_malformed || text.split_once(':').is_some_and(|(resource, _)| is_near(resource))
+    /// The first version on which it no longer opens anything; `None` if the newest known servers have it, or none has.
+    ///
+    /// ```
+    /// use typesense_keys::{Action, ServerVersion};
+    ///
+    /// assert_eq!(Action::SYNONYMS_UPSERT.until(), Some(ServerVersion::V30));
+    /// assert_eq!(Action::DOCUMENTS_SEARCH.until(), None);
+    /// ```
+    #[must_use]
+    pub fn until(&self) -> Option<ServerVersion> {
+        let ends: Option<Vec<_>> = self.open_routes(None).map(|route| route.until).collect();
+        ends?.into_iter().max()
     }
 
-    /// Says why no server would ever match this action; the text completes "action … ".
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let text = self.as_str();
-        if *self == Self::ALL || Self::known().iter().any(|known| known.as_str() == text) {
+    /// Checks that some server from 0.24.1 to v30.2 or the next opens something for it, as the conversion from text does.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAction`], with a suggestion, if it is malformed, a typing error, or one of the actions that are in the
+    /// public documentation and open nothing.
+    pub fn validate(&self) -> Result<(), InvalidAction> {
+        if !self.rows().is_empty() {
             return Ok(());
         }
-        let mut parts = text.split(':');
+        self.check_form()?;
+        let text = self.as_str();
+        let why = match dead::advice(text) {
+            Some(_) => "opens nothing on any server",
+            None => "is not an action of any known server (`Action::custom` accepts those of newer servers)",
+        };
+        Err(self.invalid(why))
+    }
+
+    /// Checks that the server's rule could match it: what is sent must at least be `resource:verb`.
+    pub(crate) fn check_form(&self) -> Result<(), InvalidAction> {
+        self.malformation().map_or(Ok(()), |why| Err(self.invalid(why)))
+    }
+
+    /// Why no server could ever match it.
+    fn malformation(&self) -> Option<&'static str> {
+        if *self == Self::ALL {
+            return None;
+        }
+        let mut parts = self.as_str().split(':');
         let (Some(resource), Some(verb), None) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Self::complaint(text, "is not of the form `resource:verb`"));
+            return Some("is not of the form `resource:verb`");
         };
-        let malformed = |part: &str| part.is_empty() || part.contains(|c: char| c == ',' || c <= ' ');
-        if malformed(resource) || malformed(verb) {
-            let why = "is not one `resource:verb` (pass several actions as several items)";
-            return Err(Self::complaint(text, why));
-        }
-        let verbs = || {
-            Self::known()
-                .iter()
-                .filter_map(|known| known.as_str().split_once(':'))
-                .filter_map(|(of, verb)| (of == resource).then_some(verb))
-        };
-        if self.vouched || (verb == "*" && verbs().next().is_some()) {
-            return Ok(());
-        }
-        // The public documentation lists `aliases:create` and others of this kind: they open nothing.
-        if verb == "create" && verbs().any(|verb| verb == "upsert") {
-            return Err(format!(
-                "`{text}` opens nothing: no server has such a route; did you mean `{resource}:upsert`?"
-            ));
-        }
-        // So is `documents:upsert`: the server sees a `POST`, whatever the request's `action` parameter says.
-        if verb == "upsert" && verbs().any(|verb| verb == "create") {
-            return Err(format!(
-                "`{text}` opens nothing: no server has such a route; did you mean `{resource}:create`?"
-            ));
-        }
-        let why = "is not an action of any known server (`Action::custom` passes what a newer one may know)";
-        Err(Self::complaint(text, why))
+        let is_malformed = |part: &str| part.is_empty() || part.contains(|c: char| c == ',' || c <= ' ');
+        (is_malformed(resource) || is_malformed(verb))
+            .then_some("is not one `resource:verb` (pass several actions as several items)")
     }
 
-    fn complaint(text: &str, why: &str) -> String {
-        let shown = text.escape_debug();
-        match nearest(text) {
-            Some(near) => format!("`{shown}` {why}; did you mean `{near}`?"),
+    fn invalid(&self, why: &str) -> InvalidAction {
+        let shown = self.as_str().escape_debug();
+        InvalidAction(match self.advice() {
+            Some(advice) => format!("`{shown}` {why}; {advice}"),
             None => format!("`{shown}` {why}"),
+        })
+    }
+
+    /// What to write instead of an action that opens nothing, as the end of a sentence.
+    pub(crate) fn advice(&self) -> Option<String> {
+        let text = self.as_str();
+        dead::advice(text).map(str::to_owned).or_else(|| nearest(text).map(|near| format!("did you mean `{near}`?")))
+    }
+
+    /// Whether no server opens anything for it: it is malformed, or known to be dead, or the known resource that it
+    /// names, perhaps with a typing error, has no such verb. An action of another resource may be a newer server's.
+    pub(crate) fn is_dead(&self) -> bool {
+        let text = self.as_str();
+        self.rows().is_empty()
+            && (self.malformation().is_some() || dead::advice(text).is_some() || names_known_resource(text))
+    }
+
+    /// Whether it is known, and opens nothing on servers of this version.
+    pub(crate) fn is_foreign_to(&self, version: ServerVersion) -> bool {
+        !self.rows().is_empty() && self.routes_on(version).next().is_none()
+    }
+
+    /// What to grant on servers of this version instead of an action that they do not know.
+    pub(crate) fn replacements_on(&self, version: ServerVersion) -> BTreeSet<Self> {
+        let found = self.rows().iter().flat_map(|row| replacements(row, version));
+        let is_whole = self.whole_resource().is_some();
+        found.map(|row| if is_whole { row.whole_resource() } else { row.action.clone() }).collect()
+    }
+
+    /// Whether a key's collections limit all that it can do with this action; on every known server, or on those of one
+    /// version.
+    pub(crate) fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
+        self.open_routes(version).next().is_some()
+            && self.open_routes(version).all(|route| route.is_limited_by_collections(version))
+    }
+
+    /// Whether a key's collections limit something that it can do with this action.
+    pub(crate) fn acts_in_collections(&self, version: Option<ServerVersion>) -> bool {
+        self.open_routes(version).any(|route| route.is_limited_by_collections(version))
+    }
+
+    /// The actions among those that it covers which a key's collections do not limit: itself if they limit none of them.
+    pub(crate) fn not_limited_by_collections(&self, version: Option<ServerVersion>) -> Vec<Self> {
+        // `GET /health` needs no key.
+        let opens = |row: &&'static Row| row.action != Self::HEALTH_LIST && row.open_routes(version).next().is_some();
+        let unlimited: Vec<_> = self
+            .rows()
+            .iter()
+            .filter(opens)
+            .filter(|row| !row.action.is_limited_by_collections(version))
+            .map(|row| row.action.clone())
+            .collect();
+        if unlimited.is_empty() || self.acts_in_collections(version) { unlimited } else { vec![self.clone()] }
+    }
+
+    /// The resource of `resource:*`.
+    fn whole_resource(&self) -> Option<&str> {
+        self.as_str().strip_suffix(":*")
+    }
+
+    /// The rows of the table that it covers.
+    fn rows(&self) -> &'static [Row] {
+        if *self == Self::ALL {
+            return TABLE;
         }
-    }
-}
-
-/// The known action that is the fewest typing errors away, if it is near at all.
-fn nearest(text: &str) -> Option<&'static str> {
-    const TOO_FAR: usize = 4;
-    if text.len() > 64 {
-        return None;
-    }
-    let distances = Action::known().iter().filter_map(|known| match &known.text {
-        Cow::Borrowed(known) => Some((edits(text, known), *known)),
-        Cow::Owned(_) => None,
-    });
-    distances.min().and_then(|(edits, known)| (edits < TOO_FAR).then_some(known))
-}
-
-/// How many characters must be inserted, removed, replaced or swapped with their neighbour to make `a` into `b`
-/// (the "optimal string alignment" distance).
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    let mut last = None;
-    for (i, x) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let mut least = (at(&row, j) + usize::from(x != *y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            let swapped = j.checked_sub(1).filter(|&previous| last == Some(*y) && b.get(previous) == Some(&x));
-            if let Some(previous) = swapped {
-                least = least.min(at(&before, previous) + 1);
+        let (start, end) = match self.as_str().strip_suffix('*').filter(|prefix| prefix.ends_with(':')) {
+            // The table is in alphabetical order, so the rows of a resource are beside each other.
+            Some(prefix) => {
+                let start = TABLE.partition_point(|row| row.action.as_str() < prefix);
+                let count =
+                    TABLE.iter().skip(start).take_while(|row| row.action.as_str().starts_with(prefix)).count();
+                (start, start + count)
             }
-            next.push(least);
+            None => match TABLE.binary_search_by(|row| row.action.cmp(self)) {
+                Ok(found) => (found, found + 1),
+                Err(_) => return &[],
+            },
+        };
+        TABLE.get(start..end).unwrap_or_default()
+    }
+
+    fn open_routes(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
+        self.rows().iter().flat_map(move |row| row.open_routes(version))
+    }
+}
+
+impl Row {
+    /// Resource and verb.
+    fn parts(&self) -> (&str, &str) {
+        self.action.as_str().split_once(':').unwrap_or_default()
+    }
+
+    fn whole_resource(&self) -> Action {
+        Action::custom(format!("{}:*", self.parts().0))
+    }
+
+    /// What it opens on servers of one version, or on any.
+    fn open_routes(&'static self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> {
+        self.routes.iter().filter(move |route| version.is_none_or(|version| route.is_on(version)))
+    }
+}
+
+impl Route {
+    fn is_on(&self, version: ServerVersion) -> bool {
+        self.since <= version && self.until.is_none_or(|until| version < until)
+    }
+
+    /// On every server, or on those of one version.
+    fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
+        match self.name {
+            // These name the collection in the body.
+            "POST /collections" | "POST /multi_search" => true,
+            // From v27 on, the list holds only the collections that the key's entries match.
+            "GET /collections" => version.is_some_and(|version| version >= ServerVersion::V27),
+            path => path.contains("/:collection"),
         }
-        before = std::mem::replace(&mut row, next);
-        last = Some(x);
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-/// Checked when the request is sent.
-impl From<String> for Action {
-    fn from(text: String) -> Self {
-        Self { text: Cow::Owned(text), vouched: false }
     }
 }
 
-behaves_as_text!(Action, "Checked when the request is sent.");
+/// The rows that stand for `row` on servers of this version: its successors, or theirs, or what it succeeded.
+fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
+    let is_there = |row: &&'static Row| row.open_routes(Some(version)).next().is_some();
+    let named = |text: &&'static str| Action::constant(text).rows().first();
+    let newer: Vec<_> = row
+        .successors
+        .iter()
+        .filter_map(named)
+        .flat_map(|next| if is_there(&next) { vec![next] } else { replacements(next, version) })
+        .collect();
+    if !newer.is_empty() {
+        return newer;
+    }
+    let is_succeeded = |older: &&'static Row| older.successors.iter().any(|successor| row.action == *successor);
+    TABLE.iter().filter(is_succeeded).filter(is_there).collect()
+}
+
+/// Whether the resource of `action` is a known one, perhaps with a typing error.
+fn names_known_resource(action: &str) -> bool {
+    static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| TABLE.iter().map(|row| row.parts().0).collect());
+    let resource = action.split(':').next().unwrap_or_default();
+    // Compared first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
+    let length = resource.chars().count();
+    KNOWN.iter().any(|known| known.len().abs_diff(length) <= 1 && is_at_most_one_typo(resource, known))
+}
+
+/// The known action of which `text` is a misspelling: at most one typing error in the resource, and one in the verb.
+fn nearest(text: &str) -> Option<String> {
+    let (resource, verb) = text.trim().split_once(':')?;
+    let is_near = |row: &&Row| {
+        let (known_resource, known_verb) = row.parts();
+        is_at_most_one_typo(resource.trim(), known_resource)
+            && (verb == "*" || is_at_most_one_typo(verb.trim(), known_verb))
+    };
+    let row = TABLE.iter().find(is_near)?;
+    Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.into())
+}
+
+/// Whether one character inserted, removed, replaced or swapped with its neighbour makes `a` into `b`, or they are equal.
+fn is_at_most_one_typo(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.chars(), b.chars());
+    // What they have in common at both ends is put aside; what is left is the typing error.
+    strip(&mut a, &mut b, Chars::next);
+    strip(&mut a, &mut b, Chars::next_back);
+    let mut left = || ((a.next(), a.next(), a.next()), (b.next(), b.next(), b.next()));
+    match left() {
+        ((_, None, _), (_, None, _)) => true,
+        ((Some(first), Some(second), None), (Some(other_first), Some(other_second), None)) => {
+            first == other_second && second == other_first
+        }
+        _ => false,
+    }
+}
+
+fn strip<'a>(a: &mut Chars<'a>, b: &mut Chars<'a>, next: impl Fn(&mut Chars<'a>) -> Option<char>) {
+    loop {
+        let (mut rest_of_a, mut rest_of_b) = (a.clone(), b.clone());
+        match (next(&mut rest_of_a), next(&mut rest_of_b)) {
+            (Some(x), Some(y)) if x == y => (*a, *b) = (rest_of_a, rest_of_b),
+            _ => return,
+        }
+    }
+}
+
+/// A text that no known server opens anything for. Its `Display` says why, and what may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidAction(String);
+
+impl fmt::Display for InvalidAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidAction {}
+
+/// For methods that take an [`Action`] or text: an action that exists needs no check.
+impl From<Infallible> for InvalidAction {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl FromStr for Action {
+    type Err = InvalidAction;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAction> {
+        text.to_owned().try_into()
+    }
+}
+
+impl TryFrom<&str> for Action {
+    type Error = InvalidAction;
+
+    fn try_from(text: &str) -> Result<Self, InvalidAction> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Action {
+    type Error = InvalidAction;
+
+    fn try_from(text: &String) -> Result<Self, InvalidAction> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Action {
+    type Error = InvalidAction;
+
+    fn try_from(text: String) -> Result<Self, InvalidAction> {
+        let action = Self::custom(text);
+        action.validate().map(|()| action)
+    }
+}
+
+impl From<&Action> for Action {
+    fn from(action: &Action) -> Self {
+        action.clone()
+    }
+}
+
+impl From<Action> for String {
+    fn from(action: Action) -> Self {
+        action.0.into_owned()
+    }
+}
+
+impl AsRef<str> for Action {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for Action {
+    fn eq(&self, text: &str) -> bool {
+        self.as_str() == text
+    }
+}
+
+impl PartialEq<&str> for Action {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Accepts any text, because a server may report any.
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::custom)
+    }
+}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_server_matches_is_accepted() {
-        for good in ["documents:search", "documents:*", "*", "synonym_sets/items:*"] {
-            assert_eq!(Action::from(good).check(), Ok(()), "{good}");
-        }
-        assert!(Action::known().iter().all(|known| known.check().is_ok()));
-        assert_eq!(Action::custom("teleports:create").check(), Ok(()));
-    }
-
-    #[track_caller]
-    fn refused(action: Action, why: &str) {
-        assert_eq!(action.check(), Err(why.to_owned()));
-    }
-
-    #[test]
-    fn a_typing_error_is_named_and_put_right() {
-        refused(
-            "documents:serach".into(),
-            "`documents:serach` is not an action of any known server (`Action::custom` passes what a newer one \
-             may know); did you mean `documents:search`?",
-        );
-        refused(
-            "document:*".into(),
-            "`document:*` is not an action of any known server (`Action::custom` passes what a newer one may know)",
-        );
-    }
-
-    #[test]
-    fn documented_actions_that_open_nothing_are_refused() {
-        for dead in ["aliases", "stopwords", "synonym_sets"] {
-            refused(
-                format!("{dead}:create").into(),
-                &format!("`{dead}:create` opens nothing: no server has such a route; did you mean `{dead}:upsert`?"),
-            );
-        }
-        refused(
-            "documents:upsert".into(),
-            "`documents:upsert` opens nothing: no server has such a route; did you mean `documents:create`?",
-        );
-    }
-
-    #[test]
-    fn what_can_never_match_is_refused_even_if_vouched_for() {
-        for hopeless in ["", "search", "a:b:c", "collections:*, documents:*", ":get", "keys:", "a b:get"] {
-            assert!(Action::custom(hopeless).check().is_err(), "{hopeless:?}");
-        }
-    }
-
-    #[test]
-    fn a_star_opens_what_every_verb_does() {
-        let routes = |action: &str| Action::from(action).routes().count();
-        assert_eq!((routes("keys:list"), routes("keys:*"), routes("keys:lst")), (1, 4, 0));
-        assert!(routes("*") > Action::known().len());
-        assert_eq!(routes("curation_sets:*"), 4, "not those of `curation_sets/items`");
-    }
-
-    #[test]
-    fn collections_limit_what_happens_in_collections() {
-        for limited in ["documents:search", "collections:create", "collections:get", "overrides:get", "*"] {
-            assert!(Action::from(limited).is_limited_by_collections(), "{limited}");
-        }
-        for unlimited in ["collections:list", "keys:get", "aliases:upsert", "teleports:create"] {
-            assert!(!Action::from(unlimited).is_limited_by_collections(), "{unlimited}");
-        }
-    }
-
-    #[test]
-    fn edits_count_a_swap_as_one() {
-        assert_eq!(edits("serach", "search"), 1);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(edits("same", "same"), 0);
-    }
-}
+mod tests;

@@ -1,188 +1,300 @@
-//! What is worth a second look about a key, by its metadata alone.
+//! What deserves a second look about a key, by its metadata alone.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::Hash;
 
-use crate::{Action, CollectionPattern, Expiry, KeyInfo};
+use crate::{Action, CollectionPattern, Expiry, KeyInfo, ServerVersion};
 
-/// Something about a key that is worth a second look, as [`KeyInfo::audit`] finds it.
+/// Something about a key that deserves a second look, found by [`KeyInfo::audit`].
 ///
-/// Its `Display` is plain words for one line of a report.
+/// Its `Display` is one line of plain words for a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditFinding {
     /// `*` is among its actions: it may do everything that the bootstrap key may.
     EveryAction,
-    /// It may create keys, and so one that may do everything. Not reported beside [`EveryAction`](Self::EveryAction).
-    CreatesKeys,
+    /// An action with which it can gain every right: it may create keys or update them, and so make one that may do
+    /// everything. Not reported beside [`EveryAction`](Self::EveryAction).
+    GainsEveryRight(Action),
     /// It may act in every collection: an entry is `*`, or a pattern that matches every name of ASCII letters, digits,
-    /// `_` and `-`, such as `.*`. Reported only where collections limit one of its actions. Patterns with a lookahead
-    /// are not searched, nor what several entries match together.
+    /// `_` and `-`, such as `.*`. Reported only if collections limit one of its actions. Patterns with a lookahead are
+    /// not evaluated, and neither is what several entries match together.
     EveryCollection,
-    /// Its time is over, by this machine's clock, but the server still keeps it.
+    /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`, only
+    /// the part that they do not limit is reported. Not reported beside [`EveryAction`](Self::EveryAction).
+    NotLimitedByCollections(Action),
+    /// Its expiry has passed, by the local clock, but the server still has it.
     Expired,
     /// It never expires.
     NeverExpires,
-    /// An entry of its actions that no server from 0.24.1 to v30 opens anything for: malformed (`a:b, c:d`), or of a
-    /// known resource, perhaps misspelt by one letter, that has no such verb (`documents:serach`, `aliases:create`,
-    /// `document:get`). Not reported is what is well-formed and of another resource: it may be a newer server's.
+    /// An action that opens nothing on any server from 0.24.1 to v30.2: malformed (`a:b, c:d`), documented upstream but
+    /// not implemented (`aliases:create`), or of a known resource, perhaps misspelt by one letter, that has no such verb
+    /// (`documents:serach`, `document:get`). A well-formed action of another resource is not reported: it may belong to a
+    /// newer server.
     DeadAction(Action),
+    /// An action that opens nothing on the version that was given to [`KeyInfo::audit_for`], but does on another.
+    NotOnServer(Action, ServerVersion),
     /// An entry of its collections that no server matches with a name: it is empty or does not compile as a pattern.
     /// (It would open a collection whose name is that very text.)
     DeadCollection(CollectionPattern),
-    /// It opens nothing at all: its actions are dead, or collections limit all of those that are not, and these are
-    /// dead.
+    /// From v27 on, `GET /collections` never responds to this key: this entry does not compile as a pattern, and the
+    /// key may list collections.
+    HangsCollectionList(CollectionPattern),
+    /// It opens nothing at all: it has no collections, or its actions are dead, or collections limit all of those that
+    /// are not, and these are dead.
     OpensNothing,
+    /// That many more findings of the kind before this one were left out.
+    Omitted(usize),
 }
+
+/// How many findings of one kind are reported: a key can have hundreds of thousands of entries.
+const MAX_OF_A_KIND: usize = 50;
 
 impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EveryAction => f.write_str("may do everything, as the bootstrap key may"),
-            Self::CreatesKeys => f.write_str("may create keys, and so one that may do everything"),
-            Self::EveryCollection => f.write_str("may act in every collection, those to come included"),
+            Self::GainsEveryRight(action) => {
+                write!(f, "has the action `{}`, with which it can gain every right", Shown(action.as_str()))
+            }
+            Self::EveryCollection => f.write_str("may act in every collection, present and future"),
+            Self::NotLimitedByCollections(action) => {
+                let since = if *action == Action::COLLECTIONS_LIST { " before v27" } else { "" };
+                write!(f, "has the action `{}`, which its collections do not limit{since}", Shown(action.as_str()))
+            }
             Self::Expired => f.write_str("is expired, but not deleted"),
             Self::NeverExpires => f.write_str("never expires"),
             Self::DeadAction(action) => {
-                write!(f, "has the action `{}`, which opens nothing", action.as_str().escape_debug())
+                write!(f, "has the action `{}`, which opens nothing", Shown(action.as_str()))?;
+                action.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
+            }
+            Self::NotOnServer(action, version) => {
+                write!(f, "has the action `{}`, which opens nothing on {version}: ", Shown(action.as_str()))?;
+                match (action.since(), action.until()) {
+                    (_, Some(until)) if until <= *version => write!(f, "gone since {until}")?,
+                    (Some(ServerVersion::AFTER_V30_2), _) => f.write_str("in no release up to v30.2")?,
+                    (Some(since), _) => write!(f, "new in {since}")?,
+                    _ => f.write_str("not known")?,
+                }
+                let replacements = action.replacements_on(*version);
+                let replacements: Vec<_> = replacements.iter().map(|action| format!("`{action}`")).collect();
+                if replacements.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; grant {} there", replacements.join(" or "))
+                }
             }
             Self::DeadCollection(entry) if entry.as_str().is_empty() => {
                 f.write_str("has an empty entry of collections, which matches none")
             }
             Self::DeadCollection(entry) => {
-                let entry = entry.as_str().escape_debug();
+                let entry = Shown(entry.as_str());
                 write!(f, "has the collections `{entry}`, a pattern that does not compile and matches none")
             }
+            Self::HangsCollectionList(entry) => {
+                let entry = Shown(entry.as_str());
+                write!(
+                    f,
+                    "never gets a response to a list of collections from v27 on, because of its entry `{entry}`"
+                )
+            }
             Self::OpensNothing => f.write_str("opens nothing"),
+            Self::Omitted(count) => write!(f, "and {count} more like the last one"),
+        }
+    }
+}
+
+/// Text that somebody else wrote, as part of one line: escaped, and cut where it is long.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_CHARS: usize = 100;
+        match self.0.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => write!(f, "{}…", self.0.get(..end).unwrap_or_default().escape_debug()),
+            None => write!(f, "{}", self.0.escape_debug()),
         }
     }
 }
 
 impl KeyInfo {
-    /// What is worth a second look about the key: in the order of [`AuditFinding`]'s variants, and among dead entries in
-    /// the key's own. Nothing is sent.
+    /// What deserves a second look about the key on some server from 0.24.1 to v30.2 or the next. Nothing is sent.
+    ///
+    /// The findings are in the order of [`AuditFinding`]'s variants and, within one, of the key's entries; an entry that
+    /// the key has twice is reported once. After 50 findings of one kind, the rest is only
+    /// [counted](AuditFinding::Omitted).
     ///
     /// ```
-    /// use typesense_keys::{AuditFinding, KeyInfo};
+    /// use typesense_keys::{Action, AuditFinding, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
     ///     r#"{"id": 7, "description": "search", "actions": ["documents:serach"], "collections": ["docs"],
     ///         "expires_at": 64723363199, "value_prefix": "k3yA"}"#,
     /// )?;
     /// let findings = key.audit();
+    /// let typo = AuditFinding::DeadAction(Action::custom("documents:serach"));
+    /// assert_eq!(findings, [AuditFinding::NeverExpires, typo, AuditFinding::OpensNothing]);
     /// assert_eq!(
-    ///     findings,
-    ///     [AuditFinding::NeverExpires, AuditFinding::DeadAction("documents:serach".into()), AuditFinding::OpensNothing]
+    ///     findings[1].to_string(),
+    ///     "has the action `documents:serach`, which opens nothing; did you mean `documents:search`?"
     /// );
-    /// assert_eq!(findings[1].to_string(), "has the action `documents:serach`, which opens nothing");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     #[must_use]
     pub fn audit(&self) -> Vec<AuditFinding> {
-        let grants = |action| self.actions.iter().any(|granted: &Action| granted.covers(&action));
-        let dead_actions: Vec<_> = self.actions.iter().filter(|action| action.is_dead()).collect();
-        let dead_collections: Vec<_> = self.collections.iter().filter(|entry| entry.is_dead()).collect();
-        let acts_in_collections = self.actions.iter().any(Action::is_limited_by_collections);
+        Audit::new(self, None).findings()
+    }
 
-        let whole = [
-            (grants(Action::ALL), AuditFinding::EveryAction),
-            (!grants(Action::ALL) && grants(Action::KEYS_CREATE), AuditFinding::CreatesKeys),
-            (
-                acts_in_collections && self.collections.iter().any(CollectionPattern::matches_every_plain_name),
-                AuditFinding::EveryCollection,
-            ),
-            (self.is_expired(), AuditFinding::Expired),
-            (self.expires_at >= Expiry::NEVER, AuditFinding::NeverExpires),
-        ];
-        let no_collection = dead_collections.len() == self.collections.len();
-        let is_shut = |action: &Action| action.is_dead() || (no_collection && action.acts_in_collections_only());
-        let nothing = self.actions.iter().all(is_shut).then_some(AuditFinding::OpensNothing);
+    /// As [`audit`](Self::audit), for servers of one version: also reports the actions that open nothing there, with
+    /// what to grant instead. To prepare an upgrade, give the version that comes.
+    ///
+    /// ```
+    /// use typesense_keys::{Action, AuditFinding, KeyInfo, ServerVersion};
+    ///
+    /// let key: KeyInfo = serde_json::from_str(
+    ///     r#"{"id": 7, "description": "synonyms", "actions": ["synonyms:upsert"], "collections": ["docs"],
+    ///         "expires_at": 4000000000, "value_prefix": "k3yA"}"#,
+    /// )?;
+    /// assert_eq!(key.audit_for(ServerVersion::V29), []);
+    /// let findings = key.audit_for(ServerVersion::V30);
+    /// let gone = AuditFinding::NotOnServer(Action::SYNONYMS_UPSERT, ServerVersion::V30);
+    /// assert_eq!(findings, [gone, AuditFinding::OpensNothing]);
+    /// assert_eq!(
+    ///     findings[0].to_string(),
+    ///     "has the action `synonyms:upsert`, which opens nothing on v30.0: gone since v30.0; grant \
+    ///      `synonym_sets/items:upsert` or `synonym_sets:upsert` there"
+    /// );
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audit_for(&self, version: ServerVersion) -> Vec<AuditFinding> {
+        Audit::new(self, Some(version)).findings()
+    }
+}
 
-        let whole = whole.into_iter().filter_map(|(is_so, finding)| is_so.then_some(finding));
-        let dead_actions = dead_actions.into_iter().cloned().map(AuditFinding::DeadAction);
-        let dead_collections = dead_collections.into_iter().cloned().map(AuditFinding::DeadCollection);
-        whole.chain(dead_actions).chain(dead_collections).chain(nothing).collect()
+/// A key as it is audited: each of its entries once.
+struct Audit<'a> {
+    key: &'a KeyInfo,
+    /// `None` for any server.
+    version: Option<ServerVersion>,
+    actions: Vec<&'a Action>,
+    entries: Vec<&'a CollectionPattern>,
+    dead_actions: HashSet<&'a Action>,
+    dead_entries: HashSet<&'a CollectionPattern>,
+    has_every_action: bool,
+    names_every_collection: bool,
+}
+
+impl<'a> Audit<'a> {
+    fn new(key: &'a KeyInfo, version: Option<ServerVersion>) -> Self {
+        let (actions, entries) = (distinct(&key.actions), distinct(&key.collections));
+        Self {
+            key,
+            version,
+            dead_actions: actions.iter().copied().filter(|action| action.is_dead()).collect(),
+            dead_entries: entries.iter().copied().filter(|entry| entry.is_dead()).collect(),
+            has_every_action: actions.contains(&&Action::ALL),
+            names_every_collection: entries.iter().any(|entry| entry.matches_every_plain_name()),
+            actions,
+            entries,
+        }
+    }
+
+    /// In the order of the variants.
+    fn findings(&self) -> Vec<AuditFinding> {
+        let version = self.version;
+        let actions = || self.actions.iter().copied();
+        let mut findings = Findings(Vec::new());
+        findings.add(self.has_every_action, AuditFinding::EveryAction);
+        findings.add_each(actions().filter(|action| self.gains_every_right(action)), AuditFinding::GainsEveryRight);
+        findings.add(self.acts_in_every_collection(), AuditFinding::EveryCollection);
+        findings.add_each(&self.not_limited_by_collections(), AuditFinding::NotLimitedByCollections);
+        findings.add(self.key.is_expired(), AuditFinding::Expired);
+        findings.add(self.key.expires_at >= Expiry::NEVER, AuditFinding::NeverExpires);
+        findings.add_each(actions().filter(|action| self.dead_actions.contains(action)), AuditFinding::DeadAction);
+        if let Some(version) = version {
+            let not_there = |action| AuditFinding::NotOnServer(action, version);
+            findings.add_each(actions().filter(|action| self.is_not_on_server(action)), not_there);
+        }
+        let dead_entries = self.entries.iter().copied().filter(|entry| self.dead_entries.contains(entry));
+        findings.add_each(dead_entries, AuditFinding::DeadCollection);
+        findings.add_each(self.hangs_collection_list(), AuditFinding::HangsCollectionList);
+        findings.add(self.opens_nothing(), AuditFinding::OpensNothing);
+        findings.0
+    }
+
+    fn is_not_on_server(&self, action: &Action) -> bool {
+        self.version.is_some_and(|version| action.is_foreign_to(version))
+    }
+
+    fn gains_every_right(&self, action: &Action) -> bool {
+        let changes_keys = [Action::KEYS_CREATE, Action::KEYS_UPDATE];
+        !self.has_every_action
+            && changes_keys.iter().any(|change| action.covers(change) && !self.is_not_on_server(change))
+    }
+
+    fn acts_in_every_collection(&self) -> bool {
+        self.names_every_collection && self.actions.iter().any(|action| action.acts_in_collections(self.version))
+    }
+
+    fn not_limited_by_collections(&self) -> Vec<Action> {
+        if self.has_every_action || self.names_every_collection || self.entries.is_empty() {
+            return Vec::new();
+        }
+        let unlimited = self.actions.iter().flat_map(|action| action.not_limited_by_collections(self.version));
+        distinct(&unlimited.collect::<Vec<_>>()).into_iter().cloned().collect()
+    }
+
+    /// The entry that the server fails to compile when this key asks for the list of collections.
+    fn hangs_collection_list(&self) -> Option<&'a CollectionPattern> {
+        let filters_list = self.version.is_none_or(|version| version >= ServerVersion::V27);
+        if !filters_list || !self.actions.iter().any(|action| action.covers(&Action::COLLECTIONS_LIST)) {
+            return None;
+        }
+        // The server compiles the entries in their order, up to `*`. An empty one compiles.
+        let mut compiled = self.entries.iter().take_while(|entry| ***entry != CollectionPattern::ALL);
+        compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(*entry)).copied()
+    }
+
+    fn opens_nothing(&self) -> bool {
+        let no_entry_matches = self.dead_entries.len() == self.entries.len();
+        let is_shut = |action: &&Action| {
+            self.dead_actions.contains(action)
+                || self.is_not_on_server(action)
+                || (no_entry_matches && action.is_limited_by_collections(self.version))
+        };
+        self.entries.is_empty() || self.actions.iter().all(is_shut)
+    }
+}
+
+/// Each entry once, in the order of its first occurrence.
+fn distinct<T: Eq + Hash>(entries: &[T]) -> Vec<&T> {
+    let mut seen = HashSet::new();
+    entries.iter().filter(|entry| seen.insert(*entry)).collect()
+}
+
+/// Findings, at most so many of each kind.
+struct Findings(Vec<AuditFinding>);
+
+impl Findings {
+    fn add(&mut self, is_so: bool, finding: AuditFinding) {
+        self.0.extend(is_so.then_some(finding));
+    }
+
+    fn add_each<'a, T: Clone + 'a>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'a T>,
+        finding: impl Fn(T) -> AuditFinding,
+    ) {
+        let mut entries = entries.into_iter();
+        self.0.extend(entries.by_ref().take(MAX_OF_A_KIND).cloned().map(finding));
+        match entries.count() {
+            0 => {}
+            more => self.0.push(AuditFinding::Omitted(more)),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::KeyId;
-
-    const LATER: Expiry = Expiry::from_unix_seconds(32_503_680_000);
-
-    fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
-        KeyInfo {
-            id: KeyId::from(1),
-            description: "test".into(),
-            actions: actions.iter().map(|&text| text.into()).collect(),
-            collections: collections.iter().map(|&text| text.into()).collect(),
-            expires_at,
-            prefix: "abcd".into(),
-            autodelete: None,
-        }
-    }
-
-    #[test]
-    fn each_finding_has_its_reason() {
-        use AuditFinding::*;
-        let action = |text: &str| DeadAction(text.into());
-        let entry = |text: &str| DeadCollection(text.into());
-        for (actions, collections, findings) in [
-            (&["documents:search"][..], &["docs"][..], vec![]),
-            (&["*"], &["docs"], vec![EveryAction]),
-            (&["keys:create", "*"], &["docs"], vec![EveryAction]),
-            (&["keys:create"], &["docs"], vec![CreatesKeys]),
-            (&["keys:*"], &["docs"], vec![CreatesKeys]),
-            (&["keys:list"], &["*"], vec![]),
-            (&["documents:get"], &["*"], vec![EveryCollection]),
-            (&["documents:get"], &["docs", ".+"], vec![EveryCollection]),
-            (&["documents:*"], &[r"[\w-]+"], vec![EveryCollection]),
-            (&["documents:*"], &[r"\w+"], vec![]),
-            (&["collections:*"], &[".*"], vec![EveryCollection]),
-            (&["documents:serach"], &["*"], vec![action("documents:serach"), OpensNothing]),
-            (&["document:get"], &["a"], vec![action("document:get"), OpensNothing]),
-            (&["aliases:create", "aliases:get"], &["a"], vec![action("aliases:create")]),
-            (&["a:b, c:d", ""], &["a"], vec![action("a:b, c:d"), action(""), OpensNothing]),
-            (&["teleports:create"], &["*"], vec![]),
-            (&["documents:get"], &["(", "a"], vec![entry("(")]),
-            (&["documents:get"], &["(", ""], vec![entry("("), entry(""), OpensNothing]),
-            (&["documents:get", "keys:get"], &["("], vec![entry("(")]),
-            (&["documents:get", "teleports:create"], &["("], vec![entry("(")]),
-            (&["collections:*"], &["("], vec![entry("(")]), // `collections:list` is for all
-            (&["documents:*"], &["("], vec![entry("("), OpensNothing]),
-            (&["documents:get"], &["[[.a.]]"], vec![]),
-            (&["documents:get"], &[], vec![OpensNothing]),
-            (&[], &["*"], vec![OpensNothing]),
-            (&["*", "x"], &["*", "("], vec![EveryAction, EveryCollection, action("x"), entry("(")]),
-        ] {
-            assert_eq!(key(actions, collections, LATER).audit(), findings, "{actions:?} {collections:?}");
-        }
-    }
-
-    #[test]
-    fn time_is_told_apart() {
-        let at = |seconds| key(&["documents:get"], &["docs"], Expiry::from_unix_seconds(seconds)).audit();
-        assert_eq!(at(1), [AuditFinding::Expired]);
-        assert_eq!(
-            key(&["*"], &["docs"], Expiry::NEVER).audit(),
-            [AuditFinding::EveryAction, AuditFinding::NeverExpires]
-        );
-        assert_eq!(at(u64::MAX), [AuditFinding::NeverExpires]);
-    }
-
-    #[test]
-    fn a_finding_is_one_line_whatever_the_entry_holds() {
-        for (finding, line) in [
-            (AuditFinding::EveryAction, "may do everything, as the bootstrap key may"),
-            (AuditFinding::DeadAction("a\nb".into()), r"has the action `a\nb`, which opens nothing"),
-            (AuditFinding::DeadCollection("".into()), "has an empty entry of collections, which matches none"),
-            (
-                AuditFinding::DeadCollection("(\u{1b}".into()),
-                r"has the collections `(\u{1b}`, a pattern that does not compile and matches none",
-            ),
-        ] {
-            assert_eq!(finding.to_string(), line);
-        }
-    }
-}
+mod tests;

@@ -127,7 +127,11 @@ pub struct KeyInfo {
     pub expires_at: Expiry,
     /// The first 4 bytes of the value (the whole value, where it is shorter).
     pub prefix: String,
-    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    /// Whether the server deletes the key after its expiry; `None` from servers before v26, which do not know this.
+    ///
+    /// v26 keeps the setting but never acts on it. From v27 on, each node deletes expired keys once an hour, by its own
+    /// clock and not through the cluster's log, so that nodes may disagree for up to an hour
+    /// ([`guide::server_versions`](crate::guide::server_versions#expired-keys)).
     pub autodelete: Option<bool>,
 }
 
@@ -165,13 +169,24 @@ impl KeyInfo {
         self.expires_at.is_past()
     }
 
-    /// Whether a key with this scope may do `action` in `collection`, by the server's rules: which keys can delete
+    /// Whether a key with this scope may do `action` in `collection` by the server's rules, as in: which keys can delete
     /// documents in `orders`?
     ///
-    /// Some action of the key must [cover](Action::covers) it, and some entry [match](CollectionPattern::matches) the
-    /// collection, if collections limit the action at all. Where a pattern cannot be followed, the answer is `true`.
-    /// It does not ask whether the key is [expired](Self::is_expired). The server goes by the name in the request: who
-    /// wants to know all keys that reach a collection asks for each of its aliases, too.
+    /// Some action of the key must [cover](Action::covers) it, and some entry must
+    /// [match](CollectionPattern::matches) the collection, if collections limit the action at all. Where a pattern
+    /// cannot be evaluated, the result is `true`. The [expiry](Self::is_expired) is not considered.
+    ///
+    /// # What a key's collections do not limit
+    ///
+    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…` and
+    ///   everything else whose route names no collection: `collection` does not matter for these.
+    ///   [`audit`](Self::audit) reports such actions in a key that names collections.
+    /// * The list of collections (`collections:list`) up to v26. From v27 on, it holds only what the key's entries match.
+    /// * Joined collections, from v28 on: a search in one collection also reads fields of the collections that its
+    ///   schema references.
+    ///
+    /// An alias is a name of its own: the server compares the name in the request. To find all keys that reach a
+    /// collection, ask for each of its aliases, too.
     ///
     /// ```
     /// use typesense_keys::{Action, KeyInfo};
@@ -187,8 +202,10 @@ impl KeyInfo {
     /// ```
     #[must_use]
     pub fn allows(&self, action: &Action, collection: &str) -> bool {
+        // The server goes through the entries even where the request names no collection.
+        let is_limited = action.acts_in_collections(None);
         self.actions.iter().any(|granted| granted.covers(action))
-            && (!action.is_limited_by_collections() || self.collections.iter().any(|entry| entry.matches(collection)))
+            && self.collections.iter().any(|entry| !is_limited || entry.matches(collection))
     }
 }
 
@@ -212,7 +229,11 @@ pub struct CreatedKey {
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
-    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    /// Whether the server deletes the key after its expiry; `None` from servers before v26, which do not know this.
+    ///
+    /// v26 keeps the setting but never acts on it. From v27 on, each node deletes expired keys once an hour, by its own
+    /// clock and not through the cluster's log, so that nodes may disagree for up to an hour
+    /// ([`guide::server_versions`](crate::guide::server_versions#expired-keys)).
     pub autodelete: Option<bool>,
 }
 
@@ -256,7 +277,7 @@ mod tests {
             let key = KeyInfo {
                 id: KeyId(3),
                 description: "docs".into(),
-                actions: actions.iter().map(|&text| text.into()).collect(),
+                actions: actions.iter().map(|&text| Action::custom(text)).collect(),
                 collections: collections.iter().map(|&text| text.into()).collect(),
                 expires_at: Expiry::from_unix_seconds(1), // which is not asked for
                 prefix: "abcd".into(),
@@ -271,6 +292,10 @@ mod tests {
         assert!(opens(&["keys:*"], &["ord"], Action::KEYS_CREATE, "orders"), "no collection limits it");
         assert!(!opens(&[], &["*"], Action::KEYS_CREATE, "orders"));
         assert!(!opens(&["*"], &[], Action::DOCUMENTS_GET, "orders"));
+        assert!(
+            !opens(&["*"], &[], Action::KEYS_CREATE, "orders"),
+            "without an entry, the server refuses everything"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod collection;
 mod engine;
 mod error;
 mod expiry;
+pub mod guide;
 mod http;
 mod json;
 mod key;
@@ -18,11 +19,11 @@ mod pattern;
 mod requests;
 mod scoped;
 mod secret;
+mod server_version;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod text;
 
-pub use crate::action::Action;
+pub use crate::action::{Action, InvalidAction};
 pub use crate::audit::AuditFinding;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
@@ -40,6 +41,7 @@ pub use crate::requests::{
     PreparedCreate, Progress, RotateKey,
 };
 pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+pub use crate::server_version::{InvalidServerVersion, ServerVersion};
 
 /// Re-exported from the crate `secrecy`: a value is read by `value.expose_secret()`.
 pub use secrecy::{ExposeSecret, SecretString};

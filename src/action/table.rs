@@ -1,164 +1,248 @@
-//! Every action that a server knows, with the routes that it opens.
+//! Every action that opens something on some server, with the routes that it opens and the servers that have them.
 //!
-//! From the server's own route table (0.24.1, and the development line towards v30), not from its documentation,
-//! which lists actions that open nothing: an action is computed from a request's method and path.
+//! Read in the server's route tables (`src/main/typesense_server.cpp`) and in the function that computes an action from
+//! a route (`_get_action`), for the tags v0.24.1 to v29.0 and the branch v30, because the public documentation lists
+//! actions that open nothing. The rows of 0.24.1 are proved against a real server by `tests/live/routes.rs`.
 
 use super::Action;
+use crate::ServerVersion;
 
-/// Which servers know an action.
-macro_rules! known_to {
-    (Always) => {
-        "Known to 0.24.1 and to v30."
+pub(super) struct Row {
+    pub(super) action: Action,
+    pub(super) routes: &'static [Route],
+    /// The actions that open the same, or what came in its place, on newer servers.
+    pub(super) successors: &'static [&'static str],
+}
+
+/// A route that an action opens, on some servers.
+pub(super) struct Route {
+    /// Such as `GET /keys/:id`.
+    pub(super) name: &'static str,
+    pub(super) since: ServerVersion,
+    /// The first version on which the action no longer opens it.
+    pub(super) until: Option<ServerVersion>,
+}
+
+macro_rules! until {
+    () => {
+        None
     };
-    (Newer) => {
-        "Not known to 0.24.1; known to v30."
+    ($until:ident) => {
+        Some(ServerVersion::$until)
     };
-    (Older) => {
-        "Known to 0.24.1 and up to v29; gone in v30."
+}
+
+macro_rules! servers {
+    (V0_24) => {
+        "every server"
     };
-    // Seen: in 0.24.1, the lists of overrides and synonyms have an action of their own.
-    (Narrow) => {
-        "Known to 0.24.1; later servers, up to v29, have `…:get` for this."
+    (V0_25) => {
+        "v0.25 and later"
     };
-    (Widened) => {
-        "Known to 0.24.1, where the list needs `…:list`, and up to v29; gone in v30."
+    (V26) => {
+        "v26 and later"
     };
-    // Seen: 0.24.1 goes by the last part of these paths, and a key with the whole path opens nothing there.
-    (Short) => {
-        "Known to 0.24.1; to v30 by the whole path, as `operations/…`."
+    (V27) => {
+        "v27 and later"
+    };
+    (V28) => {
+        "v28 and later"
+    };
+    (V29) => {
+        "v29 and later"
+    };
+    (V30) => {
+        "v30 and later"
+    };
+    (AFTER_V30_2) => {
+        "no release up to v30.2; merged upstream for a later one"
+    };
+    (V0_24 V26) => {
+        "v0.24 and v0.25"
+    };
+    (V0_25 V26) => {
+        "v0.25 only"
+    };
+    (V26 V27) => {
+        "v26 only"
+    };
+    (V26 V30) => {
+        "v26 to v29"
+    };
+    (V0_24 V30) => {
+        "up to v29"
     };
 }
 
 macro_rules! actions {
-    ($($name:ident = $text:literal, $servers:ident, $routes:literal;)*) => {
-        /// One constant for each action that a server knows.
+    ($(
+        $(#[$note:meta])*
+        $name:ident = $text:literal: $($route:literal $since:ident .. $($until:ident)?),+ $(=> $($successor:literal),+)?;
+    )*) => {
+        /// One constant for each known action.
         impl Action {
             $(
-                #[doc = concat!("`", $text, "` opens `", $routes, "`. ", known_to!($servers))]
+                #[doc = concat!("`", $text, "` opens:\n")]
+                $(#[doc = concat!("* `", $route, "` (", servers!($since $($until)?), ")")])+
+                $(#[doc = concat!("\nIn its place on newer servers:", $(" `", $successor, "`",)+ ".")])?
+                ///
+                $(#[$note])*
                 pub const $name: Self = Self::constant($text);
             )*
 
-            /// Every action that some server from 0.24.1 to v30 knows, in alphabetical order. There is a constant for each.
+            /// Every action that opens something on some server from 0.24.1 to v30.2, or is merged upstream for the
+            /// next release, in alphabetical order. There is a constant for each.
             #[must_use]
             pub const fn known() -> &'static [Self] {
                 const KNOWN: &[Action] = &[$(Action::$name),*];
                 KNOWN
             }
-
-            /// For each of [`known`](Self::known), in the same order, what it opens.
-            pub(super) const ROUTES: &'static [&'static str] = &[$($routes),*];
         }
+
+        /// In the order of [`Action::known`].
+        pub(super) static TABLE: &[Row] = &[$(
+            Row {
+                action: Action::$name,
+                routes: &[$(
+                    Route { name: $route, since: ServerVersion::$since, until: until!($($until)?) },
+                )+],
+                successors: &[$($($successor),+)?],
+            },
+        )*];
     };
 }
 
+// A row: the constant, its text, and each route with the first version that has it and the first that no longer has it.
 #[rustfmt::skip] // one row, one line: it is a table
 actions! {
-    ALIASES_DELETE = "aliases:delete", Always, "DELETE /aliases/:alias";
-    ALIASES_GET = "aliases:get", Always, "GET /aliases/:alias";
-    ALIASES_LIST = "aliases:list", Always, "GET /aliases";
-    ALIASES_UPSERT = "aliases:upsert", Always, "PUT /aliases/:alias";
-    ANALYTICS_AGGREGATE_EVENTS_CREATE = "analytics/aggregate_events:create", Newer, "POST /analytics/aggregate_events";
-    ANALYTICS_EVENTS_CREATE = "analytics/events:create", Newer, "POST /analytics/events";
-    ANALYTICS_EVENTS_LIST = "analytics/events:list", Newer, "GET /analytics/events";
-    ANALYTICS_FLUSH_CREATE = "analytics/flush:create", Newer, "POST /analytics/flush";
-    ANALYTICS_RULES_CREATE = "analytics/rules:create", Newer, "POST /analytics/rules";
-    ANALYTICS_RULES_DELETE = "analytics/rules:delete", Newer, "DELETE /analytics/rules/:name";
-    ANALYTICS_RULES_GET = "analytics/rules:get", Newer, "GET /analytics/rules/:name";
-    ANALYTICS_RULES_LIST = "analytics/rules:list", Newer, "GET /analytics/rules";
-    ANALYTICS_RULES_UPSERT = "analytics/rules:upsert", Newer, "PUT /analytics/rules/:name";
-    ANALYTICS_STATUS_LIST = "analytics/status:list", Newer, "GET /analytics/status";
-    CLEAR_CREATE = "clear:create", Short, "POST /operations/cache/clear";
-    COLLECTIONS_CREATE = "collections:create", Always, "POST /collections";
-    COLLECTIONS_DELETE = "collections:delete", Always, "DELETE /collections/:collection";
-    COLLECTIONS_GET = "collections:get", Always, "GET /collections/:collection";
-    COLLECTIONS_LIST = "collections:list", Always, "GET /collections";
-    COLLECTIONS_UPDATE = "collections:update", Always, "PATCH /collections/:collection";
-    COMPACT_CREATE = "compact:create", Short, "POST /operations/db/compact";
-    CONFIG_CREATE = "config:create", Always, "POST /config";
-    CONVERSATIONS_MODELS_CREATE = "conversations/models:create", Newer, "POST /conversations/models";
-    CONVERSATIONS_MODELS_DELETE = "conversations/models:delete", Newer, "DELETE /conversations/models/:id";
-    CONVERSATIONS_MODELS_GET = "conversations/models:get", Newer, "GET /conversations/models/:id";
-    CONVERSATIONS_MODELS_LIST = "conversations/models:list", Newer, "GET /conversations/models";
-    CONVERSATIONS_MODELS_UPSERT = "conversations/models:upsert", Newer, "PUT /conversations/models/:id";
-    CURATION_SETS_ITEMS_DELETE = "curation_sets/items:delete", Newer, "DELETE /curation_sets/:name/items/:id";
-    CURATION_SETS_ITEMS_GET = "curation_sets/items:get", Newer, "GET /curation_sets/:name/items, GET /curation_sets/:name/items/:id";
-    CURATION_SETS_ITEMS_UPSERT = "curation_sets/items:upsert", Newer, "PUT /curation_sets/:name/items/:id";
-    CURATION_SETS_DELETE = "curation_sets:delete", Newer, "DELETE /curation_sets/:name";
-    CURATION_SETS_GET = "curation_sets:get", Newer, "GET /curation_sets/:name";
-    CURATION_SETS_LIST = "curation_sets:list", Newer, "GET /curation_sets";
-    CURATION_SETS_UPSERT = "curation_sets:upsert", Newer, "PUT /curation_sets/:name";
-    DEBUG_LIST = "debug:list", Always, "GET /debug";
-    DOCUMENTS_CREATE = "documents:create", Always, "POST /collections/:collection/documents";
-    DOCUMENTS_DELETE = "documents:delete", Always, "DELETE /collections/:collection/documents, DELETE /collections/:collection/documents/:id";
-    DOCUMENTS_EXPORT = "documents:export", Always, "GET /collections/:collection/documents/export";
-    DOCUMENTS_GET = "documents:get", Always, "GET /collections/:collection/documents/:id";
-    DOCUMENTS_IMPORT = "documents:import", Always, "POST /collections/:collection/documents/import";
-    DOCUMENTS_SEARCH = "documents:search", Always, "GET /collections/:collection/documents/search, POST /multi_search";
-    DOCUMENTS_UPDATE = "documents:update", Always, "PATCH /collections/:collection/documents/:id, PATCH /collections/:collection/documents";
-    HEALTH_CREATE = "health:create", Always, "POST /health";
-    HEALTH_LIST = "health:list", Always, "GET /health";
-    HEALTH_WITH_RUSAGE_LIST = "health_with_rusage:list", Newer, "GET /health_with_rusage";
-    KEYS_CREATE = "keys:create", Always, "POST /keys";
-    KEYS_DELETE = "keys:delete", Always, "DELETE /keys/:id";
-    KEYS_GET = "keys:get", Always, "GET /keys/:id";
-    KEYS_LIST = "keys:list", Always, "GET /keys";
-    LIMITS_ACTIVE_DELETE = "limits/active:delete", Newer, "DELETE /limits/active/:id";
-    LIMITS_ACTIVE_LIST = "limits/active:list", Newer, "GET /limits/active";
-    LIMITS_EXCEEDS_DELETE = "limits/exceeds:delete", Newer, "DELETE /limits/exceeds/:id";
-    LIMITS_EXCEEDS_LIST = "limits/exceeds:list", Newer, "GET /limits/exceeds";
-    LIMITS_CREATE = "limits:create", Always, "POST /limits";
-    LIMITS_DELETE = "limits:delete", Always, "DELETE /limits/:id";
-    LIMITS_GET = "limits:get", Always, "GET /limits/:id";
-    LIMITS_LIST = "limits:list", Always, "GET /limits";
-    LIMITS_UPSERT = "limits:upsert", Always, "PUT /limits/:id";
-    METRICS_JSON_LIST = "metrics.json:list", Always, "GET /metrics.json";
-    NL_SEARCH_MODELS_CREATE = "nl_search_models:create", Newer, "POST /nl_search_models";
-    NL_SEARCH_MODELS_DELETE = "nl_search_models:delete", Newer, "DELETE /nl_search_models/:id";
-    NL_SEARCH_MODELS_GET = "nl_search_models:get", Newer, "GET /nl_search_models/:id";
-    NL_SEARCH_MODELS_LIST = "nl_search_models:list", Newer, "GET /nl_search_models";
-    NL_SEARCH_MODELS_UPSERT = "nl_search_models:upsert", Newer, "PUT /nl_search_models/:id";
-    OPERATIONS_CACHE_CLEAR_CREATE = "operations/cache/clear:create", Newer, "POST /operations/cache/clear";
-    OPERATIONS_DB_COMPACT_CREATE = "operations/db/compact:create", Newer, "POST /operations/db/compact";
-    OPERATIONS_RESET_PEERS_CREATE = "operations/reset_peers:create", Newer, "POST /operations/reset_peers";
-    OPERATIONS_SCHEMA_CHANGES_LIST = "operations/schema_changes:list", Newer, "GET /operations/schema_changes";
-    OPERATIONS_SNAPSHOT_CREATE = "operations/snapshot:create", Newer, "POST /operations/snapshot";
-    OPERATIONS_VOTE_CREATE = "operations/vote:create", Newer, "POST /operations/vote";
-    OVERRIDES_DELETE = "overrides:delete", Older, "DELETE /collections/:collection/overrides/:id";
-    OVERRIDES_GET = "overrides:get", Widened, "GET /collections/:collection/overrides, GET /collections/:collection/overrides/:id";
-    OVERRIDES_LIST = "overrides:list", Narrow, "GET /collections/:collection/overrides";
-    OVERRIDES_UPSERT = "overrides:upsert", Older, "PUT /collections/:collection/overrides/:id";
-    PERSONALIZATION_MODELS_CREATE = "personalization/models:create", Newer, "POST /personalization/models";
-    PERSONALIZATION_MODELS_DELETE = "personalization/models:delete", Newer, "DELETE /personalization/models/:id";
-    PERSONALIZATION_MODELS_GET = "personalization/models:get", Newer, "GET /personalization/models/:id";
-    PERSONALIZATION_MODELS_LIST = "personalization/models:list", Newer, "GET /personalization/models";
-    PERSONALIZATION_MODELS_UPSERT = "personalization/models:upsert", Newer, "PUT /personalization/models/:id";
-    PRESETS_DELETE = "presets:delete", Always, "DELETE /presets/:name";
-    PRESETS_GET = "presets:get", Always, "GET /presets/:name";
-    PRESETS_LIST = "presets:list", Always, "GET /presets";
-    PRESETS_UPSERT = "presets:upsert", Always, "PUT /presets/:name";
-    PROXY_CREATE = "proxy:create", Newer, "POST /proxy";
-    PROXY_SSE_CREATE = "proxy_sse:create", Newer, "POST /proxy_sse";
-    SNAPSHOT_CREATE = "snapshot:create", Short, "POST /operations/snapshot";
-    STATS_JSON_LIST = "stats.json:list", Always, "GET /stats.json";
-    STATUS_LIST = "status:list", Always, "GET /status";
-    STEMMING_DICTIONARIES_IMPORT_CREATE = "stemming/dictionaries/import:create", Newer, "POST /stemming/dictionaries/import";
-    STEMMING_DICTIONARIES_DELETE = "stemming/dictionaries:delete", Newer, "DELETE /stemming/dictionaries/:id";
-    STEMMING_DICTIONARIES_GET = "stemming/dictionaries:get", Newer, "GET /stemming/dictionaries/:id";
-    STEMMING_DICTIONARIES_LIST = "stemming/dictionaries:list", Newer, "GET /stemming/dictionaries";
-    STOPWORDS_DELETE = "stopwords:delete", Newer, "DELETE /stopwords/:name";
-    STOPWORDS_GET = "stopwords:get", Newer, "GET /stopwords/:name";
-    STOPWORDS_LIST = "stopwords:list", Newer, "GET /stopwords";
-    STOPWORDS_UPSERT = "stopwords:upsert", Newer, "PUT /stopwords/:name";
-    SYNONYM_SETS_ITEMS_DELETE = "synonym_sets/items:delete", Newer, "DELETE /synonym_sets/:name/items/:id";
-    SYNONYM_SETS_ITEMS_GET = "synonym_sets/items:get", Newer, "GET /synonym_sets/:name/items, GET /synonym_sets/:name/items/:id";
-    SYNONYM_SETS_ITEMS_UPSERT = "synonym_sets/items:upsert", Newer, "PUT /synonym_sets/:name/items/:id";
-    SYNONYM_SETS_DELETE = "synonym_sets:delete", Newer, "DELETE /synonym_sets/:name";
-    SYNONYM_SETS_GET = "synonym_sets:get", Newer, "GET /synonym_sets/:name";
-    SYNONYM_SETS_LIST = "synonym_sets:list", Newer, "GET /synonym_sets";
-    SYNONYM_SETS_UPSERT = "synonym_sets:upsert", Newer, "PUT /synonym_sets/:name";
-    SYNONYMS_DELETE = "synonyms:delete", Older, "DELETE /collections/:collection/synonyms/:id";
-    SYNONYMS_GET = "synonyms:get", Widened, "GET /collections/:collection/synonyms, GET /collections/:collection/synonyms/:id";
-    SYNONYMS_LIST = "synonyms:list", Narrow, "GET /collections/:collection/synonyms";
-    SYNONYMS_UPSERT = "synonyms:upsert", Older, "PUT /collections/:collection/synonyms/:id";
-    VOTE_CREATE = "vote:create", Short, "POST /operations/vote";
+    ACTIVE_DELETE = "active:delete": "DELETE /limits/active/:id" V0_25..V26 => "limits/active:delete";
+    ACTIVE_LIST = "active:list": "GET /limits/active" V0_25..V26 => "limits/active:list";
+    ALIASES_DELETE = "aliases:delete": "DELETE /aliases/:alias" V0_24..;
+    ALIASES_GET = "aliases:get": "GET /aliases/:alias" V0_24..;
+    ALIASES_LIST = "aliases:list": "GET /aliases" V0_24..;
+    ALIASES_UPSERT = "aliases:upsert": "PUT /aliases/:alias" V0_24..;
+    ANALYTICS_AGGREGATE_EVENTS_CREATE = "analytics/aggregate_events:create": "POST /analytics/aggregate_events" V27..;
+    ANALYTICS_EVENTS_CREATE = "analytics/events:create": "POST /analytics/events" V26..;
+    ANALYTICS_EVENTS_LIST = "analytics/events:list": "GET /analytics/events" V28..;
+    ANALYTICS_FLUSH_CREATE = "analytics/flush:create": "POST /analytics/flush" V30..;
+    ANALYTICS_RULES_CREATE = "analytics/rules:create": "POST /analytics/rules" V26..;
+    ANALYTICS_RULES_DELETE = "analytics/rules:delete": "DELETE /analytics/rules/:name" V26..;
+    ANALYTICS_RULES_GET = "analytics/rules:get": "GET /analytics/rules/:name" V26..;
+    ANALYTICS_RULES_LIST = "analytics/rules:list": "GET /analytics/rules" V26..;
+    ANALYTICS_RULES_UPSERT = "analytics/rules:upsert": "PUT /analytics/rules/:name" V26..;
+    ANALYTICS_STATUS_LIST = "analytics/status:list": "GET /analytics/status" V30..;
+    CLEAR_CREATE = "clear:create": "POST /operations/cache/clear" V0_24..V26 => "operations/cache/clear:create";
+    COLLECTIONS_CREATE = "collections:create": "POST /collections" V0_24..;
+    COLLECTIONS_DELETE = "collections:delete": "DELETE /collections/:collection" V0_24..;
+    COLLECTIONS_GET = "collections:get": "GET /collections/:collection" V0_24..;
+    /// The list holds every collection up to v26; from v27 on, only those that the key's collections match.
+    COLLECTIONS_LIST = "collections:list": "GET /collections" V0_24..;
+    COLLECTIONS_UPDATE = "collections:update": "PATCH /collections/:collection" V0_24..;
+    COMPACT_CREATE = "compact:create": "POST /operations/db/compact" V0_24..V26 => "operations/db/compact:create";
+    CONFIG_CREATE = "config:create": "POST /config" V0_24..;
+    CONVERSATIONS_MODELS_CREATE = "conversations/models:create": "POST /conversations/models" V26..;
+    CONVERSATIONS_MODELS_DELETE = "conversations/models:delete": "DELETE /conversations/models/:id" V26..;
+    CONVERSATIONS_MODELS_GET = "conversations/models:get": "GET /conversations/models/:id" V26..;
+    CONVERSATIONS_MODELS_LIST = "conversations/models:list": "GET /conversations/models" V26..;
+    CONVERSATIONS_MODELS_UPSERT = "conversations/models:upsert": "PUT /conversations/models/:id" V27..;
+    CONVERSATIONS_DELETE = "conversations:delete": "DELETE /conversations/:id" V26..V27;
+    CONVERSATIONS_GET = "conversations:get": "GET /conversations/:id" V26..V27;
+    CONVERSATIONS_LIST = "conversations:list": "GET /conversations" V26..V27;
+    CONVERSATIONS_UPSERT = "conversations:upsert": "PUT /conversations/:id" V26..V27;
+    CURATION_SETS_ITEMS_DELETE = "curation_sets/items:delete": "DELETE /curation_sets/:name/items/:id" V30..;
+    CURATION_SETS_ITEMS_GET = "curation_sets/items:get": "GET /curation_sets/:name/items" V30.., "GET /curation_sets/:name/items/:id" V30..;
+    CURATION_SETS_ITEMS_UPSERT = "curation_sets/items:upsert": "PUT /curation_sets/:name/items/:id" V30..;
+    CURATION_SETS_DELETE = "curation_sets:delete": "DELETE /curation_sets/:name" V30..;
+    CURATION_SETS_GET = "curation_sets:get": "GET /curation_sets/:name" V30..;
+    CURATION_SETS_LIST = "curation_sets:list": "GET /curation_sets" V30..;
+    CURATION_SETS_UPSERT = "curation_sets:upsert": "PUT /curation_sets/:name" V30..;
+    DEBUG_LIST = "debug:list": "GET /debug" V0_24..;
+    DOCUMENTS_CREATE = "documents:create": "POST /collections/:collection/documents" V0_24..;
+    DOCUMENTS_DELETE = "documents:delete": "DELETE /collections/:collection/documents" V0_24.., "DELETE /collections/:collection/documents/:id" V0_24..;
+    DOCUMENTS_EXPORT = "documents:export": "GET /collections/:collection/documents/export" V0_24..;
+    DOCUMENTS_GET = "documents:get": "GET /collections/:collection/documents/:id" V0_24..;
+    DOCUMENTS_IMPORT = "documents:import": "POST /collections/:collection/documents/import" V0_24..;
+    DOCUMENTS_SEARCH = "documents:search": "GET /collections/:collection/documents/search" V0_24.., "POST /multi_search" V0_24..;
+    DOCUMENTS_UPDATE = "documents:update": "PATCH /collections/:collection/documents/:id" V0_24.., "PATCH /collections/:collection/documents" V0_25..;
+    EVENTS_CREATE = "events:create": "POST /analytics/events" V0_25..V26 => "analytics/events:create";
+    EXCEEDS_DELETE = "exceeds:delete": "DELETE /limits/exceeds/:id" V0_25..V26 => "limits/exceeds:delete";
+    EXCEEDS_LIST = "exceeds:list": "GET /limits/exceeds" V0_25..V26 => "limits/exceeds:list";
+    HEALTH_CREATE = "health:create": "POST /health" V0_24..;
+    /// That route needs no key.
+    HEALTH_LIST = "health:list": "GET /health" V0_24..;
+    /// It is a way to every right: a key that may create keys may create one for `*`.
+    KEYS_CREATE = "keys:create": "POST /keys" V0_24..;
+    KEYS_DELETE = "keys:delete": "DELETE /keys/:id" V0_24..;
+    KEYS_GET = "keys:get": "GET /keys/:id" V0_24..;
+    KEYS_LIST = "keys:list": "GET /keys" V0_24..;
+    /// This crate has no call for it, because no released server answers it. Like `keys:create`, it is a way to every right.
+    KEYS_UPDATE = "keys:update": "PATCH /keys/:id" AFTER_V30_2..;
+    LIMITS_ACTIVE_DELETE = "limits/active:delete": "DELETE /limits/active/:id" V26..;
+    LIMITS_ACTIVE_LIST = "limits/active:list": "GET /limits/active" V26..;
+    LIMITS_EXCEEDS_DELETE = "limits/exceeds:delete": "DELETE /limits/exceeds/:id" V26..;
+    LIMITS_EXCEEDS_LIST = "limits/exceeds:list": "GET /limits/exceeds" V26..;
+    LIMITS_CREATE = "limits:create": "POST /limits" V0_24..;
+    LIMITS_DELETE = "limits:delete": "DELETE /limits/:id" V0_24..;
+    LIMITS_GET = "limits:get": "GET /limits/:id" V0_24..;
+    LIMITS_LIST = "limits:list": "GET /limits" V0_24..;
+    LIMITS_UPSERT = "limits:upsert": "PUT /limits/:id" V0_24..;
+    METRICS_JSON_LIST = "metrics.json:list": "GET /metrics.json" V0_24..;
+    NL_SEARCH_MODELS_CREATE = "nl_search_models:create": "POST /nl_search_models" V29..;
+    NL_SEARCH_MODELS_DELETE = "nl_search_models:delete": "DELETE /nl_search_models/:id" V29..;
+    NL_SEARCH_MODELS_GET = "nl_search_models:get": "GET /nl_search_models/:id" V29..;
+    NL_SEARCH_MODELS_LIST = "nl_search_models:list": "GET /nl_search_models" V29..;
+    NL_SEARCH_MODELS_UPSERT = "nl_search_models:upsert": "PUT /nl_search_models/:id" V29..;
+    OPERATIONS_CACHE_CLEAR_CREATE = "operations/cache/clear:create": "POST /operations/cache/clear" V26..;
+    OPERATIONS_DB_COMPACT_CREATE = "operations/db/compact:create": "POST /operations/db/compact" V26..;
+    OPERATIONS_RESET_PEERS_CREATE = "operations/reset_peers:create": "POST /operations/reset_peers" V26..;
+    /// Documented upstream for v29, where it opens nothing. Grant `operations/schema_changes:*`.
+    OPERATIONS_SCHEMA_CHANGES_GET = "operations/schema_changes:get": "GET /operations/schema_changes" V30..;
+    /// Grant `operations/schema_changes:*`, which opens the route on every server that has it.
+    OPERATIONS_SCHEMA_CHANGES_LIST = "operations/schema_changes:list": "GET /operations/schema_changes" V28..;
+    OPERATIONS_SNAPSHOT_CREATE = "operations/snapshot:create": "POST /operations/snapshot" V26..;
+    OPERATIONS_VOTE_CREATE = "operations/vote:create": "POST /operations/vote" V26..;
+    OVERRIDES_DELETE = "overrides:delete": "DELETE /collections/:collection/overrides/:id" V0_24..V30 => "curation_sets/items:delete", "curation_sets:delete";
+    OVERRIDES_GET = "overrides:get": "GET /collections/:collection/overrides/:id" V0_24..V30, "GET /collections/:collection/overrides" V26..V30 => "curation_sets/items:get", "curation_sets:get";
+    OVERRIDES_LIST = "overrides:list": "GET /collections/:collection/overrides" V0_24..V26 => "overrides:get";
+    OVERRIDES_UPSERT = "overrides:upsert": "PUT /collections/:collection/overrides/:id" V0_24..V30 => "curation_sets/items:upsert", "curation_sets:upsert";
+    PERSONALIZATION_MODELS_CREATE = "personalization/models:create": "POST /personalization/models" V28..;
+    PERSONALIZATION_MODELS_DELETE = "personalization/models:delete": "DELETE /personalization/models/:id" V28..;
+    PERSONALIZATION_MODELS_GET = "personalization/models:get": "GET /personalization/models/:id" V28..;
+    PERSONALIZATION_MODELS_LIST = "personalization/models:list": "GET /personalization/models" V28..;
+    PERSONALIZATION_MODELS_UPSERT = "personalization/models:upsert": "PUT /personalization/models/:id" V28..;
+    PRESETS_DELETE = "presets:delete": "DELETE /presets/:name" V0_24..;
+    PRESETS_GET = "presets:get": "GET /presets/:name" V0_24..;
+    PRESETS_LIST = "presets:list": "GET /presets" V0_24..;
+    PRESETS_UPSERT = "presets:upsert": "PUT /presets/:name" V0_24..;
+    PROXY_CREATE = "proxy:create": "POST /proxy" V0_25..;
+    PROXY_SSE_CREATE = "proxy_sse:create": "POST /proxy_sse" V29..;
+    RESET_PEERS_CREATE = "reset_peers:create": "POST /operations/reset_peers" V0_25..V26 => "operations/reset_peers:create";
+    RULES_CREATE = "rules:create": "POST /analytics/rules" V0_25..V26 => "analytics/rules:create";
+    RULES_DELETE = "rules:delete": "DELETE /analytics/rules/:name" V0_25..V26 => "analytics/rules:delete";
+    RULES_GET = "rules:get": "GET /analytics/rules/:name" V0_25..V26 => "analytics/rules:get";
+    RULES_LIST = "rules:list": "GET /analytics/rules" V0_25..V26 => "analytics/rules:list";
+    RULES_UPSERT = "rules:upsert": "PUT /analytics/rules/:name" V0_25..V26 => "analytics/rules:upsert";
+    SNAPSHOT_CREATE = "snapshot:create": "POST /operations/snapshot" V0_24..V26 => "operations/snapshot:create";
+    STATS_JSON_LIST = "stats.json:list": "GET /stats.json" V0_24..;
+    STATUS_LIST = "status:list": "GET /status" V0_24..;
+    STEMMING_DICTIONARIES_IMPORT_CREATE = "stemming/dictionaries/import:create": "POST /stemming/dictionaries/import" V28..;
+    STEMMING_DICTIONARIES_DELETE = "stemming/dictionaries:delete": "DELETE /stemming/dictionaries/:id" V29..;
+    STEMMING_DICTIONARIES_GET = "stemming/dictionaries:get": "GET /stemming/dictionaries/:id" V28..;
+    STEMMING_DICTIONARIES_LIST = "stemming/dictionaries:list": "GET /stemming/dictionaries" V28..;
+    STOPWORDS_DELETE = "stopwords:delete": "DELETE /stopwords/:name" V26..;
+    STOPWORDS_GET = "stopwords:get": "GET /stopwords/:name" V26..;
+    STOPWORDS_LIST = "stopwords:list": "GET /stopwords" V26..;
+    STOPWORDS_UPSERT = "stopwords:upsert": "PUT /stopwords/:name" V26..;
+    SYNONYM_SETS_ITEMS_DELETE = "synonym_sets/items:delete": "DELETE /synonym_sets/:name/items/:id" V30..;
+    SYNONYM_SETS_ITEMS_GET = "synonym_sets/items:get": "GET /synonym_sets/:name/items" V30.., "GET /synonym_sets/:name/items/:id" V30..;
+    SYNONYM_SETS_ITEMS_UPSERT = "synonym_sets/items:upsert": "PUT /synonym_sets/:name/items/:id" V30..;
+    SYNONYM_SETS_DELETE = "synonym_sets:delete": "DELETE /synonym_sets/:name" V30..;
+    SYNONYM_SETS_GET = "synonym_sets:get": "GET /synonym_sets/:name" V30..;
+    SYNONYM_SETS_LIST = "synonym_sets:list": "GET /synonym_sets" V30..;
+    SYNONYM_SETS_UPSERT = "synonym_sets:upsert": "PUT /synonym_sets/:name" V30..;
+    SYNONYMS_DELETE = "synonyms:delete": "DELETE /collections/:collection/synonyms/:id" V0_24..V30 => "synonym_sets/items:delete", "synonym_sets:delete";
+    SYNONYMS_GET = "synonyms:get": "GET /collections/:collection/synonyms/:id" V0_24..V30, "GET /collections/:collection/synonyms" V26..V30 => "synonym_sets/items:get", "synonym_sets:get";
+    SYNONYMS_LIST = "synonyms:list": "GET /collections/:collection/synonyms" V0_24..V26 => "synonyms:get";
+    SYNONYMS_UPSERT = "synonyms:upsert": "PUT /collections/:collection/synonyms/:id" V0_24..V30 => "synonym_sets/items:upsert", "synonym_sets:upsert";
+    VOTE_CREATE = "vote:create": "POST /operations/vote" V0_24..V26 => "operations/vote:create";
 }

@@ -14,7 +14,7 @@ pub(super) use self::filter::Filter;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::options::{CallOptions, timeout_method};
-use crate::action::Action;
+use crate::action::{Action, InvalidAction};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
 use crate::http::Deadlines;
@@ -76,9 +76,19 @@ impl ListKeys {
         self
     }
 
-    /// Only keys that may do `action` in `collection`: see [`KeyInfo::allows`].
-    pub fn allows(mut self, action: impl Into<Action>, collection: impl Into<String>) -> Self {
-        self.filter.opens.push((action.into(), collection.into()));
+    /// Only keys that may do `action` in `collection`: see [`KeyInfo::allows`]. Text that is not an action is reported
+    /// when the request is sent.
+    pub fn allows(
+        mut self,
+        action: impl TryInto<Action, Error: Into<InvalidAction>>,
+        collection: impl Into<String>,
+    ) -> Self {
+        match action.try_into() {
+            Ok(action) => self.filter.opens.push((action, collection.into())),
+            Err(error) => {
+                self.filter.invalid_action.get_or_insert(error.into());
+            }
+        }
         self
     }
 

@@ -51,12 +51,15 @@ impl TryFrom<KeySettings> for NewKey {
     type Error = Error;
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
-        let KeySettings { description, actions, collections, value, expiry, autodelete } = settings;
+        let KeySettings { description, actions, invalid_action, collections, value, expiry, autodelete } = settings;
+        if let Some(error) = invalid_action {
+            return Err(Error::invalid("actions", error.to_string()));
+        }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
         }
         for action in &actions {
-            action.check().map_err(|why| Error::invalid("actions", why))?;
+            action.check_form().map_err(|error| Error::invalid("actions", error.to_string()))?;
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));

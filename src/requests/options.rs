@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::action::Action;
+use crate::action::{Action, InvalidAction};
 use crate::collection::CollectionPattern;
 use crate::expiry::Expires;
 
@@ -49,6 +49,8 @@ macro_rules! replication_method {
 pub(super) struct KeySettings {
     pub(super) description: String,
     pub(super) actions: Vec<Action>,
+    /// The first text that is not an action. Reported when the request is sent.
+    pub(super) invalid_action: Option<InvalidAction>,
     pub(super) collections: Vec<CollectionPattern>,
     pub(super) value: Value,
     pub(super) expiry: Option<Expires>,
@@ -68,13 +70,21 @@ pub(super) enum Value {
 macro_rules! scope_methods {
     ($request:ty) => {
         impl $request {
-            /// Adds to what the key may do: [`Action`](crate::Action)s, or text such as `"documents:search"`.
+            /// Adds to what the key may do: [`Action`](crate::Action)s, or text such as `"documents:search"`, which is
+            /// checked; a failed check is reported when the request is sent.
             pub fn actions<I>(mut self, actions: I) -> Self
             where
                 I: IntoIterator,
-                I::Item: Into<crate::Action>,
+                I::Item: TryInto<crate::Action, Error: Into<crate::InvalidAction>>,
             {
-                self.settings.actions.extend(actions.into_iter().map(Into::into));
+                for action in actions {
+                    match action.try_into() {
+                        Ok(action) => self.settings.actions.push(action),
+                        Err(error) => {
+                            self.settings.invalid_action.get_or_insert(error.into());
+                        }
+                    }
+                }
                 self
             }
 

@@ -34,12 +34,12 @@ impl TestKey {
     /// A key with this description, these actions, and these collections.
     pub fn new(
         description: impl Into<String>,
-        actions: impl IntoIterator<Item: Into<Action>>,
+        actions: impl IntoIterator<Item: AsRef<str>>,
         collections: impl IntoIterator<Item: Into<CollectionPattern>>,
     ) -> TestKey {
         TestKey {
             description: description.into(),
-            actions: actions.into_iter().map(Into::into).collect(),
+            actions: actions.into_iter().map(|action| Action::custom(action.as_ref())).collect(),
             collections: collections.into_iter().map(Into::into).collect(),
             expires_at: Expiry::NEVER,
             autodelete: None,

@@ -128,7 +128,7 @@ impl Keys {
     fn insert(&mut self, mut settings: NewKey) -> io::Result<Key> {
         let value = match settings.value.take() {
             Some(value) => value,
-            None => secret::draw().map_err(io::Error::other)?.expose_secret().to_owned(),
+            None => secret::generate().map_err(io::Error::other)?.expose_secret().to_owned(),
         };
         if value == self.bootstrap_key.expose_secret() || self.keys.values().any(|key| key.value == value) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another key has this value"));

@@ -100,7 +100,7 @@ impl FakeServerBuilder {
     ///
     /// As [`start`](Self::start).
     pub fn start_cluster<const N: usize>(self) -> io::Result<[FakeServer; N]> {
-        let api_key = secret::draw().map_err(io::Error::other)?;
+        let api_key = secret::generate().map_err(io::Error::other)?;
         let keys = Arc::new(Mutex::new(Keys::new(self.version, api_key.clone())));
         let node = |number| {
             let node = FakeNode { keys: Arc::clone(&keys), own: Mutex::default(), is_leader: number == 0 };

@@ -1,4 +1,4 @@
-//! What an audit says of keys as the server keeps them, and that it is so.
+//! What an audit reports about keys as the server keeps them, and that it is true.
 
 use serde_json::{Value, json};
 use typesense_keys::{Action, AuditFinding};
@@ -6,27 +6,36 @@ use typesense_keys::{Action, AuditFinding};
 use crate::stage::{Stage, unique};
 use crate::support::Server;
 
-live_tests![a_key_of_each_kind_is_found, what_an_audit_calls_dead_opens_nothing];
+live_tests![each_kind_of_finding_is_reported_for_a_listed_key, dead_entries_open_nothing];
 
-/// A key as the server takes it: its value, and the audit of what the server tells about it.
+/// Creates a key without this crate's checks; returns its value, and the audit of what the server reports about it.
 fn audited(stage: &Stage<'_>, fields: Value) -> (String, Vec<AuditFinding>) {
     let (id, value) = stage.raw_key_with_id(fields);
     (value, stage.client().get(id).send().unwrap().audit())
 }
 
-fn a_key_of_each_kind_is_found(server: &Server) {
+fn each_kind_of_finding_is_reported_for_a_listed_key(server: &Server) {
     let stage = Stage::new(server);
     let later = 4_000_000_000_u64;
     for (actions, collections, expires_at, findings) in [
         (json!(["*"]), json!(["*"]), later, &[AuditFinding::EveryAction, AuditFinding::EveryCollection][..]),
-        (json!(["keys:*"]), json!(["*"]), later, &[AuditFinding::CreatesKeys]),
+        (json!(["keys:*"]), json!(["*"]), later, &[AuditFinding::GainsEveryRight(Action::custom("keys:*"))]),
+        (
+            json!(["documents:get", "aliases:*"]),
+            json!(["docs"]),
+            later,
+            &[AuditFinding::NotLimitedByCollections(Action::custom("aliases:*"))],
+        ),
         (json!(["documents:get"]), json!(["docs", "^.*$"]), later, &[AuditFinding::EveryCollection]),
         (json!(["documents:get"]), json!(["docs"]), 1, &[AuditFinding::Expired]),
         (
             json!(["documents:get", "documents:serach"]),
             json!(["docs", "*docs"]),
             later,
-            &[AuditFinding::DeadAction("documents:serach".into()), AuditFinding::DeadCollection("*docs".into())],
+            &[
+                AuditFinding::DeadAction(Action::custom("documents:serach")),
+                AuditFinding::DeadCollection("*docs".into()),
+            ],
         ),
         (
             json!(["documents:get"]),
@@ -47,8 +56,8 @@ fn a_key_of_each_kind_is_found(server: &Server) {
     assert_eq!(forever, [AuditFinding::NeverExpires]);
 }
 
-/// On every route that there is, such a key is worth no more than one that does not exist.
-fn what_an_audit_calls_dead_opens_nothing(server: &Server) {
+/// On every route, such a key gets the same response as one that does not exist.
+fn dead_entries_open_nothing(server: &Server) {
     let stage = Stage::new(server);
     let name = unique("c");
     stage.collection(&name);
@@ -57,11 +66,21 @@ fn what_an_audit_calls_dead_opens_nothing(server: &Server) {
         (method.to_owned(), path.replace(":collection", &name).replace(":id", "4294967294").replace(':', ""))
     };
     let routes: Vec<(String, String)> = Action::ALL.routes().map(route).collect();
-    // Enough to name the collection where the path does not.
+    // Names the collection where the path does not.
     let body = json!({"name": name, "searches": [{"collection": name, "q": "x", "query_by": "title"}]}).to_string();
     let all = ["*"];
     for (actions, collections, dead) in [
         (&["documents:serach", "document:*", "aliases:create", "documents:upsert"][..], &all[..], 4),
+        (&["analytics:*", "analytics:create", "analytics:delete", "analytics:get", "analytics:list"], &all, 5),
+        (&["curation_sets/items:create", "curation_sets/items:list", "overrides:create", "synonyms:create"], &all, 4),
+        (&["stemming/dictionaries:create", "stopwords:create", "synonym_sets:create"], &all, 3),
+        (
+            &["synonym_sets/items:create", "synonym_sets/items:list", "presets:create", "curation_sets:create"],
+            &all,
+            4,
+        ),
+        (&["documents:list", "multi_search:*", "multi_search:create", "health_with_rusage:*"], &all, 4),
+        (&["health_with_rusage:list", "analytics:upsert"], &all, 2),
         (&["collections:*, documents:*", "collections", ":get", "", "a b:c", "keys:", "keys:list:get"], &all, 7),
         (&["documents:*", "collections:get", "collections:delete"], &["(", "*c", ""], 3),
     ] {

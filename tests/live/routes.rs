@@ -1,39 +1,23 @@
-//! Every action against every route: each opens what its documentation says, and nothing else.
+//! Every action against every route: each opens exactly what `Action::routes_on` says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use typesense_keys::Action;
+use typesense_keys::{Action, ServerVersion};
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
     each_action_opens_exactly_its_routes,
-    actions_of_newer_servers_open_nothing,
-    collections_limit_exactly_what_happens_in_collections,
+    action_of_another_version_opens_nothing,
+    collections_limit_exactly_what_names_a_collection,
 ];
 
-/// The table of actions, in which each row says which servers know it: `Always`, `Newer` or `Older` than v30.
-const TABLE: &str = include_str!("../../src/action/table.rs");
-
-/// Routes that an action opens on servers after 0.24.1 only, by the constants' documentation.
-const LATER: [(&str, &str); 2] = [
-    ("overrides:get", "GET /collections/:collection/overrides"),
-    ("synonyms:get", "GET /collections/:collection/synonyms"),
-];
-
-/// Which actions the documentation says 0.24.1 to know, by what the row of the table says.
-fn documented() -> BTreeMap<&'static str, bool> {
-    let row = |line: &'static str| {
-        let (_, row) = line.split_once(" = \"")?;
-        let (action, rest) = row.split_once("\", ")?;
-        Some((action, !rest.starts_with("Newer")))
-    };
-    let rows: BTreeMap<_, _> = TABLE.lines().filter_map(row).collect();
-    assert_eq!(rows.len(), Action::known().len());
-    rows
+fn version(stage: &Stage<'_>, server: &Server) -> ServerVersion {
+    let debug = stage.send("GET", "/debug", server.api_key(), "").json().unwrap();
+    debug["version"].as_str().unwrap().parse().unwrap()
 }
 
 /// A request to a route, which changes nothing: what it acts on does not exist, or its body is not what it should be.
@@ -70,22 +54,30 @@ impl Route {
     }
 }
 
-/// The routes that this server has, and those of them that are open to everybody.
-fn routes(stage: &Stage<'_>, collection: &str) -> (Vec<Route>, BTreeSet<&'static str>) {
-    // 0.24.1 takes the last part of these for the id of a limit, which it is not.
-    let shadowed = ["GET /limits/active", "GET /limits/exceeds"];
-    let names: BTreeSet<_> = Action::ALL.routes().filter(|name| !shadowed.contains(name)).collect();
+/// The routes that this server has, and those of them that need no key.
+fn routes(stage: &Stage<'_>, collection: &str, version: ServerVersion) -> (Vec<Route>, BTreeSet<&'static str>) {
+    let expected: BTreeSet<_> = Action::ALL.routes_on(version).collect();
+    // A server without these routes reads the last part as the id of a limit.
+    let may_be_shadowed = ["GET /limits/active", "GET /limits/exceeds"];
+    let is_shadowed = |name: &&str| may_be_shadowed.contains(name) && !expected.contains(name);
+    let names: BTreeSet<_> = Action::ALL.routes().filter(|name| !is_shadowed(name)).collect();
     let nobody = SecretString::from("nobody's key");
     let mut open = BTreeSet::new();
-    let known = names.into_iter().map(|name| Route::new(name, collection)).filter(|route| {
-        let status = route.status(stage, &nobody);
-        if status == 200 {
-            open.insert(route.name);
-        }
-        // Of a route that it does not have, it does not ask for a key.
-        status != 404
-    });
-    (known.collect(), open)
+    let routes: Vec<_> = names
+        .into_iter()
+        .map(|name| Route::new(name, collection))
+        .filter(|route| {
+            let status = route.status(stage, &nobody);
+            if status == 200 {
+                open.insert(route.name);
+            }
+            // A route that the server does not have needs no key.
+            status != 404
+        })
+        .collect();
+    let found: BTreeSet<_> = routes.iter().map(|route| route.name).collect();
+    assert_eq!(found, expected, "the routes of {version}");
+    (routes, open)
 }
 
 fn key(stage: &Stage<'_>, action: &str, collection: &str) -> SecretString {
@@ -96,20 +88,17 @@ fn each_action_opens_exactly_its_routes(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);
-    let (routes, open) = routes(&stage, &collection);
+    let version = version(&stage, server);
+    let (routes, open) = routes(&stage, &collection, version);
     assert_eq!(open, BTreeSet::from(["GET /health"]));
-    let documented = documented();
-    let known: Vec<_> = documented.iter().filter_map(|(action, is_known)| is_known.then_some(*action)).collect();
-    let resources: BTreeSet<_> = known.iter().map(|action| action.split(':').next().unwrap()).collect();
-    let granted: Vec<_> = known.iter().map(|action| (*action).to_owned()).collect();
-    let granted = granted.into_iter().chain(resources.iter().map(|resource| format!("{resource}:*")));
-    let granted: Vec<_> = granted.chain(["*".to_owned()]).collect();
+    let on_server: Vec<&Action> =
+        Action::known().iter().filter(|action| action.routes_on(version).next().is_some()).collect();
+    let resources: BTreeSet<_> = on_server.iter().map(|action| action.as_str().split(':').next().unwrap()).collect();
+    let whole_resources = resources.iter().map(|resource| Action::custom(format!("{resource}:*")));
+    let granted: Vec<_> = on_server.iter().copied().cloned().chain(whole_resources).chain([Action::ALL]).collect();
     for granted in &granted {
-        let key = key(&stage, granted, "*");
-        let mut expected: BTreeSet<_> = Action::from(granted.as_str()).routes().collect();
-        if let Some((_, of_later_servers)) = LATER.iter().find(|(action, _)| action == granted) {
-            assert!(expected.remove(of_later_servers));
-        }
+        let key = key(&stage, granted.as_str(), "*");
+        let expected: BTreeSet<_> = granted.routes_on(version).collect();
         let mut opened = 0;
         for route in &routes {
             let is_expected = expected.contains(route.name) || open.contains(route.name);
@@ -117,38 +106,41 @@ fn each_action_opens_exactly_its_routes(server: &Server) {
             assert_eq!(status != 401, is_expected, "a key for `{granted}` got {status} from {}", route.name);
             opened += usize::from(is_expected);
         }
-        assert!(opened > 0, "{granted} opens nothing, and is said to be known");
+        assert!(opened > 0, "{granted} opens nothing");
     }
-    println!("{} actions and {} `*` x {} routes", known.len(), granted.len() - known.len(), routes.len());
+    println!("{} actions and {} `*` x {} routes", on_server.len(), granted.len() - on_server.len(), routes.len());
 }
 
-fn actions_of_newer_servers_open_nothing(server: &Server) {
+fn action_of_another_version_opens_nothing(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);
-    let (routes, open) = routes(&stage, &collection);
-    for (action, _) in documented().into_iter().filter(|(_, is_known)| !is_known) {
-        let key = key(&stage, action, "*");
+    let version = version(&stage, server);
+    let (routes, open) = routes(&stage, &collection, version);
+    for action in Action::known().iter().filter(|action| action.routes_on(version).next().is_none()) {
+        let key = key(&stage, action.as_str(), "*");
         for route in routes.iter().filter(|route| !open.contains(route.name)) {
             assert_eq!(route.status(&stage, &key), 401, "a key for `{action}`: {}", route.name);
         }
     }
 }
 
-/// The rule of [`CollectionPattern`](typesense_keys::CollectionPattern): what names no collection is not bound by them.
-fn collections_limit_exactly_what_happens_in_collections(server: &Server) {
+/// The rule of [`CollectionPattern`](typesense_keys::CollectionPattern).
+fn collections_limit_exactly_what_names_a_collection(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);
-    let (routes, open) = routes(&stage, &collection);
+    let version = version(&stage, server);
+    let (routes, open) = routes(&stage, &collection, version);
     let any = key(&stage, "*", "of-another-name");
     for route in routes.iter().filter(|route| !open.contains(route.name)) {
         let is_limited =
             route.name.contains("/:collection") || ["POST /collections", "POST /multi_search"].contains(&route.name);
         assert_eq!(route.status(&stage, &any) == 401, is_limited, "{}", route.name);
     }
-    // A list of collections is not bound either: it shows them all.
+    // The list of collections holds all of them up to v26.
     let lister = key(&stage, "collections:list", "of-another-name");
     let listed = stage.send("GET", "/collections", lister.expose_secret(), "");
-    assert!(listed.status == 200 && listed.text().contains(&collection), "{}", listed.text());
+    let holds_all = version < ServerVersion::V27;
+    assert!(listed.status == 200 && listed.text().contains(&collection) == holds_all, "{}", listed.text());
 }

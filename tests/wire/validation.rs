@@ -37,13 +37,10 @@ fn actions_must_be_such_as_a_server_knows() {
     for (action, reason) in [
         (
             "documents:serach",
-            "`documents:serach` is not an action of any known server (`Action::custom` passes what a newer one may \
-             know); did you mean `documents:search`?",
+            "`documents:serach` is not an action of any known server (`Action::custom` accepts those of newer \
+             servers); did you mean `documents:search`?",
         ),
-        (
-            "aliases:create",
-            "`aliases:create` opens nothing: no server has such a route; did you mean `aliases:upsert`?",
-        ),
+        ("aliases:create", "`aliases:create` opens nothing on any server; grant `aliases:upsert`"),
         ("search", "`search` is not of the form `resource:verb`"),
         ("", "`` is not of the form `resource:verb`"),
         ("collections:*, documents:*", "`collections:*, documents:*` is not of the form `resource:verb`"),

@@ -1,6 +1,6 @@
 //! Which keys of a list are wanted.
 
-use crate::{Action, Error, KeyInfo};
+use crate::{Action, Error, InvalidAction, KeyInfo};
 
 /// How much of a key's value the server shows.
 const SHOWN: usize = 4;
@@ -12,6 +12,7 @@ pub(in crate::requests) struct Filter {
     pub(super) description: Option<String>,
     pub(super) expired: Option<bool>,
     pub(super) opens: Vec<(Action, String)>,
+    pub(super) invalid_action: Option<InvalidAction>,
 }
 
 impl Filter {
@@ -21,11 +22,13 @@ impl Filter {
 
     /// Whether it asks for something that no key can be: a filter that is not valid would find nothing in silence.
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.opens.iter().try_for_each(|(action, _)| action.check().map_err(|why| Error::invalid("actions", why)))
+        let invalid = self.invalid_action.clone().map_or(Ok(()), Err);
+        let form = || self.opens.iter().try_for_each(|(action, _)| action.check_form());
+        invalid.and_then(|()| form()).map_err(|error| Error::invalid("actions", error.to_string()))
     }
 
     pub(super) fn admits(&self, key: &KeyInfo) -> bool {
-        let Self { prefix, description, expired, opens } = self;
+        let Self { prefix, description, expired, opens, invalid_action: _ } = self;
         prefix.as_ref().is_none_or(|prefix| key.prefix.as_bytes().starts_with(prefix))
             && description.as_ref().is_none_or(|description| key.description == *description)
             && expired.is_none_or(|expired| key.is_expired() == expired)

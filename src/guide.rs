@@ -1,0 +1,3 @@
+//! Guides: pages of prose on questions that no single type answers.
+
+pub mod server_versions;

@@ -1,0 +1,127 @@
+//! The version of a Typesense server, as far as it matters for what a key opens.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The version of a Typesense server: v27.1 is newer than v27.0, and both are newer than v0.25.
+///
+/// Typesense counted 0.24, 0.25 and then 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are not kept, because
+/// none of them changes what a key opens.
+///
+/// `GET /debug` tells a server's version; it needs a key with [`Action::DEBUG_LIST`](crate::Action::DEBUG_LIST).
+///
+/// ```
+/// use typesense_keys::ServerVersion;
+///
+/// let version: ServerVersion = "30.0.rc12".parse()?;
+/// assert_eq!(version, ServerVersion::V30);
+/// assert!(version > ServerVersion::new(27, 1) && ServerVersion::new(27, 1) > ServerVersion::V0_25);
+/// assert_eq!(version.to_string(), "v30.0");
+/// # Ok::<(), typesense_keys::InvalidServerVersion>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerVersion {
+    major: u16,
+    minor: u16,
+}
+
+impl ServerVersion {
+    /// v0.24, the oldest version that this crate supports (tested with 0.24.1).
+    pub const V0_24: Self = Self::new(0, 24);
+    /// v0.25.
+    pub const V0_25: Self = Self::new(0, 25);
+    /// v26.0.
+    pub const V26: Self = Self::new(26, 0);
+    /// v27.0.
+    pub const V27: Self = Self::new(27, 0);
+    /// v28.0.
+    pub const V28: Self = Self::new(28, 0);
+    /// v29.0.
+    pub const V29: Self = Self::new(29, 0);
+    /// v30.0.
+    pub const V30: Self = Self::new(30, 0);
+    /// Everything after v30.2, which was the newest release when this version of the crate was made.
+    pub const AFTER_V30_2: Self = Self::new(30, 3);
+
+    /// The version `major.minor`: v27.1 is `new(27, 1)`, and v0.25.2 is `new(0, 25)`.
+    #[must_use]
+    pub const fn new(major: u16, minor: u16) -> Self {
+        Self { major, minor }
+    }
+}
+
+impl fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}.{}", self.major, self.minor)
+    }
+}
+
+/// A text that does not start with the two numbers of a server's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidServerVersion(());
+
+impl fmt::Display for InvalidServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the version of a server: expected two numbers, as in `27.1`, `v30.0` or `0.24.1`")
+    }
+}
+
+impl std::error::Error for InvalidServerVersion {}
+
+impl FromStr for ServerVersion {
+    type Err = InvalidServerVersion;
+
+    /// Reads what `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor version (`v30`)
+    /// are accepted. A development build calls itself `nightly`, which is not a version.
+    fn from_str(text: &str) -> Result<Self, InvalidServerVersion> {
+        let number = |part: &str| {
+            let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| part.parse().ok()).flatten().ok_or(InvalidServerVersion(()))
+        };
+        let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
+        let major = number(parts.next().unwrap_or_default())?;
+        let minor = parts.next().map_or(Ok(0), number)?;
+        Ok(Self { major, minor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_reported_by_a_server_is_read() {
+        for (text, major, minor) in [
+            ("0.24.1", 0, 24),
+            ("0.25.2", 0, 25),
+            ("26.0", 26, 0),
+            ("27.1", 27, 1),
+            ("30.0.rc12", 30, 0),
+            ("v29.0", 29, 0),
+            ("v30", 30, 0),
+        ] {
+            assert_eq!(text.parse(), Ok(ServerVersion::new(major, minor)), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_without_a_version_is_refused() {
+        for text in ["", "v", "nightly", "rc1", "+1.0", "-1.0", "30.", "30.rc1", ".1", "1,2", "30.0-rc1", "70000.0"] {
+            assert_eq!(text.parse::<ServerVersion>(), Err(InvalidServerVersion(())), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_in_the_order_of_their_release() {
+        use ServerVersion as V;
+        let ordered = [V::V0_24, V::V0_25, V::V26, V::V27, V::new(27, 1), V::V28, V::V29, V::V30, V::AFTER_V30_2];
+        assert!(ordered.is_sorted_by(|older, newer| older < newer));
+    }
+
+    #[test]
+    fn displayed_version_can_be_read_again() {
+        for version in [ServerVersion::V0_24, ServerVersion::V30, ServerVersion::new(27, 1)] {
+            assert_eq!(version.to_string().parse(), Ok(version));
+        }
+    }
+}
