@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
-use crate::json::is_a_number;
 
 /// When a key stops working: never, or at a whole second.
 ///
@@ -17,10 +18,9 @@ use crate::json::is_a_number;
 /// assert!(Expiry::from_unix_seconds(1).is_past());
 /// assert_eq!(Expiry::NEVER.to_string(), "never");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Expiry(u64);
-
-is_a_number!(Expiry, u64);
 
 impl Expiry {
     /// What the server answers for a key that was created without an expiry (the year 4020).

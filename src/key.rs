@@ -1,13 +1,12 @@
 //! A key as the server describes it: its id, its metadata, and, once, its value.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::json::{Few, from_object, is_a_number};
 use crate::{Action, CollectionPattern, Expiry};
 
 /// The id of a key: a 32-bit counter that starts at 0 and is never reused.
@@ -23,10 +22,9 @@ use crate::{Action, CollectionPattern, Expiry};
 /// assert!(KeyId::try_from(-1_i64).is_err());
 /// # Ok::<(), typesense_keys::InvalidKeyId>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct KeyId(u32);
-
-is_a_number!(KeyId, u32);
 
 impl KeyId {
     /// The id as a number.
@@ -61,16 +59,9 @@ impl From<KeyId> for u32 {
 }
 
 /// A number or text that is not the id of a key: ids go from 0 to 4294967295.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
 pub struct InvalidKeyId(());
-
-impl fmt::Display for InvalidKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not the id of a key: ids are whole numbers from 0 to 4294967295")
-    }
-}
-
-impl std::error::Error for InvalidKeyId {}
 
 impl TryFrom<u64> for KeyId {
     type Error = InvalidKeyId;
@@ -112,7 +103,7 @@ impl FromStr for KeyId {
 /// What the server tells about an existing key: all but its value, which it shows once, at creation.
 ///
 /// Serialises with the server's field names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
     /// The id, by which the key is retrieved and deleted.
@@ -120,42 +111,42 @@ pub struct KeyInfo {
     /// What the key is for, in its creator's words.
     pub description: String,
     /// What the key may do.
+    #[serde(deserialize_with = "few")]
     pub actions: Vec<Action>,
     /// In which collections it may do so.
+    #[serde(deserialize_with = "few")]
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
     /// The first 4 bytes of the value (the whole value, where it is shorter).
+    #[serde(rename = "value_prefix")]
     pub prefix: String,
     /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
 }
 
-from_object!(KeyInfo {
-    id: "id",
-    description: "description",
-    actions: "actions" by Few(PhantomData),
-    collections: "collections" by Few(PhantomData),
-    expires_at: "expires_at",
-    prefix: "value_prefix",
-    autodelete: "autodelete"; or None,
-});
+/// Reads a `Vec` with room for one element at first. serde's own has room for four, but most keys have one action and one
+/// collection, and this room is most of the memory of a long list.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(Vec<T>);
 
-impl Serialize for KeyInfo {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { id, description, actions, collections, expires_at, prefix, autodelete } = self;
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("id", id)?;
-        members.serialize_entry("description", description)?;
-        members.serialize_entry("actions", actions)?;
-        members.serialize_entry("collections", collections)?;
-        members.serialize_entry("expires_at", expires_at)?;
-        members.serialize_entry("value_prefix", prefix)?;
-        if let Some(autodelete) = autodelete {
-            members.serialize_entry("autodelete", autodelete)?;
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
         }
-        members.end()
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            while let Some(element) = elements.next_element()? {
+                self.0.push(element);
+            }
+            Ok(self.0)
+        }
     }
+
+    deserializer.deserialize_seq(Few(Vec::with_capacity(1)))
 }
 
 impl KeyInfo {

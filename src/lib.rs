@@ -10,7 +10,6 @@ mod engine;
 mod error;
 mod expiry;
 mod http;
-mod json;
 mod key;
 mod node;
 mod operation;

@@ -140,6 +140,19 @@ impl CallReport {
         self.0.attempts.last().map_or("not tried", Attempt::result)
     }
 
+    /// `422: Could not parse that.`
+    pub(crate) fn status_and_message(&self) -> String {
+        let status = self.status().map(|status| status.to_string()).unwrap_or_default();
+        format!("{status}: {}", self.message().unwrap_or("it gave no reason"))
+    }
+
+    /// ` (text/html): "<html>…"`, as far as it is known.
+    pub(crate) fn quotation(&self) -> String {
+        let content_type = self.content_type().map(|text| format!(" ({text})")).unwrap_or_default();
+        let message = self.message().map(|text| format!(": \"{text}\"")).unwrap_or_default();
+        content_type + &message
+    }
+
     /// The end of an error's text: the attempts, if there were several.
     pub(crate) fn tail(&self) -> Tail<'_> {
         Tail(self)

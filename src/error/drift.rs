@@ -1,13 +1,16 @@
 //! A key that is not, or no longer, what was asked for.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 use super::List;
 use crate::KeyInfo;
 
 /// A key has the description that [`ensure`](crate::KeysClient::ensure) was given, but another scope.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "key {} (`{}`) is not as asked: {}; change what is asked, or say `replace_on_drift`",
+    key.id, key.description.escape_debug(), List(differences)
+)]
 pub struct Drift {
     pub(crate) key: Box<KeyInfo>,
     pub(crate) differences: Vec<Difference>,
@@ -26,17 +29,6 @@ impl Drift {
         &self.differences
     }
 }
-
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, differences } = self;
-        let (description, differences) = (key.description.escape_debug(), List(differences));
-        write!(f, "key {} (`{description}`) is not as asked: {differences}; ", key.id)?;
-        f.write_str("change what is asked, or say `replace_on_drift`")
-    }
-}
-
-impl StdError for Drift {}
 
 /// One thing in which a key differs from what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

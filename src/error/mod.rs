@@ -4,10 +4,8 @@ mod call_report;
 mod drift;
 mod incomplete;
 mod snippet;
-mod text;
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -18,6 +16,7 @@ pub use drift::{Difference, Drift};
 pub use incomplete::Incomplete;
 pub(crate) use snippet::Snippet;
 
+use crate::operation::Operation;
 use crate::{CreatedKey, KeyId};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
@@ -28,10 +27,11 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// [`source`](StdError::source). Neither it nor `{err:?}` ever shows a key.
 ///
 /// Each variant says whether the server may have acted.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request is not valid. Nothing was sent. Correct the field that is named.
+    #[error("invalid request: `{field}`: {reason}")]
     #[non_exhaustive]
     InvalidRequest {
         /// The request's field, by Typesense's name for it.
@@ -41,6 +41,7 @@ pub enum Error {
     },
 
     /// The client cannot be built so. Nothing was sent. Correct the setting that is named.
+    #[error("invalid configuration: `{setting}`: {reason}")]
     #[non_exhaustive]
     Configuration {
         /// The [`ClientBuilder`](crate::ClientBuilder)'s method, or the environment variable.
@@ -54,9 +55,15 @@ pub enum Error {
     /// Status 401: the client's key is wrong, has expired, or lacks the action. The server did not act.
     ///
     /// It gives the same answer in all three cases (seen with 0.24.1).
+    #[error(
+        "{}: {} answered 401: the client's key is wrong, has expired, or lacks the action `{}` (the server does not tell \
+         which){}",
+        .0.operation(), .0.node(), .0.operation().needed_action(), .0.tail()
+    )]
     Unauthorized(CallReport),
 
     /// Status 404: there is no key with this id. The server did not act.
+    #[error("{}: there is none with this id on {}{}", failure.operation(), failure.node(), failure.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
@@ -66,12 +73,21 @@ pub enum Error {
     },
 
     /// Status 409: another key has the value that was asked for. The server did not act.
+    #[error(
+        "{}: {} answered 409: another key has this value already; choose another, or leave `value` out{}",
+        .0.operation(), .0.node(), .0.tail()
+    )]
     Conflict(CallReport),
 
     /// Another status from 400 to 499: the server understood the request and refused it. It did not act.
+    #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
     /// Status 429: too many requests. The server did not act. Call again later.
+    #[error(
+        "{}: {} answered 429, too many requests{}{}",
+        failure.operation(), failure.node(), wait(*retry_after), failure.tail()
+    )]
     #[non_exhaustive]
     RateLimited {
         /// How long the server asked to wait.
@@ -82,9 +98,17 @@ pub enum Error {
 
     /// No node could answer until the deadline: status 500 to 599, as while a cluster has no leader. The call did
     /// not act, or was one that only reads. Call again later.
+    #[error(
+        "{}: {} answered {}; the server or its cluster is not able to answer now, try again later{}",
+        .0.operation(), .0.node(), .0.status_and_message(), .0.tail()
+    )]
     Unavailable(CallReport),
 
     /// The time was up. The server did not act, or the call was one that only reads.
+    #[error(
+        "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
+        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+    )]
     #[non_exhaustive]
     Timeout {
         /// What the last attempt was doing.
@@ -94,6 +118,10 @@ pub enum Error {
     },
 
     /// No connection, or one that broke. The server did not act, or the call was one that only reads.
+    #[error(
+        "{}: {}: {}; is the address right, and the server up?{}",
+        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+    )]
     #[non_exhaustive]
     Connection {
         /// What the call met.
@@ -103,6 +131,7 @@ pub enum Error {
     },
 
     /// The node could not prove who it is, or did not speak TLS. No part of the request was sent.
+    #[error("{}: {}: {}{}", failure.operation(), failure.node(), failure.last_result(), failure.tail())]
     #[non_exhaustive]
     Tls {
         /// What the call met.
@@ -113,6 +142,10 @@ pub enum Error {
 
     /// The answer is none that a Typesense server gives: perhaps a proxy's. The server did not act, or the call was
     /// one that only reads.
+    #[error(
+        "{}: {}: {}{}{}",
+        failure.operation(), failure.node(), failure.last_result(), failure.quotation(), failure.tail()
+    )]
     #[non_exhaustive]
     UnexpectedResponse {
         /// What the call met; [`CallReport::message`] is the beginning of the answer.
@@ -122,6 +155,10 @@ pub enum Error {
     },
 
     /// The answer is larger than the limit. Only reading calls end so.
+    #[error(
+        "{}: the answer of {} is larger than the limit of {limit} bytes{}{}",
+        failure.operation(), failure.node(), limit_of(failure.operation()), failure.tail()
+    )]
     #[non_exhaustive]
     TooLarge {
         /// The limit in bytes.
@@ -131,21 +168,28 @@ pub enum Error {
     },
 
     /// **The server may have acted**, and it could not be found out whether it did. What may exist is in here.
+    #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
     /// **The server has acted**, but not every node knows of it yet: only calls with `wait_for_replication` end so.
     /// Until they do, the nodes in here refuse a new key, or still accept a deleted one.
+    #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
     /// A rotation, or an `ensure`, **did some of its steps**: which keys there are now is in here.
+    #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
     /// There is a key of this description, but of another scope: only [`ensure`](crate::KeysClient::ensure) ends so.
     /// Nothing was changed.
+    #[error(transparent)]
     Drift(Box<Drift>),
 
     /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
-    RandomSource(Box<dyn StdError + Send + Sync>),
+    #[error(
+        "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
+    )]
+    RandomSource(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 /// A create or delete of which it is not known whether the server did it.
@@ -153,6 +197,11 @@ pub enum Error {
 /// After a create, a key may exist. If its value is known, it is [here](Self::value): keep it, or look for the key
 /// (its value's first four characters are the `prefix` in a list) and delete it.
 /// After a delete, the key may still exist: delete it again, which does no harm.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: {what}; last, {}: {}{}",
+    failure.operation(), failure.node(), failure.last_result(), failure.tail()
+)]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
     pub(crate) value: Option<SecretString>,
@@ -186,34 +235,9 @@ impl OutcomeUnknown {
     }
 }
 
-impl fmt::Display for OutcomeUnknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value: _, failure, source: _ } = self;
-        let (operation, node) = (failure.operation(), failure.node());
-        write!(f, "{operation}: {what}; last, {node}: {}{}", failure.last_result(), failure.tail())
-    }
-}
-
-impl fmt::Debug for OutcomeUnknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value, failure, source } = self;
-        f.debug_struct("OutcomeUnknown")
-            .field("what", what)
-            .field("value", value)
-            .field("failure", failure)
-            .field("source", source)
-            .finish()
-    }
-}
-
-impl StdError for OutcomeUnknown {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
 /// A create or delete that the server has done, but that some node does not know of in time.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("key {id} is {done}, but not on every node within the time given: {}", List(nodes))]
 pub struct NotReplicated {
     pub(crate) id: KeyId,
     pub(crate) done: &'static str,
@@ -247,14 +271,17 @@ impl NotReplicated {
     }
 }
 
-impl fmt::Display for NotReplicated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, done, key: _, nodes } = self;
-        write!(f, "key {id} is {done}, but not on every node within the time given: {}", List(nodes))
+/// The end of a sentence about a limit.
+fn limit_of(operation: Operation) -> &'static str {
+    match operation {
+        Operation::List => " (see `max_list_size`)",
+        _ => ", and so is none of a Typesense server's",
     }
 }
 
-impl StdError for NotReplicated {}
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default()
+}
 
 impl Error {
     /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
