@@ -110,7 +110,8 @@ impl NewKey {
     ///
     /// `expiry`: instead of the other's.
     pub(super) fn replacing(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete, unknown: _ } =
+            other.clone();
         if expiry.is_none() && expires_at.is_past() {
             let why = format!("of key {id} is past, and so would be that of one like it: give a new one");
             return Err(Error::invalid("expires_at", why));
@@ -240,7 +241,7 @@ impl Serialize for NewKey {
 impl CreatedKey {
     /// The key that a server tells of, whose value is known here.
     pub(super) fn new(info: KeyInfo, value: SecretString) -> Self {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = info;
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete, unknown: _ } = info;
         Self { id, value, description, actions, collections, expires_at, autodelete }
     }
 
