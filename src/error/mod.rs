@@ -7,6 +7,8 @@ mod inspect;
 mod kind;
 mod outcome;
 mod snippet;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error as StdError;
 use std::time::Duration;
