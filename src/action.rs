@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::{Chars, FromStr};
 use std::sync::LazyLock;
 
-use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::table::{Route, Row, TABLE};
 use crate::ServerVersion;

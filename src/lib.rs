@@ -11,7 +11,6 @@ mod error;
 mod expiry;
 pub mod guide;
 mod http;
-mod json;
 mod key;
 mod node;
 mod operation;
@@ -29,9 +28,10 @@ pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collection::CollectionPattern;
 pub use crate::error::{
-    Attempt, CallReport, Difference, Drift, Error, Incomplete, NodesUnavailable, NotReplicated, OutcomeUnknown, Phase,
+    Attempt, CallReport, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
+    OutcomeUnknown, Phase,
 };
-pub use crate::expiry::Expiry;
+pub use crate::expiry::{Expiry, InvalidExpiry};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use crate::http::fuzzing;

@@ -236,7 +236,7 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let error = client.rotate(old.id).send().unwrap_err();
     let Error::NodesUnavailable(unavailable) = &error else { panic!("{error}") };
     assert_eq!(unavailable.nodes().iter().map(|node| node.node()).collect::<Vec<_>>(), [down]);
-    assert!(error.to_string().starts_with("nothing was changed: 3 of 3 nodes must confirm"), "{error}");
+    assert!(error.to_string().starts_with("nothing was changed: rotate needs 3 of 3 nodes to confirm"), "{error}");
     assert_eq!(ids(&self::client(&server)), [old.id]);
 
     let new = client.rotate(old.id).accept_majority(true).send().unwrap();

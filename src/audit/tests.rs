@@ -14,6 +14,7 @@ fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
         expires_at,
         prefix: "abcd".into(),
         autodelete: None,
+        unknown: Default::default(),
     }
 }
 

@@ -102,6 +102,9 @@ impl EnsureKey {
     /// Whether to replace a key of this description that has another scope. Every node knows the new key before the old
     /// one is deleted. Defaults to `false`: [`Error::Drift`].
     ///
+    /// A key with [members that this crate does not know](KeyInfo::unknown_members) is never replaced: they may restrict
+    /// it, and the new key might open more.
+    ///
     /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to be
     /// deleted first, and it is known only by its first 4 bytes.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {

@@ -1,8 +1,10 @@
 //! A key that is to be created: checked, written as a request, and compared with what the server says.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::IgnoredAny;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json};
 use subtle::ConstantTimeEq;
 
 use super::options::{KeySettings, Value};
@@ -34,6 +36,8 @@ pub(super) struct NewKey {
     pub(super) origin: Origin,
     pub(super) expires_at: Expiry,
     pub(super) autodelete: Option<bool>,
+    /// Members that this crate does not know, copied from another key.
+    unknown: Map<String, Json>,
 }
 
 /// Where a value comes from, and so what a 409 says about it.
@@ -70,23 +74,41 @@ impl TryFrom<KeySettings> for NewKey {
         check_size(&description, &actions, &collections)?;
         let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
         let (value, origin) = value.check(autodelete)?;
-        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete })
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
     }
 }
 
 impl NewKey {
     /// A key of the same scope as `other`, which is taken as the server has it, also if it opens nothing.
     ///
-    /// `expiry` replaces that of the other key.
-    pub(super) fn replacing(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
+    /// `expiry` replaces that of the other key. A key with members that this crate does not know is refused, unless
+    /// they are to be copied: they may restrict it.
+    pub(super) fn replacing(
+        other: &KeyInfo,
+        value: Value,
+        expiry: Option<Expires>,
+        copies_unknown_members: bool,
+    ) -> Result<Self, Error> {
+        let unknown = other.unknown_members();
+        // What the request says itself.
+        let is_reserved = ["value", "id"].iter().any(|name| unknown.contains_key(*name));
+        if !unknown.is_empty() && (!copies_unknown_members || is_reserved) {
+            let (id, names) =
+                (other.id, unknown.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
+            let why = format!(
+                "of key {id} that this crate does not know: {names}; a replacement without them might open more (see \
+                 `copy_unknown_members`)"
+            );
+            return Err(Error::invalid("members", why));
+        }
+        let KeyInfo { id, description, actions, collections, expires_at, autodelete, .. } = other.clone();
         if expiry.is_none() && expires_at.is_past() {
             let why = format!("of key {id} is past, and so would be that of its replacement: set a new one");
             return Err(Error::invalid("expires_at", why));
         }
         let expires_at = expiry.map_or(Ok(expires_at), Expires::check)?;
         let (value, origin) = value.check(autodelete)?;
-        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete })
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown })
     }
 
     /// The value, unless the server generates it.
@@ -127,12 +149,26 @@ impl NewKey {
             && collections == self.collections
             && expires_at == self.expires_at
             // Servers before v26 do not know it.
-            && autodelete.is_none_or(|autodelete| autodelete == self.autodelete.unwrap_or_default());
+            && autodelete.is_none_or(|autodelete| autodelete == self.autodelete.unwrap_or_default())
+            && (self.unknown.is_empty() || self.has_unknown_members_in(response)?);
         if is_asked_for {
             Ok(CreatedKey { id, value, description, actions, collections, expires_at, autodelete })
         } else {
             Err(DecodeError::AnotherKey)
         }
+    }
+
+    /// Whether a response confirms the members that this crate does not know. An older server ignores them.
+    fn has_unknown_members_in(&self, response: &[u8]) -> Result<bool, DecodeError> {
+        #[derive(serde::Deserialize)]
+        struct Response {
+            #[serde(rename = "value")]
+            _value: IgnoredAny,
+            #[serde(flatten)]
+            members: Map<String, Json>,
+        }
+        let Response { members, .. } = serde_json::from_slice(response)?;
+        Ok(self.unknown.iter().all(|(name, value)| members.get(name) == Some(value)))
     }
 
     /// Whether a listed key may be this one: it has its description and scope, and its value begins alike. A list does
@@ -143,6 +179,7 @@ impl NewKey {
             && key.actions == self.actions
             && key.collections == self.collections
             && key.expires_at == self.expires_at
+            && (self.unknown.is_empty() || key.unknown_members() == self.unknown)
     }
 
     /// Whether the value begins as that of `key` does. A value that is shorter than the prefix is shown whole.
@@ -155,7 +192,7 @@ impl NewKey {
 /// The request's body.
 impl Serialize for NewKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { description, actions, collections, value: _, origin: _, expires_at, autodelete } = self;
+        let Self { description, actions, collections, value: _, origin: _, expires_at, autodelete, unknown } = self;
         let mut members = serializer.serialize_map(None)?;
         members.serialize_entry("description", description)?;
         members.serialize_entry("actions", actions)?;
@@ -168,6 +205,9 @@ impl Serialize for NewKey {
         }
         if let Some(autodelete) = autodelete {
             members.serialize_entry("autodelete", autodelete)?;
+        }
+        for (name, value) in unknown {
+            members.serialize_entry(name, value)?;
         }
         members.end()
     }
@@ -226,9 +266,8 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
 
 /// Whether `json` is `secret` as a JSON string. Takes the same time wherever the two differ.
 fn is_json_of(json: &str, secret: &SecretString) -> bool {
-    let mut expected = SecretBuf::default();
-    serde_json::to_writer(&mut expected, secret.expose_secret()).is_ok()
-        && bool::from(expected.as_slice().ct_eq(json.as_bytes()))
+    let inside = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+    inside.is_some_and(|inside| inside.as_bytes().ct_eq(secret::to_json(secret).as_slice()).into())
 }
 
 #[cfg(test)]
@@ -244,6 +283,7 @@ mod tests {
             origin: Origin::Provided,
             expires_at: Expiry::NEVER,
             autodelete: None,
+            unknown: Map::new(),
         }
     }
 
@@ -279,6 +319,39 @@ mod tests {
             let error = new_key("k3yA-value").decode(&response(std::slice::from_ref(&change))).unwrap_err();
             assert!(matches!(error, DecodeError::AnotherKey), "{change:?}: {error}");
         }
+    }
+
+    fn restricted() -> KeyInfo {
+        let json = r#"{"id": 7, "description": "docs", "actions": ["documents:search"], "collections": ["docs"],
+            "expires_at": 64723363199, "value_prefix": "k3yA", "synonym_sets": ["shop"]}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn key_with_unknown_members_is_replaced_only_if_they_are_copied() {
+        let error = NewKey::replacing(&restricted(), Value::Generated, None, false).unwrap_err().to_string();
+        assert!(
+            error.starts_with("invalid request: `members`: of key 7 that this crate does not know: `synonym_sets`;")
+        );
+        let key = NewKey::replacing(&restricted(), Value::Provided("k3yA-value".into()), None, true).unwrap();
+        let sent: Json = serde_json::from_slice(key.to_json().unwrap().as_slice()).unwrap();
+        assert_eq!(sent["synonym_sets"], serde_json::json!(["shop"]));
+        assert!(key.may_be(&restricted()));
+
+        let confirmed = response(&[("synonym_sets", serde_json::json!(["shop"]))]);
+        assert!(key.decode(&confirmed).is_ok());
+        for ignored in [response(&[]), response(&[("synonym_sets", serde_json::json!(["*"]))])] {
+            assert!(matches!(key.decode(&ignored), Err(DecodeError::AnotherKey)), "the key is wider");
+        }
+    }
+
+    #[test]
+    fn unknown_member_that_the_request_has_itself_is_never_copied() {
+        let json = r#"{"id": 7, "description": "", "actions": ["*"], "collections": ["*"], "expires_at": 64723363199,
+            "value_prefix": "k3yA", "value": "k3yA-value"}"#;
+        let odd: KeyInfo = serde_json::from_str(json).unwrap();
+        let error = NewKey::replacing(&odd, Value::Generated, None, true).unwrap_err();
+        assert!(!error.to_string().contains("k3yA-value"), "{error}");
     }
 
     #[test]

@@ -99,5 +99,5 @@ fn ask(
         Err(error) => (error.phase(), error.result()),
     };
     let elapsed = engine.clock.now().saturating_duration_since(started);
-    Some(Attempt { node: node.origin().into(), phase, result: result.into(), elapsed })
+    Some(Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed })
 }

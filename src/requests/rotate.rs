@@ -46,6 +46,7 @@ pub struct RotateKey {
     settings: KeySettings,
     keep_old: bool,
     accept_majority: bool,
+    copy_unknown_members: bool,
     options: CallOptions,
 }
 
@@ -61,6 +62,7 @@ impl RotateKey {
             settings: KeySettings::default(),
             keep_old: false,
             accept_majority: false,
+            copy_unknown_members: false,
             options: CallOptions::default(),
         }
     }
@@ -78,6 +80,17 @@ impl RotateKey {
     /// A node that was down refuses the new key until it has caught up.
     pub fn accept_majority(mut self, accept_majority: bool) -> Self {
         self.accept_majority = accept_majority;
+        self
+    }
+
+    /// Whether to pass members of the old key that this crate does not know on to the new one, unchanged. Defaults to
+    /// `false`: [`Error::InvalidRequest`], which names them. Newer servers may restrict a key by such members, and a
+    /// replacement without them might open more.
+    ///
+    /// Even so, the new key must come back with them: a server that ignores them ends the rotation in
+    /// [`Error::Incomplete`], and the old key stays.
+    pub fn copy_unknown_members(mut self, copy_unknown_members: bool) -> Self {
+        self.copy_unknown_members = copy_unknown_members;
         self
     }
 
@@ -99,10 +112,10 @@ impl RotateKey {
     /// [`value`](Self::value) given, [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
     /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or what prevents a call: see [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
-        let Self { engine, id, settings, keep_old, accept_majority, options } = self;
+        let Self { engine, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
         let deadline = engine.deadline(options.timeout);
         let old = get(&engine, id, deadline)?;
-        let key = NewKey::replacing(&old, settings.value, settings.expiry)?;
+        let key = NewKey::replacing(&old, settings.value, settings.expiry, copy_unknown_members)?;
         let majority = accept_majority.then(|| engine.nodes.len() / 2 + 1);
         check_nodes(&engine, id, majority, deadline)?;
         let mut others = vec![id];

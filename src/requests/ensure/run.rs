@@ -45,10 +45,13 @@ impl<'a> Run<'a> {
                 let stays = stays.clone();
                 self.conclude(&stays, &before, before.ids())
             }
-            (_, None) => match before.drifted.last() {
-                Some((key, differences)) if !self.replace_on_drift => Err(drift(key, differences)),
-                _ => self.create(before),
-            },
+            (_, None) => {
+                let refused = if self.replace_on_drift { before.irreplaceable() } else { before.drifted.last() };
+                match refused {
+                    Some((key, differences)) => Err(drift(key, differences)),
+                    None => self.create(before),
+                }
+            }
         }
     }
 
@@ -114,8 +117,8 @@ impl<'a> Run<'a> {
     /// `stays` is as wanted. Deletes what it replaces, and what has expired long ago.
     fn conclude(mut self, stays: &KeyInfo, before: &Survey, mut seen: Vec<KeyId>) -> Result<EnsuredKey, Error> {
         if self.key.origin != Origin::Provided {
-            let drifted = before.drifted.iter().map(|(key, _)| key.id);
-            let drifted: Vec<_> = drifted.filter(|id| self.replace_on_drift && *id < stays.id).collect();
+            let drifted = before.replaceable().filter(|id| self.replace_on_drift && *id < stays.id);
+            let drifted: Vec<_> = drifted.collect();
             if let Some(first) = drifted.first() {
                 let known =
                     replication::wait(self.engine, Wanted::Known(stays), self.key.known_value(), self.deadline, None);

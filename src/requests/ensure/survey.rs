@@ -11,6 +11,10 @@ use crate::requests::new_key::{NewKey, Origin};
 /// that still works.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
+/// What a [`Difference`] calls members that this crate does not know. They may restrict the key, so a replacement without
+/// them might open more.
+const UNKNOWN_MEMBERS: &str = "unknown members";
+
 /// The listed keys of one description, by their ids.
 pub(super) struct Survey {
     /// Not expired, and with the scope that is wanted.
@@ -55,6 +59,16 @@ impl Survey {
         ids
     }
 
+    /// A drifted key that must not be replaced.
+    pub(super) fn irreplaceable(&self) -> Option<&(KeyInfo, Vec<Difference>)> {
+        self.drifted.iter().rfind(|(_, differences)| !is_replaceable(differences))
+    }
+
+    /// The drifted keys that may be replaced.
+    pub(super) fn replaceable(&self) -> impl Iterator<Item = KeyId> {
+        self.drifted.iter().filter(|(_, differences)| is_replaceable(differences)).map(|(key, _)| key.id)
+    }
+
     /// The keys that have been expired for so long that no clock is wrong by as much.
     pub(super) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
         let latest =
@@ -83,10 +97,19 @@ fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<D
     if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
         compare("autodelete", found.to_string(), asked.to_string(), found == asked);
     }
+    let unknown = key.unknown_members();
+    if !unknown.is_empty() {
+        let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        differences.push(Difference { field: UNKNOWN_MEMBERS, found: names, wanted: "none".to_owned() });
+    }
     if wanted.origin == Origin::Provided && !wanted.has_prefix_of(key) {
         differences.push(other_value(key));
     }
     differences
+}
+
+fn is_replaceable(differences: &[Difference]) -> bool {
+    differences.iter().all(|difference| difference.field != UNKNOWN_MEMBERS)
 }
 
 fn other_value(key: &KeyInfo) -> Difference {
