@@ -1,3 +1,4 @@
-//! Guides: pages of prose on questions that no single type answers.
+//! Guides: pages on questions that concern more than one type.
 
+pub mod errors;
 pub mod server_versions;

@@ -1,4 +1,4 @@
-//! Drawing a key's value, and the buffers that secrets pass through on their way to and from the wire.
+//! Drawing a key's value, and the buffers that hold secrets on their way to and from the wire.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// Length of a value that the server generates (seen with 0.24.1); ours have the same strength.
 const GENERATED_LENGTH: usize = 32;
 
-/// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
+/// The longest key that is sent. The server's HTTP parser refuses a much larger head.
 const MAX_LENGTH: usize = 4096;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -34,8 +34,8 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     Ok(copy(&value))
 }
 
-/// One secret from text, in an allocation of exactly its size: `SecretString::from(String)` may shrink the
-/// buffer and leave an unwiped copy behind.
+/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave an
+/// unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
@@ -56,7 +56,7 @@ pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
     json
 }
 
-/// Whether an HTTP header can carry `secret` as it is; otherwise why not, without showing any of it.
+/// Checks that an HTTP header can carry `secret` unchanged. The reason does not show any of it.
 pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     let text = secret.expose_secret();
     if text.is_empty() {
@@ -74,11 +74,11 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A growing byte buffer that leaves no copy behind: not when it grows, not when it is dropped.
+/// A growing byte buffer that leaves no copy in memory: neither when it grows nor when it is dropped.
 #[derive(Default)]
 pub(crate) struct SecretBuf {
     bytes: Vec<u8>,
-    /// How many bytes at the front have been taken.
+    /// How many bytes at the front were taken.
     taken: usize,
 }
 
@@ -94,10 +94,10 @@ impl SecretBuf {
         self.bytes.extend_from_slice(more);
     }
 
-    /// `Vec` would move its content to a larger allocation and leave the old one as it was.
+    /// `Vec` itself would move its content to a larger allocation without wiping the old one.
     fn make_room(&mut self, more: usize) {
         let left = self.as_slice().len();
-        // What was taken needs no room. If what is left is little, it is moved to the front, and not each time anew.
+        // Reuses the room of bytes that were taken, but only if few are left: moving many bytes each time would be slow.
         if left.max(more) <= self.bytes.capacity() / 2 {
             self.bytes.copy_within(self.taken.., 0);
             if let Some(moved) = self.bytes.get_mut(left..) {
@@ -194,7 +194,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_header_must_be_able_to_carry_a_key() {
+    fn key_that_no_header_can_carry_is_refused() {
         for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", &"k".repeat(4097)] {
             assert!(check(&copy(bad)).is_err(), "{bad:?}");
         }
@@ -212,7 +212,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_buffer_hands_out_what_it_was_given_in_order() {
+    fn buffer_returns_bytes_in_order() {
         let mut buffer = SecretBuf::default();
         for piece in [&[1_u8; 700][..], &[2; 700], &[3; 9000]] {
             buffer.extend(piece);
@@ -226,7 +226,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_buffer_that_is_never_quite_emptied_does_not_grow() {
+    fn buffer_that_is_never_quite_emptied_does_not_grow() {
         let mut buffer = SecretBuf::default();
         buffer.extend(&[0]);
         for _ in 0..10_000 {
