@@ -4,6 +4,8 @@ mod table;
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::behaves_as_text;
 
 /// What a key may do, as `resource:verb`, such as `documents:search`.
@@ -18,10 +20,12 @@ use crate::text::behaves_as_text;
 /// assert_eq!(Action::from("documents:search"), Action::DOCUMENTS_SEARCH);
 /// assert_eq!(Action::DOCUMENTS_SEARCH.as_str(), "documents:search");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Action {
     text: Cow<'static, str>,
     /// What the server itself reported, or the caller vouches for: not looked up in the table.
+    #[serde(skip)]
     vouched: bool,
 }
 

@@ -120,6 +120,7 @@ mod tests {
             expires_at,
             prefix: "abcd".into(),
             autodelete: None,
+            unknown: Default::default(),
         }
     }
 

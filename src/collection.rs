@@ -6,6 +6,8 @@ mod pattern;
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use self::bytes::Bytes;
 use self::pattern::Flaw;
 use crate::text::behaves_as_text;
@@ -27,15 +29,18 @@ use crate::text::behaves_as_text;
 /// assert_eq!(CollectionPattern::prefix("docs_").as_str(), "docs_.*");
 /// assert_eq!(CollectionPattern::from("docs").as_str(), "docs");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct CollectionPattern {
     text: Cow<'static, str>,
+    #[serde(skip)]
     reading: Reading,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum Reading {
     /// Text without a word on how it is meant.
+    #[default]
     Plain,
     /// Escaped here: compiles by construction.
     Escaped,

@@ -1,45 +1,57 @@
-//! When a key stops working. The number that the server uses for "never" is known here only.
+//! When a key stops working. The server's number for "never" is known only here.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
-use crate::json::is_a_number;
 
 /// When a key stops working: never, or at a whole second.
+///
+/// Displays and parses as RFC 3339 in UTC, or `never`. With serde it is the number of seconds that the server uses.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use typesense_keys::Expiry;
 ///
-/// let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
-/// assert!(!Expiry::at(tomorrow).is_past());
-/// assert!(Expiry::from_unix_seconds(1).is_past());
+/// let expiry: Expiry = "2030-01-01T00:00:00Z".parse()?;
+/// assert_eq!(expiry.unix_seconds(), 1_893_456_000);
+/// assert_eq!(expiry.to_string(), "2030-01-01T00:00:00Z");
 /// assert_eq!(Expiry::NEVER.to_string(), "never");
+///
+/// let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+/// assert!(!Expiry::from(tomorrow).is_past());
+/// # Ok::<(), typesense_keys::InvalidExpiry>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Expiry(u64);
 
-is_a_number!(Expiry, u64);
-
 impl Expiry {
-    /// What the server answers for a key that was created without an expiry (the year 4020).
+    /// The server's expiry of a key that was created without one (the year 4020).
     pub const NEVER: Self = Self(64_723_363_199);
 
-    /// The largest time that the server takes.
+    /// The largest time that the server accepts.
     const MAX: u64 = i64::MAX as u64;
+
+    /// The last second of the year 9999, the last that RFC 3339 can express.
+    const LAST_DATE: Self = Self(253_402_300_799);
 
     /// The end of the second in which `time` lies, so that a key never expires too early.
     ///
-    /// A time before 1970 becomes 1970; one that is too large for the server becomes the largest that is not.
+    /// A time before 1970 becomes 1970; one beyond the server's range becomes its largest time.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let begun = u64::from(since_epoch.subsec_nanos() > 0);
-        Self::from_unix_seconds(since_epoch.as_secs().saturating_add(begun))
+        let fraction = u64::from(since_epoch.subsec_nanos() > 0);
+        Self::from_unix_seconds(since_epoch.as_secs().saturating_add(fraction))
     }
 
     /// `duration` from now, rounded up to a whole second.
+    ///
+    /// A time beyond the server's range becomes its largest time, which a request refuses.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::at)
@@ -63,7 +75,7 @@ impl Expiry {
         self.0 == Self::NEVER.0
     }
 
-    /// Whether the time has come, by this machine's clock. The server goes by its own.
+    /// Whether the expiry has passed, by the local clock. The server uses its own.
     #[must_use]
     pub fn is_past(self) -> bool {
         self <= Self::now()
@@ -78,7 +90,7 @@ impl Expiry {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.0))
     }
 
-    /// How long it is until then, by this machine's clock: nothing if the time has come, `None` for never.
+    /// The time left until the expiry, by the local clock: zero if it has passed, `None` for never.
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
         if self.is_never() {
@@ -94,20 +106,52 @@ impl Expiry {
     }
 }
 
+/// As [`Expiry::at`].
+impl From<SystemTime> for Expiry {
+    fn from(time: SystemTime) -> Self {
+        Self::at(time)
+    }
+}
+
+/// `2030-01-01T00:00:00Z` or `never`; after the year 9999, which RFC 3339 cannot express, `@` and the seconds since 1970.
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.system_time() {
+            None if self.is_never() => f.pad("never"),
+            Some(time) if *self <= Self::LAST_DATE => f.pad(&humantime::format_rfc3339_seconds(time).to_string()),
+            _ => f.pad(&format!("@{}", self.0)),
+        }
+    }
+}
+
 impl fmt::Debug for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// `never`, or seconds since 1970: `@1893456000`, as `date -d` takes it.
-impl fmt::Display for Expiry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_never() { f.write_str("never") } else { write!(f, "@{}", self.0) }
+/// A text that is not the expiry of a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an expiry: write a time in UTC such as `2030-01-01T00:00:00Z`, or `never`")]
+pub struct InvalidExpiry(());
+
+impl FromStr for Expiry {
+    type Err = InvalidExpiry;
+
+    /// Parses what `Display` writes. Fractions of a second are rounded up.
+    fn from_str(text: &str) -> Result<Self, InvalidExpiry> {
+        if text == "never" {
+            return Ok(Self::NEVER);
+        }
+        if let Some(seconds) = text.strip_prefix('@').filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+            let seconds = seconds.parse().ok().filter(|seconds| *seconds <= Self::MAX);
+            return seconds.map(Self).ok_or(InvalidExpiry(()));
+        }
+        humantime::parse_rfc3339(text).map(Self::at).map_err(|_| InvalidExpiry(()))
     }
 }
 
-/// An expiry as it was said; a duration begins when the request is sent, or the key signed.
+/// An expiry as the caller gave it; a duration starts when the request is sent, or the key signed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Expires {
     At(Expiry),
@@ -116,13 +160,20 @@ pub(crate) enum Expires {
 
 impl Expires {
     pub(crate) fn check(self) -> Result<Expiry, Error> {
-        match self {
-            Self::In(duration) if !duration.is_zero() => Ok(Expiry::after(duration)),
-            Self::At(expiry) if !expiry.is_past() => Ok(expiry),
-            Self::In(_) | Self::At(_) => {
-                Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"))
-            }
+        let expiry = match self {
+            Self::At(expiry) => expiry,
+            // `Expiry::after` would round it up to the next second.
+            Self::In(Duration::ZERO) => Expiry(0),
+            Self::In(duration) => Expiry::after(duration),
+        };
+        if expiry.is_past() {
+            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
         }
+        if expiry > Expiry::LAST_DATE {
+            let why = "is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant";
+            return Err(Error::invalid("expires_at", why));
+        }
+        Ok(expiry)
     }
 }
 
@@ -131,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_begun_second_counts_as_whole() {
+    fn fraction_of_a_second_is_rounded_up() {
         let time = UNIX_EPOCH + Duration::from_millis(1_500);
         assert_eq!(Expiry::at(time).unix_seconds(), 2);
         assert_eq!(Expiry::at(UNIX_EPOCH).unix_seconds(), 0);
@@ -139,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn times_beyond_the_servers_range_are_its_largest() {
+    fn time_beyond_the_servers_range_becomes_its_largest() {
         let largest = i64::MAX.unsigned_abs();
         assert_eq!(Expiry::after(Duration::MAX).unix_seconds(), largest);
         assert_eq!(Expiry::from_unix_seconds(u64::MAX).unix_seconds(), largest);
@@ -149,6 +200,65 @@ mod tests {
     fn never_is_not_a_time() {
         assert_eq!(Expiry::NEVER.system_time(), None);
         assert!(!Expiry::NEVER.is_past());
-        assert_eq!(format!("{:?}", Expiry::from_unix_seconds(7)), "@7");
+    }
+
+    #[test]
+    fn every_expiry_is_parsed_back_from_its_text() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (Expiry::NEVER.0, "never"),
+            (Expiry::NEVER.0 - 1, "4020-12-31T23:59:58Z"),
+            (Expiry::LAST_DATE.0, "9999-12-31T23:59:59Z"),
+            (Expiry::LAST_DATE.0 + 1, "@253402300800"),
+            (Expiry::MAX, "@9223372036854775807"),
+        ] {
+            let expiry = Expiry::from_unix_seconds(seconds);
+            assert_eq!(expiry.to_string(), text);
+            assert_eq!(format!("{expiry:?}"), text);
+            assert_eq!(text.parse(), Ok(expiry));
+        }
+        assert_eq!("2030-01-01T00:00:00.001Z".parse(), Ok(Expiry(1_893_456_001)));
+        assert_eq!(format!("{:>8}", Expiry::NEVER), "   never");
+    }
+
+    #[test]
+    fn text_that_is_no_expiry_is_refused() {
+        for bad in [
+            "",
+            "Never",
+            "tomorrow",
+            "1893456000",
+            "2030-01-01",
+            "2030-01-01T00:00:00",
+            "2030-13-01T00:00:00Z",
+            "@",
+            "@-1",
+            "@+1",
+            "@9223372036854775808",
+            "1969-12-31T23:59:59Z",
+            " never",
+        ] {
+            assert_eq!(bad.parse::<Expiry>(), Err(InvalidExpiry(())), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn expiry_of_a_request_is_in_the_future_and_before_the_year_10000() {
+        let day = Duration::from_secs(86_400);
+        for good in [Expires::At(Expiry::NEVER), Expires::At(Expiry::LAST_DATE), Expires::In(day)] {
+            assert!(good.check().is_ok(), "{good:?}");
+        }
+        let largest = Expiry(Expiry::MAX);
+        for (bad, why) in [
+            (Expires::In(Duration::ZERO), "not in the future"),
+            (Expires::At(Expiry(1)), "not in the future"),
+            (Expires::In(Duration::MAX), "after the year 9999"),
+            (Expires::At(largest), "after the year 9999"),
+            (Expires::At(Expiry::at(UNIX_EPOCH + Duration::from_secs(1_893_456_000_000))), "after the year 9999"),
+        ] {
+            let error = bad.check().unwrap_err().to_string();
+            assert!(error.starts_with("invalid request: `expires_at`: is ") && error.contains(why), "{error}");
+        }
     }
 }

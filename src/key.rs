@@ -1,18 +1,21 @@
-//! A key as the server describes it: its id, its metadata, and, once, its value.
+//! A key as the server describes it: its id, its metadata, and, at creation, its value.
+
+mod unknown_members;
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
-use crate::json::{Few, from_object, is_a_number};
+use self::unknown_members::UnknownMembers;
 use crate::{Action, CollectionPattern, Expiry};
 
-/// The id of a key: a 32-bit counter that starts at 0 and is never reused.
+/// The id of a key: a 32-bit counter that starts at 0; ids are never reused.
 ///
-/// A number that does not fit cannot be written, because the server would cut it off and act on another key:
+/// Larger numbers cannot be represented, because the server truncates them and acts on another key:
 /// `DELETE /keys/4294967296` deletes key 0 (seen with 0.24.1).
 ///
 /// ```
@@ -23,10 +26,9 @@ use crate::{Action, CollectionPattern, Expiry};
 /// assert!(KeyId::try_from(-1_i64).is_err());
 /// # Ok::<(), typesense_keys::InvalidKeyId>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct KeyId(u32);
-
-is_a_number!(KeyId, u32);
 
 impl KeyId {
     /// The id as a number.
@@ -61,16 +63,9 @@ impl From<KeyId> for u32 {
 }
 
 /// A number or text that is not the id of a key: ids go from 0 to 4294967295.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
 pub struct InvalidKeyId(());
-
-impl fmt::Display for InvalidKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not the id of a key: ids are whole numbers from 0 to 4294967295")
-    }
-}
-
-impl std::error::Error for InvalidKeyId {}
 
 impl TryFrom<u64> for KeyId {
     type Error = InvalidKeyId;
@@ -99,7 +94,7 @@ impl TryFrom<&str> for KeyId {
 impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
-    /// Reads decimal digits, and nothing else: no sign, no space.
+    /// Parses decimal digits only: no sign, no space.
     fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             text.parse().map(Self).map_err(|_| InvalidKeyId(()))
@@ -109,57 +104,84 @@ impl FromStr for KeyId {
     }
 }
 
-/// What the server tells about an existing key: all but its value, which it shows once, at creation.
+/// An existing key without its value, which the server shows only at creation.
 ///
-/// Serialises with the server's field names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The server keeps no creation date. With serde, the fields have the server's names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
     /// The id, by which the key is retrieved and deleted.
     pub id: KeyId,
-    /// What the key is for, in its creator's words.
+    /// What the key is for, as its creator described it.
     pub description: String,
     /// What the key may do.
+    #[serde(deserialize_with = "few")]
     pub actions: Vec<Action>,
-    /// In which collections it may do so.
+    /// The collections in which it may do so.
+    #[serde(deserialize_with = "few")]
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
     /// The first 4 bytes of the value (the whole value, where it is shorter).
+    #[serde(rename = "value_prefix")]
     pub prefix: String,
-    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect from
+    /// v27.0 (source).
+    ///
+    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes may
+    /// disagree on whether the key exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
+    #[serde(flatten)]
+    pub(crate) unknown: UnknownMembers,
 }
 
-from_object!(KeyInfo {
-    id: "id",
-    description: "description",
-    actions: "actions" by Few(PhantomData),
-    collections: "collections" by Few(PhantomData),
-    expires_at: "expires_at",
-    prefix: "value_prefix",
-    autodelete: "autodelete"; or None,
-});
+/// Reads a `Vec` with room for one element at first. serde's own has room for four, but most keys have one action and one
+/// collection, and this room is most of the memory of a long list.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(Vec<T>);
 
-impl Serialize for KeyInfo {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { id, description, actions, collections, expires_at, prefix, autodelete } = self;
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("id", id)?;
-        members.serialize_entry("description", description)?;
-        members.serialize_entry("actions", actions)?;
-        members.serialize_entry("collections", collections)?;
-        members.serialize_entry("expires_at", expires_at)?;
-        members.serialize_entry("value_prefix", prefix)?;
-        if let Some(autodelete) = autodelete {
-            members.serialize_entry("autodelete", autodelete)?;
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
         }
-        members.end()
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            while let Some(element) = elements.next_element()? {
+                self.0.push(element);
+            }
+            Ok(self.0)
+        }
     }
+
+    deserializer.deserialize_seq(Few(Vec::with_capacity(1)))
 }
 
 impl KeyInfo {
-    /// Whether the key's time is over, by this machine's clock.
+    /// The members that the server sent and this crate does not know, by name.
+    ///
+    /// A newer server may restrict a key by such a member: what the key may do is then less than
+    /// [`allows`](Self::allows) and [`audit`](Self::audit) say. They are kept when the key is serialised; `Debug` shows
+    /// only their names.
+    ///
+    /// ```
+    /// use typesense_keys::KeyInfo;
+    ///
+    /// let key: KeyInfo = serde_json::from_str(
+    ///     r#"{"id": 7, "description": "", "actions": ["*"], "collections": ["*"], "expires_at": 64723363199,
+    ///         "value_prefix": "k3yA", "synonym_sets": ["shop"]}"#,
+    /// )?;
+    /// assert_eq!(key.unknown_members()["synonym_sets"], serde_json::json!(["shop"]));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unknown_members(&self) -> Map<String, Value> {
+        self.unknown.to_map()
+    }
+
+    /// Whether the key has expired, by the local clock.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.expires_at.is_past()
@@ -192,37 +214,37 @@ impl KeyInfo {
     }
 }
 
-/// A key that was just created: the only moment at which its value is to be had.
+/// A key that was just created, with its value, which the server does not show again.
 ///
 /// It is deliberately neither `Clone` nor `Serialize`, and its `Debug` shows no value. To keep the value, write
-/// [`value`](Self::value)`.expose_secret()` straight to where secrets live: the standard input of a secret manager,
-/// or a file that only its owner can read (`examples/store.rs` does the latter).
+/// [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager, or a
+/// file that only its owner can read (as `examples/store.rs` does).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CreatedKey {
     /// The id, by which the key is retrieved and deleted.
     pub id: KeyId,
-    /// The key itself, as the server returned it. Wiped from memory when dropped.
+    /// The value, which is the key itself. Wiped from memory when dropped.
     pub value: SecretString,
     /// What the key is for.
     pub description: String,
     /// What the key may do.
     pub actions: Vec<Action>,
-    /// In which collections it may do so.
+    /// The collections in which it may do so.
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
-    /// Whether the server deletes the key after its expiry; `None` from servers before v25, which do not know this.
+    /// Whether the server deletes the key after its expiry: see [`KeyInfo::autodelete`].
     pub autodelete: Option<bool>,
 }
 
 impl CreatedKey {
-    /// What the server tells about the key from now on: all but its value.
+    /// The key without its value, as the server will list it.
     #[must_use]
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
         let value = value.expose_secret();
-        // Where a character lies across the fourth byte, the server has no prefix to tell either.
+        // If a character crosses the fourth byte, the server has no prefix to show either.
         let prefix = if value.len() <= 4 { value } else { value.get(..4).unwrap_or_default() }.to_owned();
         KeyInfo {
             id: *id,
@@ -232,6 +254,7 @@ impl CreatedKey {
             expires_at: *expires_at,
             prefix,
             autodelete: *autodelete,
+            unknown: UnknownMembers::default(),
         }
     }
 }
@@ -241,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_digits_that_fit() {
+    fn id_is_parsed_from_digits_that_fit() {
         for good in ["0", "4294967295", "007"] {
             assert!(good.parse::<KeyId>().is_ok(), "{good}");
         }
@@ -251,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_opens_what_its_actions_cover_where_its_collections_match() {
+    fn key_allows_what_its_actions_cover_where_its_collections_match() {
         let opens = |actions: &[&str], collections: &[&str], action: Action, name: &str| {
             let key = KeyInfo {
                 id: KeyId(3),
@@ -261,6 +284,7 @@ mod tests {
                 expires_at: Expiry::from_unix_seconds(1), // which is not asked for
                 prefix: "abcd".into(),
                 autodelete: None,
+                unknown: UnknownMembers::default(),
             };
             key.allows(&action, name)
         };
@@ -274,18 +298,53 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_tells_is_written_as_it_is_read() {
+    fn key_is_serialised_as_the_server_sent_it() {
         for json in [
             r#"{"id":7,"description":"a \"b\"","actions":["*","x:y"],"collections":["a.*"],"expires_at":64723363199,"value_prefix":"abcd"}"#,
             r#"{"id":0,"description":"","actions":[],"collections":[],"expires_at":1,"value_prefix":"","autodelete":true}"#,
+            r#"{"id":0,"description":"","actions":[],"collections":[],"expires_at":1,"value_prefix":"","a":[null,{"b":-1.5}],"synonym_sets":["x"]}"#,
         ] {
             let key: KeyInfo = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&key).unwrap(), json);
         }
     }
 
+    const KEY: &str =
+        r#""id":7,"description":"docs","actions":["*"],"collections":["a"],"expires_at":1,"value_prefix":"abcd""#;
+
     #[test]
-    fn a_created_key_shows_no_value() {
+    fn unknown_members_are_compared_and_shown_by_name_only() {
+        let key = |more: &str| serde_json::from_str::<KeyInfo>(&format!("{{{KEY}{more}}}")).unwrap();
+        let (plain, restricted) = (key(""), key(r#","value":"s3cr3t","synonym_sets":["shop"]"#));
+        assert!(plain.unknown_members().is_empty());
+        assert_eq!(restricted.unknown_members()["synonym_sets"], serde_json::json!(["shop"]));
+        assert_ne!(plain, restricted);
+        assert_ne!(restricted, key(r#","value":"s3cr3t","synonym_sets":["blog"]"#));
+        assert_eq!(restricted, key(r#","synonym_sets":["shop"],"value":"s3cr3t""#));
+        assert_eq!(
+            format!("{restricted:?}"),
+            "KeyInfo { id: 7, description: \"docs\", actions: [\"*\"], collections: [\"a\"], \
+             expires_at: 1970-01-01T00:00:01Z, prefix: \"abcd\", autodelete: None, unknown: [\"synonym_sets\", \"value\"] }"
+        );
+    }
+
+    #[test]
+    fn key_with_a_missing_repeated_or_wrong_member_is_refused() {
+        let without_id = KEY.replace(r#""id":7,"#, "");
+        for (json, expected) in [
+            (format!("{{{without_id}}}"), "missing field `id`"),
+            (format!("{{{KEY},\"id\":7}}"), "duplicate field `id`"),
+            (format!("{{{KEY},\"autodelete\":1}}"), "invalid type: integer `1`, expected a boolean"),
+            (format!("{{{}}}", KEY.replace("[\"*\"]", "\"*\"")), "invalid type: string \"*\", expected an array"),
+            (r#"[7,"docs",["*"],["a"],1,"abcd",null]"#.to_owned(), "invalid type: sequence, expected struct KeyInfo"),
+        ] {
+            let error = serde_json::from_str::<KeyInfo>(&json).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn created_key_shows_no_value() {
         let key = CreatedKey {
             id: KeyId(3),
             value: SecretString::from("s3cr3t-value"),

@@ -10,7 +10,6 @@ mod engine;
 mod error;
 mod expiry;
 mod http;
-mod json;
 mod key;
 mod node;
 mod operation;
@@ -27,9 +26,10 @@ pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collection::CollectionPattern;
 pub use crate::error::{
-    Attempt, CallReport, Difference, Drift, Error, Incomplete, NotReplicated, OutcomeUnknown, Phase,
+    Attempt, CallReport, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
+    OutcomeUnknown, Phase,
 };
-pub use crate::expiry::Expiry;
+pub use crate::expiry::{Expiry, InvalidExpiry};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use crate::http::fuzzing;

@@ -5,12 +5,12 @@ mod signature;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -124,8 +124,8 @@ impl<'a> ScopedKeyBuilder<'a> {
     }
 
     /// When the scoped key stops working. Defaults to when its parent does, which may be earlier in any case.
-    pub fn expires_at(mut self, time: SystemTime) -> Self {
-        self.expiry = Some(Expires::At(Expiry::at(time)));
+    pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
+        self.expiry = Some(Expires::At(expiry.into()));
         self
     }
 

@@ -1,7 +1,7 @@
 //! What the two kinds of checked text in a key's scope ([`Action`](crate::Action), [`CollectionPattern`](crate::CollectionPattern))
 //! have in common: they are compared and shown as the text that the server keeps.
 
-/// Implements comparison, hashing, `Display`, `Debug`, serde's traits and conversions for a type with `as_str` and `From<String>`.
+/// Implements comparison, hashing, `Display`, `Debug` and conversions for a type with `as_str` and `From<String>`.
 macro_rules! behaves_as_text {
     ($type:ty, $plain:literal) => {
         #[doc = $plain]
@@ -14,18 +14,6 @@ macro_rules! behaves_as_text {
         impl From<$type> for String {
             fn from(this: $type) -> Self {
                 this.text.into_owned()
-            }
-        }
-
-        impl serde_core::Serialize for $type {
-            fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> serde_core::Deserialize<'de> for $type {
-            fn deserialize<D: serde_core::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from).map(Self::from)
             }
         }
 

@@ -64,19 +64,18 @@ fn secrets_are_laid_open_in_few_places() {
     assert_eq!(
         files,
         [
-            "error/snippet.rs",         // to cover them in what a server said
-            "http/decode.rs",           // a server's words, which may repeat one, on their way to be covered
-            "http/tls.rs",              // a client certificate's private key
-            "http/transport.rs",        // into the request, past ureq
-            "key.rs",                   // a new key's prefix, which the server shows
-            "requests/list/decoder.rs", // a name in a list, which may repeat one
-            "requests/new_key.rs",      // the value, into the body and against its prefix
-            "scoped/info.rs",           // a scoped key's parent, against its prefix; a scoped key, to be read
-            "scoped/signature.rs",      // the parent, to sign with
-            "scoped.rs",                // the parent's prefix
-            "secret.rs",                // to check what a header can carry
-            "testing/key.rs",           // the fake server, which is for tests
-            "testing/keys.rs",          // the same
+            "error/snippet.rs",    // to cover them in what a server said
+            "http/decode.rs",      // a server's words, which may repeat one, on their way to be covered
+            "http/tls.rs",         // a client certificate's private key
+            "http/transport.rs",   // into the request, past ureq
+            "key.rs",              // a new key's prefix, which the server shows
+            "requests/new_key.rs", // the value, into the body and against its prefix
+            "scoped/info.rs",      // a scoped key's parent, against its prefix; a scoped key, to be read
+            "scoped/signature.rs", // the parent, to sign with
+            "scoped.rs",           // the parent's prefix
+            "secret.rs",           // to check what a header can carry
+            "testing/key.rs",      // the fake server, which is for tests
+            "testing/keys.rs",     // the same
         ]
     );
 }

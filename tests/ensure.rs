@@ -63,12 +63,12 @@ fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
     let text = error.to_string();
     assert!(
         text.starts_with(
-            "key 0 (`docs site`) is not as asked: `actions` is [\"documents:get\"], not [\"documents:search\", \
-             \"documents:get\"], `collections` is [\"docs\"], not [\"docs\", \"blog\"], `expires_at` is never, not @"
+            "key 0 (`docs site`) differs from the request: `actions` is [\"documents:get\"], not [\"documents:search\", \
+             \"documents:get\"], `collections` is [\"docs\"], not [\"docs\", \"blog\"], `expires_at` is never, not 20"
         ),
         "{text}"
     );
-    assert!(text.ends_with("; change what is asked, or say `replace_on_drift`"), "{text}");
+    assert!(text.ends_with("; change the request, or use `replace_on_drift`"), "{text}");
     assert_eq!((server.key_count(), server.request_count()), (1, requests + 1));
 }
 

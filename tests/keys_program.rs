@@ -136,7 +136,7 @@ fn keys_are_listed_as_a_table_or_as_json() {
     let keys: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((keys.len(), &keys[0]["id"]), (1, &Value::from(0)));
     assert!(stage.good(&["show", "1"]).lines().count() == 2);
-    assert!(stage.bad(1, &["show", "7"]).contains("get key 7: there is none with this id"));
+    assert!(stage.bad(1, &["show", "7"]).contains("has no key with this id"));
 }
 
 #[test]

@@ -84,6 +84,7 @@ pub(crate) fn run<T>(
             node: node.origin().into(),
             phase: error.phase(),
             result: error.result().into(),
+            started,
             elapsed: ended.saturating_duration_since(started),
         });
         let effect = error.effect();

@@ -213,7 +213,7 @@ fn no_attempt_begins_after_the_deadline_and_all_are_told() {
         let failure = result.unwrap_err();
         assert!(clock.passed() <= CONFIG.timeout + Duration::from_millis(10), "{:?}", clock.passed());
         assert_eq!(failure.attempts.len(), asked.len());
-        assert_eq!(failure.attempts[1].to_string(), "http://b.example.net: connection refused after 10.0ms");
+        assert_eq!(failure.attempts[1].to_string(), "http://b.example.net: connection refused after 10.0 ms");
     }
 }
 

@@ -1,62 +1,72 @@
-//! What a call met on the wire: the last attempt's story, and a line for each attempt.
+//! What a call met on the wire: the last response, and one line for each attempt.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, Serializer};
 
 use super::snippet::Snippet;
 use crate::operation::Operation;
 
-/// What an attempt was doing when it ended; the order is that in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What an attempt was doing when it ended, in the order in which the phases follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Phase {
     /// Looking up the node's host name. Nothing was sent.
     Resolve,
     /// Opening the connection, to the node or through a proxy. Nothing was sent.
     Connect,
-    /// Agreeing on encryption, and checking the certificate. No part of the request was sent.
+    /// Negotiating TLS and checking the certificate. No part of the request was sent.
     Handshake,
-    /// Sending the request. The server may have it.
+    /// Sending the request. The server may have received it.
     Send,
-    /// Waiting for the reply to begin. The server may have acted.
+    /// Waiting for the response to begin. The server may have acted.
     AwaitResponse,
-    /// Reading the reply. The server may have acted.
+    /// Reading the response. The server may have acted.
     ReadResponse,
 }
 
 impl Phase {
-    /// Whether the server cannot have seen any of the request.
+    /// Whether the server cannot have received any part of the request.
     #[must_use]
     pub fn is_before_sending(self) -> bool {
         matches!(self, Self::Resolve | Self::Connect | Self::Handshake)
     }
 }
 
-/// As the end of "… while ": `connecting`, `waiting for the reply`.
+/// Completes "… while": `connecting`, `waiting for the response`.
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Resolve => "looking up the host",
             Self::Connect => "connecting",
-            Self::Handshake => "agreeing on encryption",
+            Self::Handshake => "negotiating TLS",
             Self::Send => "sending the request",
-            Self::AwaitResponse => "waiting for the reply",
-            Self::ReadResponse => "reading the reply",
+            Self::AwaitResponse => "waiting for the response",
+            Self::ReadResponse => "reading the response",
         })
     }
 }
 
 /// One attempt of a call: one request to one node.
-#[derive(Debug, Clone)]
+#[derive(Clone, Serialize)]
 pub struct Attempt {
     pub(crate) node: Box<str>,
     pub(crate) phase: Phase,
     pub(crate) result: Box<str>,
+    #[serde(skip)]
+    pub(crate) started: Instant,
+    #[serde(rename = "seconds", serialize_with = "in_seconds")]
     pub(crate) elapsed: Duration,
 }
 
+fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
 impl Attempt {
-    /// The node that was asked, as `scheme://host:port`.
+    /// The node, as `scheme://host:port`.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
@@ -79,18 +89,37 @@ impl Attempt {
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
+
+    #[cfg(test)]
+    pub(crate) fn example(result: &str) -> Self {
+        let (started, elapsed) = (Instant::now(), Duration::from_micros(1_500));
+        Self { node: "http://a.test:80".into(), phase: Phase::Connect, result: result.into(), started, elapsed }
+    }
 }
 
 /// `http://127.0.0.1:8108: connection refused after 0.2 ms`
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} after {:.1?}", self.node, self.result, self.elapsed)
+        write!(f, "{}: {} after {}", self.node, self.result, Rounded(self.elapsed))
     }
 }
 
-/// What a call met on the wire: who was asked, what was answered, and every attempt that was made.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, phase, result, started: _, elapsed } = self;
+        f.debug_struct("Attempt")
+            .field("node", node)
+            .field("phase", phase)
+            .field("result", result)
+            .field("elapsed", elapsed)
+            .finish()
+    }
+}
+
+/// What a call met on the wire: which nodes were asked, the last response, and every attempt.
 ///
-/// Holds nothing secret: texts from the server are cut, and covered where they repeat a key.
+/// Holds no secret: texts from the server are cut, and covered where they repeat a key. `{:?}` counts the attempts,
+/// `{:#?}` shows all of them.
 pub struct CallReport(pub(crate) Box<Details>);
 
 pub(crate) struct Details {
@@ -102,25 +131,25 @@ pub(crate) struct Details {
 }
 
 impl CallReport {
-    /// The node that was asked last, as `scheme://host:port`.
+    /// The node of the last attempt, as `scheme://host:port`.
     #[must_use]
     pub fn node(&self) -> &str {
         self.0.attempts.last().map_or("", Attempt::node)
     }
 
-    /// The HTTP status of the last answer, if there was one.
+    /// The HTTP status of the last response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The `Content-Type` of the last answer, if it named one.
+    /// The `Content-Type` of the last response, if it named one.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         Some(self.0.content_type.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// What the server said, in its own words or as the beginning of what it answered: at most 200 characters.
+    /// The message of the last response, or the beginning of its body: at most 200 characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         Some(self.0.message.as_str()).filter(|text| !text.is_empty())
@@ -132,6 +161,16 @@ impl CallReport {
         &self.0.attempts
     }
 
+    /// How long the call took, from the start of its first attempt to the end of its last.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match self.attempts() {
+            [first, .., last] => last.started.saturating_duration_since(first.started) + last.elapsed,
+            [only] => only.elapsed,
+            [] => Duration::ZERO,
+        }
+    }
+
     pub(crate) fn operation(&self) -> Operation {
         self.0.operation
     }
@@ -140,48 +179,70 @@ impl CallReport {
         self.0.attempts.last().map_or("not tried", Attempt::result)
     }
 
-    /// The end of an error's text: the attempts, if there were several.
-    pub(crate) fn tail(&self) -> Tail<'_> {
-        Tail(self)
+    /// `422: Could not parse that.`
+    pub(crate) fn status_and_message(&self) -> String {
+        let status = self.status().map(|status| status.to_string()).unwrap_or_default();
+        format!("{status}: {}", self.message().unwrap_or("no reason given"))
+    }
+
+    /// ` (text/html): "<html>…"`, as far as it is known.
+    pub(crate) fn quotation(&self) -> String {
+        let content_type = self.content_type().map(|text| format!(" ({text})")).unwrap_or_default();
+        let message = self.message().map(|text| format!(": \"{text}\"")).unwrap_or_default();
+        content_type + &message
+    }
+
+    /// The end of an error's text: how often and how long it was tried, if more than once.
+    pub(crate) fn tail(&self) -> String {
+        const SHOWN: usize = 3;
+        let attempts = self.attempts();
+        if attempts.len() < 2 {
+            return String::new();
+        }
+        let hidden = attempts.len().saturating_sub(SHOWN);
+        let earlier = match hidden {
+            0 => String::new(),
+            1 => "1 earlier attempt, ".to_owned(),
+            hidden => format!("{hidden} earlier attempts, "),
+        };
+        let shown = Joined(attempts.get(hidden..).unwrap_or_default());
+        format!(" ({} attempts in {}: {earlier}{shown})", attempts.len(), Rounded(self.elapsed()))
     }
 }
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details { operation, status, content_type, message, attempts } = &*self.0;
-        f.debug_struct("CallReport")
+        let is_long = f.alternate();
+        let mut report = f.debug_struct("CallReport");
+        report
             .field("operation", &format_args!("{operation}"))
             .field("status", status)
             .field("content_type", content_type)
-            .field("message", message)
-            .field("attempts", attempts)
-            .finish()
+            .field("message", message);
+        if is_long {
+            report.field("attempts", attempts);
+        } else {
+            report.field("attempts", &attempts.len()).field("last", &attempts.last());
+        }
+        report.finish()
     }
 }
 
-pub(crate) struct Tail<'a>(&'a CallReport);
+/// `0.2 ms`, `29.8 s`
+struct Rounded(Duration);
 
-impl fmt::Display for Tail<'_> {
+impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 5;
-        let attempts = self.0.attempts();
-        if attempts.len() < 2 {
-            return Ok(());
-        }
-        write!(f, " ({} attempts: ", attempts.len())?;
-        let hidden = attempts.len().saturating_sub(SHOWN);
-        if hidden > 0 {
-            write!(f, "{hidden} earlier ones, ")?;
-        }
-        let shown = attempts.get(hidden..).unwrap_or_default();
-        write!(f, "{})", List(shown))
+        let seconds = self.0.as_secs_f64();
+        if seconds < 1.0 { write!(f, "{:.1} ms", seconds * 1e3) } else { write!(f, "{seconds:.1} s") }
     }
 }
 
-/// Attempts, separated by commas.
-pub(crate) struct List<'a, T>(pub(crate) &'a [T]);
+/// Items separated by commas.
+pub(crate) struct Joined<'a, T>(pub(crate) &'a [T]);
 
-impl<T: fmt::Display> fmt::Display for List<'_, T> {
+impl<T: fmt::Display> fmt::Display for Joined<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, item) in self.0.iter().enumerate() {
             write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;

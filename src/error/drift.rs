@@ -1,13 +1,16 @@
-//! A key that is not, or no longer, what was asked for.
+//! A key that differs from the request.
 
-use std::error::Error as StdError;
 use std::fmt;
 
-use super::List;
+use super::Joined;
 use crate::KeyInfo;
 
-/// A key has the description that [`ensure`](crate::KeysClient::ensure) was given, but another scope.
-#[derive(Debug, Clone)]
+/// A key has the description that [`ensure`](crate::KeysClient::ensure) was given, but another scope. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "key {} (`{}`) differs from the request: {}; change the request, or use `replace_on_drift`",
+    key.id, key.description.escape_debug(), Joined(differences)
+)]
 pub struct Drift {
     pub(crate) key: Box<KeyInfo>,
     pub(crate) differences: Vec<Difference>,
@@ -20,25 +23,14 @@ impl Drift {
         &self.key
     }
 
-    /// In what it differs.
+    /// What differs.
     #[must_use]
     pub fn differences(&self) -> &[Difference] {
         &self.differences
     }
 }
 
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, differences } = self;
-        let (description, differences) = (key.description.escape_debug(), List(differences));
-        write!(f, "key {} (`{description}`) is not as asked: {differences}; ", key.id)?;
-        f.write_str("change what is asked, or say `replace_on_drift`")
-    }
-}
-
-impl StdError for Drift {}
-
-/// One thing in which a key differs from what was asked for.
+/// One field in which a key differs from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
@@ -46,11 +38,11 @@ pub struct Difference {
     pub field: &'static str,
     /// What the server has.
     pub found: String,
-    /// What was asked for.
+    /// What was requested.
     pub wanted: String,
 }
 
-/// `actions: ["keys:get"], not ["documents:search"]`
+/// `` `actions` is ["keys:get"], not ["documents:search"] ``
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, found, wanted } = self;

@@ -3,35 +3,42 @@
 mod call_report;
 mod drift;
 mod incomplete;
+mod inspect;
+mod kind;
+mod outcome;
 mod snippet;
-mod text;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 pub use call_report::{Attempt, CallReport, Phase};
-pub(crate) use call_report::{Details, List};
+pub(crate) use call_report::{Details, Joined};
 pub use drift::{Difference, Drift};
 pub use incomplete::Incomplete;
+pub use kind::ErrorKind;
+pub use outcome::{NodesUnavailable, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::Snippet;
 
-use crate::{CreatedKey, KeyId};
+use crate::KeyId;
+use crate::operation::Operation;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
 /// Why a call did not succeed.
 ///
 /// `{err}` is one line that says what happened and what to do next; the cause, where there is one, is the
-/// [`source`](StdError::source). Neither it nor `{err:?}` ever shows a key.
+/// [`source`](StdError::source). Neither it nor `{err:?}` ever shows a key. `{err:?}` counts the attempts, `{err:#?}`
+/// shows each of them. Serialised, an error is its `kind`, `message`, `status` and `attempts`.
 ///
-/// Each variant says whether the server may have acted.
-#[derive(Debug)]
+/// Each variant says whether the server may have acted; [`may_have_acted`](Self::may_have_acted) tells it to a program.
+/// The value of a key that may exist after all is never lost: see [`value`](Self::value).
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is not valid. Nothing was sent. Correct the field that is named.
+    /// The request is not valid. Nothing was sent. Correct the named field.
+    #[error("invalid request: `{field}`: {reason}")]
     #[non_exhaustive]
     InvalidRequest {
         /// The request's field, by Typesense's name for it.
@@ -40,7 +47,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// The client cannot be built so. Nothing was sent. Correct the setting that is named.
+    /// A client setting is invalid. Nothing was sent. Correct the named setting.
+    #[error("invalid configuration: `{setting}`: {reason}")]
     #[non_exhaustive]
     Configuration {
         /// The [`ClientBuilder`](crate::ClientBuilder)'s method, or the environment variable.
@@ -53,10 +61,17 @@ pub enum Error {
 
     /// Status 401: the client's key is wrong, has expired, or lacks the action. The server did not act.
     ///
-    /// It gives the same answer in all three cases (seen with 0.24.1).
+    /// The response is the same in all three cases (seen with 0.24.1). If only some requests fail, the nodes of the
+    /// cluster may have been started with different bootstrap keys.
+    #[error(
+        "{}: {} responded with 401: the client's key is wrong, has expired, or lacks the action `{}` (the server does not \
+         say which; if only some requests fail, the nodes may have different bootstrap keys){}",
+        .0.operation(), .0.node(), .0.operation().needed_action(), .0.tail()
+    )]
     Unauthorized(CallReport),
 
     /// Status 404: there is no key with this id. The server did not act.
+    #[error("{}: {} has no key with this id{}", failure.operation(), failure.node(), failure.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
@@ -65,13 +80,22 @@ pub enum Error {
         failure: CallReport,
     },
 
-    /// Status 409: another key has the value that was asked for. The server did not act.
+    /// Status 409: another key has the requested value. The server did not act.
+    #[error(
+        "{}: {} responded with 409: another key already has this value; choose another, or leave `value` out{}",
+        .0.operation(), .0.node(), .0.tail()
+    )]
     Conflict(CallReport),
 
     /// Another status from 400 to 499: the server understood the request and refused it. It did not act.
+    #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
     /// Status 429: too many requests. The server did not act. Call again later.
+    #[error(
+        "{}: {} responded with 429, too many requests{}{}",
+        failure.operation(), failure.node(), wait(*retry_after), failure.tail()
+    )]
     #[non_exhaustive]
     RateLimited {
         /// How long the server asked to wait.
@@ -80,11 +104,19 @@ pub enum Error {
         failure: CallReport,
     },
 
-    /// No node could answer until the deadline: status 500 to 599, as while a cluster has no leader. The call did
-    /// not act, or was one that only reads. Call again later.
+    /// No node could serve the request until the deadline: status 500 to 599, for example while a cluster has no
+    /// leader. The server did not act, or the call only reads. Call again later.
+    #[error(
+        "{}: {} responded with {}; the server or its cluster cannot serve requests now, try again later{}",
+        .0.operation(), .0.node(), .0.status_and_message(), .0.tail()
+    )]
     Unavailable(CallReport),
 
-    /// The time was up. The server did not act, or the call was one that only reads.
+    /// The deadline expired. The server did not act, or the call only reads.
+    #[error(
+        "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
+        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+    )]
     #[non_exhaustive]
     Timeout {
         /// What the last attempt was doing.
@@ -93,7 +125,11 @@ pub enum Error {
         failure: CallReport,
     },
 
-    /// No connection, or one that broke. The server did not act, or the call was one that only reads.
+    /// No connection, or one that broke. The server did not act, or the call only reads.
+    #[error(
+        "{}: {}: {}; is the address right (http or https?), and is the server running?{}",
+        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+    )]
     #[non_exhaustive]
     Connection {
         /// What the call met.
@@ -102,7 +138,8 @@ pub enum Error {
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
-    /// The node could not prove who it is, or did not speak TLS. No part of the request was sent.
+    /// The node could not prove its identity, or did not speak TLS. No part of the request was sent.
+    #[error("{}: {}: {}{}", failure.operation(), failure.node(), failure.last_result(), failure.tail())]
     #[non_exhaustive]
     Tls {
         /// What the call met.
@@ -111,17 +148,25 @@ pub enum Error {
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
-    /// The answer is none that a Typesense server gives: perhaps a proxy's. The server did not act, or the call was
-    /// one that only reads.
+    /// The response did not come from a Typesense server (a proxy's error page, for example). The server did not act,
+    /// or the call only reads.
+    #[error(
+        "{}: {}: {}{}{}",
+        failure.operation(), failure.node(), failure.last_result(), failure.quotation(), failure.tail()
+    )]
     #[non_exhaustive]
     UnexpectedResponse {
-        /// What the call met; [`CallReport::message`] is the beginning of the answer.
+        /// What the call met; [`CallReport::message`] is the beginning of the response.
         failure: CallReport,
-        /// The cause, where the answer could not be decoded.
+        /// The cause, where the response could not be decoded.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
-    /// The answer is larger than the limit. Only reading calls end so.
+    /// The response is larger than the limit. The call only reads.
+    #[error(
+        "{}: the response of {} is larger than the limit of {limit} bytes{}{}",
+        failure.operation(), failure.node(), about_limit(failure.operation()), failure.tail()
+    )]
     #[non_exhaustive]
     TooLarge {
         /// The limit in bytes.
@@ -130,188 +175,48 @@ pub enum Error {
         failure: CallReport,
     },
 
-    /// **The server may have acted**, and it could not be found out whether it did. What may exist is in here.
+    /// Too few nodes could be asked to confirm a new key, so a rotation was not begun. The server did not act. Call
+    /// again when the named nodes are back.
+    #[error(transparent)]
+    NodesUnavailable(Box<NodesUnavailable>),
+
+    /// **The server may have acted**, and it could not be found out whether it did. What may exist is in the error.
+    #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
-    /// **The server has acted**, but not every node knows of it yet: only calls with `wait_for_replication` end so.
-    /// Until they do, the nodes in here refuse a new key, or still accept a deleted one.
+    /// **The server has acted**, but some nodes did not confirm it in time: only calls with `wait_for_replication`
+    /// return this. Until they catch up, the nodes in the error refuse a new key, or still accept a deleted one.
+    #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
-    /// A rotation, or an `ensure`, **did some of its steps**: which keys there are now is in here.
+    /// A rotation, or an `ensure`, **did some of its steps**: which keys exist now is in the error.
+    #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
-    /// There is a key of this description, but of another scope: only [`ensure`](crate::KeysClient::ensure) ends so.
-    /// Nothing was changed.
+    /// A key with this description exists, but with another scope: only [`ensure`](crate::KeysClient::ensure) returns
+    /// this. Nothing was changed.
+    #[error(transparent)]
     Drift(Box<Drift>),
 
     /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
-    RandomSource(Box<dyn StdError + Send + Sync>),
+    #[error(
+        "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
+    )]
+    RandomSource(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// A create or delete of which it is not known whether the server did it.
-///
-/// After a create, a key may exist. If its value is known, it is [here](Self::value): keep it, or look for the key
-/// (its value's first four characters are the `prefix` in a list) and delete it.
-/// After a delete, the key may still exist: delete it again, which does no harm.
-pub struct OutcomeUnknown {
-    pub(crate) what: &'static str,
-    pub(crate) value: Option<SecretString>,
-    pub(crate) failure: CallReport,
-    pub(crate) source: Option<Source>,
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default()
 }
 
-impl OutcomeUnknown {
-    /// The value of the key that may exist; `None` after a delete, and where the server was to draw it.
-    #[must_use]
-    pub fn value(&self) -> Option<&SecretString> {
-        self.value.as_ref()
-    }
-
-    /// The same, to keep.
-    #[must_use]
-    pub fn into_value(self) -> Option<SecretString> {
-        self.value
-    }
-
-    /// The key that was to be deleted; `None` after a create, since the id is in the reply that was lost.
-    #[must_use]
-    pub fn key_id(&self) -> Option<KeyId> {
-        self.failure.operation().key_id()
-    }
-
-    /// What the call met.
-    #[must_use]
-    pub fn failure(&self) -> &CallReport {
-        &self.failure
+fn about_limit(operation: Operation) -> &'static str {
+    match operation {
+        Operation::List => " (see `max_list_size`)",
+        _ => ", which no Typesense server sends",
     }
 }
-
-impl fmt::Display for OutcomeUnknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value: _, failure, source: _ } = self;
-        let (operation, node) = (failure.operation(), failure.node());
-        write!(f, "{operation}: {what}; last, {node}: {}{}", failure.last_result(), failure.tail())
-    }
-}
-
-impl fmt::Debug for OutcomeUnknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value, failure, source } = self;
-        f.debug_struct("OutcomeUnknown")
-            .field("what", what)
-            .field("value", value)
-            .field("failure", failure)
-            .field("source", source)
-            .finish()
-    }
-}
-
-impl StdError for OutcomeUnknown {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// A create or delete that the server has done, but that some node does not know of in time.
-#[derive(Debug)]
-pub struct NotReplicated {
-    pub(crate) id: KeyId,
-    pub(crate) done: &'static str,
-    pub(crate) key: Option<CreatedKey>,
-    pub(crate) nodes: Vec<Attempt>,
-}
-
-impl NotReplicated {
-    /// The key that was created or deleted.
-    #[must_use]
-    pub fn key_id(&self) -> KeyId {
-        self.id
-    }
-
-    /// The key that was created; `None` after a delete.
-    #[must_use]
-    pub fn key(&self) -> Option<&CreatedKey> {
-        self.key.as_ref()
-    }
-
-    /// The same, to keep.
-    #[must_use]
-    pub fn into_key(self) -> Option<CreatedKey> {
-        self.key
-    }
-
-    /// The nodes that do not agree, each with its last answer.
-    #[must_use]
-    pub fn nodes(&self) -> &[Attempt] {
-        &self.nodes
-    }
-}
-
-impl fmt::Display for NotReplicated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, done, key: _, nodes } = self;
-        write!(f, "key {id} is {done}, but not on every node within the time given: {}", List(nodes))
-    }
-}
-
-impl StdError for NotReplicated {}
 
 impl Error {
-    /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
-    ///
-    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown): find out first what became of it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::RateLimited { .. } | Self::Unavailable(_) | Self::Timeout { .. } | Self::Connection { .. } => true,
-            Self::InvalidRequest { .. }
-            | Self::Configuration { .. }
-            | Self::Unauthorized(_)
-            | Self::NotFound { .. }
-            | Self::Conflict(_)
-            | Self::Rejected(_)
-            | Self::Tls { .. }
-            | Self::UnexpectedResponse { .. }
-            | Self::TooLarge { .. }
-            | Self::OutcomeUnknown(_)
-            | Self::NotReplicated(_)
-            | Self::Incomplete(_)
-            | Self::Drift(_)
-            | Self::RandomSource(_) => false,
-        }
-    }
-
-    /// The HTTP status of the last answer, if there was one.
-    #[must_use]
-    pub fn status(&self) -> Option<u16> {
-        self.failure().and_then(CallReport::status)
-    }
-
-    /// What the call met on the wire; `None` if it never came to that.
-    #[must_use]
-    pub fn failure(&self) -> Option<&CallReport> {
-        match self {
-            Self::Unauthorized(failure)
-            | Self::NotFound { failure, .. }
-            | Self::Conflict(failure)
-            | Self::Rejected(failure)
-            | Self::RateLimited { failure, .. }
-            | Self::Unavailable(failure)
-            | Self::Timeout { failure, .. }
-            | Self::Connection { failure, .. }
-            | Self::Tls { failure, .. }
-            | Self::UnexpectedResponse { failure, .. }
-            | Self::TooLarge { failure, .. } => Some(failure),
-            Self::OutcomeUnknown(unknown) => Some(&unknown.failure),
-            Self::Incomplete(incomplete) => incomplete.cause.failure(),
-            Self::InvalidRequest { .. }
-            | Self::Configuration { .. }
-            | Self::NotReplicated(_)
-            | Self::Drift(_)
-            | Self::RandomSource(_) => None,
-        }
-    }
-
     pub(crate) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::InvalidRequest { field, reason: reason.into() }
     }

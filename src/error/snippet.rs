@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::secret::SecretBuf;
+use crate::secret;
 
 /// Enough to recognise an error page by.
 const MAX_CHARACTERS: usize = 200;
@@ -23,12 +23,10 @@ impl Snippet {
         let looked_at = bytes.get(..MAX_BYTES).unwrap_or(bytes);
         let mut covered = looked_at.to_vec();
         for secret in secrets {
-            let secret = secret.expose_secret();
-            cover(looked_at, secret.as_bytes(), &mut covered);
-            // As it is written in a body, where that differs: an answer may repeat a piece of the request.
-            if let Some(literal) = json(secret).filter(|literal| literal.as_slice() != secret.as_bytes()) {
-                cover(looked_at, literal.as_slice(), &mut covered);
-            }
+            cover(looked_at, secret.expose_secret().as_bytes(), &mut covered);
+            // As it is written in a body: a response may repeat a piece of the request.
+            let json = secret::to_json(secret);
+            cover(looked_at, json.as_slice(), &mut covered);
         }
         let text = String::from_utf8_lossy(&covered);
         let mut printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
@@ -41,16 +39,6 @@ impl Snippet {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// `secret` as in a JSON string, without the quotes.
-fn json(secret: &str) -> Option<SecretBuf> {
-    let mut literal = SecretBuf::default();
-    serde_json::to_writer(&mut literal, secret).ok()?;
-    let inside = literal.as_slice().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let mut json = SecretBuf::default();
-    json.extend(inside);
-    Some(json)
 }
 
 /// Writes `*` over every byte of `text` that is part of a window of `secret`.

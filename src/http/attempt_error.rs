@@ -166,10 +166,10 @@ impl AttemptError {
         let result = match (error.kind(), phase) {
             (_, Phase::Resolve) => "host not found".to_owned(),
             (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
-                "closed the connection while agreeing on encryption (is it an http server?)".to_owned()
+                "closed the connection while negotiating TLS (is it an http server?)".to_owned()
             }
             (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => {
-                "closed the connection without a reply (is it an https server?)".to_owned()
+                "closed the connection without a response".to_owned()
             }
             (io::ErrorKind::UnexpectedEof, _) => format!("closed the connection while {phase}"),
             (kind, Phase::Connect) => kind.to_string(),

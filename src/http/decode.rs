@@ -1,16 +1,14 @@
 //! What an answer means: the one table from its status and body to a decoded value or a [`AttemptError`].
 
-use std::fmt;
+use std::borrow::Cow;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use super::attempt_error::AttemptError;
 use super::response::ReplyHead;
 use crate::error::Snippet;
-use crate::json::from_object;
 use crate::operation::Operation;
-use crate::secret;
 
 pub(super) struct Answer<'a> {
     pub(super) operation: Operation,
@@ -103,30 +101,21 @@ impl Answer<'_> {
 
 /// Why an answer could not be decoded. Of the JSON parser's own words only the place is kept: they repeat what they
 /// could not read, which may be a key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(crate) enum DecodeError {
+    #[error("not JSON (line {line}, column {column})")]
     Syntax { line: usize, column: usize },
+    #[error("JSON of another shape (line {line}, column {column})")]
     Shape { line: usize, column: usize },
+    #[error("not JSON (after {keys} keys)")]
     SyntaxAfter { keys: usize },
+    #[error("JSON of another shape (after {keys} keys)")]
     ShapeAfter { keys: usize },
+    #[error("about another key than the one asked for")]
     AnotherKey,
+    #[error("without a value that can be read")]
     NoValue,
 }
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax { line, column } => write!(f, "not JSON (line {line}, column {column})"),
-            Self::Shape { line, column } => write!(f, "JSON of another shape (line {line}, column {column})"),
-            Self::SyntaxAfter { keys } => write!(f, "not JSON (after {keys} keys)"),
-            Self::ShapeAfter { keys } => write!(f, "JSON of another shape (after {keys} keys)"),
-            Self::AnotherKey => f.write_str("about another key than the one asked for"),
-            Self::NoValue => f.write_str("without the key's value"),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 impl From<serde_json::Error> for DecodeError {
     fn from(error: serde_json::Error) -> Self {
@@ -135,13 +124,16 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-/// The server's own words, if the answer is `{"message": "…"}`. A secret, as they may repeat one.
+/// The text of a response `{"message": "…"}`. It may repeat a secret, so it is one.
 fn message(content: &[u8]) -> Option<SecretString> {
+    #[derive(Deserialize)]
     struct Message<'a> {
-        message: &'a RawValue,
+        // Borrowed, unless it has escapes: serde_json does not wipe the buffer in which it resolves them.
+        #[serde(borrow)]
+        message: Cow<'a, str>,
     }
-    from_object!(Message<'de> { message: "message" });
-    serde_json::from_slice(content).ok().and_then(|Message { message }| secret::from_json(message.get()))
+    let Message { message } = serde_json::from_slice(content).ok()?;
+    Some(message.into_owned().into())
 }
 
 fn says(words: Option<&SecretString>, text: &str) -> bool {

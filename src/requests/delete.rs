@@ -6,7 +6,6 @@ use super::error;
 use super::replication::{self, Wanted};
 use crate::engine::Outcome;
 use crate::http::DecodeError;
-use crate::json::from_object;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
 use crate::{Error, KeyId, KeysClient};
@@ -51,10 +50,10 @@ impl DeleteKey {
     /// does no harm: ids are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in
     /// time, or what keeps a call from coming through: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
+        #[derive(serde::Deserialize)]
         struct Answer {
             id: KeyId,
         }
-        from_object!(Answer { id: "id" });
         let operation = Operation::Delete(self.id);
         let decode = |answer: &[u8]| {
             let Answer { id } = serde_json::from_slice(answer)?;

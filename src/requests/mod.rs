@@ -36,8 +36,12 @@ fn error(operation: Operation, failure: CallFailure, value: Option<&SecretString
     let CallFailure { last, in_doubt, attempts } = failure;
     if in_doubt {
         let what = match operation {
+            Operation::Create { .. } if value.is_some() => {
+                "the server may or may not have created it; its value is in this error"
+            }
             Operation::Create { .. } => {
-                "the server may or may not have created it; its value, where it is known, is in this error"
+                "the server may or may not have created it, with a value that nobody knows: look for it in a list, and \
+                 delete it"
             }
             _ => "the server may or may not have done so; it does no harm to do it again",
         };
@@ -100,5 +104,11 @@ fn outcome_unknown(
         message: message.unwrap_or_default(),
         attempts,
     }));
-    Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), failure, source }))
+    Error::OutcomeUnknown(Box::new(OutcomeUnknown {
+        what,
+        value: value.cloned(),
+        candidates: Vec::new(),
+        failure,
+        source,
+    }))
 }

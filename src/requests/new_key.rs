@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use super::list::Filter;
@@ -14,7 +15,6 @@ use super::{error, list, outcome_unknown};
 use crate::engine::{CallFailure, Outcome, SystemClock, backoff};
 use crate::expiry::Expires;
 use crate::http::DecodeError;
-use crate::json::from_object;
 use crate::operation::Operation;
 use crate::secret::{self, SecretBuf};
 use crate::{Action, CollectionPattern, CreatedKey, Error, Expiry, KeyId, KeyInfo, KeysClient};
@@ -110,7 +110,8 @@ impl NewKey {
     ///
     /// `expiry`: instead of the other's.
     pub(super) fn replacing(other: &KeyInfo, value: Value, expiry: Option<Expires>) -> Result<Self, Error> {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = other.clone();
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete, unknown: _ } =
+            other.clone();
         if expiry.is_none() && expires_at.is_past() {
             let why = format!("of key {id} is past, and so would be that of one like it: give a new one");
             return Err(Error::invalid("expires_at", why));
@@ -136,7 +137,7 @@ impl NewKey {
     ) -> Result<CreatedKey, Error> {
         let operation = Operation::Create { repeatable: self.value.is_some() };
         let value = self.value.as_ref();
-        match client.call(operation, deadline, &self.body()?, value, CreatedKey::decode) {
+        match client.call(operation, deadline, &self.body()?, value, |body| CreatedKey::decode(body, value)) {
             Ok(Outcome::Done(key)) => Ok(key),
             Ok(Outcome::AlreadyApplied(failure)) => self.find(client, operation, deadline, failure),
             // A value that was drawn here is nobody else's: a 409 at the first attempt says that something between here
@@ -240,14 +241,17 @@ impl Serialize for NewKey {
 impl CreatedKey {
     /// The key that a server tells of, whose value is known here.
     pub(super) fn new(info: KeyInfo, value: SecretString) -> Self {
-        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete } = info;
+        let KeyInfo { id, description, actions, collections, expires_at, prefix: _, autodelete, unknown: _ } = info;
         Self { id, value, description, actions, collections, expires_at, autodelete }
     }
 
-    fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
-        struct Answer<'a> {
+    /// `sent`: the value that the request named, which is not parsed into a second copy.
+    fn decode(body: &[u8], sent: Option<&SecretString>) -> Result<Self, DecodeError> {
+        #[derive(Deserialize)]
+        struct Created<'a> {
             id: KeyId,
-            // Not a string: serde_json would unescape it in a buffer that nobody wipes.
+            // Not text: serde_json does not wipe the buffer in which it resolves escapes.
+            #[serde(borrow)]
             value: &'a RawValue,
             description: String,
             actions: Vec<Action>,
@@ -255,18 +259,16 @@ impl CreatedKey {
             expires_at: Expiry,
             autodelete: Option<bool>,
         }
-        from_object!(Answer<'de> {
-            id: "id",
-            value: "value",
-            description: "description",
-            actions: "actions",
-            collections: "collections",
-            expires_at: "expires_at",
-            autodelete: "autodelete"; or None,
-        });
-        let Answer { id, value, description, actions, collections, expires_at, autodelete } =
-            serde_json::from_slice(answer)?;
-        let value = secret::from_json(value.get()).ok_or(DecodeError::NoValue)?;
+        let Created { id, value, description, actions, collections, expires_at, autodelete } =
+            serde_json::from_slice(body)?;
+        let value = value.get().strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        let value = match (value, sent) {
+            (Some(value), Some(sent)) if value.as_bytes() == secret::to_json(sent).as_slice() => sent.clone(),
+            (_, Some(_)) => return Err(DecodeError::AnotherKey),
+            // The server draws letters and digits, which have no escapes.
+            (Some(value), None) if !value.contains('\\') => secret::copy(value),
+            (_, None) => return Err(DecodeError::NoValue),
+        };
         Ok(Self { id, value, description, actions, collections, expires_at, autodelete })
     }
 }

@@ -89,5 +89,5 @@ fn ask(
         }
         (Err(error), _) => (error.phase(), error.result()),
     };
-    Some(Attempt { node: node.origin().into(), phase, result: result.into(), elapsed: started.elapsed() })
+    Some(Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed: started.elapsed() })
 }

@@ -73,9 +73,8 @@ macro_rules! value_methods {
             }
 
             #[doc = concat!("When the key stops working. Defaults to ", $default, ".")]
-            pub fn expires_at(mut self, time: std::time::SystemTime) -> Self {
-                let expiry = crate::Expiry::at(time);
-                self.settings.expiry = Some(crate::expiry::Expires::At(expiry));
+            pub fn expires_at(mut self, expiry: impl Into<crate::Expiry>) -> Self {
+                self.settings.expiry = Some(crate::expiry::Expires::At(expiry.into()));
                 self
             }
 

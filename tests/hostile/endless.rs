@@ -15,45 +15,45 @@ pub(crate) fn rows() -> Vec<Row> {
     let waiting = Ending::Timeout(Phase::AwaitResponse);
     let reading = Ending::Timeout(Phase::ReadResponse);
     vec![
-        bad("no answer at all", waiting, "timed out while waiting for the reply", |peer| {
+        bad("no answer at all", waiting, "timed out while waiting for the response", |peer| {
             peer.request()?;
             peer.wait()
         }),
-        bad("a server that does not even read", waiting, "timed out while waiting for the reply", |peer| {
+        bad("a server that does not even read", waiting, "timed out while waiting for the response", |peer| {
             peer.stall()
         }),
-        bad("half a head, then nothing", reading, "timed out while reading the reply", |peer| {
+        bad("half a head, then nothing", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send("HTTP/1.1 20")?;
             peer.wait()
         }),
-        bad("a head, then nothing", reading, "timed out while reading the reply", |peer| {
+        bad("a head, then nothing", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send(format!("{OK}content-length: 100\r\n\r\n"))?;
             peer.wait()
         }),
-        bad("a whole body until a close that never comes", reading, "timed out while reading the reply", |peer| {
+        bad("a whole body until a close that never comes", reading, "timed out while reading the response", |peer| {
             let good = Good::to(&peer.request()?);
             peer.send(format!("{}\r\n{}", good.head(""), good.body))?;
             peer.wait()
         }),
-        bad("whole chunks, and no last one", reading, "timed out while reading the reply", |peer| {
+        bad("whole chunks, and no last one", reading, "timed out while reading the response", |peer| {
             let Good { status, body } = Good::to(&peer.request()?);
             let length = body.len();
             peer.send(format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n"))?;
             peer.wait()
         }),
-        bad("a good reply, a byte at a time", reading, "timed out while reading the reply", |peer| {
+        bad("a good reply, a byte at a time", reading, "timed out while reading the response", |peer| {
             let good = Good::to(&peer.request()?);
             peer.drip(good.with(""), PAUSE)
         }),
-        bad("a body, a byte at a time", reading, "timed out while reading the reply", |peer| {
+        bad("a body, a byte at a time", reading, "timed out while reading the response", |peer| {
             let good = Good::to(&peer.request()?);
             peer.send(format!("{}content-length: 1000\r\n\r\n", good.head("")))?;
             peer.send("{\"")?;
             peer.drip([b'x'; 998], PAUSE)
         }),
-        bad("chunks of a byte each, slowly", reading, "timed out while reading the reply", |peer| {
+        bad("chunks of a byte each, slowly", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send(CHUNKED)?;
             peer.send("2\r\n{\"\r\n")?;
@@ -62,14 +62,14 @@ pub(crate) fn rows() -> Vec<Row> {
                 peer.send("1\r\nx\r\n")?;
             }
         }),
-        bad("early hints for ever, slowly", reading, "timed out while reading the reply", |peer| {
+        bad("early hints for ever, slowly", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             loop {
                 thread::sleep(PAUSE);
                 peer.send("HTTP/1.1 103 Early Hints\r\n\r\n")?;
             }
         }),
-        bad("headers for ever, slowly", reading, "timed out while reading the reply", |peer| {
+        bad("headers for ever, slowly", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send(OK)?;
             loop {
@@ -77,7 +77,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 peer.send("a: b\r\n")?;
             }
         }),
-        bad("an error page, a byte at a time", reading, "timed out while reading the reply", |peer| {
+        bad("an error page, a byte at a time", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send("HTTP/1.1 500 Oops\r\ncontent-length: 1000\r\n\r\n")?;
             peer.drip([b'x'; 1000], PAUSE)

@@ -11,9 +11,12 @@ pub(crate) fn rows() -> Vec<Row> {
     let connection = Ending::Connection;
     let unexpected = Ending::Unexpected;
     vec![
-        bad_reply("a length that is too long", connection, "closed the connection while reading the reply", |good| {
-            format!("{}content-length: {}\r\n\r\n{}", good.head(""), good.body.len() + 1, good.body)
-        }),
+        bad_reply(
+            "a length that is too long",
+            connection,
+            "closed the connection while reading the response",
+            |good| format!("{}content-length: {}\r\n\r\n{}", good.head(""), good.body.len() + 1, good.body),
+        ),
         bad_reply("a length that is too short", unexpected, "status 20", |good| {
             format!("{}content-length: {}\r\n\r\n{}", good.head(""), good.body.len() - 1, good.body)
         }),

@@ -144,7 +144,7 @@ fn an_absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
         assert!(matches!(error, Error::NotFound { id: absent, .. } if absent == id), "{error:?}");
         assert_eq!((error.status(), error.is_retryable()), (Some(404), false));
         assert_eq!(error.failure().unwrap().message(), Some("Not found."));
-        assert!(error.to_string().contains(&format!("key {id}: there is none with this id on {}", server.url())));
+        assert!(error.to_string().contains(&format!("key {id}: {} has no key with this id", server.url())));
     }
 }
 

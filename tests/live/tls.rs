@@ -80,7 +80,7 @@ fn http_where_https_is_spoken_says_so(_: &Server) {
     let client = client.build().unwrap();
     let error = client.list().send().unwrap_err();
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
-    assert!(error.to_string().contains("closed the connection without a reply (is it an https server?)"), "{error}");
+    assert!(error.to_string().contains("closed the connection without a response"), "{error}");
 }
 
 fn https_where_http_is_spoken_says_so(server: &Server) {

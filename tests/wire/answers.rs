@@ -1,9 +1,11 @@
 //! Good answers, from servers old and new.
 
-use secrecy::ExposeSecret;
-use typesense_keys::{Action, CollectionPattern, CreatedKey, Expiry, KeyId, KeyInfo};
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::fixture::{Wire, create, json};
+use secrecy::ExposeSecret;
+use typesense_keys::{Action, CollectionPattern, CreatedKey, Error, Expiry, KeyId, KeyInfo};
+
+use super::fixture::{Wire, json};
 
 /// As 0.24 answers.
 const OLD: &str = r#"{"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
@@ -53,20 +55,47 @@ fn a_list_may_be_empty() {
     assert_eq!(server.client().list().send().unwrap(), []);
 }
 
+/// A create of the key that [`SHAPES`] are about.
+fn create_it(server: &Wire, value: &str) -> Result<CreatedKey, Error> {
+    let create = server.client().create().description("ü \"q\"").value(value);
+    let create = create.actions([Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
+    let create = create.collections([CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
+    create.expires_at(UNIX_EPOCH + Duration::from_secs(1_893_456_000)).send()
+}
+
 #[test]
 fn create_understands_servers_old_and_new() {
-    for (shape, expected_autodelete) in SHAPES {
-        let server = Wire::answering(&json(201, format!(r#"{shape}"value":"\u0061bc\ud83d\udd11\"\\"}}"#)));
-        let key = create(&server.client()).send().unwrap();
-        let CreatedKey { id, value, description, actions, collections, expires_at, autodelete, .. } = key;
-        // The server's word counts, also where it differs from what was asked for.
-        assert_eq!(value.expose_secret(), "abc🔑\"\\");
-        let prefix = "abcd".to_owned();
-        assert_eq!(description, "ü \"q\"");
-        let info = format!(r#"{shape}"value_prefix":"{prefix}"}}"#);
-        let info: KeyInfo = serde_json::from_str(&info).unwrap();
-        assert_eq!((id, actions, collections), (info.id, info.actions.clone(), info.collections.clone()));
-        assert_eq!((expires_at, autodelete), (info.expires_at, expected_autodelete));
+    for (shape, autodelete) in SHAPES {
+        let server = Wire::answering(&json(201, format!(r#"{shape}"value":"abcd🔑\"\\"}}"#)));
+        let key = create_it(&server, "abcd🔑\"\\").unwrap();
+        assert_eq!(key.value.expose_secret(), "abcd🔑\"\\");
+        is_the_key(key.info(), autodelete);
+    }
+}
+
+#[test]
+fn created_key_of_another_value_is_no_success_and_returns_ours() {
+    for value in [r#""other""#, r#""abcde""#, r#""abc""#, r#""""#, "7", "null", r#"["abcd"]"#] {
+        let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
+        match create_it(&server, "abcd") {
+            Err(Error::OutcomeUnknown(unknown)) => {
+                assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
+                assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
+            }
+            other => panic!("{value}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn server_generated_value_is_taken_only_as_plain_text() {
+    let scoped = |server: &Wire| server.client().create().actions(["*"]).collections(["*"]).server_generated().send();
+    let server = Wire::answering(&json(201, format!(r#"{OLD}"value":"Jd5pQ"}}"#)));
+    assert_eq!(scoped(&server).unwrap().value.expose_secret(), "Jd5pQ");
+    for value in ["7", "null", r#""a\u0062c""#, r#"{"a":"b"}"#] {
+        let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
+        let error = scoped(&server).unwrap_err();
+        assert!(error.to_string().contains("without a value that can be read"), "{error}");
     }
 }
 

@@ -11,9 +11,10 @@ use super::fixture::{Answer, Call, VALUE, Wire, builder, html, json, variant};
 const NODE: &str = "NODE";
 
 /// How the text of an error begins that leaves open what became of a create, or a delete.
-const CREATE_IN_DOUBT: &str = "create a key: the server may or may not have created it; its value, where it is known, is in this error; last, NODE: ";
+const CREATE_IN_DOUBT: &str =
+    "create a key: the server may or may not have created it; its value is in this error; last attempt, NODE: ";
 const DELETE_IN_DOUBT: &str =
-    "delete key 7: the server may or may not have done so; it does no harm to do it again; last, NODE: ";
+    "delete key 7: the server may or may not have done so; it does no harm to do it again; last attempt, NODE: ";
 
 struct Expected<'a> {
     call: Call,
@@ -84,8 +85,8 @@ const FORBIDDEN: &str = r#"{"message":"Forbidden - a valid `x-typesense-api-key`
 fn status_401_names_all_three_causes_and_the_action() {
     let text = |call: &str, action: &str| {
         format!(
-            "{call}: NODE answered 401: the client's key is wrong, has expired, or lacks the action `{action}` (the \
-             server does not tell which)"
+            "{call}: NODE responded with 401: the client's key is wrong, has expired, or lacks the action `{action}` (the \
+             server does not say which; if only some requests fail, the nodes may have different bootstrap keys)"
         )
     };
     check(
@@ -104,8 +105,8 @@ fn status_404_is_about_an_id_where_there_is_one() {
     check(
         &json(404, r#"{"message":"Not found."}"#),
         &[
-            fails(Call::Get, "NotFound", "get key 7: there is none with this id on NODE"),
-            fails(Call::Delete, "NotFound", "delete key 7: there is none with this id on NODE"),
+            fails(Call::Get, "NotFound", "get key 7: NODE has no key with this id"),
+            fails(Call::Delete, "NotFound", "delete key 7: NODE has no key with this id"),
             fails(Call::List, "Rejected", "list keys: NODE refused with 404: Not found."),
             fails(Call::Create, "Rejected", "create a key: NODE refused with 404: Not found."),
         ],
@@ -139,7 +140,7 @@ fn status_409_is_a_conflict_of_creates() {
             fails(
                 Call::Create,
                 "Conflict",
-                "create a key: NODE answered 409: another key has this value already; choose another, or leave \
+                "create a key: NODE responded with 409: another key already has this value; choose another, or leave \
                  `value` out",
             ),
             fails(Call::Get, "Rejected", "get key 7: NODE refused with 409: API key generation conflict."),
@@ -161,10 +162,7 @@ fn other_4xx_are_told_in_the_servers_own_words() {
         &json(422, r#"{"message": "Could not \"process\"\r\n that.", "code": 7}"#),
         &[fails(Call::Create, "Rejected", "create a key: NODE refused with 422: Could not \"process\"   that.")],
     );
-    check(
-        &json(403, ""),
-        &[fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 403: it gave no reason")],
-    );
+    check(&json(403, ""), &[fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 403: no reason given")]);
     check(
         &html(403, "<html>\n<b>Access denied</b>\u{1b}[31m"),
         &[fails(Call::Get, "Rejected", "get key 7: NODE refused with 403: <html> <b>Access denied</b> [31m")],
@@ -182,7 +180,7 @@ fn status_429_may_say_when_to_come_back() {
         other => panic!("{other:?}"),
     };
     for call in ["create a key", "delete key 7"] {
-        let text = format!("{call}: NODE answered 429, too many requests; it asks to wait 3 s");
+        let text = format!("{call}: NODE responded with 429, too many requests; it asks to wait 3 s");
         let call = if call == "create a key" { Call::Create } else { Call::Delete };
         check(&limited.clone().header("retry-after", "3"), &[fails_for_now(call, "RateLimited", &text)]);
     }
@@ -190,16 +188,19 @@ fn status_429_may_say_when_to_come_back() {
     for unknown in ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "soon", "99999999999999999999", ""] {
         assert_eq!(retry_after(&limited.clone().header("retry-after", unknown)), None, "{unknown}");
     }
-    check(&limited, &[fails_for_now(Call::List, "RateLimited", "list keys: NODE answered 429, too many requests")]);
+    check(
+        &limited,
+        &[fails_for_now(Call::List, "RateLimited", "list keys: NODE responded with 429, too many requests")],
+    );
 }
 
 #[test]
 fn a_5xx_leaves_the_outcome_of_a_write_open() {
-    const LATER: &str = "; the server or its cluster is not able to answer now, try again later";
+    const LATER: &str = "; the server or its cluster cannot serve requests now, try again later";
     let empty = Answer { status: 500, ..Answer::default() };
     let page = html(502, "<html>Bad Gateway</html>");
     for (answer, reason) in [
-        (&empty, "500: it gave no reason"),
+        (&empty, "500: no reason given"),
         (&page, "502: <html>Bad Gateway</html>"),
         (&json(503, r#"{"message":"Down"}"#), "503: Down"),
         (&json(599, "x"), "599: x"),
@@ -208,8 +209,8 @@ fn a_5xx_leaves_the_outcome_of_a_write_open() {
         check(
             answer,
             &[
-                fails_for_now(Call::Get, "Unavailable", &format!("get key 7: NODE answered {reason}{LATER}")),
-                fails_for_now(Call::List, "Unavailable", &format!("list keys: NODE answered {reason}{LATER}")),
+                fails_for_now(Call::Get, "Unavailable", &format!("get key 7: NODE responded with {reason}{LATER}")),
+                fails_for_now(Call::List, "Unavailable", &format!("list keys: NODE responded with {reason}{LATER}")),
                 fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status {status}")),
                 fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status {status}")),
             ],
@@ -221,7 +222,7 @@ fn a_5xx_leaves_the_outcome_of_a_write_open() {
 fn a_node_that_is_not_ready_has_done_nothing() {
     let text = |call: &str| {
         format!(
-            "{call}: NODE answered 503: Not Ready or Lagging; the server or its cluster is not able to answer now, try \
+            "{call}: NODE responded with 503: Not Ready or Lagging; the server or its cluster cannot serve requests now, try \
              again later"
         )
     };
@@ -357,7 +358,7 @@ fn a_compressed_answer_was_not_asked_for() {
     );
     check(
         &gzip(400, "\u{1f}\u{8}"),
-        &[fails(Call::List, "Rejected", "list keys: NODE refused with 400: it gave no reason")],
+        &[fails(Call::List, "Rejected", "list keys: NODE refused with 400: no reason given")],
     );
 }
 
@@ -369,7 +370,7 @@ fn an_answer_that_is_too_large_names_the_limit() {
     assert_eq!(
         error.to_string(),
         format!(
-            "list keys: the answer of {} is larger than the limit of 100 bytes (see `max_list_size`)",
+            "list keys: the response of {} is larger than the limit of 100 bytes (see `max_list_size`)",
             server.url()
         )
     );

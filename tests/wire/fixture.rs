@@ -53,17 +53,34 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn answering(answer: &Answer) -> Self {
+        let body = answer.body.clone();
+        Self::start(answer, move |_| body.clone())
+    }
+
+    /// A server that creates the key that it is asked for, with id 7.
+    pub(crate) fn creating() -> Self {
+        Self::start(&json(201, ""), |asked| {
+            let mut key = serde_json::json!({"expires_at": 64_723_363_199_u64, "value": "v", "id": 7});
+            let asked: serde_json::Map<_, _> = serde_json::from_str(&asked.body).unwrap();
+            key.as_object_mut().unwrap().extend(asked);
+            key.to_string().into_bytes()
+        })
+    }
+
+    fn start(answer: &Answer, body: impl Fn(&Asked) -> Vec<u8> + Clone + Send + Sync + 'static) -> Self {
         let mut server = mockito::Server::new();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD"] {
-            let (asked, body) = (Arc::clone(&asked), answer.body.clone());
+            let (asked, body) = (Arc::clone(&asked), body.clone());
             let mut mock = server.mock(method, Matcher::Any).with_status(answer.status);
             for (name, value) in &answer.headers {
                 mock = mock.with_header(*name, value);
             }
             mock.with_body_from_request(move |request| {
-                asked.lock().unwrap().push(Asked::from(request));
-                body.clone()
+                let request = Asked::from(request);
+                let body = body(&request);
+                asked.lock().unwrap().push(request);
+                body
             })
             .create();
         }

@@ -1,13 +1,13 @@
 //! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, with whatever else may be beside `keys`.
 
-use secrecy::ExposeSecret;
-use serde_core::Deserialize;
-use serde_core::de::IgnoredAny;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::KeyInfo;
 use crate::http::DecodeError;
-use crate::secret::{self, SecretBuf};
+use crate::secret::SecretBuf;
 
 /// Where in the list the decoder is: what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +66,10 @@ impl Decoder {
                 (Place::Start, b'{') => punctuation(Place::FirstName),
                 (Place::FirstName | Place::AfterValue, b'}') => punctuation(Place::End),
                 (Place::FirstName | Place::Name, b'"') => {
-                    let Some((name, length)) = self.value::<&RawValue>(arrived.as_slice(), is_all)? else {
+                    let Some((Name(name), length)) = self.value(arrived.as_slice(), is_all)? else {
                         return Ok(Step::More);
                     };
-                    // A server may repeat a key there, too.
-                    let of_keys = secret::from_json(name.get()).is_some_and(|name| name.expose_secret() == "keys");
+                    let of_keys = name == "keys";
                     arrived.take(length);
                     if of_keys && self.has_keys {
                         return Err(self.shape());
@@ -142,6 +141,10 @@ impl Decoder {
         DecodeError::ShapeAfter { keys: self.count }
     }
 }
+
+/// A member's name: borrowed, unless it has escapes, because a server may repeat a key there.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Whether more bytes could put this right: serde_json calls the beginning of some numbers a number that is not valid.
 fn is_at_end(error: &serde_json::Error, bytes: &[u8]) -> bool {

@@ -47,7 +47,8 @@ impl FusedIterator for KeyStream {}
 
 fn broken(reader: &Reader, last: AttemptError) -> Error {
     let (node, elapsed) = (reader.node().into(), reader.waited());
-    let attempt = Attempt { node, phase: last.phase(), result: last.result().into(), elapsed };
+    let attempt =
+        Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
     error(Operation::List, CallFailure { last, in_doubt: false, attempts: vec![attempt] }, None)
 }
 

@@ -1,0 +1,173 @@
+//! What a program can ask of an error, whichever variant it is.
+
+use secrecy::SecretString;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::{Attempt, CallReport, Error, ErrorKind};
+use crate::KeyId;
+
+impl Error {
+    /// Which variant it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidRequest { .. } => ErrorKind::InvalidRequest,
+            Self::Configuration { .. } => ErrorKind::Configuration,
+            Self::Unauthorized(_) => ErrorKind::Unauthorized,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Conflict(_) => ErrorKind::Conflict,
+            Self::Rejected(_) => ErrorKind::Rejected,
+            Self::RateLimited { .. } => ErrorKind::RateLimited,
+            Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Connection { .. } => ErrorKind::Connection,
+            Self::Tls { .. } => ErrorKind::Tls,
+            Self::UnexpectedResponse { .. } => ErrorKind::UnexpectedResponse,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::NodesUnavailable(_) => ErrorKind::NodesUnavailable,
+            Self::OutcomeUnknown(_) => ErrorKind::OutcomeUnknown,
+            Self::NotReplicated(_) => ErrorKind::NotReplicated,
+            Self::Incomplete(_) => ErrorKind::Incomplete,
+            Self::Drift(_) => ErrorKind::Drift,
+            Self::RandomSource(_) => ErrorKind::RandomSource,
+        }
+    }
+
+    /// Whether the server may have created or deleted a key although the call failed.
+    ///
+    /// `false` means that every key is as it was before the call.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown(_) | Self::NotReplicated(_) | Self::Incomplete(_))
+    }
+
+    /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
+    ///
+    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown): find out first what became of it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::RateLimited
+                | ErrorKind::Unavailable
+                | ErrorKind::Timeout
+                | ErrorKind::Connection
+                | ErrorKind::NodesUnavailable
+        )
+    }
+
+    /// The value of a key that exists, or may exist, although the call failed: store it, or find the key and delete
+    /// it. `None` if there is no such key, or if the server drew its value and the response was lost.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::FakeServer::start()?;
+    /// # let (url, admin_key) = (server.url(), server.api_key());
+    /// # fn store(_: &secrecy::SecretString) {}
+    /// # use typesense_keys::KeysClient;
+    /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+    /// match client.create().actions(["documents:search"]).collections(["docs"]).send() {
+    ///     Ok(key) => store(&key.value),
+    ///     Err(error) => {
+    ///         if let Some(value) = error.value() {
+    ///             store(value); // the key may exist, so its value must not be lost
+    ///         }
+    ///         return Err(error.into());
+    ///     }
+    /// }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn value(&self) -> Option<&SecretString> {
+        match self {
+            Self::OutcomeUnknown(unknown) => unknown.value(),
+            Self::NotReplicated(lag) => lag.key().map(|key| &key.value),
+            Self::Incomplete(incomplete) => {
+                incomplete.key().map_or_else(|| incomplete.cause().value(), |key| Some(&key.value))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same as [`value`](Self::value), to keep.
+    #[must_use]
+    pub fn into_value(self) -> Option<SecretString> {
+        match self {
+            Self::OutcomeUnknown(unknown) => unknown.into_value(),
+            Self::NotReplicated(lag) => lag.into_key().map(|key| key.value),
+            Self::Incomplete(incomplete) => {
+                let incomplete = *incomplete;
+                incomplete.key.map_or_else(|| incomplete.cause.into_value(), |key| Some(key.value))
+            }
+            _ => None,
+        }
+    }
+
+    /// The id of the key that the error is about, if it is known. If there is a [`value`](Self::value), it is that
+    /// key's.
+    #[must_use]
+    pub fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Self::NotReplicated(lag) => Some(lag.key_id()),
+            Self::Incomplete(incomplete) => {
+                incomplete.key().map_or_else(|| incomplete.cause().key_id(), |key| Some(key.id))
+            }
+            Self::Drift(drift) => Some(drift.key().id),
+            _ => self.failure().and_then(|failure| failure.operation().key_id()),
+        }
+    }
+
+    /// The HTTP status of the last response, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.failure().and_then(CallReport::status)
+    }
+
+    /// What the call met on the wire; `None` if nothing was sent, or where the error has nodes of its own.
+    #[must_use]
+    pub fn failure(&self) -> Option<&CallReport> {
+        match self {
+            Self::Unauthorized(failure)
+            | Self::NotFound { failure, .. }
+            | Self::Conflict(failure)
+            | Self::Rejected(failure)
+            | Self::RateLimited { failure, .. }
+            | Self::Unavailable(failure)
+            | Self::Timeout { failure, .. }
+            | Self::Connection { failure, .. }
+            | Self::Tls { failure, .. }
+            | Self::UnexpectedResponse { failure, .. }
+            | Self::TooLarge { failure, .. } => Some(failure),
+            Self::OutcomeUnknown(unknown) => Some(unknown.failure()),
+            Self::Incomplete(incomplete) => incomplete.cause().failure(),
+            Self::InvalidRequest { .. }
+            | Self::Configuration { .. }
+            | Self::NodesUnavailable(_)
+            | Self::NotReplicated(_)
+            | Self::Drift(_)
+            | Self::RandomSource(_) => None,
+        }
+    }
+
+    fn attempts(&self) -> &[Attempt] {
+        match self {
+            Self::NodesUnavailable(unavailable) => unavailable.nodes(),
+            Self::NotReplicated(lag) => lag.nodes(),
+            Self::Incomplete(incomplete) => incomplete.cause().attempts(),
+            _ => self.failure().map(CallReport::attempts).unwrap_or_default(),
+        }
+    }
+}
+
+/// `kind` and `message` (what `Display` writes); `status`, if there was a response; and the `attempts`. No secret.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut error = serializer.serialize_struct("Error", 4)?;
+        error.serialize_field("kind", &self.kind())?;
+        error.serialize_field("message", &self.to_string())?;
+        error.serialize_field("status", &self.status())?;
+        error.serialize_field("attempts", self.attempts())?;
+        error.end()
+    }
+}

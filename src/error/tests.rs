@@ -1,0 +1,221 @@
+//! What every variant says to people and to programs.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::*;
+use crate::secret::copy;
+use crate::{CreatedKey, Expiry};
+
+const VALUE: &str = "s3cr3t-value-of-a-key";
+
+/// Of `count` attempts, each of 1.5 ms, one a second.
+fn report(operation: Operation, count: u64) -> CallReport {
+    let start = Instant::now();
+    let attempt = |at| Attempt { started: start + Duration::from_secs(at), ..Attempt::example("status 500") };
+    CallReport(Box::new(Details {
+        operation,
+        status: Some(500),
+        content_type: Snippet::default(),
+        message: Snippet::new(b"Could not find a leader.", []),
+        attempts: (0..count).map(attempt).collect(),
+    }))
+}
+
+fn cause() -> Source {
+    io::Error::other("the cause").into()
+}
+
+fn key() -> CreatedKey {
+    CreatedKey {
+        id: KeyId::from(8),
+        value: copy(VALUE),
+        description: "docs".into(),
+        actions: vec![],
+        collections: vec![],
+        expires_at: Expiry::NEVER,
+        autodelete: None,
+    }
+}
+
+const CREATE: Operation = Operation::Create { repeatable: true };
+
+fn delete() -> Operation {
+    Operation::Delete(KeyId::from(7))
+}
+
+fn unknown(operation: Operation, value: Option<&str>) -> Error {
+    let (value, failure) = (value.map(copy), report(operation, 1));
+    let candidates = vec![KeyId::from(3), KeyId::from(5)];
+    Error::OutcomeUnknown(Box::new(OutcomeUnknown {
+        what: "what",
+        value,
+        candidates,
+        failure,
+        source: Some(cause()),
+    }))
+}
+
+fn not_replicated(key: Option<CreatedKey>) -> Error {
+    let (id, nodes) = (key.as_ref().map_or(KeyId::from(7), |key| key.id), vec![Attempt::example("has no such key")]);
+    Error::NotReplicated(Box::new(NotReplicated { id, done: "created", key, nodes }))
+}
+
+fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {
+    Error::Incomplete(Box::new(Incomplete { what: "what".into(), key, left_over: Some(KeyId::from(1)), cause }))
+}
+
+/// One error of each kind, in the order of [`ErrorKind`].
+fn errors() -> Vec<Error> {
+    let failure = || report(delete(), 1);
+    let drift = Drift { key: Box::new(key().info()), differences: vec![] };
+    let unavailable = NodesUnavailable { nodes: vec![Attempt::example("host not found")], needed: 3, total: 3 };
+    vec![
+        Error::invalid("actions", "reason"),
+        Error::Configuration { setting: "node", reason: "reason".into(), source: Some(cause()) },
+        Error::Unauthorized(failure()),
+        Error::NotFound { id: KeyId::from(7), failure: failure() },
+        Error::Conflict(failure()),
+        Error::Rejected(failure()),
+        Error::RateLimited { retry_after: Some(Duration::from_secs(3)), failure: failure() },
+        Error::Unavailable(failure()),
+        Error::Timeout { phase: Phase::Connect, failure: failure() },
+        Error::Connection { failure: failure(), source: Some(cause()) },
+        Error::Tls { failure: failure(), source: Some(cause()) },
+        Error::UnexpectedResponse { failure: failure(), source: Some(cause()) },
+        Error::TooLarge { limit: 1, failure: failure() },
+        Error::NodesUnavailable(Box::new(unavailable)),
+        unknown(CREATE, Some(VALUE)),
+        not_replicated(Some(key())),
+        incomplete(Some(key()), unknown(delete(), None)),
+        Error::Drift(Box::new(drift)),
+        Error::RandomSource(cause()),
+    ]
+}
+
+#[test]
+fn every_kind_has_a_stable_name_and_says_what_may_have_happened() {
+    let told: Vec<_> = errors()
+        .iter()
+        .map(|error| (error.kind().to_string(), error.may_have_acted(), error.is_retryable()))
+        .collect();
+    let told: Vec<_> = told.iter().map(|(kind, acted, retryable)| (kind.as_str(), *acted, *retryable)).collect();
+    assert_eq!(
+        told,
+        [
+            ("invalid_request", false, false),
+            ("configuration", false, false),
+            ("unauthorized", false, false),
+            ("not_found", false, false),
+            ("conflict", false, false),
+            ("rejected", false, false),
+            ("rate_limited", false, true),
+            ("unavailable", false, true),
+            ("timeout", false, true),
+            ("connection", false, true),
+            ("tls", false, false),
+            ("unexpected_response", false, false),
+            ("too_large", false, false),
+            ("nodes_unavailable", false, true),
+            ("outcome_unknown", true, false),
+            ("not_replicated", true, false),
+            ("incomplete", true, false),
+            ("drift", false, false),
+            ("random_source", false, false),
+        ]
+    );
+}
+
+#[test]
+fn surviving_value_and_its_id_are_found_in_whichever_variant() {
+    let nothing = || Error::Conflict(report(CREATE, 1));
+    for (error, value, id) in [
+        (unknown(CREATE, Some(VALUE)), Some(VALUE), None),
+        (unknown(CREATE, None), None, None),
+        (unknown(delete(), None), None, Some(7)),
+        (not_replicated(Some(key())), Some(VALUE), Some(8)),
+        (not_replicated(None), None, Some(7)),
+        (incomplete(Some(key()), unknown(delete(), None)), Some(VALUE), Some(8)),
+        (incomplete(Some(key()), unknown(CREATE, Some("another"))), Some(VALUE), Some(8)),
+        (incomplete(None, unknown(CREATE, Some(VALUE))), Some(VALUE), None),
+        (incomplete(None, not_replicated(Some(key()))), Some(VALUE), Some(8)),
+        (incomplete(None, incomplete(Some(key()), nothing())), Some(VALUE), Some(8)),
+        (incomplete(None, nothing()), None, None),
+        (Error::NotFound { id: KeyId::from(7), failure: report(delete(), 1) }, None, Some(7)),
+        (nothing(), None, None),
+    ] {
+        let exposed = error.value().map(|value| value.expose_secret().to_owned());
+        assert_eq!((exposed.as_deref(), error.key_id()), (value, id.map(KeyId::from)), "{error:?}");
+        let kept: Option<SecretString> = error.into_value();
+        assert_eq!(kept.as_ref().map(ExposeSecret::expose_secret), value);
+    }
+}
+
+#[test]
+fn error_as_json_is_kind_message_status_and_attempts() {
+    let json = |error: &Error| serde_json::to_value(error).unwrap();
+    assert_eq!(
+        json(&unknown(CREATE, Some(VALUE))),
+        json!({
+            "kind": "outcome_unknown",
+            "message": "create a key: what; it may be one of the keys 3, 5; last attempt, http://a.test:80: status 500",
+            "status": 500,
+            "attempts": [{"node": "http://a.test:80", "phase": "connect", "result": "status 500", "seconds": 0.0015}],
+        })
+    );
+    assert_eq!(
+        json(&Error::invalid("actions", "reason")),
+        json!({
+            "kind": "invalid_request",
+            "message": "invalid request: `actions`: reason",
+            "status": null,
+            "attempts": [],
+        })
+    );
+    assert_eq!(json(&incomplete(None, not_replicated(None)))["attempts"][0]["result"], "has no such key");
+}
+
+#[test]
+fn no_form_of_an_error_shows_a_value() {
+    for error in errors() {
+        for text in [format!("{error} {error:?} {error:#?}"), serde_json::to_string(&error).unwrap()] {
+            assert!(!text.contains(&VALUE[..6]), "{text}");
+        }
+    }
+}
+
+#[test]
+fn text_of_an_error_does_not_repeat_its_source() {
+    let with_source = errors().into_iter().filter_map(|error| Some((error.to_string(), error.source()?.to_string())));
+    let with_source: Vec<_> = with_source.collect();
+    assert_eq!(with_source.len(), 7, "{with_source:?}");
+    for (text, source) in with_source {
+        assert!(!text.contains(&source) && !text.contains('\n'), "{text}: {source}");
+    }
+}
+
+#[test]
+fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
+    let error = Error::Connection { failure: report(Operation::List, 30), source: None };
+    let (short, long) = (format!("{error:?}"), format!("{error:#?}"));
+    assert_eq!(
+        short,
+        "Connection { failure: CallReport { operation: list keys, status: Some(500), content_type: \"\", \
+         message: \"Could not find a leader.\", attempts: 30, last: Some(Attempt { node: \"http://a.test:80\", \
+         phase: Connect, result: \"status 500\", elapsed: 1.5ms }) }, source: None }"
+    );
+    assert_eq!((short.matches("Attempt {").count(), long.matches("Attempt {").count()), (1, 30));
+}
+
+#[test]
+fn text_says_how_often_and_how_long_it_was_tried() {
+    let tail = |count| report(Operation::List, count).tail();
+    let last = "http://a.test:80: status 500 after 1.5 ms";
+    assert_eq!((tail(0), tail(1)), (String::new(), String::new()));
+    assert_eq!(tail(2), format!(" (2 attempts in 1.0 s: {last}, {last})"));
+    assert_eq!(tail(4), format!(" (4 attempts in 3.0 s: 1 earlier attempt, {last}, {last}, {last})"));
+    assert_eq!(tail(30), format!(" (30 attempts in 29.0 s: 27 earlier attempts, {last}, {last}, {last})"));
+}
