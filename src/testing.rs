@@ -56,7 +56,7 @@
 //! ```
 //!
 //! A program that hides this crate behind a trait of its own needs no server: a mock of that trait returns the keys of
-//! [`TestKey::created`] and [`TestKey::info`], and the errors of [`error`].
+//! [`TestKey::created`] and [`TestKey::info`], and the errors of [`error()`].
 
 mod error;
 mod fault;
