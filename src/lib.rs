@@ -9,6 +9,7 @@ mod collection;
 mod engine;
 mod error;
 mod expiry;
+pub mod guide;
 mod http;
 mod key;
 mod node;

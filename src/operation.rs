@@ -1,4 +1,4 @@
-//! The four operations, and how each reads: on the wire, in a key's scope, and in an error.
+//! The four operations, and what each is called: on the wire, in a key's actions, and in an error.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl Operation {
         }
     }
 
-    /// The status of success; any other is not.
+    /// The one status that means success.
     pub(crate) fn success(self) -> u16 {
         match self {
             Self::Create { .. } => 201,
@@ -46,7 +46,7 @@ impl Operation {
         }
     }
 
-    /// The action that the server asks of the key that makes the request.
+    /// The action that the client's key needs.
     pub(crate) fn needed_action(self) -> &'static str {
         match self {
             Self::Create { .. } => "keys:create",
@@ -56,7 +56,7 @@ impl Operation {
         }
     }
 
-    /// The key that the operation is about, where it is about one that exists.
+    /// The id in the request's path.
     pub(crate) fn key_id(self) -> Option<KeyId> {
         match self {
             Self::Create { .. } | Self::List => None,

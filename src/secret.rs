@@ -1,21 +1,21 @@
-//! Drawing a key's value, and the buffers that secrets pass through on their way to and from the wire.
+//! Drawing a key's value, and the buffers that hold secrets on their way to and from the wire.
 
 use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Length of a value that the server draws itself (seen with 0.24.1); ours are of the same strength.
+/// The length of a value that the server draws (seen with 0.24.1); ours are as strong.
 const DRAWN_LENGTH: usize = 32;
 
-/// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
+/// The longest key that is sent. The server's HTTP parser refuses a much larger head.
 const MAX_LENGTH: usize = 4096;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Draws a value as the server would: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
 pub(crate) fn draw() -> Result<SecretString, getrandom::Error> {
-    // A byte below 248 = 4 × 62 falls on each character equally often; the others would favour some.
+    // Bytes below 248 = 4 × 62 map to each character equally often; larger ones would favour some.
     const FAIR: u8 = 248;
     let mut value = Zeroizing::new(String::with_capacity(DRAWN_LENGTH));
     let mut random = Zeroizing::new([0_u8; DRAWN_LENGTH]);
@@ -30,8 +30,8 @@ pub(crate) fn draw() -> Result<SecretString, getrandom::Error> {
     Ok(copy(&value))
 }
 
-/// One secret from text, in an allocation of exactly its size: `SecretString::from(String)` may shrink the
-/// buffer and leave an unwiped copy behind.
+/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave an
+/// unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
@@ -46,7 +46,7 @@ pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
     json
 }
 
-/// Whether an HTTP header can carry `secret` as it is; otherwise why not, without showing any of it.
+/// Checks that an HTTP header can carry `secret` unchanged. The reason does not show any of it.
 pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     let text = secret.expose_secret();
     if text.is_empty() {
@@ -64,11 +64,11 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A growing byte buffer that leaves no copy behind: not when it grows, not when it is dropped.
+/// A growing byte buffer that leaves no copy in memory: neither when it grows nor when it is dropped.
 #[derive(Default)]
 pub(crate) struct SecretBuf {
     bytes: Vec<u8>,
-    /// How many bytes at the front have been taken.
+    /// How many bytes at the front were taken.
     taken: usize,
 }
 
@@ -80,10 +80,10 @@ impl SecretBuf {
         self.bytes.extend_from_slice(more);
     }
 
-    /// `Vec` would move its content to a larger allocation and leave the old one as it was.
+    /// `Vec` itself would move its content to a larger allocation without wiping the old one.
     fn make_room(&mut self, more: usize) {
         let left = self.as_slice().len();
-        // What was taken needs no room. If what is left is little, it is moved to the front, and not each time anew.
+        // Reuses the room of bytes that were taken, but only if few are left: moving many bytes each time would be slow.
         if left.max(more) <= self.bytes.capacity() / 2 {
             self.bytes.copy_within(self.taken.., 0);
             if let Some(moved) = self.bytes.get_mut(left..) {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_must_be_able_to_carry_a_key() {
+    fn key_that_no_header_can_carry_is_refused() {
         for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", &"k".repeat(4097)] {
             assert!(check(&copy(bad)).is_err(), "{bad:?}");
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_hands_out_what_it_was_given_in_order() {
+    fn buffer_returns_bytes_in_order() {
         let mut buffer = SecretBuf::default();
         for piece in [&[1_u8; 700][..], &[2; 700], &[3; 9000]] {
             buffer.extend(piece);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_is_never_quite_emptied_does_not_grow() {
+    fn buffer_that_is_never_quite_emptied_does_not_grow() {
         let mut buffer = SecretBuf::default();
         buffer.extend(&[0]);
         for _ in 0..10_000 {

@@ -1,5 +1,5 @@
-//! What the two kinds of checked text in a key's scope ([`Action`](crate::Action), [`CollectionPattern`](crate::CollectionPattern))
-//! have in common: they are compared and shown as the text that the server keeps.
+//! What [`Action`](crate::Action) and [`CollectionPattern`](crate::CollectionPattern) have in common: they compare, hash and
+//! display as the text that the server keeps.
 
 /// Implements comparison, hashing, `Display`, `Debug` and conversions for a type with `as_str` and `From<String>`.
 macro_rules! behaves_as_text {

@@ -1,4 +1,4 @@
-//! What the public API promises beside what it does.
+//! Properties of the public API: auto traits, sizes, and what may not appear in it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use typesense_keys::*;
 
 #[test]
-fn everything_can_go_to_another_thread() {
+fn every_type_is_send_and_sync() {
     fn is_send<T: Send + 'static>() {}
     is_send::<KeyStream>();
     fn is_send_and_sync<T: Send + Sync + 'static>() {}
@@ -32,10 +32,12 @@ fn everything_can_go_to_another_thread() {
 }
 
 #[test]
-fn an_error_fits_into_anyhow_and_is_small_enough_to_return() {
+fn error_fits_into_anyhow_and_is_small_enough_to_return() {
     fn is_error<T: StdError>() {}
     is_error::<Error>();
+    is_error::<InvalidExpiry>();
     is_error::<InvalidKeyId>();
+    is_error::<NodesUnavailable>();
     is_error::<OutcomeUnknown>();
     is_error::<NotReplicated>();
     is_error::<Incomplete>();
@@ -44,28 +46,41 @@ fn an_error_fits_into_anyhow_and_is_small_enough_to_return() {
 }
 
 #[test]
-fn a_client_is_a_pointer() {
+fn values_compare_hash_and_copy_as_expected() {
+    fn is_map_key<T: Copy + Ord + std::hash::Hash>() {}
+    is_map_key::<KeyId>();
+    is_map_key::<Expiry>();
+    is_map_key::<ErrorKind>();
+    is_map_key::<Phase>();
+    fn is_hashed<T: Clone + Eq + std::hash::Hash>() {}
+    is_hashed::<KeyInfo>();
+    is_hashed::<Action>();
+    is_hashed::<CollectionPattern>();
+}
+
+#[test]
+fn client_is_a_pointer() {
     assert_eq!(size_of::<KeysClient>(), size_of::<usize>());
 }
 
 #[test]
-fn every_action_has_one_constant_and_the_list_is_in_order() {
+fn known_actions_are_sorted_and_unique() {
     let texts: Vec<_> = Action::known().iter().map(Action::as_str).collect();
     assert!(texts.windows(2).all(|pair| pair[0] < pair[1]), "{texts:?}");
     assert_eq!(texts.len(), 108);
     assert!(texts.contains(&Action::DOCUMENTS_SEARCH.as_str()));
 }
 
-/// A reviewer reads these files, and no others, to know where secrets are laid open.
+/// To review where secrets are exposed, these files are all there is to read.
 #[test]
-fn secrets_are_laid_open_in_few_places() {
+fn secrets_are_exposed_in_few_files() {
     let files = sources().into_iter().filter(|(_, text)| code(text).contains(".expose_secret()"));
     let files: Vec<_> = files.map(|(file, _)| file).collect();
     assert_eq!(
         files,
         [
-            "error/snippet.rs",    // to cover them in what a server said
-            "http/decode.rs",      // a server's words, which may repeat one, on their way to be covered
+            "error/snippet.rs",    // to cover them in a server's text
+            "http/decode.rs",      // a server's message, which may repeat one, on its way to be covered
             "http/tls.rs",         // a client certificate's private key
             "http/transport.rs",   // into the request, past ureq
             "key.rs",              // a new key's prefix, which the server shows
@@ -118,7 +133,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Without comments and tests.
+/// `text` without comments and tests.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")

@@ -9,7 +9,7 @@ use crate::KeyInfo;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "key {} (`{}`) differs from the request: {}; change the request, or use `replace_on_drift`",
-    key.id, key.description.escape_debug(), Joined(differences)
+    .key.id, .key.description.escape_debug(), Joined(.differences)
 )]
 pub struct Drift {
     pub(crate) key: Box<KeyInfo>,

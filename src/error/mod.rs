@@ -71,7 +71,7 @@ pub enum Error {
     Unauthorized(CallReport),
 
     /// Status 404: there is no key with this id. The server did not act.
-    #[error("{}: {} has no key with this id{}", failure.operation(), failure.node(), failure.tail())]
+    #[error("{}: {} has no key with this id{}", .failure.operation(), .failure.node(), .failure.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
@@ -94,7 +94,7 @@ pub enum Error {
     /// Status 429: too many requests. The server did not act. Call again later.
     #[error(
         "{}: {} responded with 429, too many requests{}{}",
-        failure.operation(), failure.node(), wait(*retry_after), failure.tail()
+        .failure.operation(), .failure.node(), wait(.retry_after), .failure.tail()
     )]
     #[non_exhaustive]
     RateLimited {
@@ -115,7 +115,7 @@ pub enum Error {
     /// The deadline expired. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
-        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+        .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail()
     )]
     #[non_exhaustive]
     Timeout {
@@ -128,7 +128,7 @@ pub enum Error {
     /// No connection, or one that broke. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the address right (http or https?), and is the server running?{}",
-        failure.operation(), failure.node(), failure.last_result(), failure.tail()
+        .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail()
     )]
     #[non_exhaustive]
     Connection {
@@ -139,7 +139,7 @@ pub enum Error {
     },
 
     /// The node could not prove its identity, or did not speak TLS. No part of the request was sent.
-    #[error("{}: {}: {}{}", failure.operation(), failure.node(), failure.last_result(), failure.tail())]
+    #[error("{}: {}: {}{}", .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail())]
     #[non_exhaustive]
     Tls {
         /// What the call met.
@@ -152,7 +152,7 @@ pub enum Error {
     /// or the call only reads.
     #[error(
         "{}: {}: {}{}{}",
-        failure.operation(), failure.node(), failure.last_result(), failure.quotation(), failure.tail()
+        .failure.operation(), .failure.node(), .failure.last_result(), .failure.quotation(), .failure.tail()
     )]
     #[non_exhaustive]
     UnexpectedResponse {
@@ -165,7 +165,7 @@ pub enum Error {
     /// The response is larger than the limit. The call only reads.
     #[error(
         "{}: the response of {} is larger than the limit of {limit} bytes{}{}",
-        failure.operation(), failure.node(), about_limit(failure.operation()), failure.tail()
+        .failure.operation(), .failure.node(), about_limit(.failure.operation()), .failure.tail()
     )]
     #[non_exhaustive]
     TooLarge {
@@ -205,7 +205,7 @@ pub enum Error {
     RandomSource(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-fn wait(retry_after: Option<Duration>) -> String {
+fn wait(retry_after: &Option<Duration>) -> String {
     retry_after.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default()
 }
 

@@ -13,7 +13,7 @@ use crate::{CreatedKey, KeyId};
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}",
-    failure.operation(), named(candidates), failure.node(), failure.last_result(), failure.tail()
+    .failure.operation(), named(.candidates), .failure.node(), .failure.last_result(), .failure.tail()
 )]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
@@ -68,7 +68,7 @@ fn named(candidates: &[KeyId]) -> String {
 
 /// A create or delete that the server has done, but that some nodes did not confirm in time.
 #[derive(Debug, thiserror::Error)]
-#[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(nodes))]
+#[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
 pub struct NotReplicated {
     pub(crate) id: KeyId,
     pub(crate) done: &'static str,
@@ -106,7 +106,7 @@ impl NotReplicated {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "nothing was changed: rotate needs {needed} of {total} nodes to confirm the new key; these could not be asked: {}",
-    Joined(nodes)
+    Joined(.nodes)
 )]
 pub struct NodesUnavailable {
     pub(crate) nodes: Vec<Attempt>,

@@ -1,4 +1,4 @@
-//! The only way in which text from a server gets into an error: short, printable, and free of secrets.
+//! The only way for text from a server into an error: short, printable, and free of secrets.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ const MAX_CHARACTERS: usize = 200;
 /// How much of a text is looked at; more could not be shown.
 const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 
-/// Any run of this many bytes of a secret is covered, so that a secret which was cut off is, too.
+/// Any run of this many bytes of a secret is covered, so that a truncated secret is covered, too.
 const WINDOW: usize = 6;
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
     }
 }
 
-/// No control characters, and none of those that turn the direction of text around on a terminal.
+/// Excludes control characters, and those that reverse the direction of text on a terminal.
 fn is_safe_to_print(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_covered_whole_repeated_or_cut_off() {
+    fn secret_is_covered_whole_repeated_or_truncated() {
         let key = "abcdefghijklmnop";
         assert_eq!(snippet(b"key abcdefghijklmnop!", key), "key ****************!");
         assert_eq!(snippet(b"abcdefgh / klmnop", key), "******** / ******");
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_covered_as_json_writes_it() {
+    fn secret_is_covered_as_json_writes_it() {
         let key = "a\"b\\c\"d\\e\"f\tg";
         let body = format!("{{\"value\":{},\"x\":1}}", serde_json::to_string(key).unwrap());
         assert_eq!(snippet(body.as_bytes(), key), format!("{{\"value\":\"{}\",\"x\":1}}", "*".repeat(19)));
     }
 
     #[test]
-    fn a_long_or_dirty_text_is_cut_and_cleaned() {
+    fn long_or_unprintable_text_is_cut_and_cleaned() {
         let long = snippet("ü".repeat(5_000).as_bytes(), "key");
         assert!(long.ends_with('…') && long.chars().count() == 201, "{long}");
         assert_eq!(snippet(b"\x1b[31mred\r\n\0", "key"), "[31mred");

@@ -165,9 +165,6 @@ impl AttemptError {
         }
         let result = match (error.kind(), phase) {
             (_, Phase::Resolve) => "host not found".to_owned(),
-            (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
-                "closed the connection while negotiating TLS (is it an http server?)".to_owned()
-            }
             (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => {
                 "closed the connection without a response".to_owned()
             }

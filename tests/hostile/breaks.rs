@@ -8,7 +8,7 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         // Whether the client notices while it sends, or while it waits, is a matter of microseconds.
         bad("a close at once", Ending::Connection, "", |_| Ok(())),
-        bad("a close after the request", Ending::Connection, "closed the connection without a reply", |peer| {
+        bad("a close after the request", Ending::Connection, "closed the connection without a response", |peer| {
             peer.request().map(drop)
         }),
         bad(

@@ -68,7 +68,7 @@ fn https() -> Vec<Row> {
         ends(
             "https: a close after the hello",
             Ending::Connection,
-            "closed the connection while agreeing",
+            "closed the connection while negotiating TLS",
             |_| Ok(()),
         ),
         ends("https: an alert", Ending::Tls, "no encryption could be agreed on", |peer| {

@@ -50,6 +50,23 @@ fn list_understands_servers_old_and_new() {
 }
 
 #[test]
+fn unknown_members_are_kept_by_get_list_and_stream() {
+    let key = format!(r#"{NEWER}"value_prefix":"abcd"}}"#);
+    let server = Wire::answering(&json(200, &*key));
+    let got = server.client().get(7).send().unwrap();
+    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{key}]}}"#)));
+    let listed = server.client().list().send().unwrap();
+    let streamed: Vec<_> = server.client().list().stream().unwrap().map(Result::unwrap).collect();
+    for info in [&got, &listed[0], &streamed[0]] {
+        let names: Vec<_> = info.unknown_members().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["created_at", "owner", "tags"]);
+        let (written, sent): (serde_json::Value, serde_json::Value) =
+            (serde_json::to_value(info).unwrap(), serde_json::from_str(&key).unwrap());
+        assert_eq!(written, sent);
+    }
+}
+
+#[test]
 fn a_list_may_be_empty() {
     let server = Wire::answering(&json(200, r#"{"keys":[]}"#));
     assert_eq!(server.client().list().send().unwrap(), []);

@@ -1,0 +1,3 @@
+//! Guides: what is too long for the documentation of one item.
+
+pub mod errors;

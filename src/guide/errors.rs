@@ -1,0 +1,84 @@
+//! Errors: when each occurs, whether the server acted, and what to do.
+//!
+//! `{err}` is one line for people: what happened, where, how long it was tried, and what to do next. The cause, where
+//! another library found it, is the [`source`](std::error::Error::source). `{err:?}` is short, so that a `main` which
+//! returns the error stays readable; `{err:#?}` shows every attempt. No form of an error shows a key.
+//!
+//! # What a program asks
+//!
+//! | method of [`Error`] | tells |
+//! |---|---|
+//! | [`kind`](Error::kind) | the row of the table below, as a fieldless enum with stable names |
+//! | [`value`](Error::value), [`into_value`](Error::into_value) | the value of a key that exists, or may exist, although the call failed |
+//! | [`key_id`](Error::key_id) | the id of the key that the error is about, if it is known |
+//! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
+//! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |
+//! | [`status`](Error::status), [`failure`](Error::failure) | the last response, and every attempt with node, phase, result and time |
+//!
+//! With serde, an error is an object with `kind`, `message`, `status` and `attempts`: enough for a program that prints
+//! JSON.
+//!
+//! # The value that survives
+//!
+//! A call that creates a key can fail after the server has created it. Then the value is in the error, and must be
+//! stored, or the key found and deleted. One method covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
+//! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
+//! `ensure`):
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! # let server = typesense_keys::testing::FakeServer::start()?;
+//! # let (url, admin_key) = (server.url(), server.api_key());
+//! # fn store(_: &secrecy::SecretString) {}
+//! use typesense_keys::{ErrorKind, KeysClient};
+//!
+//! let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+//! match client.create().actions(["documents:search"]).collections(["docs"]).send() {
+//!     Ok(key) => store(&key.value),
+//!     Err(error) => {
+//!         if let Some(value) = error.value() {
+//!             store(value); // the key exists or may exist
+//!         } else if error.kind() == ErrorKind::Unauthorized {
+//!             eprintln!("check the admin key");
+//!         }
+//!         return Err(error.into());
+//!     }
+//! }
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Without a value in the error, this call has made no key, with one exception: `server_generated`, where the value was
+//! in the response that was lost. Such a key can only be found in a list and deleted.
+//!
+//! # All errors
+//!
+//! | variant | when | did the server act? | what to do |
+//! |---|---|---|---|
+//! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | nothing was sent | correct the field |
+//! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
+//! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
+//! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
+//! | [`Conflict`](Error::Conflict) | 409: another key has this `value` | no | choose another, or leave `value` out |
+//! | [`Rejected`](Error::Rejected) | another 4xx, with the server's message | no | read the message |
+//! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::RateLimited::retry_after) | no | wait, then call again |
+//! | [`Unavailable`](Error::Unavailable) | 5xx until the deadline, or at once if `Retry-After` is beyond it | no, or the call only reads | call again later |
+//! | [`Timeout`](Error::Timeout) | the deadline expired; [`phase`](Error::Timeout::phase) says while doing what | no, or the call only reads | call again later |
+//! | [`Connection`](Error::Connection) | refused, broken, or host not found | no, or the call only reads | check the address and the server |
+//! | [`Tls`](Error::Tls) | certificate or handshake; the text names the reason | no | see [`ca_certificates`](crate::ClientBuilder#method.ca_certificates) |
+//! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
+//! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
+//! | [`NodesUnavailable`](Error::NodesUnavailable) | `rotate` cannot ask enough nodes to confirm a new key | no | call again when the named nodes are back |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost and could not be made up for | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
+//! | [`NotReplicated`](Error::NotReplicated) | done, but some nodes did not confirm it in time | **yes**; carries the key | store the value; wait, or look at the named nodes |
+//! | [`Incomplete`](Error::Incomplete) | a rotation, or `ensure`, stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; remove what is left over |
+//! | [`Drift`](Error::Drift) | `ensure` found a key with another scope; the error lists the differences | no | change the request, or use `replace_on_drift` |
+//! | [`RandomSource`](Error::RandomSource) | the operating system gave no random bytes | nothing was sent | set `value`, or use `server_generated` |
+//!
+//! # Testing the handling of errors
+//!
+//! Code that handles errors can be run against the stand-in server of the feature `testing`, which injects faults such
+//! as a lost response.
+
+#[cfg(doc)]
+use crate::Error;
