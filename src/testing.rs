@@ -56,8 +56,9 @@
 //! ```
 //!
 //! A program that hides this crate behind a trait of its own needs no server: a mock of that trait returns the keys of
-//! [`TestKey::created`] and [`TestKey::info`].
+//! [`TestKey::created`] and [`TestKey::info`], and the errors of [`error()`].
 
+mod error;
 mod fault;
 mod http;
 mod input;
@@ -70,6 +71,7 @@ mod server;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::error::error;
 pub use self::fault::{Fault, FaultRule, Operation};
 pub use self::key::TestKey;
 pub use self::server::{FakeServer, FakeServerBuilder, ServerVersion};

@@ -8,6 +8,8 @@
 mod cluster;
 #[path = "fake_server/connections.rs"]
 mod connections;
+#[path = "fake_server/errors.rs"]
+mod errors;
 #[path = "fake_server/faults.rs"]
 mod faults;
 #[path = "fake_server/keys.rs"]
