@@ -63,6 +63,7 @@ impl CollectionPattern {
     /// `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and escaped punctuation, up
     /// to 4096 bytes. Anything else, such as a lookahead or a back-reference, is refused when the request is sent. So is a
     /// pattern that the server could not compile: the server would accept it silently, and the key would open nothing.
+    /// `*` is no pattern: that entry is [`ALL`](Self::ALL).
     #[must_use]
     pub fn pattern(pattern: impl Into<String>) -> Self {
         let text = pattern.into();
@@ -150,7 +151,7 @@ impl CollectionPattern {
 
 /// Whether `text` means the same as a name and as a pattern.
 fn is_plain(text: &str) -> bool {
-    text == "*" || (!text.is_empty() && text.chars().all(is_plain_character))
+    !text.is_empty() && text.chars().all(is_plain_character)
 }
 
 fn is_plain_character(character: char) -> bool {
@@ -171,7 +172,7 @@ fn escape(name: &str) -> String {
 /// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
 impl From<String> for CollectionPattern {
     fn from(text: String) -> Self {
-        let is_accepted = is_plain(&text);
+        let is_accepted = text == "*" || is_plain(&text);
         Self { text: Cow::Owned(text), is_accepted }
     }
 }
@@ -222,7 +223,7 @@ impl Serialize for CollectionPattern {
 impl<'de> Deserialize<'de> for CollectionPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let is_accepted = is_plain(&text) || !(text.is_empty() || pattern::is_broken(&text));
+        let is_accepted = text == "*" || is_plain(&text) || !(text.is_empty() || pattern::is_broken(&text));
         Ok(Self { text: Cow::Owned(text), is_accepted })
     }
 }
@@ -316,7 +317,18 @@ mod tests {
         ] {
             assert_eq!(text.parse::<CollectionPattern>().unwrap(), entry, "{text}");
         }
-        for text in ["", "a.b", "exact:", "prefix:", "pattern:", "pattern:(", "pattern:(?=a)", "other:a", "Exact:a"] {
+        for text in [
+            "",
+            "a.b",
+            "exact:",
+            "prefix:",
+            "pattern:",
+            "pattern:*",
+            "pattern:(",
+            "pattern:(?=a)",
+            "other:a",
+            "Exact:a",
+        ] {
             assert!(text.parse::<CollectionPattern>().is_err(), "{text}");
         }
     }
