@@ -9,6 +9,7 @@ mod collection;
 mod engine;
 mod error;
 mod expiry;
+pub mod guide;
 mod http;
 mod json;
 mod key;
@@ -37,4 +38,4 @@ pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
     Batch, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, Progress, RotateKey,
 };
-pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};

@@ -1,0 +1,2 @@
+//! Guide.
+pub mod tenants;

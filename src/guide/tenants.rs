@@ -1,0 +1,1 @@
+//! One key per tenant
