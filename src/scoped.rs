@@ -149,7 +149,10 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// 0.24.1, read up to v30). With it are embedded, unless [`param`](Self::param) sets them: an empty `pinned_hits`, which
     /// would show documents by their id; `enable_overrides` and `enable_curations` as `false`, since curation rules show
     /// documents outside of a filter; `validate_field_names` as `true`, so that the filter also holds in a collection that
-    /// lacks its field. To embed a filter byte for byte, use `param("filter_by", …)`.
+    /// lacks its field; `cache_ttl` as 0, because the server's cache (`use_cache`) does not tell keys apart. To embed a filter byte for byte, use `param("filter_by", …)`.
+    ///
+    /// One way remains open: what a key without `cache_ttl` 0 has put in the cache is served to the same request of this
+    /// key for up to a minute (seen with 0.24.1). So let no wider key search with `use_cache` on that server.
     ///
     /// A second call overwrites the first. Defaults to no filter.
     pub fn filter_by(mut self, filter: impl Into<String>) -> Self {
@@ -159,9 +162,10 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Removes these fields from every response: from documents, facets, groups and highlights. Several calls add up.
     ///
-    /// Embeds `exclude_fields`, and an empty `facet_by`, `group_by`, `highlight_fields` and `highlight_full_fields` unless
-    /// [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them (all seen with 0.24.1: each of the four shows
-    /// a field that `exclude_fields` removes).
+    /// Embeds `exclude_fields`, an empty `facet_by` and `group_by`, and `highlight_fields` as `none`, unless
+    /// [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them, and `cache_ttl` as 0: each of the three shows a field that
+    /// `exclude_fields` removes (seen with 0.24.1). Highlights of a field that is not hidden come back with
+    /// `param("highlight_fields", …)`.
     ///
     /// A value can still be *guessed*: `filter_by` and `query_by` tell whether a document has it, and `sort_by` tells the
     /// order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be closed. What must not
@@ -242,7 +246,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// * `only` if a field is not a name, or a value is not [exact](ExactValue),
     /// * `filter_by` if it is empty, which a server takes for no filter; if it does not close a back-tick or a bracket, or
     ///   closes one that it did not open; or if it is not text,
-    /// * `hide_fields` or `allow_facets` if a field is not a name, or is both hidden and allowed,
+    /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
     /// * `params` if a parameter is given twice, is misspelt, or is a list, an object or `null`, which a server ignores; or
     ///   if there is neither a parameter nor an expiry,
     /// * `expires_at` if it is past, or later than the parent's.
@@ -318,6 +322,7 @@ fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Opti
     params.push_default("enable_overrides", false);
     params.push_default("enable_curations", false);
     params.push_default("validate_field_names", true);
+    params.push_default("cache_ttl", 0);
     Ok(())
 }
 
@@ -328,22 +333,26 @@ fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Re
             filter::check_field(field).map_err(|why| Error::invalid(setting, why))?;
         }
     }
-    if let Some(both) = facets.iter().find(|field| hidden.contains(field)) {
-        return Err(Error::invalid(
-            "allow_facets",
-            format!("`{both}` is hidden, and its facets would show its values"),
-        ));
+    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| overlap(field, facet))) {
+        return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
     }
     if !facets.is_empty() {
         params.push("facet_by", facets.join(","));
     }
     if !hidden.is_empty() {
         params.push("exclude_fields", hidden.join(","));
-        for name in warning::SHOWING {
-            params.push_default(name, "");
+        for (name, off) in warning::SHOWING {
+            params.push_default(name, off);
         }
+        params.push_default("cache_ttl", 0);
     }
     Ok(())
+}
+
+/// Whether two fields are the same, or one is an object that contains the other.
+fn overlap(one: &str, other: &str) -> bool {
+    let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    one == other || contains(one, other) || contains(other, one)
 }
 
 /// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.

@@ -9,8 +9,9 @@ use super::{exact, filter};
 /// A page has this many hits unless the request says otherwise.
 pub(super) const DEFAULT_PAGE: u32 = 10;
 
-/// Parameters by which a request names fields whose values the response then shows.
-pub(super) const SHOWING: [&str; 4] = ["facet_by", "group_by", "highlight_fields", "highlight_full_fields"];
+/// Parameters by which a request names fields whose values the response then shows, and what switches each of them off.
+/// An empty `highlight_fields` still highlights what `query_by` names, and within an object every field (seen with 0.24.1).
+pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
 
 /// Something that a scoped key leaves open, or that makes it fail: see [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,8 +36,11 @@ pub enum ScopedKeyWarning {
     /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that collection,
     /// and responds with 400 where it cannot (read in v27.1 and v29).
     Join,
+    /// A response that this key puts in the server's cache (`use_cache`) is served to any other key that makes the same
+    /// request, with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
+    SharedCache,
     /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values by
-    /// `facet_by`, `group_by`, `highlight_fields` or `highlight_full_fields` (seen with 0.24.1).
+    /// `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
     FieldsNotHidden,
     /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page` fails
     /// (seen with 0.24.1).
@@ -59,6 +63,7 @@ impl fmt::Display for ScopedKeyWarning {
             Self::InexactText => "`filter_by` compares a text that equals others once case, accents and symbols are dropped: use `only`",
             Self::TopLevelOr => "`filter_by` has `||` at its top level: check that it did not come from a value",
             Self::Join => "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails",
+            Self::SharedCache => "`use_cache` serves the key's responses to other keys: embed `cache_ttl` as 0",
             Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
             Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
         })
@@ -83,7 +88,9 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
         add_if(text.has_join, ScopedKeyWarning::Join);
     }
     let removes_fields = get("exclude_fields").is_some() || get("include_fields").is_some();
-    add_if(removes_fields && SHOWING.iter().any(|name| get(name).is_none()), ScopedKeyWarning::FieldsNotHidden);
+    add_if(removes_fields && SHOWING.iter().any(|(name, _)| get(name).is_none()), ScopedKeyWarning::FieldsNotHidden);
+    let is_restricted = removes_fields || get("filter_by").is_some();
+    add_if(is_restricted && get("cache_ttl").and_then(number) != Some(0), ScopedKeyWarning::SharedCache);
     let limit = get("limit_hits").and_then(number);
     let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
     add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
@@ -148,7 +155,9 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::ScopedKeyWarning::{Curation, FieldsNotHidden, InexactText, Join, LimitBelowPage};
-    use super::ScopedKeyWarning::{LooseComparison, MissingField, PinnedHits, TopLevelOr, UnguardedFilter};
+    use super::ScopedKeyWarning::{
+        LooseComparison, MissingField, PinnedHits, SharedCache, TopLevelOr, UnguardedFilter,
+    };
     use super::*;
 
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
@@ -159,8 +168,10 @@ mod tests {
     /// The warnings for a guarded filter with everything else closed.
     fn of_filter(filter: &str) -> Vec<ScopedKeyWarning> {
         let embedded = filter::guarded(&[filter.to_owned()]);
-        of(&json!({"filter_by": embedded, "pinned_hits": "", "enable_overrides": false, "enable_curations": "false",
-            "validate_field_names": true}))
+        of(
+            &json!({"filter_by": embedded, "pinned_hits": "", "enable_overrides": false, "enable_curations": "false", "cache_ttl": 0,
+            "validate_field_names": true}),
+        )
     }
 
     #[test]
@@ -195,19 +206,22 @@ mod tests {
     }
 
     #[test]
-    fn verbatim_filter_leaves_four_ways_open() {
-        assert_eq!(of(&json!({"filter_by": "t:=1"})), [UnguardedFilter, PinnedHits, Curation, MissingField]);
+    fn verbatim_filter_leaves_five_ways_open() {
+        assert_eq!(
+            of(&json!({"filter_by": "t:=1"})),
+            [UnguardedFilter, PinnedHits, Curation, MissingField, SharedCache]
+        );
     }
 
     #[test]
     fn removed_fields_are_hidden_only_with_every_parameter_that_shows_them() {
-        let mut params = json!({"exclude_fields": "a"});
-        for name in SHOWING {
+        let mut params = json!({"exclude_fields": "a", "cache_ttl": "0"});
+        for (name, off) in SHOWING {
             assert_eq!(of(&params), [FieldsNotHidden]);
-            params.as_object_mut().unwrap().insert(name.to_owned(), json!(""));
+            params.as_object_mut().unwrap().insert(name.to_owned(), off.into());
         }
         assert_eq!(of(&params), []);
-        assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden]);
+        assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden, SharedCache]);
     }
 
     #[test]

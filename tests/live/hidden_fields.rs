@@ -12,6 +12,7 @@ use crate::support::Server;
 live_tests![
     excluded_field_in_facets_groups_or_highlights_is_shown,
     hidden_field_in_every_parameter_is_not_shown,
+    hidden_field_of_an_object_is_not_shown,
     hidden_field_can_be_guessed_by_filter_query_and_order,
     allowed_facets_replace_those_of_the_request,
 ];
@@ -113,6 +114,38 @@ fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
     // The preset does show the field to a key that hides nothing.
     assert!(search(&stage, &collection, &parent.value, &by_preset).1.contains(HIDDEN));
     stage.send("DELETE", &format!("/presets/{preset}"), admin, "");
+}
+
+fn hidden_field_of_an_object_is_not_shown(server: &Server) {
+    let stage = Stage::new(server);
+    let (name, parent) = (unique("object"), parent(&stage));
+    let fields = json!([
+        {"name": "title", "type": "string"}, {"name": "owner", "type": "object"},
+        {"name": "owner.note", "type": "string", "facet": true},
+    ]);
+    let document = json!({"id": "1", "title": "title", "owner": {"note": format!("zebra {HIDDEN}"), "name": "x"}});
+    stage.collection_with(&name, &json!({"fields": fields, "enable_nested_fields": true}), &[document]);
+    let requests = [
+        "q=zebra&query_by=owner",
+        "q=zebra&query_by=owner.note",
+        "q=zebra&query_by=owner&highlight_full_fields=owner.note",
+        "q=zebra&query_by=owner.note&highlight_fields=owner",
+        "include_fields=owner.note",
+        "include_fields=owner",
+        "facet_by=owner.note",
+        "facet_by=owner",
+        "group_by=owner.note",
+    ];
+    for hidden in ["owner", "owner.note"] {
+        let scoped = parent.scoped().hide_fields([hidden]).sign().unwrap();
+        for query in requests {
+            let (_, text) = search(&stage, &name, &scoped, query);
+            assert!(!text.contains(HIDDEN), "{hidden} {query}: {text}");
+        }
+    }
+    // Why `highlight_fields` is not just empty.
+    let key = parent.scoped().hide_fields(["owner.note"]).param("highlight_fields", "").sign().unwrap();
+    assert!(search(&stage, &name, &key, requests[0]).1.contains(HIDDEN));
 }
 
 fn hidden_field_can_be_guessed_by_filter_query_and_order(server: &Server) {

@@ -15,6 +15,7 @@ live_tests![
     text_filter_finds_documents_of_other_tenants,
     plain_filter_is_escaped_by_an_open_backtick_and_a_guarded_one_is_not,
     pinned_hits_and_curation_show_other_documents_only_to_a_plain_filter,
+    cached_response_of_a_plain_filter_is_served_to_other_keys,
     request_of_any_filter_finds_only_its_own_documents,
     multi_search_and_presets_find_only_their_own_documents,
     generated_pairs_of_values_find_only_their_own_documents,
@@ -156,6 +157,23 @@ fn pinned_hits_and_curation_show_other_documents_only_to_a_plain_filter(server: 
     // The caller may choose otherwise.
     let key = parent.scoped().only("tenant", "a").param("enable_overrides", true).sign().unwrap();
     assert_eq!(search(&stage, &collection, &key, curated).1, set(&["2"]));
+}
+
+fn cached_response_of_a_plain_filter_is_served_to_other_keys(server: &Server) {
+    let stage = Stage::new(server);
+    let (collection, parent) = (collection(&stage, &["a", "b"]), parent(&stage));
+    // Each time another request, so that nothing of it is in the cache.
+    let both = |one: &SecretString, other: &SecretString| {
+        let query = [("use_cache", "true"), ("nothing", &unique("request"))];
+        [one, other].map(|key| search(&stage, &collection, key, &query).1)
+    };
+    let plain = ["tenant:=a", "tenant:=b"].map(|filter| plain(&parent, filter));
+    assert_eq!(both(&plain[0], &plain[1]), [set(&["0"]), set(&["0"])]);
+    let scoped = ["a", "b"].map(|tenant| parent.scoped().only("tenant", tenant).sign().unwrap());
+    assert_eq!(both(&scoped[0], &scoped[1]), [set(&["0"]), set(&["1"])]);
+    assert_eq!(both(&scoped[0], &parent.value), [set(&["0"]), set(&["0", "1"])]);
+    // What remains open: the documentation of `filter_by` says so.
+    assert_eq!(both(&parent.value, &scoped[0]), [set(&["0", "1"]), set(&["0", "1"])]);
 }
 
 /// Pieces of filters: joined at random, they are a filter now and then, and mostly one that is none.
