@@ -324,15 +324,15 @@ fn text_that_is_not_a_scoped_key_is_refused() {
         (encode(b"short"), "is too short"),
         (encode(&signature.as_bytes()[..43]), "is too short"),
         (encode(format!("{signature}RN2").as_bytes()), "is too short"),
-        (encode(format!("{signature}RN23").as_bytes()), "has parameters that are no JSON object"),
-        (encode(format!("{signature}RN23[1]").as_bytes()), "has parameters that are no JSON object"),
-        (encode(format!("{signature}RN23{{}}x").as_bytes()), "has parameters that are no JSON object"),
+        (encode(format!("{signature}RN23").as_bytes()), "has parameters that are not a JSON object"),
+        (encode(format!("{signature}RN23[1]").as_bytes()), "has parameters that are not a JSON object"),
+        (encode(format!("{signature}RN23{{}}x").as_bytes()), "has parameters that are not a JSON object"),
         (encode(format!("{}RN23{{}}", "?".repeat(44)).as_bytes()), "does not begin with a signature"),
         (encode(&[signature.as_bytes(), b"RN2\xff{}"].concat()), "has a prefix of its parent that is not text"),
         (encode(&[signature.as_bytes(), b"RN23{\"a\":\"\xff\"}"].concat()), "has parameters that are not text"),
         (
             encode(format!("{signature}RN23{{\"expires_at\":\"7\"}}").as_bytes()),
-            "has an expiry that no server takes: it is not in whole seconds",
+            "has an expiry that is not in whole seconds, which a server refuses",
         ),
     ] {
         let error = ScopedKeyInfo::parse(&SecretString::from(text.as_str())).unwrap_err();

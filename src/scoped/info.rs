@@ -40,7 +40,7 @@ impl ScopedKeyInfo {
         let bytes = bytes.get(..length).unwrap_or_default();
         let (text, rest) = bytes.split_at_checked(SIGNATURE).ok_or("is too short")?;
         let (prefix, json) = rest.split_at_checked(PREFIX).ok_or("is too short")?;
-        // Of 44 characters, 33 bytes could come.
+        // 44 characters decode to at most 33 bytes.
         let mut decoded = Zeroizing::new([0; 33]);
         let length = STANDARD.decode_slice(text, decoded.as_mut_slice()).unwrap_or_default();
         let signature = decoded.get(..length).and_then(|signature| signature.try_into().ok());
@@ -48,13 +48,13 @@ impl ScopedKeyInfo {
         let prefix = std::str::from_utf8(prefix).map_err(|_| "has a prefix of its parent that is not text")?;
         let json = std::str::from_utf8(json).map_err(|_| "has parameters that are not text")?;
         let params: Map<String, Value> =
-            serde_json::from_str(json).map_err(|_| "has parameters that are no JSON object")?;
+            serde_json::from_str(json).map_err(|_| "has parameters that are not a JSON object")?;
         let expires_at = match params.get("expires_at") {
             None => Expiry::NEVER,
             Some(time) => {
                 let seconds = time.as_i64().and_then(|seconds| u64::try_from(seconds).ok());
                 Expiry::from_unix_seconds(
-                    seconds.ok_or("has an expiry that no server takes: it is not in whole seconds")?,
+                    seconds.ok_or("has an expiry that is not in whole seconds, which a server refuses")?,
                 )
             }
         };

@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use typesense_keys::ScopedKeyInfo;
+use typesense_keys::{ScopedKeyInfo, ScopedKeyWarning};
 
 use crate::scoped::parent;
 use crate::stage::{Stage, percent, unique};
@@ -77,7 +77,8 @@ fn excluded_field_in_facets_groups_or_highlights_is_shown(server: &Server) {
         let (status, text) = search(&stage, &collection, &scoped, query);
         assert_eq!(text.contains(HIDDEN), *is_shown, "{query}: {status} {text}");
     }
-    assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().warnings().len(), 1);
+    let warnings = ScopedKeyInfo::parse(&scoped).unwrap().warnings();
+    assert_eq!(warnings, [ScopedKeyWarning::FieldsNotHidden, ScopedKeyWarning::SharedCache]);
 }
 
 fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
