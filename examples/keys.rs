@@ -21,7 +21,7 @@ use place::Place;
 use secrecy::SecretString;
 use serde_json::json;
 use typesense_keys::{
-    ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, Expiry, KeyId, KeyInfo, KeysClient,
+    ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry, KeyId, KeyInfo, KeysClient,
     ScopedKeyBuilder,
 };
 
@@ -99,15 +99,24 @@ enum Command {
         #[command(flatten)]
         sink: Sink,
     },
-    /// Make a scoped search key, without a server.
+    /// Sign a scoped search key, without a server.
     Scope {
         /// The file with the value of a key that may do `documents:search` and nothing else.
         #[arg(long, value_name = "FILE")]
         parent: PathBuf,
+        /// Find only documents with exactly this value, such as `tenant=42`. May be repeated.
+        #[arg(long, value_name = "FIELD=VALUE", value_parser = only)]
+        only: Vec<(String, ExactValue)>,
+        /// Show this field nowhere. May be repeated.
+        #[arg(long, value_name = "FIELD")]
+        hide: Vec<String>,
+        /// Find only documents that pass this filter.
         #[arg(long, value_name = "FILTER")]
         filter_by: Option<String>,
+        /// Leave only these fields in documents, which hides nothing.
         #[arg(long, value_name = "FIELDS")]
         include_fields: Option<String>,
+        /// Leave these fields out of documents, which hides nothing.
         #[arg(long, value_name = "FIELDS")]
         exclude_fields: Option<String>,
         #[arg(long, value_name = "HITS")]
@@ -233,14 +242,23 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
                 Err(error) => failed(error, place)?,
             }
         }
-        Command::Scope { parent, filter_by, include_fields, exclude_fields, limit_hits, expiry, sink } => {
+        Command::Scope {
+            parent,
+            only,
+            hide,
+            filter_by,
+            include_fields,
+            exclude_fields,
+            limit_hits,
+            expiry,
+            sink,
+        } => {
             let parent = secret(&parent)?;
             let mut key = ScopedKeyBuilder::from_parent(&parent);
-            for (name, value) in
-                [("filter_by", filter_by), ("include_fields", include_fields), ("exclude_fields", exclude_fields)]
-            {
-                key = value.into_iter().fold(key, |key, value| key.param(name, value));
-            }
+            key = only.into_iter().fold(key, |key, (field, value)| key.only(field, value)).hide_fields(hide);
+            key = filter_by.into_iter().fold(key, ScopedKeyBuilder::filter_by);
+            key = include_fields.into_iter().fold(key, ScopedKeyBuilder::include_fields);
+            key = exclude_fields.into_iter().fold(key, ScopedKeyBuilder::exclude_fields);
             key = limit_hits.into_iter().fold(key, ScopedKeyBuilder::limit_hits);
             let scoped = expiry.expires_in.into_iter().fold(key, ScopedKeyBuilder::expires_in).sign()?;
             sink.place()?.write(&scoped)?;
@@ -487,6 +505,17 @@ fn collections(text: &str) -> Result<CollectionPattern, String> {
         Some((other, _)) => return Err(format!("`{other}:` is none of `exact:`, `prefix:` and `pattern:`")),
         None => text.into(),
     })
+}
+
+/// A value as its field most likely has it. Text that is written like a number finds the same text as the number does.
+fn only(text: &str) -> Result<(String, ExactValue), String> {
+    let (field, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not FIELD=VALUE"))?;
+    let value = match (value.parse::<i64>(), value.parse::<bool>()) {
+        (Ok(number), _) if number.to_string() == value => number.into(),
+        (_, Ok(truth)) => truth.into(),
+        _ => value.into(),
+    };
+    Ok((field.to_owned(), value))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -40,7 +40,7 @@ pub use crate::requests::{
     Batch, BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,
     PreparedCreate, Progress, RotateKey,
 };
-pub use crate::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 pub use crate::server_version::{InvalidServerVersion, ServerVersion};
 
 /// Re-exported from the crate `secrecy`: a value is read by `value.expose_secret()`.

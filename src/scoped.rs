@@ -1,57 +1,71 @@
-//! Scoped search keys: made from a search-only key without a server, and read back.
+//! Scoped search keys: signed from a search-only key without a server, and read back.
 
+mod exact;
+mod filter;
 mod info;
+mod params;
 mod signature;
+mod warning;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use log::warn;
 use secrecy::{ExposeSecret, SecretString};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
-use self::signature::signature;
+use self::params::Params;
+pub use self::warning::ScopedKeyWarning;
 use crate::expiry::Expires;
 use crate::{Action, CreatedKey, Error, Expiry, KeyInfo, secret};
 
 /// The length of a signature in base64.
 const SIGNATURE: usize = 44;
 
-/// How much of its parent's value a scoped key shows, in bytes.
+/// The length of the parent's prefix in a scoped key, in bytes.
 const PREFIX: usize = 4;
 
-/// Makes a scoped search key: one that searches as its parent does, but with parameters that whoever holds it cannot
-/// take away. No server is asked.
+/// Signs a scoped search key: a key that searches as its parent does, with embedded parameters that its holder cannot
+/// remove. No request is sent.
 ///
-/// The parent must be a key whose one action is `documents:search`. The scoped key opens nothing else, and dies with its
-/// parent. An embedded parameter wins over that of a search request; only `filter_by` is joined with it, so that both
-/// must hold (all seen with 0.24.1).
+/// The parent must be a key whose only action is `documents:search`. The scoped key opens nothing else, and stops working
+/// with its parent. An embedded parameter replaces that of a search request, also when it is empty; `filter_by` is joined
+/// with the request's, so that both must hold (all seen with 0.24.1).
+///
+/// Keep the parent's value on your servers: whoever has it can sign any other scoped key, and reaches with an embedded
+/// `collection` what the parent's own collections exclude (seen with 0.24.1, read in v29.0).
 ///
 /// ```
 /// use std::time::Duration;
-/// use secrecy::{ExposeSecret, SecretString};
+/// use secrecy::SecretString;
 /// use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
 ///
 /// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127"); // `key.value` of a search-only key
 /// let scoped = ScopedKeyBuilder::from_parent(&parent)
-///     .filter_by("company_id:=124")
+///     .only("company_id", 124)
+///     .hide_fields(["internal_notes"])
 ///     .expires_in(Duration::from_secs(3_600))
 ///     .sign()?;
 ///
-/// let read = ScopedKeyInfo::parse(&scoped)?;
-/// assert_eq!((read.parent_prefix(), read.filter_by()), ("RN23", Some("company_id:=124")));
-/// assert!(read.is_signed_by(&parent));
+/// let info = ScopedKeyInfo::parse(&scoped)?;
+/// assert_eq!((info.parent_prefix(), info.filter_by()), ("RN23", Some("company_id:=124")));
+/// assert!(info.warnings().is_empty());
+/// assert!(info.is_signed_by(&parent));
 /// # Ok::<(), typesense_keys::Error>(())
 /// ```
 #[must_use = "no key is made until `sign` is called"]
 pub struct ScopedKeyBuilder<'a> {
     parent: &'a SecretString,
     known: Option<Known>,
+    only: Vec<(String, ExactValue)>,
+    filter: Option<String>,
+    hidden: Vec<String>,
+    facets: Vec<String>,
     params: Params,
     expiry: Option<Expires>,
 }
@@ -71,7 +85,7 @@ impl From<KeyInfo> for Known {
 }
 
 impl CreatedKey {
-    /// Begins a [scoped search key](ScopedKeyBuilder) of this one, whose actions and expiry are known.
+    /// Begins a [scoped search key](ScopedKeyBuilder) of this key, whose actions and expiry are known.
     pub fn scoped(&self) -> ScopedKeyBuilder<'_> {
         ScopedKeyBuilder { known: Some(self.info().into()), ..ScopedKeyBuilder::from_parent(&self.value) }
     }
@@ -80,103 +94,184 @@ impl CreatedKey {
 impl<'a> ScopedKeyBuilder<'a> {
     /// Begins a scoped key of the key with this value.
     pub fn from_parent(value: &'a SecretString) -> Self {
-        Self { parent: value, known: None, params: Params(Vec::new()), expiry: None }
+        Self {
+            parent: value,
+            known: None,
+            only: Vec::new(),
+            filter: None,
+            hidden: Vec::new(),
+            facets: Vec::new(),
+            params: Params::default(),
+            expiry: None,
+        }
     }
 
-    /// What the server tells about the parent, so that [`sign`](Self::sign) can refuse what the server would.
+    /// What the server says about the parent, so that [`sign`](Self::sign) can refuse what the server would.
+    /// Defaults to nothing known.
     pub fn parent_info(mut self, info: &KeyInfo) -> Self {
         self.known = Some(info.clone().into());
         self
     }
 
-    /// Only documents that pass this filter are found, whatever the search request filters by.
+    /// Only documents whose `field` has exactly this value are found: one tenant's. Several calls must all hold, and a
+    /// [`filter_by`](Self::filter_by) with them.
     ///
-    /// A value that comes from elsewhere belongs in backticks, so that it cannot widen the filter:
-    /// ``format!("tenant:=`{tenant}`")``, with the backticks in it refused.
-    pub fn filter_by(self, filter: impl Into<String>) -> Self {
-        self.with("filter_by".into(), filter.into())
-    }
-
-    /// The fields, by commas, that documents are shown without.
-    pub fn exclude_fields(self, fields: impl Into<String>) -> Self {
-        self.with("exclude_fields".into(), fields.into())
-    }
-
-    /// The only fields, by commas, that documents are shown with.
-    pub fn include_fields(self, fields: impl Into<String>) -> Self {
-        self.with("include_fields".into(), fields.into())
-    }
-
-    /// How many hits can be fetched by turning pages. A search for more is refused with 422 (seen with 0.24.1), also by
-    /// its default of 10 a page.
-    pub fn limit_hits(self, hits: u32) -> Self {
-        self.with("limit_hits".into(), hits)
-    }
-
-    /// Any other search parameter, by Typesense's name: its value is text, a number, `true` or `false`.
-    pub fn param(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.with(Cow::Owned(name.into()), value)
-    }
-
-    fn with(mut self, name: Cow<'static, str>, value: impl Into<Value>) -> Self {
-        self.params.0.push((name, value.into()));
+    /// [`ExactValue`] says which values are exact. The field must be `string`, `int32`, `int64`, `bool` or an array of
+    /// these (a document in several tenants), with neither `stem` nor `stem_dictionary`, which make different words equal
+    /// (v26 and v28; read in v29, `Tokenizer::next`), and without `locale`. A `float` field compares with 24 bits: 16777217
+    /// finds 16777216 (seen with 0.24.1). `token_separators` and `symbols_to_index` do no harm (seen with 0.24.1). On a
+    /// text field, `42` and `"42"` are one value; on an integer field, text is an error of every search.
+    ///
+    /// The values in the documents must be exact, too: a document of `Acme-1` is found as `acme1`.
+    ///
+    /// What else can show other documents is closed as for [`filter_by`](Self::filter_by). Defaults to no restriction.
+    pub fn only(mut self, field: impl Into<String>, value: impl Into<ExactValue>) -> Self {
+        self.only.push((field.into(), value.into()));
         self
     }
 
-    /// When the scoped key stops working. Defaults to when its parent does, which may be earlier in any case.
+    /// Only documents that pass this filter are found, whatever the request filters by.
+    ///
+    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. With documents whose `tenant` is a `string`
+    /// field, 0.24.1 finds:
+    ///
+    /// | filter | documents of |
+    /// |---|---|
+    /// | ``tenant:=`acme-1` `` | `acme-1`, **`acme1`, `Acme-1`, `acme_1`, `acme.1`** |
+    /// | ``tenant:`acme-1` `` | the same, and **`acme-1 eu`, `eu acme-1`** |
+    /// | ``tenant:=`a` `` | `a`, **`A`, `ä`, `a*`, ` a `, `!=a`** |
+    /// | ``tenant:=`straße` `` | `straße`, **`strasse`** |
+    /// | ``tenant:=`a,b` `` | `a,b`, **``a`b``, `[a,b]`** |
+    /// | ``tenant:=`a` \|\| n:>0`` (a tenant's name taken as it is) | **all** |
+    /// | `n:=1` (an `int32` field) | exactly those |
+    ///
+    /// The filter is embedded behind a guard, because a request can escape a plain one with an open back-tick (seen with
+    /// 0.24.1, read up to v30). With it are embedded, unless [`param`](Self::param) sets them: an empty `pinned_hits`, which
+    /// would show documents by their id; `enable_overrides` and `enable_curations` as `false`, since curation rules show
+    /// documents outside of a filter; `validate_field_names` as `true`, so that the filter also holds in a collection that
+    /// lacks its field; `cache_ttl` as 0, because the server's cache (`use_cache`) does not tell keys apart. To embed a filter byte for byte, use `param("filter_by", …)`.
+    ///
+    /// One way remains open: what a key without `cache_ttl` 0 has put in the cache is served to the same request of this
+    /// key for up to a minute (seen with 0.24.1). So let no wider key search with `use_cache` on that server.
+    ///
+    /// A second call overwrites the first. Defaults to no filter.
+    pub fn filter_by(mut self, filter: impl Into<String>) -> Self {
+        self.filter = Some(filter.into());
+        self
+    }
+
+    /// Removes these fields from every response: from documents, facets, groups and highlights. Several calls add up.
+    ///
+    /// Embeds `exclude_fields`, an empty `facet_by` and `group_by`, and `highlight_fields` as `none`, unless
+    /// [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them, and `cache_ttl` as 0: each of the three shows a field that
+    /// `exclude_fields` removes (seen with 0.24.1). Highlights of a field that is not hidden come back with
+    /// `param("highlight_fields", …)`.
+    ///
+    /// A value can still be *guessed*: `filter_by` and `query_by` tell whether a document has it, and `sort_by` tells the
+    /// order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be closed. What must not
+    /// be guessed belongs in another collection. Defaults to nothing hidden.
+    pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hidden.extend(fields.into_iter().map(Into::into));
+        self
+    }
+
+    /// Every search counts these facets and no others: the request's `facet_by` is replaced. Several calls add up.
+    /// Defaults to none with [`hide_fields`](Self::hide_fields), otherwise to those of the request.
+    pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.facets.extend(fields.into_iter().map(Into::into));
+        self
+    }
+
+    /// Leaves these fields, separated by commas, out of documents, to make responses shorter. This protects nothing: a
+    /// request can still show their values by facets, groups and highlights. To protect them, use
+    /// [`hide_fields`](Self::hide_fields). Defaults to none.
+    pub fn exclude_fields(self, fields: impl Into<String>) -> Self {
+        self.param("exclude_fields", fields.into())
+    }
+
+    /// Leaves only these fields, separated by commas, in documents, to make responses shorter. This protects nothing, like
+    /// [`exclude_fields`](Self::exclude_fields). From v28 on, names without `$` also keep out the fields of joined
+    /// collections (documented upstream, not seen). Defaults to all fields.
+    pub fn include_fields(self, fields: impl Into<String>) -> Self {
+        self.param("include_fields", fields.into())
+    }
+
+    /// How many hits can be fetched by turning pages; a search beyond is refused with 422. Facets and `found` still count
+    /// all (both seen with 0.24.1).
+    ///
+    /// Below 10, the default page, `per_page` is embedded with the same number, since every search without it would be
+    /// refused; [`param`](Self::param) can set another. Defaults to no limit.
+    pub fn limit_hits(self, hits: u32) -> Self {
+        self.param("limit_hits", hits)
+    }
+
+    /// The one collection that is searched.
+    ///
+    /// Up to v29.0 it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request must
+    /// name one that the parent may search, and gets the documents of this one. From v29.1 on it is used where the request
+    /// names none, and another name is refused with 401 (documented upstream, not seen). So name the same collection in
+    /// requests. Defaults to those of the parent.
+    pub fn collection(self, name: impl Into<String>) -> Self {
+        self.param("collection", name.into())
+    }
+
+    /// Any search parameter, by Typesense's name, embedded as it is: text, a number, `true` or `false`.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.params.push(name.into(), value);
+        self
+    }
+
+    /// When the scoped key stops working. Defaults to the parent's expiry, which ends the scoped key in any case.
     pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
         self.expiry = Some(Expires::At(expiry.into()));
         self
     }
 
-    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to when
-    /// its parent does.
+    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to the
+    /// parent's expiry, which ends the scoped key in any case.
     pub fn expires_in(mut self, duration: Duration) -> Self {
         self.expiry = Some(Expires::In(duration));
         self
     }
 
-    /// Makes the key.
+    /// Signs the key. Logs each of its [warnings](ScopedKeyInfo::warnings) at `warn`, without any value.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`], which names the field:
     ///
     /// * `parent` if its value is shorter than 4 bytes, or has a character across the fourth; if it is known to have
-    ///   another action than `documents:search`, or more, or to have expired: the server would refuse every scoped key
-    ///   of it; or if the [info](Self::parent_info) is about another key,
-    /// * `filter_by` if it is empty, which the server takes for no filter at all, or no text,
-    /// * `params` if a parameter is given twice, has no name, or is a list, an object or `null`, which the server
-    ///   ignores in silence; or if there is neither a parameter nor an expiry,
+    ///   another action than `documents:search`, or to have expired, since a server refuses every scoped key of it; or if
+    ///   the [info](Self::parent_info) is about another key,
+    /// * `only` if a field is not a name, or a value is not [exact](ExactValue),
+    /// * `filter_by` if it is empty, which a server takes for no filter; if it does not close a back-tick or a bracket, or
+    ///   closes one that it did not open; or if it is not text,
+    /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
+    /// * `params` if a parameter is given twice, is misspelt, or is a list, an object or `null`, which a server ignores; or
+    ///   if there is neither a parameter nor an expiry,
     /// * `expires_at` if it is past, or later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
-        let Self { parent, known, mut params, expiry } = self;
+        let Self { parent, known, only, filter, hidden, facets, mut params, expiry } = self;
         let prefix = check_parent(parent, known.as_ref()).map_err(|why| Error::invalid("parent", why))?;
-        for (at, (name, value)) in params.0.iter().enumerate() {
-            check_param(name, value)?;
-            if params.0.iter().take(at).any(|(before, _)| before == name) {
-                let why = format!("`{name}` is given twice (to join two filters, write ` && ` between them)");
-                return Err(Error::invalid("params", why));
-            }
+        embed_filter(&mut params, &only, filter)?;
+        embed_fields(&mut params, &hidden, &facets)?;
+        embed_page(&mut params);
+        params.check()?;
+        embed_expiry(&mut params, expiry, known.as_ref())?;
+        if params.is_empty() {
+            return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));
         }
-        if let Some(expires_at) = expiry.map(Expires::check).transpose()?.filter(|expiry| !expiry.is_never()) {
-            if let Some(known) = known.filter(|known| known.expires_at < expires_at) {
-                let why = format!("is {expires_at}, but the parent expires before, {}", known.expires_at);
-                return Err(Error::invalid("expires_at", why));
-            }
-            params.0.push(("expires_at".into(), expires_at.unix_seconds().into()));
-        }
-        if params.0.is_empty() {
-            return Err(Error::invalid("params", "there are none: the key would be worth as much as its parent"));
+        for warning in warning::warnings(|name| params.get(name)) {
+            warn!("scoped key: {warning}");
         }
         let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
         parts.resize(SIGNATURE, 0);
         // Cannot fail: 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
-        let _ = STANDARD.encode_slice(signature(parent, &json).as_slice(), &mut parts);
+        let _ = STANDARD.encode_slice(signature::sign(parent, &json).as_slice(), &mut parts);
         parts.extend_from_slice(prefix.as_bytes());
         parts.extend_from_slice(&json);
-        // Of exactly its length, so no copy is left behind.
+        // Has exactly its length, so that no copy is left behind.
         Ok(SecretString::new(STANDARD.encode(&*parts).into_boxed_str()))
     }
 }
@@ -207,42 +302,90 @@ fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&
     Ok(prefix)
 }
 
-fn check_param(name: &str, value: &Value) -> Result<(), Error> {
-    match (name, value) {
-        ("filter_by", Value::String(filter)) if !filter.trim().is_empty() => Ok(()),
-        ("filter_by", _) => Err(Error::invalid(
-            "filter_by",
-            "is no filter, and every document would be found: leave it out if that is meant",
-        )),
-        ("expires_at", _) => Err(Error::invalid("params", "`expires_at` is set by the methods of that name")),
-        (name, _) if name.trim().is_empty() => Err(Error::invalid("params", "one has no name")),
-        (_, Value::String(_) | Value::Number(_) | Value::Bool(_)) => Ok(()),
-        (name, Value::Null | Value::Array(_) | Value::Object(_)) => {
-            let why = format!("`{name}` is not text, a number, `true` or `false`: the server would ignore it");
-            Err(Error::invalid("params", why))
+/// Embeds what `only` and `filter_by` say, and closes the ways around it: see [`ScopedKeyBuilder::filter_by`].
+fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Option<String>) -> Result<(), Error> {
+    let mut conditions = Vec::new();
+    for (field, value) in only {
+        filter::check_field(field).map_err(|why| Error::invalid("only", why))?;
+        value.check()?;
+        conditions.push(value.condition(field));
+    }
+    if let Some(filter) = filter {
+        filter::check(&filter).map_err(|why| Error::invalid("filter_by", why))?;
+        conditions.push(if only.is_empty() { filter } else { format!("({filter})") });
+    }
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    params.push_front("filter_by", filter::guarded(&conditions));
+    params.push_default("pinned_hits", "");
+    params.push_default("enable_overrides", false);
+    params.push_default("enable_curations", false);
+    params.push_default("validate_field_names", true);
+    params.push_default("cache_ttl", 0);
+    Ok(())
+}
+
+/// Embeds what `hide_fields` and `allow_facets` say: see [`ScopedKeyBuilder::hide_fields`].
+fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Result<(), Error> {
+    for (setting, fields) in [("hide_fields", hidden), ("allow_facets", facets)] {
+        for field in fields {
+            filter::check_field(field).map_err(|why| Error::invalid(setting, why))?;
         }
+    }
+    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| overlap(field, facet))) {
+        return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
+    }
+    if !facets.is_empty() {
+        params.push("facet_by", facets.join(","));
+    }
+    if !hidden.is_empty() {
+        params.push("exclude_fields", hidden.join(","));
+        for (name, off) in warning::SHOWING {
+            params.push_default(name, off);
+        }
+        params.push_default("cache_ttl", 0);
+    }
+    Ok(())
+}
+
+/// Whether two fields are the same, or one is an object that contains the other.
+fn overlap(one: &str, other: &str) -> bool {
+    let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    one == other || contains(one, other) || contains(other, one)
+}
+
+/// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.
+fn embed_page(params: &mut Params) {
+    let limit =
+        params.get("limit_hits").and_then(Value::as_u64).filter(|limit| *limit < warning::DEFAULT_PAGE.into());
+    if let Some(limit) = limit {
+        params.push_default("per_page", limit);
     }
 }
 
-/// In the order in which they were given.
-struct Params(Vec<(Cow<'static, str>, Value)>);
-
-impl Serialize for Params {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+fn embed_expiry(params: &mut Params, expiry: Option<Expires>, known: Option<&Known>) -> Result<(), Error> {
+    let Some(expires_at) = expiry.map(Expires::check).transpose()?.filter(|expiry| !expiry.is_never()) else {
+        return Ok(());
+    };
+    if let Some(known) = known.filter(|known| known.expires_at < expires_at) {
+        let why = format!("is {expires_at}, but the parent expires before, {}", known.expires_at);
+        return Err(Error::invalid("expires_at", why));
     }
+    params.push("expires_at", expires_at.unix_seconds());
+    Ok(())
 }
 
 impl fmt::Debug for ScopedKeyBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { parent, known: _, params, expiry } = self;
+        let Self { parent, known: _, only, filter, hidden, facets, params, expiry } = self;
         f.debug_struct("ScopedKeyBuilder")
             .field("parent", parent)
-            .field("params", &params.0)
+            .field("only", only)
+            .field("filter", filter)
+            .field("hidden", hidden)
+            .field("facets", facets)
+            .field("params", params)
             .field("expiry", expiry)
             .finish_non_exhaustive()
     }

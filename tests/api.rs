@@ -82,19 +82,19 @@ fn secrets_are_exposed_in_few_files() {
     assert_eq!(
         files,
         [
-            "error/snippet.rs",    // to cover them in a server's text
-            "http/decode.rs",      // a server's message, which may repeat one, on its way to be covered
-            "http/tls.rs",         // a client certificate's private key
-            "http/transport.rs",   // into the request, past ureq
-            "key.rs",              // a new key's prefix, which the server shows
-            "requests/new_key.rs", // the value, into the body and against its prefix
-            "requests/tests/model.rs",  // the model of a server, in unit tests
-            "scoped/info.rs",      // a scoped key's parent, against its prefix; a scoped key, to be read
-            "scoped/signature.rs", // the parent, to sign with
-            "scoped.rs",           // the parent's prefix
-            "secret.rs",           // to check what a header can carry
-            "testing/key.rs",      // the fake server, which is for tests
-            "testing/keys.rs",     // the same
+            "error/snippet.rs",        // to cover them in a server's text
+            "http/decode.rs",          // a server's message, which may repeat one, on its way to be covered
+            "http/tls.rs",             // a client certificate's private key
+            "http/transport.rs",       // into the request, past ureq
+            "key.rs",                  // a new key's prefix, which the server shows
+            "requests/new_key.rs",     // the value, into the body and against its prefix
+            "requests/tests/model.rs", // the model of a server, in unit tests
+            "scoped/info.rs",          // a scoped key's parent, against its prefix; a scoped key, to be read
+            "scoped/signature.rs",     // the parent, to sign with
+            "scoped.rs",               // the parent's prefix
+            "secret.rs",               // to check what a header can carry
+            "testing/key.rs",          // the fake server, which is for tests
+            "testing/keys.rs",         // the same
         ]
     );
 }

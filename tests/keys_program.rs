@@ -205,7 +205,32 @@ fn a_scoped_key_is_made_without_a_server() {
     let read = ScopedKeyInfo::parse(&scoped.as_str().into()).unwrap();
     assert_eq!(read.filter_by(), Some("company_id:124"));
     assert!(read.is_signed_by(&"RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127".into()));
-    assert!(stage.bad(1, &["scope", "--parent", "parent", "--filter-by", " ", "--show"]).contains("is no filter"));
+    assert!(stage.bad(1, &["scope", "--parent", "parent", "--filter-by", " ", "--show"]).contains("is empty"));
+    stage.good(&[
+        "scope",
+        "--parent",
+        "parent",
+        "--only",
+        "tenant=42",
+        "--only",
+        "open=true",
+        "--hide",
+        "cost",
+        "--out",
+        "of42",
+    ]);
+    let read = ScopedKeyInfo::parse(&fs::read_to_string(stage.file("of42")).unwrap().trim().into()).unwrap();
+    assert_eq!(read.filter_by(), Some("tenant:=42 && open:=true"));
+    assert_eq!(read.params()["exclude_fields"], "cost");
+    assert_eq!(read.warnings(), []);
+    for (value, is_text) in [("007", true), ("acme1", true), ("-7", false)] {
+        let file = format!("of{value}");
+        stage.good(&["scope", "--parent", "parent", "--only", &format!("tenant={value}"), "--out", &file]);
+        let read = ScopedKeyInfo::parse(&fs::read_to_string(stage.file(&file)).unwrap().trim().into()).unwrap();
+        assert_eq!(read.filter_by().unwrap().contains('`'), is_text, "{value}");
+    }
+    let why = stage.bad(1, &["scope", "--parent", "parent", "--only", "tenant=acme-1", "--show"]);
+    assert!(why.contains("`only`"), "{why}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Scoped search keys: equal to another implementation's, and refused where a server would refuse or ignore.
+//! Scoped search keys: equal to another implementation's, and refused where a server would refuse or ignore a parameter.
 //!
 //! The vectors in `scoped/vectors.json` were made with Python's `hmac`, `base64` and `json`.
 
@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use support::Random;
-use typesense_keys::{Error, Expiry, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo};
+use support::{Random, capture};
+use typesense_keys::{Error, ExactValue, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -49,39 +49,40 @@ fn builder<'a>(parent: &'a SecretString, params: &str) -> ScopedKeyBuilder<'a> {
     in_order(params).into_iter().fold(ScopedKeyBuilder::from_parent(parent), |key, (name, value)| {
         match name.as_str() {
             "expires_at" => key.expires_at(UNIX_EPOCH + Duration::from_secs(value.as_u64().unwrap())),
-            "filter_by" => key.filter_by(value.as_str().unwrap()),
             "exclude_fields" => key.exclude_fields(value.as_str().unwrap()),
             "include_fields" => key.include_fields(value.as_str().unwrap()),
-            "limit_hits" => key.limit_hits(u32::try_from(value.as_u64().unwrap()).unwrap()),
             _ => key.param(name, value),
         }
     })
 }
 
 #[test]
-fn keys_are_the_same_as_another_implementations() {
+fn signed_key_equals_another_implementations() {
     for Vector { parent, params, scoped } in vectors() {
         let signed = builder(&parent.secret(), &params).sign().unwrap_or_else(|error| panic!("{params}: {error}"));
         assert_eq!(signed.expose_secret(), scoped, "{params}");
     }
 }
 
-/// From the test suites of the official clients.
+/// From the test suites of the official clients: without an expiry (JavaScript, Go, Ruby), and with one (Rust, Dart).
 #[test]
-fn the_vector_of_the_official_clients_comes_out() {
+fn signed_key_equals_that_of_the_official_clients() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let expiry = UNIX_EPOCH + Duration::from_secs(1_906_054_106);
-    let signed =
-        ScopedKeyBuilder::from_parent(&parent).filter_by("company_id:124").expires_at(expiry).sign().unwrap();
+    let key = || ScopedKeyBuilder::from_parent(&parent).param("filter_by", "company_id:124");
     assert_eq!(
-        signed.expose_secret(),
+        key().sign().unwrap().expose_secret(),
+        "SC9sT0hncHFwTHNFc3U3d3psRDZBUGNXQUViQUdDNmRHSmJFQnNnczJ4VT1STjIzeyJmaWx0ZXJfYnkiOiJjb21wYW55X2lkOjEyNCJ9"
+    );
+    let expiry = UNIX_EPOCH + Duration::from_secs(1_906_054_106);
+    assert_eq!(
+        key().expires_at(expiry).sign().unwrap().expose_secret(),
         "OW9DYWZGS1Q1RGdSbmo0S1QrOWxhbk9PL2kxbTU1eXA3bCthdmE5eXJKRT1STjIzeyJmaWx0ZXJfYnkiOiJjb21wYW55X2lkOjEyNCIsIm\
          V4cGlyZXNfYXQiOjE5MDYwNTQxMDZ9"
     );
 }
 
 #[test]
-fn what_was_embedded_is_read_back_and_proved() {
+fn parsed_key_has_the_signed_parameters_and_parent() {
     let other = SecretString::from("sn1aXBgGZsXjf56K1Y5G69jSxgOxhn86");
     for Vector { parent, params, scoped } in vectors() {
         let read = ScopedKeyInfo::parse(&SecretString::from(scoped)).unwrap();
@@ -103,7 +104,7 @@ fn what_was_embedded_is_read_back_and_proved() {
 }
 
 #[test]
-fn a_key_that_was_changed_anywhere_is_not_proved() {
+fn changed_key_is_not_signed_by_its_parent() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let scoped = ScopedKeyBuilder::from_parent(&parent).filter_by("tenant:=a").limit_hits(7).sign().unwrap();
     let mut read = 0;
@@ -122,7 +123,7 @@ fn a_key_that_was_changed_anywhere_is_not_proved() {
 }
 
 #[test]
-fn one_that_is_over_has_no_time_left() {
+fn expired_key_has_no_time_remaining() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let scoped =
         ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b").expires_in(Duration::from_secs(60)).sign().unwrap();
@@ -149,7 +150,7 @@ fn refused(key: ScopedKeyBuilder<'_>, expected: &str) {
 }
 
 #[test]
-fn a_parent_that_a_server_would_not_take_is_refused() {
+fn parent_that_a_server_would_refuse_is_refused() {
     for (value, why) in [
         ("abc", "is shorter than 4 bytes"),
         ("ab€x", "has a character across its fourth byte"),
@@ -182,21 +183,33 @@ fn a_parent_that_a_server_would_not_take_is_refused() {
 }
 
 #[test]
-fn what_a_server_would_refuse_or_ignore_is_refused() {
+fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = || ScopedKeyBuilder::from_parent(&parent);
-    let no_filter = "`filter_by`: is no filter, and every document would be found: leave it out if that is meant";
+    let no_filter = "`filter_by`: is empty: the server would find every document; leave it out if that is intended";
     refused(key().filter_by(""), no_filter);
     refused(key().filter_by(" \t"), no_filter);
-    refused(key().param("filter_by", 7), no_filter);
-    refused(key(), "`params`: there are none: the key would be worth as much as its parent");
-    refused(key().param(" ", 7), "`params`: one has no name");
+    refused(key().param("filter_by", ""), "`filter_by`: is empty: the server would find every document");
+    refused(key().param("filter_by", 7), "`filter_by`: is not text: the server would refuse every search");
+    refused(key(), "`params`: are missing: the key would be worth as much as its parent");
+    refused(
+        key().param("per page", 7),
+        "`params`: `per page` is not the name of a parameter: lower-case ASCII letters, digits and `_`",
+    );
+    for name in ["filter_by ", "Filter_by", "filterby"] {
+        refused(key().param(name, "a:=1"), &format!("`params`: `{name}` is not a parameter: write `filter_by`"));
+    }
     for value in [json!(null), json!(["secret"]), json!({"a": 1})] {
         let why = "`params`: `exclude_fields` is not text, a number, `true` or `false`: the server would ignore it";
         refused(key().param("exclude_fields", value), why);
     }
-    let twice = "`params`: `filter_by` is given twice (to join two filters, write ` && ` between them)";
-    refused(key().filter_by("a:=1").limit_hits(1).filter_by("b:=1"), twice);
+    let twice = "`params`: `filter_by` is given twice";
+    refused(key().param("filter_by", "a:=1").filter_by("b:=1"), twice);
+    refused(key().param("filter_by", "a:=1").only("b", 1), twice);
+    refused(key().param("filter_by", "a:=1").param("filter_by", "a:=1"), twice);
+    refused(key().limit_hits(1).limit_hits(2), "`params`: `limit_hits` is given twice");
+    refused(key().exclude_fields("a").hide_fields(["b"]), "`params`: `exclude_fields` is given twice");
+    refused(key().param("facet_by", "a").allow_facets(["b"]), "`params`: `facet_by` is given twice");
     refused(key().param("expires_at", 7), "`params`: `expires_at` is set by the methods of that name");
     let past = "`expires_at`: is not in the future: the key would never have worked";
     refused(key().filter_by("a:=1").expires_at(UNIX_EPOCH), past);
@@ -206,18 +219,102 @@ fn what_a_server_would_refuse_or_ignore_is_refused() {
     let known = info(json!({"expires_at": soon}));
     refused(
         key().filter_by("a:=1").parent_info(&known).expires_at(late),
-        &format!(
-            "`expires_at`: is {}, but the parent expires before, {}",
-            Expiry::from_unix_seconds(soon + 1),
-            Expiry::from_unix_seconds(soon)
-        ),
+        &format!("`expires_at`: is @{}, but the parent expires before, @{soon}", soon + 1),
     );
     let same = UNIX_EPOCH + Duration::from_secs(soon);
     assert!(key().filter_by("a:=1").parent_info(&known).expires_at(same).sign().is_ok());
 }
 
 #[test]
-fn what_is_no_scoped_key_is_refused() {
+fn value_or_field_that_is_not_exact_is_refused_without_being_shown() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = || ScopedKeyBuilder::from_parent(&parent);
+    for value in ["acme-1", "Acme", "", "a` || n:>0", "straße", "0b5c61f34a524c1e9d3f2e7a8b90c1d4"] {
+        let error = key().only("tenant", value).sign().unwrap_err();
+        assert!(matches!(error, Error::InvalidRequest { field: "only", .. }), "{error}");
+        assert!(value.is_empty() || !error.to_string().contains(value), "{error}");
+        assert_eq!(ExactValue::from(value).check().unwrap_err().to_string(), error.to_string());
+    }
+    refused(key().only("t", u64::MAX), "`only`: the integer is beyond the range of an `int64` field");
+    let not_a_field = "is not the name of a field: ASCII letters, digits, `_` and `.`";
+    refused(key().only("a:=1 || b", 1), &format!("`only`: `a:=1 || b` {not_a_field}"));
+    refused(key().hide_fields(["a,b"]), &format!("`hide_fields`: `a,b` {not_a_field}"));
+    refused(key().allow_facets(["a(b)"]), &format!("`allow_facets`: `a(b)` {not_a_field}"));
+    for (hidden, facet) in [("b", "b"), ("b", "b.c"), ("b.c", "b")] {
+        let why = format!("`allow_facets`: `{facet}` would show the values of a hidden field");
+        refused(key().hide_fields(["a", hidden]).allow_facets(["d", facet]), &why);
+    }
+    assert!(key().hide_fields(["b"]).allow_facets(["bc"]).sign().is_ok());
+    refused(
+        key().only("t", 1).filter_by("a:=1) || (b:=2"),
+        "`filter_by`: closes a bracket that it did not open, which may be a quoted one",
+    );
+    refused(key().filter_by("a:=`1"), "`filter_by`: does not close a back-tick");
+}
+
+fn embedded(key: ScopedKeyBuilder<'_>) -> (String, Vec<ScopedKeyWarning>) {
+    let info = ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap();
+    (serde_json::to_string(info.params()).unwrap(), info.warnings())
+}
+
+#[test]
+fn restrictions_embed_whatever_could_undo_them() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = || ScopedKeyBuilder::from_parent(&parent);
+    let closed = r#""enable_curations":false,"enable_overrides":false"#;
+    let rest = r#""pinned_hits":"","validate_field_names":true"#;
+    for (key, filter) in [
+        (key().only("tenant", "acme1"), "(tenant:=[`acme1`])"),
+        (key().only("tenant", 42).only("open", true), "(tenant:=42 && open:=true)"),
+        (key().filter_by("a:=1 || b:=2").only("n", -1), "(n:=-1 && n:<0 && (a:=1 || b:=2))"),
+        (key().filter_by("first:=1").filter_by("a:=1"), "(a:=1)"),
+    ] {
+        let text = format!(r#"{{"cache_ttl":0,{closed},"filter_by":"(id:=`(&` && id:=a) || {filter}",{rest}}}"#);
+        assert_eq!(embedded(key), (text, vec![]));
+    }
+    let off = r#""group_by":"","highlight_fields":"none""#;
+    let hidden = format!(r#"{{"cache_ttl":0,"exclude_fields":"a,b.c","facet_by":"",{off}}}"#);
+    assert_eq!(embedded(key().hide_fields(["a"]).hide_fields(["b.c"])), (hidden, vec![]));
+    let facets = format!(r#"{{"cache_ttl":0,"exclude_fields":"a","facet_by":"b",{off}}}"#);
+    assert_eq!(embedded(key().hide_fields(["a"]).allow_facets(["b"])), (facets, vec![]));
+    let limited = r#"{"limit_hits":3,"per_page":3}"#.to_owned();
+    assert_eq!(embedded(key().limit_hits(3)), (limited, vec![]));
+    assert_eq!(embedded(key().limit_hits(10)), (r#"{"limit_hits":10}"#.to_owned(), vec![]));
+    assert_eq!(embedded(key().collection("docs")), (r#"{"collection":"docs"}"#.to_owned(), vec![]));
+}
+
+#[test]
+fn parameter_of_the_caller_takes_the_place_of_a_default() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = ScopedKeyBuilder::from_parent(&parent)
+        .only("t", 1)
+        .param("enable_overrides", true)
+        .param("pinned_hits", "7:1");
+    let info = ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap();
+    assert_eq!((&info.params()["enable_overrides"], &info.params()["pinned_hits"]), (&json!(true), &json!("7:1")));
+    assert_eq!(info.warnings(), [ScopedKeyWarning::Curation]);
+}
+
+#[test]
+fn sign_logs_every_warning_without_a_value() {
+    let log = capture::Log::begin();
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = ScopedKeyBuilder::from_parent(&parent).param("filter_by", "tenant:`Acme-77`").exclude_fields("sec77");
+    let info = ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap();
+    let this_thread = std::thread::current().id();
+    let records: Vec<_> = log.drain().into_iter().filter(|record| record.thread == this_thread).collect();
+    assert!(records.iter().all(|record| record.level == log::Level::Warn), "{records:?}");
+    let logged: Vec<_> = records.into_iter().map(|record| record.text).collect();
+    let logged = logged.join("\n");
+    assert!(info.warnings().len() > 5, "{:?}", info.warnings());
+    for warning in info.warnings() {
+        assert!(logged.contains(&warning.to_string()), "{warning}: {logged}");
+    }
+    assert!(!logged.contains("77") && !logged.contains("RN23"), "{logged}");
+}
+
+#[test]
+fn text_that_is_not_a_scoped_key_is_refused() {
     use base64::Engine as _;
     let encode = |text: &[u8]| base64::engine::general_purpose::STANDARD.encode(text);
     let signature = "9oCafFKT5DgRnj4KT+9lanOO/i1m55yp7l+ava9yrJE=";
@@ -227,15 +324,15 @@ fn what_is_no_scoped_key_is_refused() {
         (encode(b"short"), "is too short"),
         (encode(&signature.as_bytes()[..43]), "is too short"),
         (encode(format!("{signature}RN2").as_bytes()), "is too short"),
-        (encode(format!("{signature}RN23").as_bytes()), "has parameters that are no JSON object"),
-        (encode(format!("{signature}RN23[1]").as_bytes()), "has parameters that are no JSON object"),
-        (encode(format!("{signature}RN23{{}}x").as_bytes()), "has parameters that are no JSON object"),
+        (encode(format!("{signature}RN23").as_bytes()), "has parameters that are not a JSON object"),
+        (encode(format!("{signature}RN23[1]").as_bytes()), "has parameters that are not a JSON object"),
+        (encode(format!("{signature}RN23{{}}x").as_bytes()), "has parameters that are not a JSON object"),
         (encode(format!("{}RN23{{}}", "?".repeat(44)).as_bytes()), "does not begin with a signature"),
         (encode(&[signature.as_bytes(), b"RN2\xff{}"].concat()), "has a prefix of its parent that is not text"),
         (encode(&[signature.as_bytes(), b"RN23{\"a\":\"\xff\"}"].concat()), "has parameters that are not text"),
         (
             encode(format!("{signature}RN23{{\"expires_at\":\"7\"}}").as_bytes()),
-            "has an expiry that no server takes: it is not in whole seconds",
+            "has an expiry that is not in whole seconds, which a server refuses",
         ),
     ] {
         let error = ScopedKeyInfo::parse(&SecretString::from(text.as_str())).unwrap_err();
@@ -244,7 +341,7 @@ fn what_is_no_scoped_key_is_refused() {
 }
 
 #[test]
-fn whatever_is_read_nothing_panics() {
+fn parsing_any_bytes_does_not_panic() {
     use base64::Engine as _;
     let mut random = Random::new(20_261_123);
     for _ in 0..20_000 {
@@ -256,9 +353,9 @@ fn whatever_is_read_nothing_panics() {
 }
 
 #[test]
-fn nothing_shows_the_parent_or_the_signature() {
+fn debug_shows_neither_the_parent_nor_the_signature() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let key = ScopedKeyBuilder::from_parent(&parent).filter_by("company_id:124");
+    let key = ScopedKeyBuilder::from_parent(&parent).param("filter_by", "company_id:124");
     let text = format!("{key:?}");
     assert!(text.contains("company_id:124") && !text.contains("GFr1"), "{text}");
     let text = format!("{:?}", ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap());

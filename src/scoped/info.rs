@@ -1,4 +1,4 @@
-//! What a scoped key tells to whoever holds it.
+//! What a scoped key tells whoever holds it.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,31 +7,29 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::signature::signature;
-use super::{PREFIX, SIGNATURE};
+use super::warning::{ScopedKeyWarning, warnings};
+use super::{PREFIX, SIGNATURE, filter, signature};
 use crate::{Error, Expiry};
 
-/// What a scoped search key says, to whoever holds it. Made by [`ScopedKeyInfo::parse`](super::ScopedKeyInfo::parse).
+/// The content of a scoped search key, which anyone who holds the key can read: see [`ScopedKeyInfo::parse`].
 ///
-/// It is not proved by that: see [`is_signed_by`](Self::is_signed_by).
+/// Parsing does not prove that the key is genuine: see [`is_signed_by`](Self::is_signed_by).
 pub struct ScopedKeyInfo {
-    signature: Zeroizing<[u8; 32]>,
+    signature: Zeroizing<[u8; signature::LENGTH]>,
     parent_prefix: String,
     /// As they were signed, byte for byte.
     json: String,
     params: Map<String, Value>,
     expires_at: Expiry,
 }
-
 impl ScopedKeyInfo {
-    /// Reads a scoped key. Needs neither its parent key nor a server.
+    /// Reads a scoped key. Needs neither its parent nor a server.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if `scoped` is not a scoped key: it may be a plain key.
+    /// [`Error::InvalidRequest`] with the field `scoped_key` if this is not a scoped key, but a plain one for example.
     pub fn parse(scoped: &SecretString) -> Result<Self, Error> {
         Self::read(scoped.expose_secret()).map_err(|why| Error::invalid("scoped_key", why))
     }
@@ -42,7 +40,7 @@ impl ScopedKeyInfo {
         let bytes = bytes.get(..length).unwrap_or_default();
         let (text, rest) = bytes.split_at_checked(SIGNATURE).ok_or("is too short")?;
         let (prefix, json) = rest.split_at_checked(PREFIX).ok_or("is too short")?;
-        // Of 44 characters, 33 bytes could come.
+        // 44 characters decode to at most 33 bytes.
         let mut decoded = Zeroizing::new([0; 33]);
         let length = STANDARD.decode_slice(text, decoded.as_mut_slice()).unwrap_or_default();
         let signature = decoded.get(..length).and_then(|signature| signature.try_into().ok());
@@ -50,13 +48,13 @@ impl ScopedKeyInfo {
         let prefix = std::str::from_utf8(prefix).map_err(|_| "has a prefix of its parent that is not text")?;
         let json = std::str::from_utf8(json).map_err(|_| "has parameters that are not text")?;
         let params: Map<String, Value> =
-            serde_json::from_str(json).map_err(|_| "has parameters that are no JSON object")?;
+            serde_json::from_str(json).map_err(|_| "has parameters that are not a JSON object")?;
         let expires_at = match params.get("expires_at") {
             None => Expiry::NEVER,
             Some(time) => {
                 let seconds = time.as_i64().and_then(|seconds| u64::try_from(seconds).ok());
                 Expiry::from_unix_seconds(
-                    seconds.ok_or("has an expiry that no server takes: it is not in whole seconds")?,
+                    seconds.ok_or("has an expiry that is not in whole seconds, which a server refuses")?,
                 )
             }
         };
@@ -76,37 +74,42 @@ impl ScopedKeyInfo {
         &self.params
     }
 
-    /// The embedded filter.
+    /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::ScopedKeyBuilder) puts before it.
     #[must_use]
     pub fn filter_by(&self) -> Option<&str> {
-        self.params.get("filter_by").and_then(Value::as_str)
+        let embedded = self.params.get("filter_by").and_then(Value::as_str)?;
+        Some(filter::unguarded(embedded).unwrap_or(embedded))
     }
 
-    /// When it stops working, unless its parent does before.
+    /// What the key leaves open, or what makes it fail, as far as its parameters tell. Empty for a key of
+    /// [`only`](crate::ScopedKeyBuilder::only) and [`hide_fields`](crate::ScopedKeyBuilder::hide_fields).
+    #[must_use]
+    pub fn warnings(&self) -> Vec<ScopedKeyWarning> {
+        warnings(|name| self.params.get(name))
+    }
+
+    /// When the key expires, unless its parent does earlier.
     #[must_use]
     pub fn expires_at(&self) -> Expiry {
         self.expires_at
     }
 
-    /// How long it is still valid by its own expiry and this machine's clock: nothing if that is past, `None` if it has
-    /// none.
+    /// How long the key remains valid by its own expiry and the local clock: zero if that is past, `None` if it has none.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.expires_at.remaining()
     }
 
-    /// Whether it was made from the key with this value, and not changed since. Takes the same time whatever the
-    /// signature is.
+    /// Whether the key was signed with this parent, and not changed since. Takes the same time for every signature.
     #[must_use]
     pub fn is_signed_by(&self, parent: &SecretString) -> bool {
-        let expected = signature(parent, self.json.as_bytes());
         let is_prefix = parent.expose_secret().as_bytes().starts_with(self.parent_prefix.as_bytes());
-        is_prefix & bool::from(expected.as_slice().ct_eq(self.signature.as_slice()))
+        is_prefix & signature::is_valid(&self.signature, parent, self.json.as_bytes())
     }
 }
 
 impl fmt::Debug for ScopedKeyInfo {
-    /// Without the signature, which with the rest would be the key.
+    /// Without the signature, which together with the rest is the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { signature: _, parent_prefix, json, params: _, expires_at } = self;
         f.debug_struct("ScopedKeyInfo")

@@ -1,40 +1,36 @@
-//! What a parent signs a scoped key's parameters with: HMAC-SHA256 (RFC 2104).
+//! The signature of a scoped key: HMAC-SHA256 of its parameters, keyed with the parent's value.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// What SHA-256 works on at once, in bytes.
-const BLOCK: usize = 64;
+/// The length of a signature in bytes.
+pub(super) const LENGTH: usize = 32;
 
-/// Who has it, and the parameters, has the scoped key.
-pub(super) fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(hmac(parent.expose_secret().as_bytes(), params))
+/// The signature and the parameters together are the key: treat both as secret.
+pub(super) fn sign(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; LENGTH]> {
+    mac(parent.expose_secret().as_bytes(), params)
+        .map_or_else(Zeroizing::default, |mac| Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let hashed;
-    let key = if key.len() > BLOCK {
-        hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
-        hashed.as_slice()
-    } else {
-        key
-    };
-    let mut block = Zeroizing::new([0; BLOCK]);
-    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    block.iter_mut().for_each(|byte| *byte ^= 0x36);
-    let inner = Sha256::new_with_prefix(block.as_slice()).chain_update(message).finalize();
-    block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5C);
-    Sha256::new_with_prefix(block.as_slice()).chain_update(inner).finalize().into()
+/// Whether `signature` is that of `params`. Takes the same time wherever the two differ.
+pub(super) fn is_valid(signature: &[u8; LENGTH], parent: &SecretString, params: &[u8]) -> bool {
+    mac(parent.expose_secret().as_bytes(), params).is_some_and(|mac| mac.verify_slice(signature).is_ok())
+}
+
+/// Always `Some`: HMAC takes a key of any length.
+fn mac(key: &[u8], message: &[u8]) -> Option<Hmac<Sha256>> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(message))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::hmac;
-
-    /// RFC 4231, section 4, without the one that is cut short.
+    use super::*;
+    /// RFC 4231, section 4, without the vector whose output is truncated.
     #[test]
-    fn the_test_vectors_of_the_rfc_come_out() {
+    fn hmac_of_rfc_4231_vectors_matches() {
         for (key, message, expected) in [
             (vec![0x0b; 20], b"Hi There".to_vec(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
             (
@@ -57,8 +53,18 @@ mod tests {
                 "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
             ),
         ] {
-            let hex: String = hmac(&key, &message).iter().map(|byte| format!("{byte:02x}")).collect();
+            let bytes = mac(&key, &message).unwrap().finalize().into_bytes();
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, expected);
         }
+    }
+
+    #[test]
+    fn signature_of_other_parameters_or_another_parent_is_invalid() {
+        let (parent, other) = (SecretString::from("parent"), SecretString::from("other"));
+        let signature = sign(&parent, b"{}");
+        assert!(is_valid(&signature, &parent, b"{}"));
+        assert!(!is_valid(&signature, &parent, b"{ }"));
+        assert!(!is_valid(&signature, &other, b"{}"));
     }
 }

@@ -18,6 +18,7 @@ mod audit;
 mod collections;
 mod environment;
 mod expiry;
+mod hidden_fields;
 mod life;
 mod lifecycle;
 mod many;
@@ -29,6 +30,7 @@ mod scoped;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenants;
 #[cfg(feature = "tls")]
 mod tls;
 mod values;
@@ -53,6 +55,8 @@ fn main() -> ExitCode {
         many::TESTS,
         routes::TESTS,
         scoped::TESTS,
+        tenants::TESTS,
+        hidden_fields::TESTS,
         environment::TESTS,
         #[cfg(feature = "tls")]
         tls::TESTS,

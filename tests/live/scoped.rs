@@ -1,23 +1,25 @@
-//! Scoped search keys on a real server: what they find, what they cannot be made to find, and when they die.
+//! Scoped search keys on a real server: embedded parameters, expiry, parents, collections.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{Action, CreatedKey, ScopedKeyBuilder, ScopedKeyInfo};
+use typesense_keys::{Action, CollectionPattern, CreatedKey, ScopedKeyBuilder, ScopedKeyInfo};
 
 use crate::stage::{Stage, percent, unique};
 use crate::support::Server;
 
 live_tests![
-    a_scoped_key_finds_its_own_tenants_documents_and_no_others,
-    a_search_cannot_take_an_embedded_parameter_away,
-    a_scoped_key_opens_nothing_but_searches,
-    a_scoped_key_dies_at_its_expiry_and_at_its_parents,
-    a_scoped_key_dies_with_its_parent,
-    what_is_refused_here_would_be_refused_or_ignored_there,
-    a_parent_may_begin_with_any_four_bytes_that_are_characters,
+    filter_joined_with_the_requests_finds_its_own_documents,
+    request_with_an_embedded_parameter_cannot_replace_it,
+    scoped_key_outside_of_searches_is_refused,
+    scoped_key_after_its_or_its_parents_expiry_is_refused,
+    scoped_key_of_a_rotated_parent_is_refused,
+    parameters_that_sign_refuses_are_refused_or_ignored_by_the_server,
+    parent_with_any_four_byte_prefix_works,
+    low_limit_without_a_page_fails_and_limit_hits_embeds_one,
+    embedded_collection_replaces_that_of_the_request,
 ];
 
 /// Documents of tenants `a` (2), `b` (2) and `c` (1), each with a secret.
@@ -31,7 +33,7 @@ fn tenants(stage: &Stage<'_>) -> String {
     name
 }
 
-fn parent(stage: &Stage<'_>) -> CreatedKey {
+pub(crate) fn parent(stage: &Stage<'_>) -> CreatedKey {
     stage.key("documents:search", "*".into())
 }
 
@@ -52,7 +54,7 @@ fn found_tenants(stage: &Stage<'_>, collection: &str, key: &SecretString, query:
     tenants.concat()
 }
 
-fn a_scoped_key_finds_its_own_tenants_documents_and_no_others(server: &Server) {
+fn filter_joined_with_the_requests_finds_its_own_documents(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     assert_eq!(found_tenants(&stage, &collection, &parent.value, &[]), "aabbc");
@@ -75,7 +77,7 @@ fn a_scoped_key_finds_its_own_tenants_documents_and_no_others(server: &Server) {
     }
 }
 
-fn a_search_cannot_take_an_embedded_parameter_away(server: &Server) {
+fn request_with_an_embedded_parameter_cannot_replace_it(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     let scoped = parent.scoped().exclude_fields("secret").sign().unwrap();
@@ -87,16 +89,6 @@ fn a_search_cannot_take_an_embedded_parameter_away(server: &Server) {
     let scoped = parent.scoped().include_fields("id,tenant").sign().unwrap();
     let (_, documents) = search(&stage, &collection, &scoped, &[("include_fields", "secret")]);
     assert!(documents.len() == 5 && documents.iter().all(|document| document["secret"].is_null()), "{documents:?}");
-    let scoped = parent.scoped().limit_hits(2).sign().unwrap();
-    for (query, expected) in [
-        (&[("per_page", "2")][..], (200, 2)),
-        (&[], (422, 0)),
-        (&[("limit_hits", "100")], (422, 0)),
-        (&[("per_page", "2"), ("page", "2")], (422, 0)),
-    ] {
-        let (status, documents) = search(&stage, &collection, &scoped, query);
-        assert_eq!((status, documents.len()), expected, "{query:?}");
-    }
     for (value, hits) in [(Value::from(1), 1), (Value::from("2"), 2)] {
         let scoped = parent.scoped().param("per_page", value).param("use_cache", true).sign().unwrap();
         let (status, documents) = search(&stage, &collection, &scoped, &[("per_page", "5")]);
@@ -104,7 +96,7 @@ fn a_search_cannot_take_an_embedded_parameter_away(server: &Server) {
     }
 }
 
-fn a_scoped_key_opens_nothing_but_searches(server: &Server) {
+fn scoped_key_outside_of_searches_is_refused(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     let scoped = parent.scoped().filter_by("tenant:=a").sign().unwrap();
@@ -129,37 +121,37 @@ fn a_scoped_key_opens_nothing_but_searches(server: &Server) {
 }
 
 /// How long until a search is refused.
-fn dies(stage: &Stage<'_>, collection: &str, key: &SecretString) -> Duration {
+fn time_until_refused(stage: &Stage<'_>, collection: &str, key: &SecretString) -> Duration {
     let started = Instant::now();
     loop {
         match search(stage, collection, key, &[]).0 {
             401 => return started.elapsed(),
             status => assert_eq!(status, 200),
         }
-        assert!(started.elapsed() < Duration::from_secs(15), "it does not die");
+        assert!(started.elapsed() < Duration::from_secs(15), "the key still works");
         thread::sleep(Duration::from_millis(100));
     }
 }
 
-fn a_scoped_key_dies_at_its_expiry_and_at_its_parents(server: &Server) {
+fn scoped_key_after_its_or_its_parents_expiry_is_refused(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     let scoped = parent.scoped().filter_by("tenant:=a").expires_in(Duration::from_secs(2)).sign().unwrap();
-    assert!(dies(&stage, &collection, &scoped) > Duration::from_secs(1));
+    assert!(time_until_refused(&stage, &collection, &scoped) > Duration::from_secs(1));
     assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().remaining(), Some(Duration::ZERO));
-    assert_eq!(search(&stage, &collection, &parent.value, &[]).0, 200, "its parent lives on");
+    assert_eq!(search(&stage, &collection, &parent.value, &[]).0, 200, "its parent still works");
 
     let request = stage.client().create().description("live test").actions([Action::DOCUMENTS_SEARCH]);
     let parent = stage.create(request.collections(["*"]).expires_in(Duration::from_secs(2)));
     let longer = |key: ScopedKeyBuilder<'_>| key.filter_by("tenant:=a").expires_in(Duration::from_secs(600)).sign();
     assert!(longer(parent.scoped()).is_err(), "where the parent's expiry is known, a later one is refused");
     assert!(
-        dies(&stage, &collection, &longer(ScopedKeyBuilder::from_parent(&parent.value)).unwrap())
+        time_until_refused(&stage, &collection, &longer(ScopedKeyBuilder::from_parent(&parent.value)).unwrap())
             > Duration::from_secs(1)
     );
 }
 
-fn a_scoped_key_dies_with_its_parent(server: &Server) {
+fn scoped_key_of_a_rotated_parent_is_refused(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     let scoped = parent.scoped().filter_by("tenant:=a").sign().unwrap();
@@ -171,8 +163,8 @@ fn a_scoped_key_dies_with_its_parent(server: &Server) {
     stage.client().delete(new.id).send().unwrap();
 }
 
-/// Signs whatever it is told to, as this crate does not.
-fn sign_anyway(parent: &SecretString, params: &str) -> SecretString {
+/// Signs any text, unlike this crate.
+pub(crate) fn sign_anyway(parent: &SecretString, params: &str) -> SecretString {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use hmac::{KeyInit as _, Mac as _};
@@ -183,12 +175,12 @@ fn sign_anyway(parent: &SecretString, params: &str) -> SecretString {
     SecretString::from(STANDARD.encode(parts))
 }
 
-fn what_is_refused_here_would_be_refused_or_ignored_there(server: &Server) {
+fn parameters_that_sign_refuses_are_refused_or_ignored_by_the_server(server: &Server) {
     let stage = Stage::new(server);
     let (collection, searcher) = (tenants(&stage), parent(&stage));
     let by_hand = |params: &str| sign_anyway(&searcher.value, params);
     assert_eq!(found_tenants(&stage, &collection, &by_hand(r#"{"filter_by":"tenant:=a"}"#), &[]), "aa");
-    // Ignored in silence, so that everything is found, or shown.
+    // Ignored without an error, so that everything is found, or shown.
     for ignored in [r#"{"filter_by":""}"#, r#"{"filter_by":"  "}"#, r#"{"filter_by":["tenant:=a"]}"#, "{}"] {
         assert_eq!(found_tenants(&stage, &collection, &by_hand(ignored), &[]), "aabbc", "{ignored}");
     }
@@ -196,7 +188,7 @@ fn what_is_refused_here_would_be_refused_or_ignored_there(server: &Server) {
         let (_, documents) = search(&stage, &collection, &by_hand(ignored), &[]);
         assert!(documents.iter().all(|document| document["secret"] == "s3cr3t"), "{ignored}");
     }
-    // Of two filters, the first is lost.
+    // The server drops the first of two filters.
     let twice = by_hand(r#"{"filter_by":"tenant:=a","filter_by":"tenant:=b"}"#);
     assert_eq!(found_tenants(&stage, &collection, &twice, &[]), "bb");
     for refused in [r#"{"expires_at":1}"#, r#"{"expires_at":"99999999999"}"#, r#"{"expires_at":9e9}"#, "[1]", "x"] {
@@ -216,7 +208,7 @@ fn what_is_refused_here_would_be_refused_or_ignored_there(server: &Server) {
     }
 }
 
-fn a_parent_may_begin_with_any_four_bytes_that_are_characters(server: &Server) {
+fn parent_with_any_four_byte_prefix_works(server: &Server) {
     let stage = Stage::new(server);
     let collection = tenants(&stage);
     for start in ["Zz09", "é€"[..2].repeat(2).as_str(), "🔑", "a{\"b"] {
@@ -224,5 +216,46 @@ fn a_parent_may_begin_with_any_four_bytes_that_are_characters(server: &Server) {
         let parent = stage.create(request.collections(["*"]).value(unique(start)));
         let scoped = parent.scoped().filter_by("tenant:=a").sign().unwrap();
         assert_eq!(found_tenants(&stage, &collection, &scoped, &[]), "aa", "{start}");
+    }
+}
+
+fn low_limit_without_a_page_fails_and_limit_hits_embeds_one(server: &Server) {
+    let stage = Stage::new(server);
+    let (collection, parent) = (tenants(&stage), parent(&stage));
+    let found = |key: &SecretString, query: &[(&str, &str)]| {
+        let (status, documents) = search(&stage, &collection, key, query);
+        (status, documents.len())
+    };
+    let as_it_is = sign_anyway(&parent.value, r#"{"limit_hits":2}"#);
+    assert_eq!(found(&as_it_is, &[]), (422, 0));
+    assert_eq!(found(&as_it_is, &[("per_page", "2")]), (200, 2));
+    for hits in [0, 1, 2, 9, 10, 100] {
+        let scoped = parent.scoped().limit_hits(hits).sign().unwrap();
+        let expected = usize::try_from(hits).unwrap().min(5);
+        assert_eq!(found(&scoped, &[]), (200, expected), "{hits}");
+        assert_eq!(found(&scoped, &[("limit_hits", "100")]), (200, expected), "{hits}");
+    }
+    let scoped = parent.scoped().limit_hits(2).sign().unwrap();
+    assert_eq!(found(&scoped, &[("per_page", "5")]), (200, 2));
+    assert_eq!(found(&scoped, &[("page", "2")]), (422, 0));
+    let one_a_page = parent.scoped().limit_hits(2).param("per_page", 1).sign().unwrap();
+    assert_eq!(found(&one_a_page, &[("page", "2")]), (200, 1));
+    assert_eq!(found(&one_a_page, &[("page", "3")]), (422, 0));
+}
+
+fn embedded_collection_replaces_that_of_the_request(server: &Server) {
+    let stage = Stage::new(server);
+    let (tenants, other) = (tenants(&stage), unique("other"));
+    stage.collection(&other);
+    let parent = stage.key("documents:search", CollectionPattern::exact(other.as_str()));
+    assert_eq!(search(&stage, &tenants, &parent.value, &[]).0, 401);
+    // The parent's own collections do not limit what its scoped keys search.
+    let scoped = parent.scoped().collection(tenants.as_str()).sign().unwrap();
+    assert_eq!(found_tenants(&stage, &other, &scoped, &[]), "aabbc");
+    assert_eq!(search(&stage, &tenants, &scoped, &[]).0, 401);
+    let parent = self::parent(&stage);
+    let scoped = parent.scoped().collection(tenants.as_str()).only("tenant", "a").sign().unwrap();
+    for named in [&other, &tenants] {
+        assert_eq!(found_tenants(&stage, named, &scoped, &[("collection", &other)]), "aa");
     }
 }

@@ -73,9 +73,15 @@ impl<'a> Stage<'a> {
 
     /// Creates a collection with these fields and documents; it is deleted with the stage.
     pub(crate) fn collection_of(&self, name: &str, fields: &Value, documents: &[Value]) {
-        let schema = json!({"name": name, "fields": fields}).to_string();
+        self.collection_with(name, &json!({"fields": fields}), documents);
+    }
+
+    /// Creates a collection with this schema, apart from its name; it is deleted with the stage.
+    pub(crate) fn collection_with(&self, name: &str, schema: &Value, documents: &[Value]) {
+        let mut schema = schema.clone();
+        schema["name"] = name.into();
         let bootstrap = self.server.api_key();
-        let made = self.send("POST", "/collections", bootstrap, &schema);
+        let made = self.send("POST", "/collections", bootstrap, &schema.to_string());
         assert_eq!(made.status, 201, "{}", made.text());
         self.collections.borrow_mut().push(name.to_owned());
         let path = format!("/collections/{}/documents/import", percent(name));

@@ -1,0 +1,186 @@
+//! The parameters of a scoped key, in the order in which they are signed.
+
+use std::borrow::Cow;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::Error;
+
+/// Parameters whose misspelling would leave a key open: the server ignores names that it does not know.
+const RESTRICTIONS: [&str; 5] = ["filter_by", "include_fields", "exclude_fields", "limit_hits", "expires_at"];
+
+#[derive(Debug, Default)]
+pub(super) struct Params(Vec<(Cow<'static, str>, Value)>);
+
+impl Params {
+    pub(super) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// Puts a parameter before all others.
+    pub(super) fn push_front(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.0.insert(0, (name.into(), value.into()));
+    }
+
+    /// Adds a parameter unless the caller has given it.
+    pub(super) fn push_default(&mut self, name: &'static str, value: impl Into<Value>) {
+        if self.get(name).is_none() {
+            self.push(name, value);
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            check(name, value)?;
+            if self.0.iter().take(at).any(|(before, _)| before == name) {
+                return Err(Error::invalid("params", format!("`{name}` is given twice")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(name: &str, value: &Value) -> Result<(), Error> {
+    check_name(name).map_err(|why| Error::invalid("params", why))?;
+    match value {
+        Value::String(filter) if name == "filter_by" && filter.trim().is_empty() => {
+            Err(Error::invalid("filter_by", "is empty: the server would find every document"))
+        }
+        Value::Number(_) | Value::Bool(_) if name == "filter_by" => {
+            Err(Error::invalid("filter_by", "is not text: the server would refuse every search"))
+        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            let why = format!("`{name}` is not text, a number, `true` or `false`: the server would ignore it");
+            Err(Error::invalid("params", why))
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    if name == "expires_at" {
+        return Err("`expires_at` is set by the methods of that name".to_owned());
+    }
+    let shown = name.escape_debug();
+    if let Some(meant) = RESTRICTIONS.into_iter().find(|known| *known != name && is_near_miss(name, known)) {
+        return Err(format!("`{shown}` is not a parameter: write `{meant}`"));
+    }
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(is_allowed) {
+        return Err(format!("`{shown}` is not the name of a parameter: lower-case ASCII letters, digits and `_`"));
+    }
+    Ok(())
+}
+
+/// Whether the names are the same but for case, symbols and one typing error.
+fn is_near_miss(name: &str, known: &str) -> bool {
+    let letters = |name: &str| -> Vec<char> {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let (name, known) = (letters(name), letters(known));
+    let equal = |pairs: &mut dyn Iterator<Item = (&char, &char)>| pairs.take_while(|(a, b)| a == b).count();
+    let start = equal(&mut name.iter().zip(&known));
+    let (name, known) = (name.get(start..).unwrap_or_default(), known.get(start..).unwrap_or_default());
+    let end = equal(&mut name.iter().rev().zip(known.iter().rev()));
+    let differing = |text: &[char]| text.get(..text.len() - end).unwrap_or_default().to_vec();
+    match (differing(name).as_slice(), differing(known).as_slice()) {
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        (name, known) => name.len() <= 1 && known.len() <= 1,
+    }
+}
+
+impl Serialize for Params {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses_are_refused_with_the_right_spelling() {
+        for (name, meant) in [
+            ("filter_by ", "filter_by"),
+            (" filter_by", "filter_by"),
+            ("Filter_by", "filter_by"),
+            ("FILTER_BY", "filter_by"),
+            ("filterby", "filter_by"),
+            ("filter-by", "filter_by"),
+            ("filterBy", "filter_by"),
+            ("filters_by", "filter_by"),
+            ("fliter_by", "filter_by"),
+            ("filter_b", "filter_by"),
+            ("include_field", "include_fields"),
+            ("exclude_field", "exclude_fields"),
+            ("excludeFields", "exclude_fields"),
+            ("exlude_fields", "exclude_fields"),
+            ("limit_hit", "limit_hits"),
+            ("limithits", "limit_hits"),
+            ("expire_at", "expires_at"),
+            ("expiresAt", "expires_at"),
+            ("filter_by\0", "filter_by"),
+        ] {
+            let why = check_name(name).unwrap_err();
+            assert!(why.ends_with(&format!("is not a parameter: write `{meant}`")), "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn real_parameters_are_no_near_misses() {
+        // From `collection.cpp` in v29.
+        for name in [
+            "q",
+            "query_by",
+            "sort_by",
+            "facet_by",
+            "group_by",
+            "filter_by",
+            "include_fields",
+            "exclude_fields",
+            "per_page",
+            "limit",
+            "limit_hits",
+            "offset",
+            "page",
+            "group_limit",
+            "preset",
+            "hidden_hits",
+            "pinned_hits",
+            "collection",
+            "highlight_fields",
+            "highlight_full_fields",
+            "facet_query",
+            "max_facet_values",
+            "vector_query",
+            "infix",
+            "limit_multi_searches",
+            "filter_curated_hits",
+            "max_filter_by_candidates",
+            "enable_lazy_filter",
+        ] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_with_other_characters_are_refused() {
+        for name in ["", " ", "_a", "1a", "per page", "per-page", "Per_page", "é", "a\n", "$a"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+}

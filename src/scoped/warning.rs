@@ -1,0 +1,235 @@
+//! What a scoped key leaves open, told from its parameters.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{exact, filter};
+
+/// A page has this many hits unless the request says otherwise.
+pub(super) const DEFAULT_PAGE: u32 = 10;
+
+/// Parameters by which a request names fields whose values the response then shows, and what switches each of them off.
+/// An empty `highlight_fields` still highlights what `query_by` names, and within an object every field (seen with 0.24.1).
+pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
+
+/// Something that a scoped key leaves open, or that makes it fail: see [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScopedKeyWarning {
+    /// The filter has no guard, so that a request whose own filter leaves a back-tick open finds every document (seen with
+    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the guard.
+    UnguardedFilter,
+    /// A request's `pinned_hits` shows documents that the filter excludes, by their id (seen with 0.24.1).
+    PinnedHits,
+    /// Curation rules of the collection may show documents that the filter excludes (seen with 0.24.1).
+    Curation,
+    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its field
+    /// (read in v29).
+    MissingField,
+    /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
+    LooseComparison,
+    /// A quoted text with characters that the server drops or folds, so that it finds other values, too (seen with 0.24.1).
+    InexactText,
+    /// An `||` at the top level of the filter: it may have come from a value.
+    TopLevelOr,
+    /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that collection,
+    /// and responds with 400 where it cannot (read in v27.1 and v29).
+    Join,
+    /// A response that this key puts in the server's cache (`use_cache`) is served to any other key that makes the same
+    /// request, with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
+    SharedCache,
+    /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values by
+    /// `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
+    FieldsNotHidden,
+    /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page` fails
+    /// (seen with 0.24.1).
+    LimitBelowPage,
+}
+
+impl fmt::Display for ScopedKeyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnguardedFilter => "a request can escape `filter_by` with an open back-tick: sign it with `only` or `filter_by`",
+            Self::PinnedHits => "a request can show documents outside of `filter_by` with `pinned_hits`: embed an empty `pinned_hits`",
+            Self::Curation => {
+                "curation rules can show documents outside of `filter_by`: embed `enable_overrides` and \
+                 `enable_curations` as `false`"
+            }
+            Self::MissingField => {
+                "a request can turn `filter_by` off where its field is missing: embed `validate_field_names` as `true`"
+            }
+            Self::LooseComparison => "`filter_by` compares without `=`, which finds every text that contains the words",
+            Self::InexactText => "`filter_by` compares a text that equals others once case, accents and symbols are dropped: use `only`",
+            Self::TopLevelOr => "`filter_by` has `||` at its top level: check that it did not come from a value",
+            Self::Join => "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails",
+            Self::SharedCache => "`use_cache` serves the key's responses to other keys: embed `cache_ttl` as 0",
+            Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
+            Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
+        })
+    }
+}
+
+/// The warnings for parameters, by name.
+pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<ScopedKeyWarning> {
+    let mut found = Vec::new();
+    let mut add_if = |holds: bool, warning| found.extend(holds.then_some(warning));
+    if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
+        let inside = filter::unguarded(embedded);
+        add_if(inside.is_none(), ScopedKeyWarning::UnguardedFilter);
+        add_if(get("pinned_hits").is_none(), ScopedKeyWarning::PinnedHits);
+        let are_off = ["enable_overrides", "enable_curations"].iter().all(|name| get(name).is_some_and(is_false));
+        add_if(!are_off, ScopedKeyWarning::Curation);
+        add_if(!get("validate_field_names").is_some_and(is_true), ScopedKeyWarning::MissingField);
+        let text = Text::read(inside.unwrap_or(embedded));
+        add_if(text.has_loose_comparison, ScopedKeyWarning::LooseComparison);
+        add_if(text.has_inexact_text, ScopedKeyWarning::InexactText);
+        add_if(text.has_top_level_or, ScopedKeyWarning::TopLevelOr);
+        add_if(text.has_join, ScopedKeyWarning::Join);
+    }
+    let removes_fields = get("exclude_fields").is_some() || get("include_fields").is_some();
+    add_if(removes_fields && SHOWING.iter().any(|(name, _)| get(name).is_none()), ScopedKeyWarning::FieldsNotHidden);
+    let is_restricted = removes_fields || get("filter_by").is_some();
+    add_if(is_restricted && get("cache_ttl").and_then(number) != Some(0), ScopedKeyWarning::SharedCache);
+    let limit = get("limit_hits").and_then(number);
+    let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
+    add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
+    found
+}
+
+/// The server reads every parameter as text.
+fn is_false(value: &Value) -> bool {
+    value == &Value::Bool(false) || value.as_str() == Some("false")
+}
+
+fn is_true(value: &Value) -> bool {
+    value == &Value::Bool(true) || value.as_str() == Some("true")
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// What a filter's text shows without the collection's schema.
+#[derive(Default)]
+struct Text {
+    has_loose_comparison: bool,
+    has_inexact_text: bool,
+    has_top_level_or: bool,
+    has_join: bool,
+}
+
+impl Text {
+    fn read(filter: &str) -> Self {
+        let mut text = Self::default();
+        let mut depth = 0_usize;
+        for (at, part) in filter.split('`').enumerate() {
+            if at % 2 == 1 {
+                text.has_inexact_text |= exact::check_text(part).is_err();
+                continue;
+            }
+            for (at, character) in part.char_indices() {
+                let rest = part.get(at..).unwrap_or_default();
+                match character {
+                    '(' => depth += 1,
+                    ')' => depth = depth.saturating_sub(1),
+                    '|' => text.has_top_level_or |= depth == 0 && rest.starts_with("||"),
+                    '$' => text.has_join = true,
+                    ':' => text.has_loose_comparison |= is_loose(rest.trim_start_matches(':').trim_start()),
+                    _ => {}
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Whether what follows a field's colon compares without `=`. Points and ranges are compared otherwise.
+fn is_loose(comparison: &str) -> bool {
+    let is_range = comparison.split(['&', '|', ')']).next().is_some_and(|value| value.contains(".."));
+    !comparison.starts_with(['=', '<', '>', '!', '(']) && !is_range
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::ScopedKeyWarning::{Curation, FieldsNotHidden, InexactText, Join, LimitBelowPage};
+    use super::ScopedKeyWarning::{
+        LooseComparison, MissingField, PinnedHits, SharedCache, TopLevelOr, UnguardedFilter,
+    };
+    use super::*;
+
+    fn of(params: &Value) -> Vec<ScopedKeyWarning> {
+        let params: Map<String, Value> = params.as_object().unwrap().clone();
+        warnings(|name| params.get(name))
+    }
+
+    /// The warnings for a guarded filter with everything else closed.
+    fn of_filter(filter: &str) -> Vec<ScopedKeyWarning> {
+        let embedded = filter::guarded(&[filter.to_owned()]);
+        of(
+            &json!({"filter_by": embedded, "pinned_hits": "", "enable_overrides": false, "enable_curations": "false", "cache_ttl": 0,
+            "validate_field_names": true}),
+        )
+    }
+
+    #[test]
+    fn closed_filter_has_no_warning() {
+        for filter in [
+            "t:=1",
+            "t:=-5 && t:<0",
+            "t:=[`acme1`]",
+            "t:=`acme1` && n:>3",
+            "n:[1..5]",
+            "(a:=1 || b:=2)",
+            "p:(1, 2, 3 km)",
+        ] {
+            assert_eq!(of_filter(filter), [], "{filter}");
+        }
+    }
+
+    #[test]
+    fn text_of_the_filter_is_judged() {
+        for (filter, expected) in [
+            ("t:a", LooseComparison),
+            ("t: `a`", LooseComparison),
+            ("t:[a,b]", LooseComparison),
+            ("t:=`acme-1`", InexactText),
+            ("t:=`Acme`", InexactText),
+            ("t:=1 || t:=2", TopLevelOr),
+            ("t:=`a` || n:>0", TopLevelOr),
+            ("$orders(n:=1)", Join),
+        ] {
+            assert_eq!(of_filter(filter), [expected], "{filter}");
+        }
+    }
+
+    #[test]
+    fn verbatim_filter_leaves_five_ways_open() {
+        assert_eq!(
+            of(&json!({"filter_by": "t:=1"})),
+            [UnguardedFilter, PinnedHits, Curation, MissingField, SharedCache]
+        );
+    }
+
+    #[test]
+    fn removed_fields_are_hidden_only_with_every_parameter_that_shows_them() {
+        let mut params = json!({"exclude_fields": "a", "cache_ttl": "0"});
+        for (name, off) in SHOWING {
+            assert_eq!(of(&params), [FieldsNotHidden]);
+            params.as_object_mut().unwrap().insert(name.to_owned(), off.into());
+        }
+        assert_eq!(of(&params), []);
+        assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden, SharedCache]);
+    }
+
+    #[test]
+    fn low_limit_needs_a_page() {
+        for limit in [json!(9), json!("9")] {
+            assert_eq!(of(&json!({"limit_hits": limit})), [LimitBelowPage]);
+        }
+        assert_eq!(of(&json!({"limit_hits": 10})), []);
+        assert_eq!(of(&json!({"limit_hits": 9, "per_page": 9})), []);
+    }
+}
