@@ -67,7 +67,13 @@ impl AttemptError {
             Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
                 ServerEffect::NotActed
             }
-            Self::Status { status: 500..=599, .. } => ServerEffect::Unknown,
+            // From v0.25.0 on, a follower that cannot reach the leader in time answers 408, and the leader may have
+            // committed the write.
+            Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
+            // This node is short of disk or memory, or was told to skip writes; another node may accept the write.
+            Self::Status { status: 422, message, .. } if refuses_all_writes(message.as_str()) => {
+                ServerEffect::NotActed
+            }
             // A status of success, or no HTTP at all: whoever sent it may have acted.
             Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
@@ -179,8 +185,47 @@ impl AttemptError {
     }
 }
 
+/// Whether a 422 is about the node's own state and not about the request.
+fn refuses_all_writes(message: &str) -> bool {
+    message == "Skipping writes." || message.starts_with("Rejecting write: running out of resource type")
+}
+
 /// Without TLS there is nothing to explain.
 #[cfg(not(feature = "tls"))]
 fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(status: u16, message: &str) -> ServerEffect {
+        let (content_type, message) = (Snippet::default(), Snippet::new(message.as_bytes(), []));
+        AttemptError::Status { status, content_type, message, retry_after: None }.effect()
+    }
+
+    #[test]
+    fn status_decides_the_effect_on_the_server() {
+        use ServerEffect::{NotActed, RateLimited, Refused, Unknown};
+        for (status, message, expected) in [
+            (400, "Bad JSON.", Refused),
+            (401, "Forbidden", Refused),
+            (404, "Not found.", Refused),
+            (408, "", Unknown),
+            (409, "API key generation conflict.", Refused),
+            (422, "Rejecting write: running out of resource type: OUT_OF_DISK", NotActed),
+            (422, "Rejecting write: running out of resource type: OUT_OF_MEMORY", NotActed),
+            (422, "Skipping writes.", NotActed),
+            (422, "Skipping writes. Or not.", Refused),
+            (422, "A proxy says: Rejecting write: running out of resource type", Refused),
+            (422, "", Refused),
+            (429, "", RateLimited),
+            (500, "", Unknown),
+            (503, "Not Ready or Lagging", NotActed),
+            (503, "Skipping writes.", Unknown),
+        ] {
+            assert_eq!(effect(status, message), expected, "{status} {message}");
+        }
+    }
 }
