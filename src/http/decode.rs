@@ -109,6 +109,7 @@ pub(crate) enum DecodeError {
     Shape { line: usize, column: usize },
     SyntaxAfter { keys: usize },
     ShapeAfter { keys: usize },
+    TooManyElements { keys: usize },
     AnotherKey,
     NoValue,
 }
@@ -120,6 +121,7 @@ impl fmt::Display for DecodeError {
             Self::Shape { line, column } => write!(f, "JSON of another shape (line {line}, column {column})"),
             Self::SyntaxAfter { keys } => write!(f, "not JSON (after {keys} keys)"),
             Self::ShapeAfter { keys } => write!(f, "JSON of another shape (after {keys} keys)"),
+            Self::TooManyElements { keys } => write!(f, "JSON with too many elements in one key (after {keys} keys)"),
             Self::AnotherKey => f.write_str("about another key than the one asked for"),
             Self::NoValue => f.write_str("without the key's value"),
         }

@@ -144,6 +144,7 @@ pub(super) fn all(
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| limits.finish_by, value)? {
             if filter.admits(&key) {
+                reader.keep(&key)?;
                 keys.push(key);
             }
         }

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::decoder::{Decoder, Step};
-use crate::KeyInfo;
 use crate::http::{AttemptError, Reply};
 use crate::secret::SecretBuf;
+use crate::{Action, CollectionPattern, KeyInfo};
 
 /// The most bytes that one key of a list may take: its scope is the only part that can be long.
 const MAX_KEY: usize = 1024 * 1024;
+
+/// How many times more memory than `max_size` the keys of a list may take. Keys as Typesense sends them take less than
+/// twice their JSON, but an empty action of three bytes takes 32.
+const MAX_EXPANSION: u64 = 4;
 
 /// How much of the beginning is kept: more than an error quotes.
 const QUOTABLE: usize = 1024;
@@ -25,6 +29,8 @@ pub(super) struct Reader {
     is_all: bool,
     received: u64,
     max_size: u64,
+    /// How much memory the keys take that the caller keeps.
+    kept: u64,
     waited: Duration,
 }
 
@@ -39,6 +45,7 @@ impl Reader {
             is_all: false,
             received: 0,
             max_size,
+            kept: 0,
             waited: Duration::ZERO,
         }
     }
@@ -85,6 +92,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Counts the memory that `key` takes, of which all keys together may take no more than a multiple of `max_size`.
+    pub(super) fn keep(&mut self, key: &KeyInfo) -> Result<(), AttemptError> {
+        self.kept += size_in_memory(key);
+        if self.kept > self.max_size.saturating_mul(MAX_EXPANSION) {
+            return Err(AttemptError::TooLarge { limit: self.max_size });
+        }
+        Ok(())
+    }
+
     pub(super) fn node(&self) -> &str {
         self.reply.node()
     }
@@ -93,4 +109,15 @@ impl Reader {
     pub(super) fn waited(&self) -> Duration {
         self.waited
     }
+}
+
+fn size_in_memory(key: &KeyInfo) -> u64 {
+    let KeyInfo { id: _, description, actions, collections, expires_at: _, prefix, autodelete: _ } = key;
+    let texts = actions.iter().map(Action::as_str).chain(collections.iter().map(CollectionPattern::as_str));
+    let size = size_of::<KeyInfo>()
+        + size_of::<Action>() * actions.capacity()
+        + size_of::<CollectionPattern>() * collections.capacity()
+        + [description, prefix].map(String::capacity).iter().sum::<usize>()
+        + texts.map(str::len).sum::<usize>();
+    size as u64
 }
