@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use crate::engine::{self, CallFailure, Clock, Nodes, Outcome, RetryConfig, SystemClock};
-use crate::http::{AttemptError, Deadlines, DecodeError, Http, Reply};
+use crate::http::{AttemptError, Deadlines, DecodeError, Http, ResponseStream};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::requests::{CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
@@ -134,7 +134,7 @@ impl KeysClient {
         &self,
         operation: Operation,
         deadline: Instant,
-        read: impl Fn(Reply, Deadlines) -> Result<T, AttemptError>,
+        read: impl Fn(ResponseStream, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<Outcome<T>, CallFailure> {
         let Inner { nodes, pace, http } = &*self.0;
         engine::run(nodes, *pace, &SystemClock, operation, deadline, |node, limits| {

@@ -49,6 +49,7 @@ fn error(operation: Operation, failure: CallFailure, value: Option<&SecretString
     let none = Snippet::default;
     match last {
         AttemptError::Connection { source, .. } => Error::Connection { failure: details(none(), none()), source },
+        AttemptError::Reentrant => Error::Connection { failure: details(none(), none()), source: None },
         AttemptError::Tls { source, .. } => Error::Tls { failure: details(none(), none()), source },
         AttemptError::Timeout { phase } => Error::Timeout { phase, failure: details(none(), none()) },
         AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: details(none(), none()) },
@@ -91,7 +92,7 @@ fn outcome_unknown(
         AttemptError::Connection { source, .. } | AttemptError::Tls { source, .. } => (None, None, source),
         AttemptError::Unexpected { content_type, message, source, .. } => (Some(content_type), Some(message), source),
         AttemptError::Status { content_type, message, .. } => (Some(content_type), Some(message), None),
-        AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } => (None, None, None),
+        AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } | AttemptError::Reentrant => (None, None, None),
     };
     let failure = CallReport(Box::new(Details {
         operation,

@@ -8,7 +8,7 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         // Whether the client notices while it sends, or while it waits, is a matter of microseconds.
         bad("a close at once", Ending::Connection, "", |_| Ok(())),
-        bad("a close after the request", Ending::Connection, "closed the connection without a reply", |peer| {
+        bad("a close after the request", Ending::Connection, "closed the connection without a response", |peer| {
             peer.request().map(drop)
         }),
         bad(
@@ -40,8 +40,7 @@ pub(crate) fn rows() -> Vec<Row> {
             let good = Good::to(&peer.request()?);
             peer.send(cut(&good.with("")))
         }),
-        // ureq makes no difference here: what is missing is missing.
-        bad("a reset in the body", Ending::Connection, "closed the connection while reading the reply", |peer| {
+        bad("a reset in the body", Ending::Connection, "connection reset while reading the reply", |peer| {
             let good = Good::to(&peer.most_of_a_request()?);
             peer.send(cut(&good.with("")))?;
             received_first();

@@ -60,7 +60,7 @@ fn a_name_that_nobody_has_did_nothing() {
 fn a_connection_that_breaks_leaves_the_outcome_of_a_write_open() {
     let server = Scripted::start(|peer| peer.request().map(drop));
     let client = client(&server.url());
-    let result = "closed the connection without a reply (is it an https server?)";
+    let result = "closed the connection without a response (is it an https server?)";
     let error = client.list().send().unwrap_err();
     reads(&error, &server.url(), &format!("list keys: NODE: {result}; is the address right, and the server up?"));
     assert_eq!((variant(&error), error.is_retryable()), ("Connection", true));
@@ -203,7 +203,7 @@ fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
     });
     let url = server.url().replace("http:", "https:");
     let error = create(&client(&url)).send().unwrap_err();
-    reads(&error, &url, "create a key: NODE: its answer is not encrypted (is it an http server?)");
+    reads(&error, &url, "create a key: NODE: its response is not encrypted (is it an http server?)");
     assert_eq!((variant(&error), error.status(), error.is_retryable()), ("Tls", None, false));
     assert_eq!(error.failure().unwrap().attempts()[0].phase(), Phase::Handshake);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::decoder::{Decoder, Step};
-use crate::http::{AttemptError, Reply};
+use crate::http::{AttemptError, ResponseStream};
 use crate::secret::SecretBuf;
 use crate::{Action, CollectionPattern, KeyInfo};
 
@@ -20,7 +20,7 @@ const MAX_EXPANSION: u64 = 4;
 const QUOTABLE: usize = 1024;
 
 pub(super) struct Reader {
-    reply: Reply,
+    response: ResponseStream,
     /// What has arrived and not been decoded.
     arrived: SecretBuf,
     /// The first of what has arrived, to be quoted if it is no list at all.
@@ -36,9 +36,9 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `max_size`: of the whole list, in bytes.
-    pub(super) fn new(reply: Reply, max_size: u64) -> Self {
+    pub(super) fn new(response: ResponseStream, max_size: u64) -> Self {
         Self {
-            reply,
+            response,
             arrived: SecretBuf::default(),
             beginning: SecretBuf::default(),
             decoder: Decoder::new(),
@@ -66,7 +66,7 @@ impl Reader {
                 Ok(Step::More) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
                     let quoted = if self.decoder.count() == 0 { &self.beginning } else { &self.arrived };
-                    return Err(self.reply.undecodable(why, quoted.as_slice(), value));
+                    return Err(self.response.undecodable(why, quoted.as_slice(), value));
                 }
             }
         }
@@ -78,7 +78,7 @@ impl Reader {
             return Err(AttemptError::TooLarge { limit: MAX_KEY as u64 });
         }
         let started = Instant::now();
-        let is_more = self.reply.read_more(&mut self.arrived, finish_by);
+        let is_more = self.response.read_more(&mut self.arrived, finish_by);
         self.waited += started.elapsed();
         self.is_all = !is_more?;
         if self.received == 0 {
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     pub(super) fn node(&self) -> &str {
-        self.reply.node()
+        self.response.node()
     }
 
     /// How long it has waited for the server.
