@@ -151,7 +151,34 @@ fn socket_timeout(left: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use ureq::unversioned::transport::time;
+
     use super::*;
+
+    /// The reader takes seconds for all of it. A limit that each partial write renewed would never expire.
+    #[test]
+    fn sending_to_a_slow_reader_ends_at_the_deadline() {
+        const SIZE: usize = 64 * 1024 * 1024;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let reader = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut some = vec![0; 1024 * 1024];
+            while stream.read_exact(&mut some).is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let connect_by = Instant::now() + Duration::from_secs(10);
+        let mut transport = TcpTransport::connect(&[address], connect_by, LazyBuffers::new(1, SIZE)).unwrap();
+        let after = time::Duration::Exact(Duration::from_millis(300));
+        let sent = transport.transmit_output(SIZE, NextTimeout { after, ..NextTimeout::default() });
+        assert!(matches!(sent, Err(Error::Timeout(_))), "{sent:?}");
+        drop(transport);
+        reader.join().unwrap();
+    }
 
     #[test]
     fn socket_timeout_that_is_an_eighth_late_is_hardly_later_than_the_deadline() {

@@ -178,6 +178,25 @@ fn a_success_after_failures_is_a_success() {
 }
 
 #[test]
+fn node_that_accepts_no_writes_is_passed_over() {
+    for message in ["Rejecting write: running out of resource type: OUT_OF_DISK", "Skipping writes."] {
+        let full = Wire::answering(&json(422, format!(r#"{{"message":"{message}"}}"#)));
+        let server = Wire::answering(&json(200, r#"{"id":7}"#));
+        let client = builder(&server.url()).nearest_node(full.url()).retries(true).build().unwrap();
+        assert_eq!(client.delete(7).send().unwrap().get(), 7, "{message}");
+        full.asked_once();
+        server.asked_once();
+    }
+}
+
+#[test]
+fn status_408_leaves_the_outcome_open() {
+    let server = Wire::answering(&json(408, ""));
+    let Err(Error::OutcomeUnknown(unknown)) = create(&server.client()).send() else { panic!("it is known") };
+    assert_eq!(unknown.value().map(ExposeSecret::expose_secret), Some(VALUE));
+}
+
+#[test]
 fn clones_share_their_connections() {
     let server = Scripted::start(|peer| {
         loop {
