@@ -187,7 +187,7 @@ fn what_is_no_list_any_more_is_said_after_so_many_keys() {
     assert_eq!(before, 100);
     let text = error.to_string();
     assert!(
-        text.ends_with("status 200 with an answer that is JSON of another shape (after 100 keys): \"{}]}\""),
+        text.ends_with("status 200 with a response that is JSON of another shape (after 100 keys): \"{}]}\""),
         "{text}"
     );
 }

@@ -41,6 +41,7 @@ impl CallFailure {
         let none = Snippet::default;
         match last {
             AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
+            AttemptError::Reentrant => Error::Connection { failure: report(none(), none()), source: None },
             AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
             AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
             AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },
@@ -79,7 +80,7 @@ impl CallFailure {
             }
             AttemptError::Unexpected { content_type, message, source, .. } => (content_type, message, source),
             AttemptError::Status { content_type, message, .. } => (content_type, message, None),
-            AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } => {
+            AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } | AttemptError::Reentrant => {
                 (Snippet::default(), Snippet::default(), None)
             }
         };

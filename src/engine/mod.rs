@@ -20,7 +20,7 @@ pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
 use crate::error::Attempt;
-use crate::http::{AttemptError, Deadlines, DecodeError, Http, Reply, ServerEffect};
+use crate::http::{AttemptError, Deadlines, DecodeError, Http, ResponseBody, ServerEffect};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
@@ -57,7 +57,12 @@ pub(crate) trait Transport: Send + Sync {
     ) -> Result<(), AttemptError>;
 
     /// Makes a request without a body; the caller reads the body of a successful response.
-    fn open(&self, node: &Node, operation: Operation, deadlines: Deadlines) -> Result<Reply, AttemptError>;
+    fn open(
+        &self,
+        node: &Node,
+        operation: Operation,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
 /// What is sent with each attempt of a call.
@@ -112,7 +117,7 @@ impl Engine {
         &self,
         operation: Operation,
         deadline: Instant,
-        read: impl Fn(Reply, Deadlines) -> Result<T, AttemptError>,
+        read: impl Fn(Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, CallFailure> {
         let attempt = |node: &Node, deadlines| read(self.transport.open(node, operation, deadlines)?, deadlines);
         match self.run(operation, deadline, attempt)? {
@@ -159,7 +164,12 @@ impl Transport for Http {
         Http::attempt(self, node, operation, deadlines, body.copy(), secret, decode)
     }
 
-    fn open(&self, node: &Node, operation: Operation, deadlines: Deadlines) -> Result<Reply, AttemptError> {
+    fn open(
+        &self,
+        node: &Node,
+        operation: Operation,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
         Http::open(self, node, operation, deadlines)
     }
 }

@@ -8,10 +8,12 @@ use ureq::{Agent, Proxy, ProxyProtocol};
 use super::connect::{DeferredResolver, SwapConnector};
 #[cfg(feature = "tls")]
 use super::tls::Trust;
-use super::transport::BUFFER;
 use crate::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
+
+/// How many bytes are written at once, and half of what is read at once.
+pub(super) const BUFFER: usize = 16 * 1024;
 
 /// Enough for a burst of threads on one client; more would be closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;

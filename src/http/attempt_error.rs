@@ -1,8 +1,9 @@
-//! What can come of one attempt besides success, and what each means for the server: acted, did not act, unknown.
+//! Why an attempt failed, and whether the server may have acted.
 
 use std::io;
 use std::time::Duration;
 
+use super::response::Fault;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Snippet, Source};
@@ -12,11 +13,11 @@ use crate::error::{Phase, Snippet, Source};
 pub(crate) enum AttemptError {
     /// No connection, or it broke.
     Connection { phase: Phase, result: String, source: Option<Source> },
-    /// TLS could not be agreed on.
+    /// The TLS handshake failed.
     Tls { result: String, source: Option<Source> },
-    /// The time was up.
+    /// The deadline expired.
     Timeout { phase: Phase },
-    /// An answer that is none of a Typesense server's, or cannot be decoded.
+    /// The response did not come from a Typesense server, or cannot be decoded.
     Unexpected {
         status: Option<u16>,
         content_type: Snippet,
@@ -26,31 +27,33 @@ pub(crate) enum AttemptError {
     },
     /// A status other than that of success.
     Status { status: u16, content_type: Snippet, message: Snippet, retry_after: Option<Duration> },
-    /// An answer with the status of success, and a body above the limit, in bytes.
+    /// A response with the status of success, and a body above the limit, in bytes.
     TooLarge { limit: u64 },
+    /// This thread is making another call, which a logger interrupted to make this one.
+    Reentrant,
 }
 
-/// What an attempt without a result leaves the server in.
+/// What a failed attempt did on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerEffect {
     /// It never saw the whole request, or was not ready to look at it. Another attempt may do better.
     NotActed,
-    /// It asked to be left alone for a while, and did not act.
+    /// It asked to wait for a while, and did not act.
     RateLimited,
-    /// This node cannot be talked to at all; nothing was sent.
+    /// This node cannot be used at all; nothing was sent.
     NodeUnusable,
     /// It may have acted.
     Unknown,
-    /// It acted, if the operation was a write, but its reply cannot be read.
+    /// It acted, if the operation was a write, but its response cannot be read.
     ResponseUnreadable,
-    /// It answered, and will answer the same again.
+    /// It did not act, and would not act on another attempt.
     Refused,
 }
 
 impl AttemptError {
-    /// What an attempt that was not made came to.
+    /// The result of a call that made no attempt.
     pub(crate) fn no_node() -> Self {
-        Self::Connection { phase: Phase::Resolve, result: "no node could be asked".to_owned(), source: None }
+        Self::Connection { phase: Phase::Resolve, result: "no node can be used".to_owned(), source: None }
     }
 
     /// The one table from what happened to what it means.
@@ -62,23 +65,23 @@ impl AttemptError {
             }
             Self::Connection { .. } | Self::Timeout { .. } => ServerEffect::Unknown,
             Self::Status { status: 429, .. } => ServerEffect::RateLimited,
-            // The server's words for a node that is starting or catching up. Other 503s are a proxy's, which may
-            // have passed the request on.
+            // The server's message while a node starts or catches up. Other 503s come from a proxy, which may have
+            // forwarded the request.
             Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
                 ServerEffect::NotActed
             }
-            // From v25 on, a follower that cannot reach the leader in time answers 408 with an empty body, and the leader
-            // may have committed (read in v0.25.0, `http_client.cpp`).
+            // From v0.25.0 on, a follower that cannot reach the leader in time answers 408, and the leader may have
+            // committed the write.
             Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
-            // The asked node's own state; another one may take the request (read in v26.0 to v30, `raft_server.cpp`).
-            Self::Status { status: 422, message, .. } if is_out_of_resources(message.as_str()) => {
+            // This node is short of disk or memory, or was told to skip writes; another node may accept the write.
+            Self::Status { status: 422, message, .. } if refuses_all_writes(message.as_str()) => {
                 ServerEffect::NotActed
             }
             // A status of success, or no HTTP at all: whoever sent it may have acted.
             Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
             }
-            Self::Status { .. } | Self::Unexpected { .. } => ServerEffect::Refused,
+            Self::Status { .. } | Self::Unexpected { .. } | Self::Reentrant => ServerEffect::Refused,
         }
     }
 
@@ -96,11 +99,15 @@ impl AttemptError {
         match self {
             Self::Status { status, .. } => Some(*status),
             Self::Unexpected { status, .. } => *status,
-            Self::Connection { .. } | Self::Tls { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => None,
+            Self::Connection { .. }
+            | Self::Tls { .. }
+            | Self::Timeout { .. }
+            | Self::TooLarge { .. }
+            | Self::Reentrant => None,
         }
     }
 
-    /// The status, if a Typesense server's own words came with it: another's 404 or 409 says nothing about a key.
+    /// The status, if a Typesense server sent it: a proxy's 404 or 409 says nothing about a key.
     pub(crate) fn typesense_status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -120,11 +127,12 @@ impl AttemptError {
         match self {
             Self::Connection { phase, .. } | Self::Timeout { phase } => *phase,
             Self::Tls { .. } => Phase::Handshake,
+            Self::Reentrant => Phase::Resolve,
             Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. } => Phase::ReadResponse,
         }
     }
 
-    /// In a few words, for the list of attempts.
+    /// A few words for the list of attempts.
     pub(crate) fn result(&self) -> String {
         match self {
             Self::Connection { result, .. } | Self::Tls { result, .. } | Self::Unexpected { result, .. } => {
@@ -132,11 +140,12 @@ impl AttemptError {
             }
             Self::Timeout { phase } => format!("timed out while {phase}"),
             Self::Status { status, .. } => format!("status {status}"),
-            Self::TooLarge { limit } => format!("the answer is larger than {limit} bytes"),
+            Self::TooLarge { limit } => format!("the response is larger than {limit} bytes"),
+            Self::Reentrant => "called from a logger while this thread was making another call".to_owned(),
         }
     }
 
-    /// From what ureq returned, which tells less than the phase in which it did.
+    /// `phase`: what the attempt was doing, which says more than ureq's error does.
     pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
         match error {
             ureq::Error::Timeout(_) => Self::Timeout { phase },
@@ -148,26 +157,26 @@ impl AttemptError {
                 Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
+            ureq::Error::Other(error) if error.is::<Fault>() => Self::not_http(error.to_string(), None),
             error if phase == Phase::Handshake => {
-                let result = explain(&error, phase).unwrap_or("no encryption could be agreed on");
+                let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
                 Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
             }
             error if phase.is_before_sending() => Self::Connection {
                 phase,
-                result: "the proxy's answer is not HTTP/1".to_owned(),
+                result: "the proxy's response is not HTTP/1".to_owned(),
                 source: Some(Box::new(error)),
             },
-            error => Self::Unexpected {
-                status: None,
-                content_type: Snippet::default(),
-                message: Snippet::default(),
-                result: "the answer is not HTTP/1".to_owned(),
-                source: Some(Box::new(error)),
-            },
+            error => Self::not_http(Fault::NotHttp.to_string(), Some(Box::new(error))),
         }
     }
 
-    pub(super) fn from_io(error: io::Error, phase: Phase) -> Self {
+    fn not_http(result: String, source: Option<Source>) -> Self {
+        let (content_type, message) = (Snippet::default(), Snippet::default());
+        Self::Unexpected { status: None, content_type, message, result, source }
+    }
+
+    fn from_io(error: io::Error, phase: Phase) -> Self {
         if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
             return Self::Timeout { phase };
         }
@@ -181,6 +190,9 @@ impl AttemptError {
         }
         let result = match (error.kind(), phase) {
             (_, Phase::Resolve) => "host not found".to_owned(),
+            (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
+                "closed the connection during the TLS handshake (is it an http server?)".to_owned()
+            }
             (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => {
                 "closed the connection without a response".to_owned()
             }
@@ -192,12 +204,47 @@ impl AttemptError {
     }
 }
 
-fn is_out_of_resources(message: &str) -> bool {
-    message.starts_with("Rejecting write: running out of resource type") || message.starts_with("Skipping writes")
+/// Whether a 422 is about the node's own state and not about the request.
+fn refuses_all_writes(message: &str) -> bool {
+    message == "Skipping writes." || message.starts_with("Rejecting write: running out of resource type")
 }
 
 /// Without TLS there is nothing to explain.
 #[cfg(not(feature = "tls"))]
 fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(status: u16, message: &str) -> ServerEffect {
+        let (content_type, message) = (Snippet::default(), Snippet::new(message.as_bytes(), []));
+        AttemptError::Status { status, content_type, message, retry_after: None }.effect()
+    }
+
+    #[test]
+    fn status_decides_the_effect_on_the_server() {
+        use ServerEffect::{NotActed, RateLimited, Refused, Unknown};
+        for (status, message, expected) in [
+            (400, "Bad JSON.", Refused),
+            (401, "Forbidden", Refused),
+            (404, "Not found.", Refused),
+            (408, "", Unknown),
+            (409, "API key generation conflict.", Refused),
+            (422, "Rejecting write: running out of resource type: OUT_OF_DISK", NotActed),
+            (422, "Rejecting write: running out of resource type: OUT_OF_MEMORY", NotActed),
+            (422, "Skipping writes.", NotActed),
+            (422, "Skipping writes. Or not.", Refused),
+            (422, "A proxy says: Rejecting write: running out of resource type", Refused),
+            (422, "", Refused),
+            (429, "", RateLimited),
+            (500, "", Unknown),
+            (503, "Not Ready or Lagging", NotActed),
+            (503, "Skipping writes.", Unknown),
+        ] {
+            assert_eq!(effect(status, message), expected, "{status} {message}");
+        }
+    }
 }

@@ -1,31 +1,28 @@
-//! Opening a connection: look up the name, connect (through a proxy, for https), agree on encryption, and put the
+//! Opens a connection: resolve the name, connect (through a proxy, for https), set up TLS, and put the
 //! [`SwapTransport`] on top.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
 
+use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 #[cfg(feature = "tls")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport, time,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
 };
-use ureq::{Error, Timeout};
 
-use super::deadline::DeadlineTransport;
+use super::connection::{Connection, timeout};
 use super::exchange::current;
-use super::transport::{SwapTransport, timeout};
+use super::tcp::{TcpTransport, remaining};
+use super::transport::SwapTransport;
 use crate::error::Phase;
 
-/// Where ureq expects addresses before it has looked for a connection that is already open.
+/// Resolves nothing: [`SwapConnector`] does, when it needs an address.
 ///
-/// ureq resolves the host for every request, in a thread of its own where there is a time limit, also when it then
-/// uses a pooled connection: that costs more than the request. The real look-up is [`SwapConnector`]'s.
+/// ureq asks for addresses before it looks for a pooled connection, and with a time limit that takes a thread: more than
+/// the request itself costs.
 #[derive(Debug)]
 pub(super) struct DeferredResolver;
 
@@ -37,35 +34,58 @@ impl Resolver for DeferredResolver {
     }
 }
 
-/// Opens connections for ureq, which calls it only when it has none to use again.
+/// Opens connections for ureq, which calls it only when it has no pooled one.
 #[derive(Debug, Default)]
 pub(super) struct SwapConnector {
+    resolver: DefaultResolver,
     tunnel: ConnectProxyConnector,
-    tcp: TcpConnector,
     #[cfg(feature = "tls")]
     tls: RustlsConnector,
 }
 
 impl SwapConnector {
-    fn open(&self, details: &ConnectionDetails, is_tunnelled: bool) -> Result<Option<Box<dyn Transport>>, Error> {
-        let tunnel: Option<Either<(), Box<dyn Transport>>> = if is_tunnelled {
-            // Comes back here for the connection to the proxy itself.
-            current(|exchange| exchange.tunnelling = true)?;
-            let tunnel = self.tunnel.connect(details, None);
-            current(|exchange| exchange.tunnelling = false)?;
-            tunnel?
-        } else {
-            None
-        };
-        let connection = self.tcp.connect(details, tunnel)?.map(DeadlineTransport);
+    fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
+        current(|exchange| exchange.phase = Phase::Resolve)?;
+        let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        // With a time limit, ureq resolves in a thread, which an address does not need.
+        let limit = if host.parse::<IpAddr>().is_ok() { NextTimeout::default() } else { details.timeout };
+        self.resolver.resolve(details.uri, details.config, limit)
+    }
+
+    fn connect_tcp(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        let addresses = self.resolve(details)?;
+        let connect_by = current(|exchange| {
+            exchange.phase = Phase::Connect;
+            exchange.deadlines.connect_by
+        })?;
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Box::new(TcpTransport::connect(&addresses, connect_by, buffers)?))
+    }
+
+    /// Comes back to [`connect`](Connector::connect) for the connection to the proxy.
+    fn connect_tunnel(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        current(|exchange| exchange.is_tunnelling = true)?;
+        let tunnel = Connector::<()>::connect(&self.tunnel, details, None);
+        current(|exchange| exchange.is_tunnelling = false)?;
+        match tunnel? {
+            Some(Either::B(tunnel)) => Ok(tunnel),
+            Some(Either::A(())) | None => Err(Error::ConnectionFailed),
+        }
+    }
+
+    fn connect_tls(
+        &self,
+        details: &ConnectionDetails,
+        connection: Box<dyn Transport>,
+    ) -> Result<Option<Box<dyn Transport>>, Error> {
         #[cfg(feature = "tls")]
-        let connection = {
-            if details.needs_tls() {
-                current(|exchange| exchange.phase = Phase::Handshake)?;
-            }
-            self.tls.connect(details, connection)?
-        };
-        Ok(connection.map(|connection| Box::new(connection) as Box<dyn Transport>))
+        if details.needs_tls() {
+            current(|exchange| exchange.phase = Phase::Handshake)?;
+            let connection = self.tls.connect(details, Some(connection))?;
+            return Ok(connection.map(|connection| Box::new(connection) as Box<dyn Transport>));
+        }
+        let _ = details;
+        Ok(Some(connection))
     }
 }
 
@@ -73,67 +93,65 @@ impl Connector for SwapConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let to_proxy = current(|exchange| exchange.tunnelling)?;
-        // Plain http goes to loopback, or where plain text is allowed by name: never by way of a proxy.
-        let proxy = details.config.proxy().filter(|_| details.needs_tls());
-        let is_tunnelled = !to_proxy && proxy.is_some_and(|proxy| !proxy.is_no_proxy(details.uri));
-        let addrs = if is_tunnelled { details.resolver.empty() } else { resolve(details)? };
-        current(|exchange| exchange.phase = Phase::Connect)?;
+        let (is_to_proxy, connect_by) = current(|exchange| (exchange.is_tunnelling, exchange.deadlines.connect_by))?;
         let details = ConnectionDetails {
             uri: details.uri,
-            addrs,
+            addrs: details.resolver.empty(),
             config: details.config,
             request_level: details.request_level,
             resolver: details.resolver,
             now: time::Instant::now(),
-            timeout: timeout(|exchange| exchange.connect_by)?,
+            timeout: timeout(connect_by)?,
             current_time: details.current_time.clone(),
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        let connection = self.open(&details, is_tunnelled)?;
-        if to_proxy {
-            return Ok(connection);
-        }
-        Ok(connection.map(|connection| Box::new(SwapTransport::new(connection)) as Box<dyn Transport>))
+        // Plain http goes to loopback, or where plain text is allowed by name: never through a proxy.
+        let proxy = details.config.proxy().filter(|_| details.needs_tls() && !is_to_proxy);
+        let connection = match proxy {
+            Some(proxy) if !proxy.is_no_proxy(details.uri) => self.connect_tunnel(&details)?,
+            _ => self.connect_tcp(&details)?,
+        };
+        let connection = self.connect_tls(&details, connection)?;
+        Ok(connection.map(|connection| -> Self::Out {
+            if is_to_proxy {
+                Box::new(ProxyTransport(connection))
+            } else {
+                Box::new(SwapTransport::new(Connection::new(connection)))
+            }
+        }))
     }
 }
 
-fn resolve(details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
-    current(|exchange| exchange.phase = Phase::Resolve)?;
-    let limit = timeout(|exchange| exchange.connect_by)?;
-    let uri = details.uri;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let default_port = if details.needs_tls() { 443 } else { 80 };
-    let port = uri.port_u16().unwrap_or(default_port);
-    let found = match host.parse::<IpAddr>() {
-        Ok(literal) => vec![SocketAddr::new(literal, port)],
-        Err(_) => look_up(host.to_owned(), port, *limit.after)?,
-    };
-    let mut addrs = details.resolver.empty();
-    // ureq tries at most 16, and its list panics on more.
-    for address in found.into_iter().take(16) {
-        addrs.push(address);
-    }
-    if addrs.is_empty() {
-        return Err(Error::HostNotFound);
-    }
-    Ok(addrs)
-}
+/// A connection to a proxy.
+#[derive(Debug)]
+struct ProxyTransport(Box<dyn Transport>);
 
-/// Asks the operating system, which knows no time limit: in a thread, which is left behind if it takes too long.
-fn look_up(host: String, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, Error> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    thread::Builder::new().name("typesense-keys-dns".to_owned()).spawn(move || {
-        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // Nobody listens any more if it took too long.
-        let _ = sender.send(found);
-    })?;
-    match receiver.recv_timeout(limit) {
-        Ok(found) => Ok(found?),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Timeout(Timeout::Resolve)),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(io::Error::other("the look-up ended without a result").into())
+impl Transport for ProxyTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        // ureq renews the limit for each read of the proxy's response, which could drip for ever.
+        let connect_by =
+            current(|exchange| exchange.phase.is_before_sending().then_some(exchange.deadlines.connect_by));
+        if let Ok(Some(connect_by)) = connect_by {
+            timeout.after = timeout.after.min(time::Duration::Exact(remaining(connect_by)?));
         }
+        self.0.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        // What the proxy's own TLS has decrypted, and the TLS inside of it not.
+        self.0.buffers().input().is_empty() && self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
     }
 }

@@ -1,59 +1,59 @@
-//! What an answer means: the one table from its status and body to a decoded value or a [`AttemptError`].
+//! What a response means: the one table from its status and body to a decoded value or an [`AttemptError`].
 
 use std::borrow::Cow;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::MAX_BODY;
 use super::attempt_error::AttemptError;
-use super::response::ReplyHead;
+use super::response::Head;
 use crate::error::Snippet;
 use crate::operation::Operation;
+use crate::secret;
 
-pub(super) struct Answer<'a> {
+pub(super) struct Response<'a> {
     pub(super) operation: Operation,
-    pub(super) status: u16,
-    pub(super) head: &'a ReplyHead,
+    pub(super) head: &'a Head,
     pub(super) content: &'a [u8],
-    /// Whether `content` is all of it, and not just as much as `limit` bytes.
+    /// Whether `content` is all of the body, and not just its beginning.
     pub(super) is_complete: bool,
-    pub(super) limit: u64,
     /// What must not be in an error.
     pub(super) secrets: &'a [Option<&'a SecretString>],
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// Decodes the content with `decode` if the status is that of success.
     pub(super) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>) -> Result<T, AttemptError> {
-        if self.status != self.operation.success() || self.head.is_compressed() {
+        if self.head.status != self.operation.success() || self.head.is_compressed() {
             return Err(self.refusal());
         }
         if !self.is_complete {
-            return Err(AttemptError::TooLarge { limit: self.limit });
+            return Err(AttemptError::TooLarge { limit: MAX_BODY as u64 });
         }
         decode(self.content).map_err(|why| self.undecodable(why))
     }
 
-    /// What an answer means that is not a success, or one that cannot be read.
+    /// What a response means that is not a success, or that is compressed.
     pub(super) fn refusal(&self) -> AttemptError {
-        let Self { operation, status, .. } = *self;
-        let words = message(self.quotable());
-        match (status, words) {
-            (status, _) if status == operation.success() => {
-                self.unexpected("the answer is compressed, which was not asked for", None)
+        let (success, status) = (self.operation.success(), self.head.status);
+        let message = message(self.quotable());
+        match (status, message) {
+            (status, _) if status == success => {
+                self.unexpected("the response is compressed, which was not asked for", None)
             }
             // These two can turn a doubt into a certainty, so nothing else must pass for them: not a proxy's page, and
             // not the server's `Not Found` for a route that it does not have.
-            (404, words) if operation.key_id().is_some() && !says(words.as_ref(), "Not found.") => {
+            (404, message) if self.operation.key_id().is_some() && !is_text(message.as_ref(), "Not found.") => {
                 self.unexpected("status 404, but not about a key (is the path in the node's address right?)", None)
             }
             (409, None) => self.unexpected("status 409 without a Typesense server's message", None),
-            (400..=599, words) => AttemptError::Status {
+            (400..=599, message) => AttemptError::Status {
                 status,
                 content_type: self.snippet(&self.head.content_type),
-                message: words.map_or_else(
+                message: message.map_or_else(
                     || self.snippet(self.quotable()),
-                    |words| self.snippet(words.expose_secret().as_bytes()),
+                    |message| self.snippet(message.expose_secret().as_bytes()),
                 ),
                 retry_after: self.head.retry_after,
             },
@@ -61,17 +61,17 @@ impl Answer<'_> {
                 let host = self.snippet(location_host(&self.head.location).as_bytes());
                 self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"), None)
             }
-            _ => self.unexpected(format!("status {status}, where {} was expected", operation.success()), None),
+            _ => self.unexpected(format!("status {status}, where {success} was expected"), None),
         }
     }
 
     pub(super) fn undecodable(&self, why: DecodeError) -> AttemptError {
-        self.unexpected(format!("status {} with an answer that is {why}", self.status), Some(why))
+        self.unexpected(format!("status {} with a response that is {why}", self.head.status), Some(why))
     }
 
     fn unexpected(&self, result: impl Into<String>, source: Option<DecodeError>) -> AttemptError {
         AttemptError::Unexpected {
-            status: Some(self.status),
+            status: Some(self.head.status),
             content_type: self.snippet(&self.head.content_type),
             message: self.snippet(self.quotable()),
             result: result.into(),
@@ -83,24 +83,24 @@ impl Answer<'_> {
         Snippet::new(bytes, self.secrets.iter().copied().flatten())
     }
 
-    /// As much of the content as may be shown, its secrets covered.
+    /// As much of the content as may be shown, once known secrets are covered.
     fn quotable(&self) -> &[u8] {
-        let is_redirect = (300..400).contains(&self.status);
+        let is_redirect = (300..400).contains(&self.head.status);
         // The body of a redirect repeats its target, of which only the host is shown.
         if is_redirect || self.head.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
     }
 
-    /// Whether the content may hold the value of a key that was just created. A value that the server drew is not
-    /// known here, and so cannot be covered in a quotation.
+    /// Whether the content may hold the value of a key that was just created. A value that the server generated is not
+    /// known here, so it could not be covered.
     fn may_hold_new_value(&self) -> bool {
         const FIELD: &[u8] = b"\"value\"";
         matches!(self.operation, Operation::Create { .. })
-            && (self.status < 300 || self.content.windows(FIELD.len()).any(|part| part == FIELD))
+            && (self.head.status < 300 || self.content.windows(FIELD.len()).any(|part| part == FIELD))
     }
 }
 
-/// Why an answer could not be decoded. Of the JSON parser's own words only the place is kept: they repeat what they
-/// could not read, which may be a key.
+/// Why a response could not be decoded. Of the JSON parser's error only the place is kept: its text repeats what could
+/// not be parsed, which may be a key.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("not JSON (line {line}, column {column})")]
@@ -111,6 +111,8 @@ pub(crate) enum DecodeError {
     SyntaxAfter { keys: usize },
     #[error("JSON of another shape (after {keys} keys)")]
     ShapeAfter { keys: usize },
+    #[error("JSON with too many elements in one key (after {keys} keys)")]
+    TooManyElements { keys: usize },
     #[error("about another key than the one asked for")]
     AnotherKey,
     #[error("without a value that can be read")]
@@ -124,20 +126,18 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-/// The text of a response `{"message": "…"}`. It may repeat a secret, so it is one.
+/// The server's message, if the response is `{"message": "…"}`. A secret, as it may repeat one.
 fn message(content: &[u8]) -> Option<SecretString> {
     #[derive(Deserialize)]
     struct Message<'a> {
-        // Borrowed, unless it has escapes: serde_json does not wipe the buffer in which it resolves them.
         #[serde(borrow)]
         message: Cow<'a, str>,
     }
-    let Message { message } = serde_json::from_slice(content).ok()?;
-    Some(message.into_owned().into())
+    serde_json::from_slice(content).ok().map(|Message { message }| secret::copy(&message))
 }
 
-fn says(words: Option<&SecretString>, text: &str) -> bool {
-    words.is_some_and(|words| words.expose_secret() == text)
+fn is_text(message: Option<&SecretString>, text: &str) -> bool {
+    message.is_some_and(|message| message.expose_secret() == text)
 }
 
 /// Only the host: the rest of a redirect's target may repeat what it should not.
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_redirect_only_the_host_is_kept() {
+    fn location_of_a_redirect_shows_only_its_host() {
         for (location, host) in [
             ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
             ("http://user:password@b.test:8108", "b.test"),

@@ -1,55 +1,88 @@
-//! What one attempt carries around ureq: the key and the body on the way out, the head and the body on the way back.
+//! What one attempt passes to the transport and gets back from it, behind ureq's back.
 //!
-//! ureq calls the transport with nothing that tells one request from another, but always in the thread that makes
-//! the request. So the exchange lies in a thread-local slot for as long as ureq is at work on it.
+//! ureq calls the transport with nothing that tells one request from another, but always in the thread that makes the
+//! request. So the exchange lies in a thread-local slot while ureq works on it.
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use super::response::{Fault, ReplyHead};
+use super::Deadlines;
+use super::body::Body;
+use super::connection::Connection;
+use super::response::Head;
 use crate::error::Phase;
+use crate::operation::Operation;
 use crate::secret::SecretBuf;
 
 pub(super) struct Exchange {
     pub(super) api_key: Arc<SecretString>,
-    /// The request's body. Taken when it is sent.
-    pub(super) outgoing: SecretBuf,
+    pub(super) operation: Operation,
+    pub(super) deadlines: Deadlines,
     /// The request's head, as far as ureq has written it.
-    pub(super) head: Vec<u8>,
-    /// Until when the connection must be open.
-    pub(super) connect_by: Instant,
-    /// Until when the reply must be complete.
-    pub(super) finish_by: Instant,
+    pub(super) request_head: Vec<u8>,
+    pub(super) request_body: SecretBuf,
+    /// Whether the body of a success stays on the connection, for the caller to read.
+    pub(super) is_streamed: bool,
     pub(super) phase: Phase,
-    /// Whether a proxy is being asked for a tunnel, inside which the exchange will take place.
-    pub(super) tunnelling: bool,
-    pub(super) reply: ReplyHead,
-    /// The part of the reply's body that has arrived and not been read.
-    pub(super) incoming: SecretBuf,
-    pub(super) fault: Option<Fault>,
+    /// Whether the connection to a proxy is being opened.
+    pub(super) is_tunnelling: bool,
+    pub(super) response: Option<Received>,
+    /// A connection whose body has been streamed to its end, on its way back into ureq's pool.
+    pub(super) returned: Option<Connection>,
+}
+
+/// A response, as far as it has been received.
+pub(super) struct Received {
+    pub(super) head: Head,
+    pub(super) content: SecretBuf,
+    /// Whether `content` is the whole body. Otherwise that is larger than allowed, or is streamed.
+    pub(super) is_complete: bool,
+    /// The body of a response that is streamed.
+    pub(super) rest: Option<Body>,
+}
+
+impl Exchange {
+    pub(super) fn new(api_key: Arc<SecretString>, operation: Operation, deadlines: Deadlines) -> Self {
+        Self {
+            api_key,
+            operation,
+            deadlines,
+            request_head: Vec::new(),
+            request_body: SecretBuf::default(),
+            is_streamed: false,
+            phase: Phase::Resolve,
+            is_tunnelling: false,
+            response: None,
+            returned: None,
+        }
+    }
 }
 
 thread_local! {
     static CURRENT: Cell<Option<Box<Exchange>>> = const { Cell::new(None) };
 }
 
-/// Runs `work`, during which the transport finds `exchange`; hands it back afterwards.
-pub(super) fn enter<T>(exchange: Box<Exchange>, work: impl FnOnce() -> T) -> (Option<Box<Exchange>>, T) {
-    /// Puts back what was there before: a logger might make a request of its own while ureq logs.
-    struct Restore(Option<Box<Exchange>>);
-    impl Drop for Restore {
+/// Runs `work`, during which the transport finds `exchange`; gives it back afterwards. `None` if this thread is at work
+/// on another exchange: a logger makes a request while ureq logs, perhaps with the lock of its pool in hand, on which
+/// the request would wait for ever.
+pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
+    /// Empties the slot also when `work` panics.
+    struct Leave;
+    impl Drop for Leave {
         fn drop(&mut self) {
-            CURRENT.set(self.0.take());
+            CURRENT.set(None);
         }
     }
-    let restore = Restore(CURRENT.replace(Some(exchange)));
+    if let Some(outer) = CURRENT.take() {
+        CURRENT.set(Some(outer));
+        return None;
+    }
+    CURRENT.set(Some(Box::new(exchange)));
+    let _leave = Leave;
     let result = work();
-    let exchange = CURRENT.take();
-    drop(restore);
-    (exchange, result)
+    CURRENT.take().map(|exchange| (exchange, result))
 }
 
 /// Gives access to this thread's exchange. `access` must not log: a logger might start another exchange.
@@ -58,9 +91,4 @@ pub(super) fn current<T>(access: impl FnOnce(&mut Exchange) -> T) -> Result<T, u
     let result = access(&mut exchange);
     CURRENT.set(Some(exchange));
     Ok(result)
-}
-
-/// How long until `instant`; `None` when the time is up.
-pub(super) fn remaining(instant: Instant) -> Option<Duration> {
-    instant.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
 }

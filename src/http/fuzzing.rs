@@ -1,4 +1,4 @@
-//! The reply side and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
+//! The transport and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
 //! `tests/fuzz`, and in no other build. No part of the API.
 
 use std::sync::Arc;
@@ -8,80 +8,54 @@ use secrecy::SecretString;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 use ureq::{Agent, Error};
 
-use super::Http;
-use super::agent::agent;
+use super::agent::{BUFFER, agent};
 use super::connect::DeferredResolver;
-use super::exchange::{Exchange, current, enter};
-use super::response::ReplyHead;
-use super::transport::{BUFFER, SwapTransport};
+use super::connection::Connection;
+use super::exchange::{Exchange, enter};
+use super::response::Fault;
+use super::transport::SwapTransport;
+use super::{Deadlines, Http};
 use crate::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
-use crate::error::Phase;
 use crate::node::Node;
-use crate::secret::SecretBuf;
+use crate::operation::Operation;
 
-/// What the transport makes of a reply.
+/// What the transport makes of a response.
 #[derive(Debug)]
 pub struct Dissected {
     /// What ureq sees.
     pub shown: Vec<u8>,
-    /// The body.
-    pub payload: Vec<u8>,
-    /// Whether the reply came to its end.
-    pub is_complete: bool,
-    /// Whether it was refused.
+    /// The body, if all of it arrived.
+    pub payload: Option<Vec<u8>>,
+    /// Whether the response was refused.
     pub is_refused: bool,
-    /// The most that was allocated for what had arrived and not been looked at.
-    pub buffered: usize,
 }
 
-/// Sends a request that is answered with `pieces`, one for each read.
+/// Sends a request, to which `pieces` are the response, one for each read.
 pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
-    let mut dissected =
-        Dissected { shown: Vec::new(), payload: Vec::new(), is_complete: false, is_refused: false, buffered: 0 };
-    let mut transport = SwapTransport::new(Box::new(Scripted::new(pieces.to_vec())));
+    let mut transport = SwapTransport::new(Connection::new(Box::new(Scripted::new(pieces.to_vec()))));
     let limit = Instant::now() + Duration::from_secs(3600);
-    let exchange = Box::new(Exchange {
-        api_key: Arc::new(SecretString::from("key")),
-        outgoing: SecretBuf::default(),
-        head: Vec::new(),
-        connect_by: limit,
-        finish_by: limit,
-        phase: Phase::Connect,
-        tunnelling: false,
-        reply: ReplyHead::NONE,
-        incoming: SecretBuf::default(),
-        fault: None,
-    });
-    let work = || -> Result<(), Error> {
+    let deadlines = Deadlines { connect_by: limit, finish_by: limit };
+    let work = || -> Result<Vec<u8>, Error> {
         let head = b"GET / HTTP/1.1\r\n\r\n";
         if let Some(room) = transport.buffers().output().get_mut(..head.len()) {
             room.copy_from_slice(head);
         }
         transport.transmit_output(head.len(), NextTimeout::default())?;
-        while !transport.is_done() {
-            let goes_on = transport.await_input(NextTimeout::default())?;
-            let shown = transport.buffers().input().to_vec();
-            transport.buffers().input_consume(shown.len());
-            dissected.shown.extend(shown);
-            current(|exchange| {
-                dissected.payload.extend_from_slice(exchange.incoming.as_slice());
-                exchange.incoming.clear();
-            })?;
-            dissected.buffered = dissected.buffered.max(transport.buffered());
-            if !goes_on {
-                break;
-            }
-        }
-        Ok(())
+        transport.await_input(NextTimeout::default())?;
+        Ok(transport.buffers().input().to_vec())
     };
-    let (exchange, result) = enter(exchange, work);
-    dissected.is_complete = result.is_ok() && transport.is_done();
-    dissected.is_refused = exchange.is_some_and(|exchange| exchange.fault.is_some());
-    dissected
+    let exchange = Exchange::new(Arc::new(SecretString::from("key")), Operation::List, deadlines);
+    let Some((exchange, result)) = enter(exchange, work) else {
+        return Dissected { shown: Vec::new(), payload: None, is_refused: false };
+    };
+    let is_refused = matches!(&result, Err(Error::Other(error)) if error.is::<Fault>());
+    let received = exchange.response.filter(|received| received.is_complete);
+    let payload = received.map(|received| received.content.as_slice().to_vec());
+    Dissected { shown: result.unwrap_or_default(), payload, is_refused }
 }
 
-/// A client all of whose requests are answered with `pieces`, each on a connection of its own, and never repeated.
+/// A client that gets `pieces` as the response to each request, on a connection of its own, and repeats no request.
 ///
 /// # Errors
 ///
@@ -94,7 +68,7 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
         None,
     )?;
     let http = Http {
-        agent: Agent::with_parts(usual.config().clone(), Answers(pieces), DeferredResolver),
+        agent: Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver),
         api_key: Arc::new(api_key),
     };
     let limit = Duration::from_secs(3600);
@@ -109,17 +83,17 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
 }
 
 #[derive(Debug)]
-struct Answers(Vec<Vec<u8>>);
+struct Responses(Vec<Vec<u8>>);
 
-impl Connector for Answers {
+impl Connector for Responses {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        Ok(Some(Box::new(SwapTransport::new(Box::new(Scripted::new(self.0.clone()))))))
+        Ok(Some(Box::new(SwapTransport::new(Connection::new(Box::new(Scripted::new(self.0.clone())))))))
     }
 }
 
-/// A connection on which anything may be sent, and on which the same always arrives.
+/// A connection that accepts anything, and on which `pieces` arrive.
 #[derive(Debug)]
 struct Scripted {
     buffers: LazyBuffers,

@@ -1,5 +1,5 @@
-//! Trust: whose certificates are believed, who we say we are, and what is wrong with a certificate.
-//! Certificates are always checked; there is no switch to turn that off.
+//! TLS: which certificates are trusted, our own certificate, and what is wrong with one.
+//! Certificates are always checked; no setting turns that off.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,7 +12,7 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use crate::Error;
 use crate::error::Phase;
 
-/// The builder's settings on trust, as they were given.
+/// The builder's settings on trust, unchecked.
 #[derive(Default)]
 pub(crate) struct Trust {
     pub(crate) ca_certificates: Vec<u8>,
@@ -68,9 +68,9 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     let chain = certificates(SETTING, chain)?;
     let pem = key.expose_secret().as_bytes();
     let (Ok(parsed), Ok(key)) = (PrivateKeyDer::from_pem_slice(pem), PrivateKey::from_pem(pem)) else {
-        return Err(Error::configuration(SETTING, "its key is no PEM block of a private key"));
+        return Err(Error::configuration(SETTING, "its key is not a PEM block of a private key"));
     };
-    // ureq would find out at the first request, and panic.
+    // ureq would panic at the first request.
     let provider = rustls::crypto::CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| rustls::crypto::ring::default_provider().into());
     ClientConfig::builder_with_provider(provider)
@@ -79,18 +79,18 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
         .and_then(|builder| builder.with_client_auth_cert(chain.clone(), parsed))
         .map_err(|source| Error::Configuration {
             setting: SETTING,
-            reason: "the certificate and the key do not go together, or the key is of an unsupported kind".to_owned(),
+            reason: "the certificate and the key do not match, or the key is of an unsupported kind".to_owned(),
             source: Some(source.into()),
         })?;
     Ok(ClientCert::new_with_certs(&owned(&chain), key))
 }
 
-/// What kept TLS from being agreed on, and what to do about it; `None` if `error` is not TLS's, or came when the
-/// server may have had the request already.
+/// Why the TLS handshake failed, and what to do about it; `None` if `error` is not about TLS, or if the server may have
+/// received the request.
 pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
     let error = find(error)?;
-    // With TLS 1.3, a server that wants a client certificate says so only after the handshake, and reads no request.
-    // Once it has begun to reply, it had read it.
+    // With TLS 1.3, a server that wants a client certificate says so after the handshake, and reads no request.
+    // Once it has begun to respond, it has read the request.
     (phase <= Phase::Handshake || (phase < Phase::ReadResponse && refuses_certificate(error)))
         .then(|| describe(error))
 }
@@ -128,7 +128,7 @@ fn describe(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             CertificateError::UnknownIssuer => {
-                "its certificate is from no authority that is trusted here (name yours with `ca_certificates`)"
+                "its certificate is from an authority that is not trusted (name yours with `ca_certificates`)"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another host name"
@@ -137,7 +137,7 @@ fn describe(error: &rustls::Error) -> &'static str {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet (is this machine's clock right?)"
             }
-            // Authorities are looked up by name, so this is one that was made anew, or a namesake.
+            // Authorities are found by name: another one has the same name, perhaps because it was created anew.
             CertificateError::BadSignature => {
                 "its certificate was not signed by the authority of that name that is trusted here (name the right one \
                  with `ca_certificates`)"
@@ -145,10 +145,8 @@ fn describe(error: &rustls::Error) -> &'static str {
             CertificateError::Revoked => "its certificate has been revoked",
             _ => "its certificate is not valid",
         },
-        _ if refuses_certificate(error) => {
-            "it does not accept our certificate, or asks for one (see `client_certificate`)"
-        }
-        rustls::Error::InvalidMessage(_) => "its answer is not encrypted (is it an http server?)",
-        _ => "no encryption could be agreed on",
+        _ if refuses_certificate(error) => "it rejects our certificate, or requires one (see `client_certificate`)",
+        rustls::Error::InvalidMessage(_) => "its response is not encrypted (is it an http server?)",
+        _ => "the TLS handshake failed",
     }
 }

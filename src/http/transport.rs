@@ -1,174 +1,163 @@
 //! The transport that keeps secrets out of ureq.
 //!
-//! ureq 3 writes whatever passes through it to the log (level `trace`: heads and bodies, as text and as
-//! hexadecimal), and does not wipe its buffers. So it is given nothing to write: it composes a request without the
-//! key and with filler for a body, and it gets a reply that is status, length and filler. This transport sits
-//! between it and the connection (inside TLS, where there is TLS), puts the real bytes in on the way out, takes them
-//! away on the way in, and wipes the buffers that they went through.
+//! ureq 3 logs all that passes through it (level `trace`: heads and bodies, as text and as hexadecimal) and does not
+//! wipe its buffers. So it composes a request without key and body, and sees an empty response. This transport sits
+//! between ureq and the connection: it adds the key and the body to the request, reads the whole response, and shows
+//! ureq its status alone. It does not matter how a server writes a secret, or where: no byte of a response is shown.
 //!
-//! Since all of a body is taken away, it does not matter where in it a secret is, how it is written, or into how many
-//! packets and chunks it is cut.
+//! A list is streamed: the caller reads its body from the connection, while ureq waits for one byte of filler. That
+//! comes with the connection, once the list has been read to its end and the connection can be used again.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::mem;
+use std::time::Instant;
 
 use secrecy::ExposeSecret;
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport, time};
-use ureq::{Error, Timeout};
-use zeroize::Zeroize;
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-use super::exchange::{Exchange, current, remaining};
-use super::response::Reply;
+use super::agent::BUFFER;
+use super::body::Body;
+use super::connection::{Connection, timeout};
+use super::exchange::{Exchange, Received, current};
+use super::response::{Head, HeadParser};
+use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::secret::SecretBuf;
 
-/// Room for what is read at once, on either side of the swap.
-pub(super) const BUFFER: usize = 16 * 1024;
+/// Room for the response that ureq sees.
+const SHOWN: usize = 128;
+
+const LINE_END: &[u8] = b"\r\n";
+
+/// The body that ureq sees of a response that is streamed.
+const FILLER: &str = "-";
 
 pub(super) struct SwapTransport {
-    inner: Box<dyn Transport>,
-    /// What ureq sees.
-    face: LazyBuffers,
-    /// What arrived and has not been taken apart yet.
-    raw: SecretBuf,
-    reply: Reply,
+    /// `None` while the caller streams a body, and once the connection cannot be used any more.
+    connection: Option<Connection>,
+    is_tls: bool,
+    ureq_buffers: LazyBuffers,
 }
 
 impl SwapTransport {
-    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, face: LazyBuffers::new(BUFFER, BUFFER), raw: SecretBuf::default(), reply: Reply::IDLE }
+    pub(super) fn new(connection: Connection) -> Self {
+        let is_tls = connection.is_tls();
+        Self { connection: Some(connection), is_tls, ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
-    #[cfg(fuzzing)]
-    pub(super) fn is_done(&self) -> bool {
-        self.reply.is_idle()
-    }
-
-    #[cfg(fuzzing)]
-    pub(super) fn buffered(&self) -> usize {
-        self.raw.capacity()
-    }
-
-    /// Sends all of `parts`, and wipes the buffer that they went through, whatever happens.
-    fn send(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
-        let mut parts = parts.iter().copied();
-        let mut part = parts.next();
-        while part.is_some() {
-            let buffer = self.inner.buffers().output();
-            let mut filled = 0;
-            while let (Some(bytes), Some(room)) = (part, buffer.get_mut(filled..).filter(|room| !room.is_empty())) {
-                let count = bytes.len().min(room.len());
-                let (now, later) = bytes.split_at(count);
-                room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
-                filled += count;
-                part = if later.is_empty() { parts.next() } else { Some(later) };
-            }
-            let sent = timeout(|exchange| exchange.finish_by)
-                .and_then(|timeout| self.inner.transmit_output(filled, timeout));
-            if let Some(used) = self.inner.buffers().output().get_mut(..filled) {
-                used.zeroize();
-            }
-            sent?;
-        }
+    /// Lets ureq see `text`.
+    fn show(&mut self, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        let mut room = self.ureq_buffers.input_append_buf();
+        let size = room.len();
+        room.write_fmt(text)?;
+        let shown = size - room.len();
+        self.ureq_buffers.input_appended(shown);
         Ok(())
-    }
-
-    /// Reads once; `false` if the other side has closed the connection.
-    fn receive(&mut self) -> Result<bool, Error> {
-        let is_open = self.inner.await_input(timeout(|exchange| exchange.finish_by)?)?;
-        let buffers = self.inner.buffers();
-        let arrived = buffers.input();
-        let count = arrived.len();
-        self.raw.extend(arrived);
-        buffers.input_consume(count);
-        // Emptied, the buffer is filled from its beginning again.
-        if let Some(used) = buffers.input_append_buf().get_mut(..count) {
-            used.zeroize();
-        }
-        if count > 0 {
-            current(|exchange| exchange.phase = Phase::ReadResponse)?;
-        }
-        Ok(is_open)
     }
 }
 
 impl Transport for SwapTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.face
+        &mut self.ureq_buffers
     }
 
+    /// Sends the request, once ureq has written all of its head.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        // Before the phase says that something may have been sent.
-        timeout(|exchange| exchange.finish_by)?;
-        let written = self.face.output().get(..amount).unwrap_or_default();
+        let connection = self.connection.as_mut().ok_or(Error::ConnectionFailed)?;
+        let written = self.ureq_buffers.output().get(..amount).unwrap_or_default();
         let request = current(|exchange| {
-            if exchange.phase > Phase::Send {
-                // Filler: the body went with the head.
-                return None;
+            exchange.request_head.extend_from_slice(written);
+            if !exchange.request_head.ends_with(b"\r\n\r\n") {
+                return Ok(None);
             }
+            // Before the phase says that something may have been sent.
+            timeout(exchange.deadlines.finish_by)?;
             exchange.phase = Phase::Send;
-            exchange.head.extend_from_slice(written);
-            if !exchange.head.ends_with(b"\r\n\r\n") {
-                return None;
-            }
-            Some((mem::take(&mut exchange.head), exchange.api_key.clone(), mem::take(&mut exchange.outgoing)))
-        })?;
-        let Some((head, api_key, body)) = request else {
+            let (head, body) = (mem::take(&mut exchange.request_head), mem::take(&mut exchange.request_body));
+            Ok::<_, Error>(Some((head, body, exchange.api_key.clone(), exchange.deadlines.finish_by)))
+        })??;
+        let Some((head, body, api_key, finish_by)) = request else {
             return Ok(());
         };
-        self.reply = Reply::EXPECTED;
-        let end = b"\r\n".as_slice();
-        let headers = head.strip_suffix(end).unwrap_or(&head);
-        let key = api_key.expose_secret().as_bytes();
-        self.send(&[headers, b"x-typesense-api-key: ", key, end, end, body.as_slice()])?;
+        let headers = head.strip_suffix(LINE_END).unwrap_or(&head);
+        let (before, after, length) = if body.as_slice().is_empty() {
+            (headers, b"".as_slice(), String::new())
+        } else {
+            let (before, after) = without_length(headers);
+            (before, after, format!("content-length: {}\r\n", body.as_slice().len()))
+        };
+        let (name, key) = (b"x-typesense-api-key: ".as_slice(), api_key.expose_secret().as_bytes());
+        let parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
+        connection.send(&parts, finish_by)?;
         current(|exchange| exchange.phase = Phase::AwaitResponse)
     }
 
+    /// Receives the response, or gets the connection back after its body has been streamed.
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        loop {
-            let Self { face, raw, reply, .. } = self;
-            let shown = current(|exchange| {
-                let shown = reply.advance(raw, face.input_append_buf(), exchange);
-                shown.map_err(|fault| exchange.fault = Some(fault))
-            })?;
-            match shown {
-                Ok(0) => {}
-                Ok(shown) => {
-                    self.face.input_appended(shown);
-                    return Ok(true);
-                }
-                Err(()) => return Err(Error::ConnectionFailed),
-            }
-            if !self.receive()? {
-                return Ok(false);
-            }
+        let (returned, is_streamed, operation, finish_by) = current(|exchange| {
+            let Exchange { operation, is_streamed, deadlines, .. } = *exchange;
+            (exchange.returned.take(), is_streamed, operation, deadlines.finish_by)
+        })?;
+        if returned.is_some() {
+            self.connection = returned;
+            self.show(format_args!("{FILLER}"))?;
+            return Ok(true);
         }
+        let mut connection = self.connection.take().ok_or(Error::ConnectionFailed)?;
+        let head = receive_head(&mut connection, finish_by)?;
+        let (status, closes) = (head.status, head.closes);
+        let is_success = status == operation.success();
+        let mut body = Body::new(connection, &head);
+        let mut content = SecretBuf::default();
+        let (is_complete, rest, length) = if is_streamed && is_success && !head.is_compressed() {
+            (false, Some(body), FILLER.len())
+        } else {
+            let limit = if is_success { MAX_BODY } else { MAX_ERROR_BODY };
+            let is_complete = body.read_all(&mut content, limit, finish_by)?;
+            self.connection = body.into_connection();
+            (is_complete, None, 0)
+        };
+        let close = if closes { "connection: close\r\n" } else { "" };
+        self.show(format_args!("HTTP/1.1 {status} \r\ncontent-length: {length}\r\n{close}\r\n"))?;
+        current(|exchange| exchange.response = Some(Received { head, content, is_complete, rest }))?;
+        Ok(true)
     }
 
-    /// Whether the connection can take another request.
     fn is_open(&mut self) -> bool {
-        self.reply.is_idle()
-            && self.raw.as_slice().is_empty()
-            && self.inner.buffers().input().is_empty()
-            && self.inner.is_open()
+        self.connection.as_mut().is_some_and(Connection::is_open)
     }
 
     fn is_tls(&self) -> bool {
-        self.inner.is_tls()
+        self.is_tls
+    }
+}
+
+/// The headers before and after the one in which ureq says that there is no body, since it is given none.
+fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
+    const NO_BODY: &[u8] = b"content-length: 0\r\n";
+    let at = headers.windows(NO_BODY.len()).position(|line| line == NO_BODY).unwrap_or(headers.len());
+    let (before, rest) = headers.split_at(at);
+    (before, rest.strip_prefix(NO_BODY).unwrap_or_default())
+}
+
+fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
+    let mut parser = HeadParser::default();
+    loop {
+        if let Some(head) = parser.parse(&mut connection.received)? {
+            return Ok(head);
+        }
+        if !connection.receive(finish_by)? {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        current(|exchange| exchange.phase = Phase::ReadResponse)?;
     }
 }
 
 impl fmt::Debug for SwapTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, face: _, raw: _, reply: _ } = self;
-        f.debug_struct("SwapTransport").field("inner", inner).finish_non_exhaustive()
-    }
-}
-
-/// How long the operating system may take until an instant of the exchange.
-pub(super) fn timeout(until: impl FnOnce(&Exchange) -> std::time::Instant) -> Result<NextTimeout, Error> {
-    match remaining(current(|exchange| until(exchange))?) {
-        Some(left) => Ok(NextTimeout { after: time::Duration::Exact(left), ..NextTimeout::default() }),
-        None => Err(Error::Timeout(Timeout::Global)),
+        let Self { connection, is_tls: _, ureq_buffers: _ } = self;
+        f.debug_struct("SwapTransport").field("connection", connection).finish_non_exhaustive()
     }
 }

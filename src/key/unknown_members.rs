@@ -13,6 +13,11 @@ use serde_json::{Map, Value};
 pub(crate) struct UnknownMembers(Option<Box<str>>);
 
 impl UnknownMembers {
+    /// The length of their JSON.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_deref().map_or(0, str::len)
+    }
+
     pub(crate) fn to_map(&self) -> Map<String, Value> {
         self.0.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
     }

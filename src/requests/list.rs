@@ -155,6 +155,7 @@ pub(super) fn all(
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| deadlines.finish_by, secret)? {
             if filter.admits(&key) {
+                reader.keep(&key)?;
                 keys.push(key);
             }
         }

@@ -35,9 +35,12 @@ pub(crate) fn rows() -> Vec<Row> {
             )
         })
         .all_end_in(Ending::Rejected),
-        bad_reply("secrets in an encoding that was not asked for", unexpected, "the answer is compressed", |good| {
-            good.with(&format!("content-encoding: {ADMIN_KEY}\r\n"))
-        }),
+        bad_reply(
+            "secrets in an encoding that was not asked for",
+            unexpected,
+            "the response is compressed",
+            |good| good.with(&format!("content-encoding: {ADMIN_KEY}\r\n")),
+        ),
         redirect("a redirect to a host named like the key", "http://7Qx2Lw9Zr4Tb8Gk.example.net/keys"),
         redirect("a redirect with the key in its path", "https://example.net/keys/aDm1n=7Qx2Lw9Zr4Tb8Gk"),
         redirect("a redirect with the key in its query", "https://example.net/keys?key=aDm1n=7Qx2Lw9Zr4Tb8Gk"),
@@ -46,13 +49,13 @@ pub(crate) fn rows() -> Vec<Row> {
         bad_reply(
             "headers that are secrets, with a bad length",
             unexpected,
-            "the head of the answer contradicts",
+            "the head of the response contradicts",
             |_| format!("HTTP/1.1 200 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-length: {ADMIN_KEY}\r\n\r\n"),
         ),
-        bad_reply("secrets where a head should be", unexpected, "the answer is not HTTP/1", |_| {
+        bad_reply("secrets where a head should be", unexpected, "the response is not HTTP/1", |_| {
             format!("{ADMIN_KEY} {OWN_VALUE} {SERVERS_VALUE}\r\n\r\n")
         }),
-        bad_reply("secrets where a chunk should be", unexpected, "the answer's body is not framed", |_| {
+        bad_reply("secrets where a chunk should be", unexpected, "the response's body is not framed", |_| {
             format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{ADMIN_KEY}\r\n{OWN_VALUE}\r\n")
         }),
         bad_reply("secrets where JSON should be", unexpected, "status 20", |good| {

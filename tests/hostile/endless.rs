@@ -82,49 +82,49 @@ pub(crate) fn rows() -> Vec<Row> {
             peer.send("HTTP/1.1 500 Oops\r\ncontent-length: 1000\r\n\r\n")?;
             peer.drip([b'x'; 1000], PAUSE)
         }),
-        bad("headers without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("headers without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send(OK)?;
             peer.send_without_end("a: b\r\n")
         }),
-        bad("one header without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("one header without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send(format!("{OK}a: "))?;
             peer.send_without_end("x")
         }),
-        bad("a reason phrase without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("a reason phrase without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send("HTTP/1.1 200 ")?;
             peer.send_without_end("x")
         }),
-        bad("empty lines without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("empty lines without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send_without_end("\r\n")
         }),
-        bad("early hints without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("early hints without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send_without_end("HTTP/1.1 103\r\n\r\n")
         }),
-        bad("100 Continue without end", Ending::Unexpected, "the head of the answer has no end", |peer| {
+        bad("100 Continue without end", Ending::Unexpected, "the head of the response is too large", |peer| {
             peer.request()?;
             peer.send_without_end("HTTP/1.1 100 Continue\r\n\r\n")
         }),
-        bad("a chunk size without end", Ending::Unexpected, "the answer's body is not framed", |peer| {
+        bad("a chunk size without end", Ending::Unexpected, "the response's body is not framed", |peer| {
             peer.request()?;
             peer.send(CHUNKED)?;
             peer.send_without_end("0")
         }),
-        bad("a chunk extension without end", Ending::Unexpected, "the answer's body is not framed", |peer| {
+        bad("a chunk extension without end", Ending::Unexpected, "the response's body is not framed", |peer| {
             peer.request()?;
             peer.send(format!("{CHUNKED}5;"))?;
             peer.send_without_end("x")
         }),
-        bad("trailers without end", Ending::Unexpected, "the answer's body is not framed", |peer| {
+        bad("trailers without end", Ending::Unexpected, "the response's body is not framed", |peer| {
             peer.request()?;
             peer.send(format!("{CHUNKED}0\r\n"))?;
             peer.send_without_end("a: b\r\n")
         }),
-        bad("one trailer without end", Ending::Unexpected, "the answer's body is not framed", |peer| {
+        bad("one trailer without end", Ending::Unexpected, "the response's body is not framed", |peer| {
             peer.request()?;
             peer.send(format!("{CHUNKED}0\r\na: "))?;
             peer.send_without_end("x")
@@ -142,7 +142,7 @@ pub(crate) fn rows() -> Vec<Row> {
         endless_body("a 500 without end", "500 No", "").ends_in("status 500", Ending::Unavailable, Ending::Unknown),
         endless_body("a 302 without end", "302 No", "").ends_in("status 302", Ending::Unexpected, Ending::Unexpected),
         endless_body("a compressed body without end", "200 OK", "content-encoding: gzip\r\n").ends_in(
-            "the answer is compressed",
+            "the response is compressed",
             Ending::Unexpected,
             Ending::Unknown,
         ),
@@ -151,7 +151,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// With the status of success for each call, where `status` is `200 OK`.
 fn endless_body(name: &'static str, status: &'static str, headers: &'static str) -> Row {
-    bad(name, Ending::TooLarge, "the answer is larger than 1048576 bytes", move |peer| {
+    bad(name, Ending::TooLarge, "the response is larger than 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         let status = if status == "200 OK" { good.status } else { status };
         // The beginning of a name, so that a list that is read key by key sees no error either.
@@ -161,7 +161,7 @@ fn endless_body(name: &'static str, status: &'static str, headers: &'static str)
 }
 
 fn endless_chunks(name: &'static str, chunk: &'static str) -> Row {
-    bad(name, Ending::TooLarge, "the answer is larger than 1048576 bytes", move |peer| {
+    bad(name, Ending::TooLarge, "the response is larger than 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         peer.send(format!("HTTP/1.1 {}\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{\"\r\n", good.status))?;
         if chunk.contains('x') {

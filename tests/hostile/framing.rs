@@ -2,10 +2,10 @@
 
 use super::row::{Ending, Good, Row, bad_reply, odd_but_good};
 
-const LENGTH: &str = "the head of the answer contradicts itself on the body's length";
-const CHUNKS: &str = "the answer's body is not framed as its head says";
-const HEAD: &str = "the head of the answer has no end";
-const NOT_HTTP: &str = "the answer is not HTTP/1";
+const LENGTH: &str = "the head of the response contradicts itself on the body's length";
+const CHUNKS: &str = "the response's body is not framed as its head says";
+const HEAD: &str = "the head of the response is too large";
+const NOT_HTTP: &str = "the response is not HTTP/1";
 
 pub(crate) fn rows() -> Vec<Row> {
     let connection = Ending::Connection;
@@ -64,7 +64,7 @@ pub(crate) fn rows() -> Vec<Row> {
         bad_reply("a status of four digits", unexpected, NOT_HTTP, |_| status("2000")),
         bad_reply("status 0", unexpected, NOT_HTTP, |_| status("000")),
         bad_reply("status 999", unexpected, NOT_HTTP, |_| status("999")),
-        bad_reply("101 Switching Protocols", unexpected, "the answer wants another protocol", |_| {
+        bad_reply("101 Switching Protocols", unexpected, "the response switches to another protocol", |_| {
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n".to_owned()
         }),
         bad_reply("204 No Content", unexpected, "status 204, where 20", |_| status("204 No Content")),

@@ -24,6 +24,8 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("an answer of a byte more is not", an_answer_of_a_byte_more_is_not),
         ("an error answer is looked at up to 64 KiB", an_error_answer_is_looked_at_up_to_64_kib),
         ("a list may be larger than any other answer", a_list_may_be_larger_than_any_other_answer),
+        ("a list that expands in memory is too large", list_that_expands_in_memory_is_too_large),
+        ("a key that expands in memory is refused", key_that_expands_in_memory_is_refused),
     ]
 }
 
@@ -83,4 +85,40 @@ fn a_list_may_be_larger_than_any_other_answer() {
     let client = builder.max_list_size(size as u64).build().unwrap();
     assert_eq!(client.list().send().unwrap().len(), 1);
     assert!(matches!(client.get(7).send(), Err(Error::TooLarge { .. })));
+}
+
+/// A server that lists keys, as many as fit into the limit, each with so many empty actions.
+fn server_of_empty_actions(count: usize) -> Scripted {
+    let actions = r#""","#.repeat(count);
+    let key = format!(
+        r#"{{"id":7,"description":"","actions":[{actions}"*"],"collections":[],"expires_at":1,"value_prefix":""}}"#
+    );
+    let keys = vec![key.as_str(); (LIMIT / (key.len() + 1) - 1).max(1)].join(",");
+    // Made here, so that it is not counted for the client.
+    let list = format!(r#"{{"keys":[{keys}]}}"#);
+    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{list}", list.len());
+    Scripted::start(move |peer| {
+        peer.request()?;
+        peer.send(&response)
+    })
+}
+
+fn list_that_expands_in_memory_is_too_large() {
+    let server = server_of_empty_actions(1_000);
+    let ended = measured(|| make(&client(&server.url()), Call::List));
+    assert!(matches!(ended.result, Err(Error::TooLarge { .. })), "{:?}", ended.result);
+    assert!(ended.allocated < 6 * LIMIT, "allocated {} bytes", ended.allocated);
+    let ended = measured(|| make(&client(&server.url()), Call::Stream));
+    assert!(ended.result.is_ok(), "{:?}", ended.result);
+    assert!(ended.allocated < LIMIT, "allocated {} bytes", ended.allocated);
+}
+
+fn key_that_expands_in_memory_is_refused() {
+    let server = server_of_empty_actions(LIMIT / 6);
+    for call in [Call::List, Call::Stream] {
+        let ended = measured(|| make(&client(&server.url()), call));
+        let error = ended.result.unwrap_err();
+        assert!(error.to_string().contains("too many elements in one key (after 0 keys)"), "{error}");
+        assert!(ended.allocated < 3 * LIMIT, "allocated {} bytes", ended.allocated);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::row::{Ending, Row, bad};
 
-const NOT_HTTP: &str = "the answer is not HTTP/1";
+const NOT_HTTP: &str = "the response is not HTTP/1";
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = vec![
@@ -51,7 +51,7 @@ fn https() -> Vec<Row> {
 
     let hello = |peer: &mut Peer| -> io::Result<()> { peer.stream.read(&mut [0; 4096]).map(drop) };
     let handshake = Ending::Timeout(Phase::Handshake);
-    let late = "timed out while negotiating TLS";
+    let late = "timed out while agreeing on encryption";
     let ends = |name, ending, result, script: fn(&mut Peer) -> io::Result<()>| {
         let script = move |peer: &mut Peer| {
             hello(peer)?;
@@ -59,7 +59,7 @@ fn https() -> Vec<Row> {
         };
         bad(name, ending, result, script).all_end_in(ending).https()
     };
-    let not_tls = "its answer is not encrypted (is it an http server?)";
+    let not_tls = "its response is not encrypted (is it an http server?)";
     vec![
         ends("http where https was expected", Ending::Tls, not_tls, |peer| {
             peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
@@ -68,10 +68,10 @@ fn https() -> Vec<Row> {
         ends(
             "https: a close after the hello",
             Ending::Connection,
-            "closed the connection while negotiating TLS",
+            "closed the connection during the TLS handshake",
             |_| Ok(()),
         ),
-        ends("https: an alert", Ending::Tls, "no encryption could be agreed on", |peer| {
+        ends("https: an alert", Ending::Tls, "the TLS handshake failed", |peer| {
             peer.send(b"\x15\x03\x03\0\x02\x02\x28")
         }),
         ends("https: no answer to the hello", handshake, late, |peer| peer.wait()),
@@ -83,7 +83,7 @@ fn https() -> Vec<Row> {
             peer.send(b"\x16\x03\x03\x40\0\x02\xff\xff\xff")?;
             peer.send_without_end([0; 1024])
         }),
-        ends("https: alerts without end", Ending::Tls, "no encryption could be agreed on", |peer| {
+        ends("https: alerts without end", Ending::Tls, "the TLS handshake failed", |peer| {
             peer.send_without_end(b"\x15\x03\x03\0\x02\x01\x5a")
         }),
         ends("https: bytes at random without end", Ending::Tls, not_tls, |peer| {

@@ -49,7 +49,7 @@ fn an_authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
     let bundle = TestCa::new().pem() + &ca.pem();
     assert!(trusting(&ca, &server).ca_certificates(bundle).build().unwrap().list().send().is_ok());
 
-    let untrusted = "its certificate is from no authority that is trusted here (name yours with `ca_certificates`)";
+    let untrusted = "its certificate is from an authority that is not trusted (name yours with `ca_certificates`)";
     assert_tls_error(KeysClient::builder().node(server.url()).api_key(server.api_key()), untrusted);
     let namesake = "its certificate was not signed by the authority of that name that is trusted here";
     assert_tls_error(trusting(&TestCa::new(), &server), namesake);
@@ -80,11 +80,14 @@ fn http_where_https_is_spoken_says_so(_: &Server) {
     let client = client.build().unwrap();
     let error = client.list().send().unwrap_err();
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
-    assert!(error.to_string().contains("closed the connection without a response"), "{error}");
+    assert!(
+        error.to_string().contains("closed the connection without a response (is it an https server?)"),
+        "{error}"
+    );
 }
 
 fn https_where_http_is_spoken_says_so(server: &Server) {
     let https = server.url().replace("http://", "https://");
     let client = KeysClient::builder().node(https).api_key(server.api_key());
-    assert_tls_error(client, "its answer is not encrypted (is it an http server?)");
+    assert_tls_error(client, "its response is not encrypted (is it an http server?)");
 }

@@ -62,20 +62,20 @@ fn check_unreadable(answer: &Answer, result: &str, quotation: &str) {
             fails(
                 Call::Get,
                 "UnexpectedResponse",
-                &format!("get key 7: NODE: status 200 with an {result}{quotation}"),
+                &format!("get key 7: NODE: status 200 with a {result}{quotation}"),
             ),
             fails(
                 Call::List,
                 "UnexpectedResponse",
-                &format!("list keys: NODE: status 200 with an {words} (after 0 keys){quotation}"),
+                &format!("list keys: NODE: status 200 with a {words} (after 0 keys){quotation}"),
             ),
-            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with an {result}")),
+            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with a {result}")),
         ],
     );
     let created = Answer { status: 201, ..answer.clone() };
     check(
         &created,
-        &[fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 201 with an {result}"))],
+        &[fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 201 with a {result}"))],
     );
 }
 
@@ -241,7 +241,7 @@ fn a_node_that_is_not_ready_has_done_nothing() {
 fn an_html_page_is_quoted_but_not_after_a_create() {
     check_unreadable(
         &html(200, "<html>\n<b>Hi</b></html>"),
-        "answer that is not JSON (line 1, column 1)",
+        "response that is not JSON (line 1, column 1)",
         " (text/html): \"<html> <b>Hi</b></html>\"",
     );
 }
@@ -250,17 +250,21 @@ fn an_html_page_is_quoted_but_not_after_a_create() {
 fn an_empty_body_is_no_answer() {
     check_unreadable(
         &json(200, ""),
-        "answer that is not JSON (line 1, column 0)",
+        "response that is not JSON (line 1, column 0)",
         " (application/json; charset=utf-8)",
     );
-    check_unreadable(&Answer { status: 200, ..Answer::default() }, "answer that is not JSON (line 1, column 0)", "");
+    check_unreadable(
+        &Answer { status: 200, ..Answer::default() },
+        "response that is not JSON (line 1, column 0)",
+        "",
+    );
 }
 
 #[test]
 fn truncated_json_is_no_answer() {
     check_unreadable(
         &json(200, r#"{"id":"#),
-        "answer that is not JSON (line 1, column 6)",
+        "response that is not JSON (line 1, column 6)",
         r#" (application/json; charset=utf-8): "{"id":""#,
     );
 }
@@ -269,7 +273,7 @@ fn truncated_json_is_no_answer() {
 fn invalid_utf8_is_no_answer() {
     check_unreadable(
         &json(200, b"\xff\xfe{}"),
-        "answer that is not JSON (line 1, column 1)",
+        "response that is not JSON (line 1, column 1)",
         " (application/json; charset=utf-8): \"\u{fffd}\u{fffd}{}\"",
     );
 }
@@ -286,14 +290,14 @@ fn json_of_another_shape_is_no_answer() {
     ] {
         let answer = json(200, body);
         let text = format!(
-            "{DELETE_IN_DOUBT}status 200 with an answer that is JSON of another shape (line 1, column {column})"
+            "{DELETE_IN_DOUBT}status 200 with a response that is JSON of another shape (line 1, column {column})"
         );
         check(&answer, &[fails(Call::Delete, "OutcomeUnknown", &text)]);
         for (call, name) in [(Call::Get, "get key 7"), (Call::List, "list keys")] {
             let place =
                 if call == Call::List { "after 0 keys".to_owned() } else { format!("line 1, column {column}") };
             let text = format!(
-                "{name}: NODE: status 200 with an answer that is JSON of another shape ({place}) \
+                "{name}: NODE: status 200 with a response that is JSON of another shape ({place}) \
                  (application/json; charset=utf-8): \"{body}\""
             );
             check(&answer, &[fails(call, "UnexpectedResponse", &text)]);
@@ -305,11 +309,12 @@ fn json_of_another_shape_is_no_answer() {
 fn another_keys_answer_is_no_answer() {
     let info = r#"{"actions":[],"collections":[],"description":"","expires_at":1,"id":8,"value_prefix":""}"#;
     let text = format!(
-        "get key 7: NODE: status 200 with an answer that is about another key than the one asked for \
+        "get key 7: NODE: status 200 with a response that is about another key than the one asked for \
          (application/json; charset=utf-8): \"{info}\""
     );
     check(&json(200, info), &[fails(Call::Get, "UnexpectedResponse", &text)]);
-    let text = format!("{DELETE_IN_DOUBT}status 200 with an answer that is about another key than the one asked for");
+    let text =
+        format!("{DELETE_IN_DOUBT}status 200 with a response that is about another key than the one asked for");
     check(&json(200, r#"{"id":8}"#), &[fails(Call::Delete, "OutcomeUnknown", &text)]);
 }
 
@@ -336,7 +341,7 @@ fn another_status_of_success_is_not_success() {
 #[test]
 fn a_compressed_answer_was_not_asked_for() {
     let gzip = |status, body| json(status, body).header("content-encoding", "gzip");
-    let result = "the answer is compressed, which was not asked for";
+    let result = "the response is compressed, which was not asked for";
     check(
         &gzip(200, "\u{1f}\u{8}"),
         &[

@@ -159,12 +159,12 @@ mod tls {
         let certificate = |chain: &str, key: &str| https().client_certificate(chain, key);
         let setting = "client_certificate";
         refused(certificate("pa55", &key), setting, "holds no PEM block `-----BEGIN CERTIFICATE-----`");
-        refused(certificate(&chain, "pa55"), setting, "its key is no PEM block of a private key");
-        refused(certificate(&chain, &chain), setting, "its key is no PEM block of a private key");
+        refused(certificate(&chain, "pa55"), setting, "its key is not a PEM block of a private key");
+        refused(certificate(&chain, &chain), setting, "its key is not a PEM block of a private key");
         let error = refused(
             certificate(&chain, &read(&other.key)),
             setting,
-            "the certificate and the key do not go together, or the key is of an unsupported kind",
+            "the certificate and the key do not match, or the key is of an unsupported kind",
         );
         assert!(std::error::Error::source(&error).is_some());
         assert!(certificate(&chain, &key).build().is_ok());

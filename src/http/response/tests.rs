@@ -1,97 +1,53 @@
-//! However a reply is cut on its way, it is the same reply, and ureq sees none of its body.
-
-use std::sync::Arc;
-use std::time::Instant;
+//! A response is the same response however it is cut on its way.
 
 use super::*;
-use crate::error::Phase;
-use crate::secret;
 
 const PAYLOAD: &str = r#"{"id": 7, "value": "aVeryS3cretValue\u00e9"}"#;
 
-/// What came of a reply, as far as anybody could tell.
+/// What was parsed of a response.
 #[derive(Debug, PartialEq, Eq)]
-struct Taken {
-    /// What ureq saw before the body.
-    head: String,
+struct Parsed {
+    status: u16,
+    closes: bool,
     payload: String,
     is_complete: bool,
     content_type: String,
     retry_after: Option<Duration>,
 }
 
-/// Hands `pieces` to a reply one by one, as a transport would.
-fn take_apart<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Taken, Fault> {
-    let now = Instant::now();
-    let mut exchange = Exchange {
-        api_key: Arc::new(secret::copy("key")),
-        outgoing: SecretBuf::default(),
-        head: Vec::new(),
-        connect_by: now,
-        finish_by: now,
-        phase: Phase::AwaitResponse,
-        tunnelling: false,
-        reply: ReplyHead::NONE,
-        incoming: SecretBuf::default(),
-        fault: None,
-    };
-    let (mut reply, mut raw) = (Reply::EXPECTED, SecretBuf::default());
-    let (mut shown, mut face) = (Vec::new(), [0; 1024]);
+/// Parses what arrives in `pieces`; `None` if that ends within the head.
+fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, Fault> {
+    let (mut parser, mut received, mut content) = (HeadParser::default(), SecretBuf::default(), SecretBuf::default());
+    let mut response = None;
     for piece in pieces {
-        raw.extend(piece);
-        loop {
-            let count = reply.advance(&mut raw, &mut face, &mut exchange)?;
-            if count == 0 {
-                break;
-            }
-            shown.extend_from_slice(&face[..count]);
+        received.extend(piece);
+        if response.is_none() {
+            response = parser.parse(&mut received)?.map(|head| (BodyDecoder::new(&head), head));
+        }
+        if let Some((body, _)) = &mut response {
+            body.decode(&mut received, &mut content)?;
         }
     }
-    let end_of_head = shown.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
-    let (head, rest) = shown.split_at(end_of_head);
-    let payload = String::from_utf8(exchange.incoming.as_slice().to_vec()).unwrap();
-    let chunked = head.ends_with(b"chunked\r\n\r\n") || head.ends_with(b"chunked\r\nconnection: close\r\n\r\n");
-    assert_eq!(filler_in(rest, chunked, reply.is_idle()), payload.len(), "ureq and the caller read the same length");
-    Ok(Taken {
-        head: String::from_utf8(head.to_vec()).unwrap(),
-        payload,
-        is_complete: reply.is_idle(),
-        content_type: String::from_utf8(exchange.reply.content_type.clone()).unwrap(),
-        retry_after: exchange.reply.retry_after,
-    })
+    Ok(response.map(|(body, head)| Parsed {
+        status: head.status,
+        closes: head.closes,
+        payload: String::from_utf8(content.as_slice().to_vec()).unwrap(),
+        is_complete: body.is_done(),
+        content_type: String::from_utf8(head.content_type.clone()).unwrap(),
+        retry_after: head.retry_after,
+    }))
 }
 
-/// How many bytes of filler there are in `body`, which holds nothing else but the framing of chunks.
-fn filler_in(mut body: &[u8], chunked: bool, is_complete: bool) -> usize {
-    let mut count = 0;
-    while chunked && !body.is_empty() {
-        let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(body) else {
-            panic!("no size of a chunk in what ureq sees: {body:?}")
-        };
-        let (chunk, rest) = body[line..].split_at(usize::try_from(size).unwrap());
-        assert!(chunk.iter().all(|&byte| byte == FILLER), "ureq sees something else than filler: {chunk:?}");
-        body = rest.strip_prefix(b"\r\n").expect("the end of a chunk");
-        count += chunk.len();
-        if size == 0 {
-            assert!(is_complete && body.is_empty(), "ureq is told of an end that is none");
-            return count;
-        }
-    }
-    assert!(!chunked || !is_complete, "ureq is not told of the end");
-    assert!(body.iter().all(|&byte| byte == FILLER), "ureq sees something else than filler: {body:?}");
-    count + body.len()
-}
-
-fn whole(reply: &str) -> Result<Taken, Fault> {
-    take_apart([reply.as_bytes()])
+fn whole(response: &str) -> Result<Option<Parsed>, Fault> {
+    parse([response.as_bytes()])
 }
 
 fn chunk(payload: &str, extension: &str) -> String {
     format!("{:X}{extension}\r\n{payload}\r\n", payload.len())
 }
 
-/// Good replies with the same payload, framed in every way that HTTP/1 knows.
-fn good_replies() -> Vec<(&'static str, String)> {
+/// Good responses with the same payload, framed in every way that HTTP/1 knows.
+fn good_responses() -> Vec<(&'static str, String)> {
     const HEAD: &str = "HTTP/1.1 201 Created\r\nServer: x\r\ncontent-TYPE: application/json\r\nRetry-After: 3\r\n";
     let length = PAYLOAD.len();
     let (start, end) = PAYLOAD.split_at(23);
@@ -124,70 +80,61 @@ fn good_replies() -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_framing_gives_the_same_payload_and_status() {
-    for (framing, reply) in good_replies() {
-        let taken = whole(&reply).unwrap();
-        assert_eq!(taken.payload, PAYLOAD, "{framing}");
-        assert!(taken.head.starts_with("HTTP/1.1 201 \r\n"), "{framing}: {}", taken.head);
-        assert_eq!(taken.content_type, "application/json", "{framing}");
-        assert_eq!(taken.retry_after, Some(Duration::from_secs(3)), "{framing}");
+    for (framing, response) in good_responses() {
+        let parsed = whole(&response).unwrap().unwrap();
+        assert_eq!(parsed.payload, PAYLOAD, "{framing}");
+        assert_eq!(parsed.status, 201, "{framing}");
+        assert_eq!(parsed.content_type, "application/json", "{framing}");
+        assert_eq!(parsed.retry_after, Some(Duration::from_secs(3)), "{framing}");
         let has_end = !matches!(framing, "until the connection closes" | "HTTP/1.0");
-        assert_eq!(taken.is_complete, has_end, "{framing}");
+        assert_eq!(parsed.is_complete, has_end, "{framing}");
+        assert_eq!(parsed.closes, !has_end || framing.starts_with("a wish"), "{framing}");
     }
 }
 
 #[test]
-fn a_reply_that_is_cut_anywhere_is_the_same_reply() {
-    for (framing, reply) in good_replies() {
-        let expected = whole(&reply).unwrap();
-        for at in 0..=reply.len() {
-            let (start, end) = reply.as_bytes().split_at(at);
-            assert_eq!(take_apart([start, end]).as_ref(), Ok(&expected), "{framing}, cut at {at}");
+fn response_that_is_cut_anywhere_is_the_same_response() {
+    for (framing, response) in good_responses() {
+        let expected = whole(&response);
+        for at in 0..=response.len() {
+            let (start, end) = response.as_bytes().split_at(at);
+            assert_eq!(parse([start, end]), expected, "{framing}, cut at {at}");
         }
-        let bytes = reply.as_bytes().chunks(1);
-        assert_eq!(take_apart(bytes).as_ref(), Ok(&expected), "{framing}, one byte at a time");
+        assert_eq!(parse(response.as_bytes().chunks(1)), expected, "{framing}, one byte at a time");
     }
 }
 
 #[test]
-fn a_reply_that_ends_early_is_never_complete() {
-    for (framing, reply) in good_replies() {
-        for at in 0..reply.len() {
-            let taken = take_apart([&reply.as_bytes()[..at]]).unwrap();
-            assert!(!taken.is_complete, "{framing}, ended at {at}");
-            assert!(PAYLOAD.starts_with(&taken.payload), "{framing}, ended at {at}");
+fn response_that_ends_early_is_never_complete() {
+    for (framing, response) in good_responses() {
+        for at in 0..response.len() {
+            if let Some(parsed) = parse([&response.as_bytes()[..at]]).unwrap() {
+                assert!(!parsed.is_complete, "{framing}, ended at {at}");
+                assert!(PAYLOAD.starts_with(&parsed.payload), "{framing}, ended at {at}");
+            }
         }
     }
 }
 
 #[test]
-fn ureq_sees_the_status_the_framing_and_nothing_else() {
-    let head = |reply: &str| whole(reply).unwrap().head;
-    assert_eq!(
-        head(
-            "HTTP/1.1 200 OK s3cret\r\nSet-Cookie: s3cret\r\nLocation: http://s3cret/\r\nContent-Length: 2\r\n\r\nok"
-        ),
-        "HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\n"
-    );
-    assert_eq!(
-        head("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        "HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n"
-    );
-    assert_eq!(head("HTTP/1.1 200\r\n\r\n"), "HTTP/1.1 200 \r\nconnection: close\r\n\r\n");
-    assert_eq!(
-        head("HTTP/1.0 200\r\nContent-Length: 0\r\n\r\n"),
-        "HTTP/1.1 200 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    assert_eq!(
-        head("HTTP/1.0 200\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"),
-        "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n"
-    );
+fn connection_stays_open_only_where_the_head_allows_it() {
+    for (response, closes) in [
+        ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", false),
+        ("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n", false),
+        ("HTTP/1.1 200\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.1 200\r\n\r\n", true),
+        ("HTTP/1.0 200\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.0 200\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", false),
+    ] {
+        assert_eq!(whole(response).unwrap().unwrap().closes, closes, "{response:?}");
+    }
 }
 
 #[test]
-fn a_status_without_a_body_ends_with_its_head() {
+fn status_without_a_body_ends_with_its_head() {
     for status in [204, 304] {
         for said in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
-            let taken = whole(&format!("HTTP/1.1 {status}\r\n{said}\r\nhello")).unwrap();
+            let taken = whole(&format!("HTTP/1.1 {status}\r\n{said}\r\nhello")).unwrap().unwrap();
             assert!(taken.is_complete, "{status} {said}");
             assert_eq!(taken.payload, "", "{status} {said}");
         }
@@ -195,7 +142,7 @@ fn a_status_without_a_body_ends_with_its_head() {
 }
 
 #[test]
-fn bad_replies_are_refused_however_they_are_cut() {
+fn bad_response_is_refused_however_it_is_cut() {
     let many_headers = format!("HTTP/1.1 200\r\n{}\r\n", "a: b\r\n".repeat(101));
     let long_head = format!("HTTP/1.1 200\r\na: {}\r\n\r\n", "x".repeat(MAX_HEAD));
     let long_line =
@@ -211,7 +158,7 @@ fn bad_replies_are_refused_however_they_are_cut() {
     let encoding = |value: &str| format!("HTTP/1.1 200\r\nTransfer-Encoding: {value}\r\n\r\nhello");
     let chunks = |body: &str| format!("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
     use Fault::{BadChunk, ConflictingLengths, HeadTooLarge, NotHttp, SwitchingProtocols};
-    for (reply, fault) in [
+    for (response, fault) in [
         ("<html>no</html>".to_owned(), NotHttp),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), NotHttp),
         ("HTTP/2 200\r\n\r\n".to_owned(), NotHttp),
@@ -253,37 +200,37 @@ fn bad_replies_are_refused_however_they_are_cut() {
         (long_trailers, BadChunk),
         (one_long_trailer, BadChunk),
     ] {
-        let shown = reply.get(..80).unwrap_or(&reply);
-        assert_eq!(whole(&reply), Err(fault), "{shown:?}");
-        assert_eq!(take_apart(reply.as_bytes().chunks(1)), Err(fault), "{shown:?}, one byte at a time");
+        let shown = response.get(..80).unwrap_or(&response);
+        assert_eq!(whole(&response), Err(fault), "{shown:?}");
+        assert_eq!(parse(response.as_bytes().chunks(1)), Err(fault), "{shown:?}, one byte at a time");
     }
 }
 
 #[test]
-fn what_follows_a_reply_is_no_part_of_it() {
-    for (framing, reply) in good_replies() {
-        let expected = whole(&reply).unwrap();
+fn bytes_after_a_response_are_no_part_of_it() {
+    for (framing, response) in good_responses() {
+        let expected = whole(&response).unwrap().unwrap();
         if expected.is_complete {
-            let poisoned = format!("{reply}HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
-            assert_eq!(whole(&poisoned), Ok(expected), "{framing}");
+            let poisoned = format!("{response}HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+            assert_eq!(whole(&poisoned), Ok(Some(expected)), "{framing}");
         }
     }
 }
 
 #[test]
-fn the_largest_sizes_are_taken_at_their_word_without_room_for_them() {
+fn largest_sizes_are_accepted_and_nothing_is_allocated_for_them() {
     for head in
         ["Content-Length: 18446744073709551615\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n"]
     {
-        let taken = whole(&format!("HTTP/1.1 200\r\n{head}hello")).unwrap();
+        let taken = whole(&format!("HTTP/1.1 200\r\n{head}hello")).unwrap().unwrap();
         assert_eq!((taken.payload.as_str(), taken.is_complete), ("hello", false), "{head}");
     }
 }
 
 #[test]
-fn a_thousand_early_hints_take_no_more_stack_than_one() {
-    let reply = format!("{}HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 103\r\n\r\n".repeat(1_000));
+fn thousand_early_hints_take_no_more_stack_than_one() {
+    let response = format!("{}HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 103\r\n\r\n".repeat(1_000));
     let small = std::thread::Builder::new().stack_size(256 * 1024);
-    let taken = small.spawn(move || whole(&reply)).unwrap().join().unwrap();
-    assert!(taken.unwrap().is_complete);
+    let taken = small.spawn(move || whole(&response)).unwrap().join().unwrap();
+    assert!(taken.unwrap().unwrap().is_complete);
 }

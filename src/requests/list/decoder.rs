@@ -1,4 +1,6 @@
-//! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, with whatever else may be beside `keys`.
+//! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, whatever else may be beside `keys`.
+//!
+//! A value is parsed once, when all of it has arrived: [`Scan`] finds its end and looks at each byte once.
 
 use std::borrow::Cow;
 
@@ -9,7 +11,11 @@ use crate::KeyInfo;
 use crate::http::DecodeError;
 use crate::secret::SecretBuf;
 
-/// Where in the list the decoder is: what comes next.
+/// The most elements that one key may have, in its arrays and objects together. An element takes as little as three
+/// bytes in JSON and more than ten times that in memory.
+const MAX_ELEMENTS: usize = 64 * 1024;
+
+/// What comes next in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
@@ -27,6 +33,7 @@ enum Place {
 
 pub(super) struct Decoder {
     place: Place,
+    scan: Scan,
     has_keys: bool,
     count: usize,
 }
@@ -34,7 +41,7 @@ pub(super) struct Decoder {
 #[derive(Debug)]
 pub(super) enum Step {
     Key(KeyInfo),
-    /// What has arrived ends within something.
+    /// The rest of a value has not arrived.
     More,
     /// The list is complete.
     End,
@@ -42,10 +49,10 @@ pub(super) enum Step {
 
 impl Decoder {
     pub(super) const fn new() -> Self {
-        Self { place: Place::Start, has_keys: false, count: 0 }
+        Self { place: Place::Start, scan: Scan::START, has_keys: false, count: 0 }
     }
 
-    /// Takes what it can from the front of `arrived`. `is_all`: nothing will follow that.
+    /// Takes the next key from the front of `arrived`. `is_all`: nothing will follow `arrived`.
     pub(super) fn next(&mut self, arrived: &mut SecretBuf, is_all: bool) -> Result<Step, DecodeError> {
         loop {
             let spaces = arrived.as_slice().iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
@@ -66,10 +73,10 @@ impl Decoder {
                 (Place::Start, b'{') => punctuation(Place::FirstName),
                 (Place::FirstName | Place::AfterValue, b'}') => punctuation(Place::End),
                 (Place::FirstName | Place::Name, b'"') => {
-                    let Some((Name(name), length)) = self.value(arrived.as_slice(), is_all)? else {
-                        return Ok(Step::More);
-                    };
+                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
+                    let Name(name) = self.parse(value)?;
                     let of_keys = name == "keys";
+                    let length = value.len();
                     arrived.take(length);
                     if of_keys && self.has_keys {
                         return Err(self.shape());
@@ -79,19 +86,22 @@ impl Decoder {
                 }
                 (Place::Colon { of_keys: true }, b':') => punctuation(Place::KeysStart),
                 (Place::Colon { of_keys: false }, b':') => punctuation(Place::OtherValue),
-                (Place::OtherValue, _) => match self.value(arrived.as_slice(), is_all)? {
-                    Some((IgnoredAny, length)) => {
-                        arrived.take(length);
-                        Place::AfterValue
-                    }
-                    None => return Ok(Step::More),
-                },
+                (Place::OtherValue, _) => {
+                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
+                    let IgnoredAny = self.parse(value)?;
+                    let length = value.len();
+                    arrived.take(length);
+                    Place::AfterValue
+                }
                 (Place::KeysStart, b'[') => punctuation(Place::FirstKey),
                 (Place::FirstKey | Place::AfterKey, b']') => punctuation(Place::AfterValue),
                 (Place::FirstKey | Place::Key, _) => {
-                    let Some((key, length)) = self.value(arrived.as_slice(), is_all)? else {
-                        return Ok(Step::More);
-                    };
+                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
+                    if self.scan.elements > MAX_ELEMENTS {
+                        return Err(DecodeError::TooManyElements { keys: self.count });
+                    }
+                    let key = self.parse(value)?;
+                    let length = value.len();
                     arrived.take(length);
                     self.count += 1;
                     self.place = Place::AfterKey;
@@ -99,7 +109,7 @@ impl Decoder {
                 }
                 (Place::AfterKey, b',') => punctuation(Place::Key),
                 (Place::AfterValue, b',') => punctuation(Place::Name),
-                // It begins like JSON.
+                // The beginning of another JSON value.
                 (Place::Start | Place::KeysStart, b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'[' | b'{') => {
                     return Err(self.shape());
                 }
@@ -113,24 +123,18 @@ impl Decoder {
         self.count
     }
 
-    /// One value from the front of `bytes`, and its length; `None` if it is not all there yet.
-    fn value<'a, T: Deserialize<'a>>(
-        &self,
-        bytes: &'a [u8],
-        is_all: bool,
-    ) -> Result<Option<(T, usize)>, DecodeError> {
-        let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
-        let value = values.next();
-        let length = values.byte_offset();
-        // A number that ends where the bytes do may go on.
-        let may_go_on = !is_all && length == bytes.len() && bytes.last().is_some_and(u8::is_ascii_digit);
-        match value {
-            Some(Ok(value)) if !may_go_on => Ok(Some((value, length))),
-            Some(Err(error)) if is_all || !is_at_end(&error, bytes) => {
-                Err(if error.is_data() { self.shape() } else { self.syntax() })
-            }
-            _ => Ok(None),
+    /// The value at the front of `bytes`; `None` until all of it has arrived.
+    fn value<'a>(&mut self, bytes: &'a [u8], is_all: bool) -> Option<&'a [u8]> {
+        match self.scan.end(bytes) {
+            Some(end) => bytes.get(..end),
+            None => is_all.then_some(bytes),
         }
+    }
+
+    /// Parses a value, and begins the scan of the next.
+    fn parse<'a, T: Deserialize<'a>>(&mut self, value: &'a [u8]) -> Result<T, DecodeError> {
+        self.scan = Scan::START;
+        serde_json::from_slice(value).map_err(|error| if error.is_data() { self.shape() } else { self.syntax() })
     }
 
     fn syntax(&self) -> DecodeError {
@@ -142,15 +146,56 @@ impl Decoder {
     }
 }
 
-/// A member's name: borrowed, unless it has escapes, because a server may repeat a key there.
+/// A member's name. Borrowed, unless it has escapes: a server may repeat a secret here.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Whether more bytes could put this right: serde_json calls the beginning of some numbers a number that is not valid.
-fn is_at_end(error: &serde_json::Error, bytes: &[u8]) -> bool {
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    error.is_eof() || (error.line() > lines && error.column() >= last_line.len())
+/// The search for the end of one JSON value, which goes on where it stopped. What is not JSON ends somewhere, too, and
+/// is refused when it is parsed.
+struct Scan {
+    /// How many bytes of the value have been looked at.
+    seen: usize,
+    /// How many arrays and objects are open.
+    depth: usize,
+    in_string: bool,
+    is_escaped: bool,
+    elements: usize,
+}
+
+impl Scan {
+    const START: Self = Self { seen: 0, depth: 0, in_string: false, is_escaped: false, elements: 0 };
+
+    /// The length of the value that `bytes` begins with; `None` if its end has not arrived.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for &byte in bytes.get(self.seen..).unwrap_or_default() {
+            self.seen += 1;
+            if self.in_string {
+                match byte {
+                    _ if self.is_escaped => self.is_escaped = false,
+                    b'\\' => self.is_escaped = true,
+                    b'"' => self.in_string = false,
+                    _ => {}
+                }
+                if self.in_string || self.depth > 0 {
+                    continue;
+                }
+                return Some(self.seen);
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b',' if self.depth > 0 => self.elements += 1,
+                b'}' | b']' if self.depth > 1 => self.depth -= 1,
+                b'}' | b']' if self.depth == 1 => return Some(self.seen),
+                // The end of a number or word, of which this is no part.
+                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
+                    return Some(self.seen - 1);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +278,22 @@ mod tests {
                 assert!(in_pieces(&text, size).is_err(), "{size}: {text}");
             }
         }
+    }
+
+    /// Would take minutes if each piece made the decoder begin the key anew.
+    #[test]
+    fn large_key_in_small_pieces_is_decoded_in_linear_time() {
+        let text = format!("{{\"keys\":[{}]}}", KEY.replace("quoted", &"x".repeat(1_000_000)));
+        assert_eq!(in_pieces(&text, 16).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn key_with_very_many_elements_is_refused() {
+        let key = |elements| KEY.replace(r#"["*"], "coll"#, &format!(r#"[{}"*"], "coll"#, r#""","#.repeat(elements)));
+        let text = |elements| format!("{{\"keys\":[{}]}}", key(elements));
+        assert_eq!(in_pieces(&text(MAX_ELEMENTS / 2), 16_384).unwrap().len(), 1);
+        let refused = in_pieces(&text(MAX_ELEMENTS), 16_384);
+        assert!(matches!(refused, Err(DecodeError::TooManyElements { keys: 0 })), "{refused:?}");
     }
 
     #[test]

@@ -5,18 +5,22 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::decoder::{Decoder, Step};
-use crate::KeyInfo;
-use crate::http::{AttemptError, Reply};
+use crate::http::{AttemptError, ResponseBody};
 use crate::secret::SecretBuf;
+use crate::{Action, CollectionPattern, KeyInfo};
 
 /// The most bytes that one key of a list may take: its scope is the only part that can be long.
 const MAX_KEY: usize = 1024 * 1024;
+
+/// How many times more memory than `max_size` the keys of a list may take. Keys as Typesense sends them take less than
+/// twice their JSON, but an empty action of three bytes takes 32.
+const MAX_EXPANSION: u64 = 4;
 
 /// How much of the beginning is kept: more than an error quotes.
 const QUOTABLE: usize = 1024;
 
 pub(super) struct Reader {
-    reply: Reply,
+    response: Box<dyn ResponseBody>,
     /// What has arrived and not been decoded.
     arrived: SecretBuf,
     /// The first of what has arrived, to be quoted if it is no list at all.
@@ -25,20 +29,23 @@ pub(super) struct Reader {
     is_all: bool,
     received: u64,
     max_size: u64,
+    /// How much memory the keys take that the caller keeps.
+    kept: u64,
     waited: Duration,
 }
 
 impl Reader {
     /// `max_size`: of the whole list, in bytes.
-    pub(super) fn new(reply: Reply, max_size: u64) -> Self {
+    pub(super) fn new(response: Box<dyn ResponseBody>, max_size: u64) -> Self {
         Self {
-            reply,
+            response,
             arrived: SecretBuf::default(),
             beginning: SecretBuf::default(),
             decoder: Decoder::new(),
             is_all: false,
             received: 0,
             max_size,
+            kept: 0,
             waited: Duration::ZERO,
         }
     }
@@ -59,7 +66,7 @@ impl Reader {
                 Ok(Step::More) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
                     let quoted = if self.decoder.count() == 0 { &self.beginning } else { &self.arrived };
-                    return Err(self.reply.undecodable(why, quoted.as_slice(), value));
+                    return Err(self.response.undecodable(why, quoted.as_slice(), value));
                 }
             }
         }
@@ -71,7 +78,7 @@ impl Reader {
             return Err(AttemptError::TooLarge { limit: MAX_KEY as u64 });
         }
         let started = Instant::now();
-        let is_more = self.reply.read_more(&mut self.arrived, finish_by);
+        let is_more = self.response.read_more(&mut self.arrived, finish_by);
         self.waited += started.elapsed();
         self.is_all = !is_more?;
         if self.received == 0 {
@@ -85,12 +92,33 @@ impl Reader {
         Ok(())
     }
 
+    /// Counts the memory that `key` takes, of which all keys together may take no more than a multiple of `max_size`.
+    pub(super) fn keep(&mut self, key: &KeyInfo) -> Result<(), AttemptError> {
+        self.kept += size_in_memory(key);
+        if self.kept > self.max_size.saturating_mul(MAX_EXPANSION) {
+            return Err(AttemptError::TooLarge { limit: self.max_size });
+        }
+        Ok(())
+    }
+
     pub(super) fn node(&self) -> &str {
-        self.reply.node()
+        self.response.node()
     }
 
     /// How long it has waited for the server.
     pub(super) fn waited(&self) -> Duration {
         self.waited
     }
+}
+
+fn size_in_memory(key: &KeyInfo) -> u64 {
+    let KeyInfo { id: _, description, actions, collections, expires_at: _, prefix, autodelete: _, unknown } = key;
+    let texts = actions.iter().map(Action::as_str).chain(collections.iter().map(CollectionPattern::as_str));
+    let size = size_of::<KeyInfo>()
+        + size_of::<Action>() * actions.capacity()
+        + size_of::<CollectionPattern>() * collections.capacity()
+        + [description, prefix].map(String::capacity).iter().sum::<usize>()
+        + texts.map(str::len).sum::<usize>()
+        + unknown.len();
+    size as u64
 }

@@ -1,15 +1,15 @@
 //! A server in memory, whose responses go wrong as told.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::KeysClient;
 use crate::engine::{Engine, Nodes, Request, RetryConfig, TestClock, Transport};
 use crate::error::{Phase, Snippet};
-use crate::http::{AttemptError, Deadlines, DecodeError, Reply};
+use crate::http::{AttemptError, Deadlines, DecodeError, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;
@@ -250,22 +250,48 @@ impl Transport for Model {
         if status != operation.success() {
             return Err(refused(status, &body));
         }
-        decode(&body).map_err(|why| AttemptError::Unexpected {
-            status: Some(status),
-            content_type: Snippet::default(),
-            message: Snippet::default(),
-            result: why.to_string(),
-            source: None,
-        })
+        decode(&body).map_err(|why| undecodable(status, why))
     }
 
-    fn open(&self, node: &Node, operation: Operation, _: Deadlines) -> Result<Reply, AttemptError> {
+    fn open(&self, node: &Node, operation: Operation, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
         let (status, body) = self.respond(operation, &SecretBuf::new())?;
         if status == operation.success() {
-            Ok(Reply::of_bytes(node, operation, &body))
+            Ok(Box::new(Whole { node: node.origin().to_owned(), body }))
         } else {
             Err(refused(status, &body))
         }
+    }
+}
+
+/// A body that arrives at once.
+struct Whole {
+    node: String,
+    body: Vec<u8>,
+}
+
+impl ResponseBody for Whole {
+    fn read_more(&mut self, content: &mut SecretBuf, _: Instant) -> Result<bool, AttemptError> {
+        let body = std::mem::take(&mut self.body);
+        content.extend(&body);
+        Ok(!body.is_empty())
+    }
+
+    fn undecodable(&self, why: DecodeError, _: &[u8], _: Option<&SecretString>) -> AttemptError {
+        undecodable(200, why)
+    }
+
+    fn node(&self) -> &str {
+        &self.node
+    }
+}
+
+fn undecodable(status: u16, why: DecodeError) -> AttemptError {
+    AttemptError::Unexpected {
+        status: Some(status),
+        content_type: Snippet::default(),
+        message: Snippet::default(),
+        result: why.to_string(),
+        source: None,
     }
 }
 
@@ -285,6 +311,6 @@ pub(super) fn generate_next(value: &'static str) {
     secret::tests::NEXT_GENERATED.set(Some(value));
 }
 
-pub(super) fn exposed(value: Option<&secrecy::SecretString>) -> Option<String> {
+pub(super) fn exposed(value: Option<&SecretString>) -> Option<String> {
     value.map(|value| value.expose_secret().to_owned())
 }

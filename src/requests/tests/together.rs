@@ -8,7 +8,7 @@ use serde_json::json;
 use super::courses::{Before, Operation, Told, Value};
 use super::model::{Act, Entry, Model};
 use crate::engine::{Request, Transport};
-use crate::http::{AttemptError, Deadlines, DecodeError, Reply};
+use crate::http::{AttemptError, Deadlines, DecodeError, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation as Call;
@@ -78,7 +78,12 @@ impl Transport for Run {
         self.take(|| Transport::attempt(&self.model, node, request, deadlines, decode))
     }
 
-    fn open(&self, node: &Node, operation: Call, deadlines: Deadlines) -> Result<Reply, AttemptError> {
+    fn open(
+        &self,
+        node: &Node,
+        operation: Call,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
         self.take(|| self.model.open(node, operation, deadlines))
     }
 }

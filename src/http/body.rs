@@ -1,0 +1,64 @@
+//! The body of a response, read from its connection.
+
+use std::io;
+use std::time::Instant;
+
+use ureq::Error;
+
+use super::connection::Connection;
+use super::response::{BodyDecoder, Head};
+use crate::secret::SecretBuf;
+
+pub(super) struct Body {
+    connection: Connection,
+    decoder: BodyDecoder,
+    closes: bool,
+}
+
+impl Body {
+    pub(super) fn new(connection: Connection, head: &Head) -> Self {
+        Self { connection, decoder: BodyDecoder::new(head), closes: head.closes }
+    }
+
+    /// Waits for more of the body, and adds it to `content`; `false` at the body's end.
+    pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
+        let before = content.as_slice().len();
+        loop {
+            self.decoder.decode(&mut self.connection.received, content)?;
+            if content.as_slice().len() > before {
+                return Ok(true);
+            }
+            if self.decoder.is_done() {
+                return Ok(false);
+            }
+            if !self.connection.receive(finish_by)? {
+                let is_complete = self.decoder.is_done_at_close();
+                return if is_complete {
+                    Ok(false)
+                } else {
+                    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+                };
+            }
+        }
+    }
+
+    /// Reads the whole body into `content`; `false` if it is longer than `limit`, and was not read to its end.
+    pub(super) fn read_all(
+        &mut self,
+        content: &mut SecretBuf,
+        limit: usize,
+        finish_by: Instant,
+    ) -> Result<bool, Error> {
+        while self.read_more(content, finish_by)? {
+            if content.as_slice().len() > limit {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The connection, if the body has been read to its end and another response may follow.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        (self.decoder.is_done() && !self.closes).then_some(self.connection)
+    }
+}

@@ -1,0 +1,94 @@
+//! One connection to a node, inside of TLS where there is TLS: sends and receives what ureq must not see.
+
+use std::fmt;
+use std::process;
+use std::time::Instant;
+
+use ureq::Error;
+use ureq::unversioned::transport::{NextTimeout, Transport, time};
+use zeroize::Zeroize;
+
+use super::tcp::remaining;
+use crate::secret::SecretBuf;
+
+pub(super) struct Connection {
+    inner: Box<dyn Transport>,
+    /// What has arrived and has not been parsed.
+    pub(super) received: SecretBuf,
+    /// The process that opened it. After a fork, two processes have the same connection, and would take each other's
+    /// responses.
+    process: u32,
+}
+
+impl Connection {
+    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, received: SecretBuf::default(), process: process::id() }
+    }
+
+    /// Sends all of `parts`, and wipes the buffer that they pass through, whatever happens.
+    pub(super) fn send(&mut self, parts: &[&[u8]], finish_by: Instant) -> Result<(), Error> {
+        let mut parts = parts.iter().copied();
+        let mut part = parts.next();
+        while part.is_some() {
+            let buffer = self.inner.buffers().output();
+            let mut filled = 0;
+            while let (Some(bytes), Some(room)) = (part, buffer.get_mut(filled..).filter(|room| !room.is_empty())) {
+                let (now, later) = bytes.split_at(bytes.len().min(room.len()));
+                if let Some(room) = room.get_mut(..now.len()) {
+                    room.copy_from_slice(now);
+                }
+                filled += now.len();
+                part = if later.is_empty() { parts.next() } else { Some(later) };
+            }
+            let sent = timeout(finish_by).and_then(|timeout| self.inner.transmit_output(filled, timeout));
+            if let Some(used) = self.inner.buffers().output().get_mut(..filled) {
+                used.zeroize();
+            }
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Reads once, and wipes the buffer that the bytes pass through; `false` if the other side has closed the
+    /// connection.
+    pub(super) fn receive(&mut self, finish_by: Instant) -> Result<bool, Error> {
+        let is_open = self.inner.await_input(timeout(finish_by)?)?;
+        let buffers = self.inner.buffers();
+        let arrived = buffers.input();
+        let count = arrived.len();
+        self.received.extend(arrived);
+        buffers.input_consume(count);
+        // Emptied, the buffer is filled from its beginning again.
+        if let Some(used) = buffers.input_append_buf().get_mut(..count) {
+            used.zeroize();
+        }
+        #[cfg(fuzzing)]
+        assert!(self.received.capacity() <= 128 * 1024, "too much is buffered");
+        Ok(is_open)
+    }
+
+    /// Whether the connection can take another request.
+    pub(super) fn is_open(&mut self) -> bool {
+        // First: in another process, even to look at the socket would disturb its owner.
+        self.process == process::id()
+            && self.received.as_slice().is_empty()
+            && self.inner.buffers().input().is_empty()
+            && self.inner.is_open()
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inner, received: _, process: _ } = self;
+        f.debug_struct("Connection").field("inner", inner).finish_non_exhaustive()
+    }
+}
+
+/// A deadline as ureq's transports take it.
+pub(super) fn timeout(deadline: Instant) -> Result<NextTimeout, Error> {
+    Ok(NextTimeout { after: time::Duration::Exact(remaining(deadline)?), ..NextTimeout::default() })
+}

@@ -1,0 +1,76 @@
+//! The body of a successful response, read by the caller as it arrives.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use secrecy::SecretString;
+
+use super::attempt_error::AttemptError;
+use super::body::Body;
+use super::decode::{DecodeError, Response};
+use super::exchange::{Exchange, enter};
+use super::response::Head;
+use super::{Deadlines, ResponseBody};
+use crate::error::Phase;
+use crate::node::Node;
+use crate::operation::Operation;
+use crate::secret::SecretBuf;
+
+pub(super) struct ResponseStream {
+    node: Box<str>,
+    operation: Operation,
+    api_key: Arc<SecretString>,
+    head: Head,
+    /// `None` at its end.
+    body: Option<Body>,
+    ureq_body: ureq::Body,
+}
+
+impl ResponseStream {
+    pub(super) fn new(
+        node: &Node,
+        operation: Operation,
+        api_key: Arc<SecretString>,
+        head: Head,
+        body: Body,
+        ureq_body: ureq::Body,
+    ) -> Self {
+        Self { node: node.origin().into(), operation, api_key, head, body: Some(body), ureq_body }
+    }
+
+    /// Gives the connection back to ureq, which waits for the filler that comes with it.
+    fn return_connection(&mut self) {
+        let Some(connection) = self.body.take().and_then(Body::into_connection) else { return };
+        let now = Instant::now();
+        let deadlines = Deadlines { connect_by: now, finish_by: now };
+        let mut exchange = Exchange::new(Arc::clone(&self.api_key), self.operation, deadlines);
+        exchange.returned = Some(connection);
+        // If this fails, the connection is closed, and nothing else is lost.
+        let _ = enter(exchange, || io::copy(&mut self.ureq_body.as_reader(), &mut io::sink()));
+    }
+}
+
+impl ResponseBody for ResponseStream {
+    fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError> {
+        let Some(body) = &mut self.body else { return Ok(false) };
+        let is_more = body
+            .read_more(content, finish_by)
+            .map_err(|error| AttemptError::from_ureq(error, Phase::ReadResponse))?;
+        if !is_more {
+            self.return_connection();
+        }
+        Ok(is_more)
+    }
+
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError {
+        let Self { operation, head, api_key, .. } = self;
+        let secrets = [Some(&**api_key), secret];
+        let response = Response { operation: *operation, head, content: rest, is_complete: true, secrets: &secrets };
+        response.undecodable(why)
+    }
+
+    fn node(&self) -> &str {
+        &self.node
+    }
+}

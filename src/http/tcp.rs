@@ -1,0 +1,206 @@
+//! A TCP connection whose reads and writes end by their deadline.
+//!
+//! ureq's own would not do: it gives each partial write the whole time limit again, so that a server which reads slowly
+//! holds a call for a multiple of it.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::{Error, Timeout};
+
+/// A socket timeout below this may be late: Linux exceeds long ones by up to an eighth.
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Long socket timeouts are multiples of this, so that successive reads mostly use the same one and need no system
+/// call to set it.
+const GRAIN: Duration = Duration::from_millis(50);
+
+pub(super) struct TcpTransport {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    /// The timeouts that the socket has.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl TcpTransport {
+    /// Connects to the first of `addresses` that accepts. Each gets an equal share of the time that remains.
+    pub(super) fn connect(
+        addresses: &[SocketAddr],
+        connect_by: Instant,
+        buffers: LazyBuffers,
+    ) -> Result<Self, Error> {
+        let mut result = Err(Error::HostNotFound);
+        for (at, address) in addresses.iter().enumerate() {
+            let shares = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+            let share = remaining(connect_by)? / shares;
+            result = TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))).map_err(Error::from);
+            if result.is_ok() {
+                break;
+            }
+        }
+        let stream = result?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffers, read_timeout: None, write_timeout: None })
+    }
+}
+
+impl Transport for TcpTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let deadline = deadline(timeout);
+        let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
+        while !rest.is_empty() {
+            let timeout = socket_timeout(remaining(deadline)?);
+            update(&mut self.write_timeout, timeout, |timeout| self.stream.set_write_timeout(timeout))?;
+            match self.stream.write(rest) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) if is_temporary(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let deadline = deadline(timeout);
+        let room = self.buffers.input_append_buf();
+        loop {
+            let timeout = socket_timeout(remaining(deadline)?);
+            update(&mut self.read_timeout, timeout, |timeout| self.stream.set_read_timeout(timeout))?;
+            match self.stream.read(room) {
+                Ok(count) => {
+                    self.buffers.input_appended(count);
+                    return Ok(count > 0);
+                }
+                Err(error) if is_temporary(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Whether the other side has neither closed the connection nor sent what nobody asked for.
+    fn is_open(&mut self) -> bool {
+        let probe = || {
+            self.stream.set_nonblocking(true)?;
+            let found = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false)?;
+            found
+        };
+        // Under TLS, encrypted bytes may be in the buffer.
+        self.buffers.input().is_empty() && probe().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl fmt::Debug for TcpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, buffers: _, read_timeout: _, write_timeout: _ } = self;
+        f.debug_struct("TcpTransport").field("peer", &stream.peer_addr().ok()).finish_non_exhaustive()
+    }
+}
+
+/// How long until `deadline`; a timeout if that has passed.
+pub(super) fn remaining(deadline: Instant) -> Result<Duration, Error> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(Error::Timeout(Timeout::Global)) } else { Ok(left) }
+}
+
+fn deadline(timeout: NextTimeout) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + (*timeout.after).min(YEAR)
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+/// Changes one of the socket's timeouts, unless it is as wanted.
+fn update(
+    current: &mut Option<Duration>,
+    wanted: Duration,
+    set: impl FnOnce(Option<Duration>) -> io::Result<()>,
+) -> io::Result<()> {
+    if *current == Some(wanted) {
+        return Ok(());
+    }
+    match set(Some(wanted)) {
+        Ok(()) => *current = Some(wanted),
+        // macOS refuses once the other side has closed the connection. What it sent before can still be read.
+        Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The timeout to set on a socket, which even an eighth later is hardly later than `left`.
+fn socket_timeout(left: Duration) -> Duration {
+    if left <= SHORT {
+        // The operating system takes 0 for no timeout at all.
+        return left.max(Duration::from_millis(1));
+    }
+    let grains = (left * 7 / 8).as_millis() / GRAIN.as_millis();
+    GRAIN * u32::try_from(grains).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use ureq::unversioned::transport::time;
+
+    use super::*;
+
+    /// The reader takes seconds for all of it. A limit that each partial write renewed would never expire.
+    #[test]
+    fn sending_to_a_slow_reader_ends_at_the_deadline() {
+        const SIZE: usize = 64 * 1024 * 1024;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let reader = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut some = vec![0; 1024 * 1024];
+            while stream.read_exact(&mut some).is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let connect_by = Instant::now() + Duration::from_secs(10);
+        let mut transport = TcpTransport::connect(&[address], connect_by, LazyBuffers::new(1, SIZE)).unwrap();
+        let after = time::Duration::Exact(Duration::from_millis(300));
+        let sent = transport.transmit_output(SIZE, NextTimeout { after, ..NextTimeout::default() });
+        assert!(matches!(sent, Err(Error::Timeout(_))), "{sent:?}");
+        drop(transport);
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn socket_timeout_that_is_an_eighth_late_is_hardly_later_than_the_deadline() {
+        for left in (1..60_000).map(Duration::from_millis) {
+            let worst = socket_timeout(left) * 9 / 8;
+            assert!(!socket_timeout(left).is_zero() && worst <= left + Duration::from_millis(25), "{left:?}");
+        }
+    }
+
+    #[test]
+    fn reads_until_a_deadline_are_few() {
+        let (mut left, mut reads) = (Duration::from_secs(10), 0);
+        while !left.is_zero() {
+            left = left.saturating_sub(socket_timeout(left));
+            reads += 1;
+        }
+        assert!(reads <= 5, "{reads}");
+    }
+
+    #[test]
+    fn successive_calls_set_the_same_socket_timeout() {
+        let ms = Duration::from_millis;
+        assert_eq!(socket_timeout(ms(9_999)), socket_timeout(ms(9_980)));
+    }
+}

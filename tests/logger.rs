@@ -1,0 +1,66 @@
+//! A logger that uses the client which is logging gets an error, and does not wait for ever.
+//!
+//! A test binary of its own: the logger belongs to the process.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use log::{LevelFilter, Log, Metadata, Record};
+use support::Scripted;
+use typesense_keys::KeysClient;
+
+struct CallingLogger;
+
+static CLIENT: OnceLock<KeysClient> = OnceLock::new();
+static RESULTS: Mutex<Vec<Result<(), String>>> = Mutex::new(Vec::new());
+
+impl Log for CallingLogger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        // While ureq logs, it may hold the lock of its pool.
+        if let Some(client) = CLIENT.get().filter(|_| record.target().starts_with("ureq")) {
+            let result = client.delete(7).send();
+            RESULTS.lock().unwrap().push(result.map(drop).map_err(|error| error.to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn logger_that_calls_the_client_gets_an_error_and_the_call_succeeds() {
+    let server = Scripted::start(|peer| {
+        loop {
+            peer.request()?;
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":7}")?;
+        }
+    });
+    let client = KeysClient::builder().node(server.url()).api_key("key").build().unwrap();
+    CLIENT.set(client.clone()).unwrap();
+    log::set_logger(&CallingLogger).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        // The second call finds a pooled connection, which ureq logs with the lock in hand.
+        let calls = [client.delete(7).send(), client.delete(7).send()];
+        done.send(calls.map(|result| result.map(|id| id.get()).map_err(|error| error.to_string()))).unwrap();
+    });
+    let calls = wait.recv_timeout(Duration::from_secs(20)).expect("the call waits for ever");
+    assert_eq!(calls, [Ok(7), Ok(7)]);
+    assert_eq!(server.received().len(), 2, "a call from the logger was sent");
+    let results = RESULTS.lock().unwrap();
+    assert!(!results.is_empty());
+    for result in results.iter() {
+        let error = result.as_ref().unwrap_err();
+        assert!(error.contains("called from a logger while this thread was making another call"), "{error}");
+    }
+}
