@@ -53,7 +53,7 @@ pub(super) enum Value {
     ServerGenerated,
 }
 
-const OPERATIONS: [Operation; 16] = [
+const OPERATIONS: [Operation; 17] = [
     Operation::Create { value: Value::Generated },
     Operation::Create { value: Value::Provided },
     Operation::Create { value: Value::ServerGenerated },
@@ -68,6 +68,7 @@ const OPERATIONS: [Operation; 16] = [
     Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true },
     Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true },
     Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false },
     Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: true },
     Operation::Ensure { value: Value::OfKey0, replace_on_drift: false, expires_in_an_hour: false },
 ];
