@@ -275,7 +275,7 @@ impl Course {
                             key.id == 0 && !keep_old && is_known
                         }
                         Operation::Ensure { value: Value::Generated, replace_on_drift, .. } => {
-                            let was_there = before.contains(key);
+                            let was_there = before.contains(key) && key.description == "docs";
                             let is_dead = key.expires_at < server_time(self.ahead);
                             is_own
                                 || (was_there && is_dead)
