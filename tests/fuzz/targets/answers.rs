@@ -1,4 +1,4 @@
-//! Any answer to any request: no panic, and no secret in the error, wherever the answer repeats one.
+//! Any response to any request: no panic, and no secret in the error, wherever the response repeats one.
 
 #![no_main]
 
@@ -22,7 +22,7 @@ const ADMIN_KEY: &str = "k7\"Qz\\vX2mLp9RtW4bYc";
 const OWN_VALUE: &str = "Jd5\\Hg8\"FsA3nUe6KqOi";
 const WINDOW: usize = 6;
 
-/// What a real server answers, for the mutations to begin with. The first is for those that need no beginning.
+/// What a real server responses, for the mutations to begin with. The first is for those that need no beginning.
 const ANSWERS: [&[u8]; 6] = [
     b"",
     b"{\"id\":7,\"value\":\"\xFF\",\"description\":\"\",\"actions\":[\"*\"],\"collections\":[\"*\"],\"expires_at\":64723363199}",
@@ -33,7 +33,7 @@ const ANSWERS: [&[u8]; 6] = [
 ];
 
 #[derive(Arbitrary, Debug)]
-struct Answer<'a> {
+struct Response<'a> {
     request: Request,
     status: Option<u16>,
     headers: &'a [u8],
@@ -51,8 +51,8 @@ enum Request {
     Delete,
 }
 
-fuzz_target!(|answer: Answer<'_>| {
-    let Answer { request, status, headers, body, edits, lengths } = answer;
+fuzz_target!(|response: Response<'_>| {
+    let Response { request, status, headers, body, edits, lengths } = response;
     let success = if matches!(request, Request::Create | Request::CreateServerGenerated) { 201 } else { 200 };
     let status = status.map_or(success, |status| 200 + status % 400);
     let body = filled_in(&shared::edited(ANSWERS[usize::from(body) % ANSWERS.len()], &edits));
