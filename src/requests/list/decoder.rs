@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::KeyInfo;
 use crate::http::DecodeError;
+use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
 /// The most elements that one key may have, in its arrays and objects together. An element takes as little as three
