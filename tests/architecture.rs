@@ -3,7 +3,7 @@
 //! A module imports a thing from the module that owns it, not through a re-export in `lib.rs`, and no module can be
 //! reached from itself. The same holds inside each folder, between its files.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
