@@ -9,6 +9,9 @@ mod collection;
 mod engine;
 mod error;
 mod expiry;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 mod http;
 mod key;
@@ -26,15 +29,12 @@ pub use crate::action::{Action, InvalidAction};
 pub use crate::audit::AuditFinding;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
-pub use crate::collection::CollectionPattern;
+pub use crate::collection::{CollectionPattern, InvalidCollectionPattern};
 pub use crate::error::{
     Attempt, CallReport, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
     OutcomeUnknown, Phase,
 };
 pub use crate::expiry::{Expiry, InvalidExpiry};
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use crate::http::fuzzing;
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
     Batch, BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,

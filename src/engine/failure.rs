@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
-use crate::error::{Attempt, CallReport, Details, OutcomeUnknown, Snippet};
+use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Snippet};
 use crate::http::{AttemptError, ServerEffect};
+use crate::key::KeyId;
 use crate::operation::Operation;
-use crate::{Error, KeyId};
 
 /// A call that ended without a result.
 #[derive(Debug)]

@@ -6,14 +6,12 @@ use ureq::config::{AutoHeaderValue, Config};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::connect::{DeferredResolver, SwapConnector};
+use super::connection::BUFFER;
 #[cfg(feature = "tls")]
 use super::tls::Trust;
-use crate::Error;
+use crate::error::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
-
-/// How many bytes are written at once; twice as many are read at once.
-pub(super) const BUFFER: usize = 16 * 1024;
 
 /// Enough for a burst of threads that share a client; further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;

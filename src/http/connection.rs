@@ -11,6 +11,9 @@ use zeroize::Zeroize;
 use super::tcp::remaining;
 use crate::secret::SecretBuf;
 
+/// How many bytes are written at once, and half of what is read at once.
+pub(super) const BUFFER: usize = 16 * 1024;
+
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
     /// What has arrived and has not been parsed.

@@ -9,7 +9,7 @@ mod decode;
 mod exchange;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod response;
 mod stream;
 mod tcp;
@@ -31,7 +31,7 @@ use self::exchange::{Exchange, Received, enter};
 use self::stream::ResponseStream;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::Trust;
-use crate::Error;
+use crate::error::Error;
 use crate::node::Node;
 use crate::operation::{Method, Operation};
 use crate::secret::SecretBuf;

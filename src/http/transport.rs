@@ -17,9 +17,8 @@ use secrecy::ExposeSecret;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-use super::agent::BUFFER;
 use super::body::Body;
-use super::connection::{Connection, timeout};
+use super::connection::{BUFFER, Connection, timeout};
 use super::exchange::{Exchange, Received, current};
 use super::response::{Fault, Head, HeadParser};
 use super::{MAX_BODY, MAX_ERROR_BODY};

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::KeyInfo;
 use crate::http::DecodeError;
+use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
 /// The most elements that a key may have, in its arrays and objects together, if it does not arrive as a whole. An element

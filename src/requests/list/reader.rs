@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::decoder::{Decoder, Step};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
 use crate::http::{AttemptError, ResponseBody};
+use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
-use crate::{Action, CollectionPattern, KeyInfo};
 
 /// The most bytes that one key of a list may take: its scope is the only part that can be long.
 const MAX_KEY: usize = 1024 * 1024;

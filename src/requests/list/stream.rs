@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::filter::Filter;
 use super::reader::Reader;
 use crate::engine::{CallFailure, deadline_after};
-use crate::error::Attempt;
+use crate::error::{Attempt, Error};
 use crate::http::AttemptError;
+use crate::key::KeyInfo;
 use crate::operation::Operation;
-use crate::{Error, KeyInfo};
 
 /// The metadata of the server's keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
 ///

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::model::{Act, Entry, Event, Model, exposed, generate_next, server_time};
-use crate::KeysClient;
+use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::EnsuredKey;
