@@ -41,7 +41,7 @@ impl CallFailure {
         let none = Snippet::default;
         match last {
             AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
-            AttemptError::Reentrant => Error::Connection { failure: report(none(), none()), source: None },
+            AttemptError::Reentrant => Error::invalid("client", last.result()),
             AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
             AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
             AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },
