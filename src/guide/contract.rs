@@ -14,7 +14,7 @@
 //! the error carries the value: see [`Error::value`]. There is one exception, which is chosen explicitly:
 //! [`server_generated`](crate::CreateKey::server_generated).
 //!
-//! A program can die after the server has created a key and before it has stored the value. Store it first, then:
+//! But a program can die after the server has created a key and before it has stored the value. So store the value first:
 //!
 //! ```
 //! # #[cfg(feature = "testing")] {
@@ -49,8 +49,8 @@
 //!
 //! # `Ok` names its own key
 //!
-//! A response is compared with the request. The response to a create must have the value that was sent (compared in
-//! constant time), the description, the actions, the collections and the expiry; the response to a get or delete must have
+//! Each response is compared with its request. The response to a create must have the value that was sent (compared in
+//! constant time), the description, the actions, the collections and the expiry. The response to a get or delete must have
 //! the id. A response about another key is never returned: a create or delete ends in [`Error::OutcomeUnknown`], and a get
 //! in [`Error::UnexpectedResponse`].
 //!
@@ -101,8 +101,8 @@
 //! # Several programs at once
 //!
 //! * Several runs of `ensure` with the same scope end with one key: the one with the lowest id. The others are deleted by
-//!   the runs that created them. A run that was killed leaves its key, which the next run reports in
-//!   [`duplicates`](crate::EnsuredKey::duplicates).
+//!   the runs that created them. A run that was killed, or that lost the response to its create, can leave another key,
+//!   which later runs report in [`duplicates`](crate::EnsuredKey::duplicates).
 //! * Two rotations of one key create two keys, and each call returns its own.
 //! * After a fork, the child process opens connections of its own, because two processes on one connection would read each
 //!   other's responses.
@@ -118,8 +118,8 @@
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
 //! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and checks
-//! these promises after each. Programs that are killed at random moments are tested against a real server and a cluster of
-//! three.
+//! these promises after each. Further tests use a real server behind a proxy that loses responses, and a real cluster of
+//! three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action
 //! [`CollectionPattern`]: crate::CollectionPattern

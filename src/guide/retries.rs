@@ -42,10 +42,8 @@
 //!
 //! # What may be repeated
 //!
-//! It depends on what the server may have done. A call is *in doubt* once an attempt at a create or delete may have had an
-//! effect, and stays so until it succeeds.
-//!
-//! An empty cell means: as any other response.
+//! That depends on what the server may have done. A create or delete is *in doubt* once an attempt may have had an effect,
+//! and stays so until it succeeds.
 //!
 //! | an attempt ended | get, list | create | create, [`server_generated`] | delete |
 //! |---|---|---|---|---|
@@ -57,12 +55,13 @@
 //! | with success, but the response is unreadable, too large or about another key; or with bytes that are not HTTP | error | [`OutcomeUnknown`] | [`OutcomeUnknown`] | [`OutcomeUnknown`] |
 //! | with 409, in doubt, or for a value that was drawn here | | **done**: the key is looked up | | |
 //! | with 404, in doubt | | | | **done** |
-//! | with any other response, in doubt | error | [`OutcomeUnknown`] | [`OutcomeUnknown`] | [`OutcomeUnknown`] |
-//! | with any other response | error | error | error | error |
+//! | with any other response | error | error; in doubt: [`OutcomeUnknown`] | error | error; in doubt: [`OutcomeUnknown`] |
 //!
-//! Evidence: the empty 500 during an election, and nodes that accept connections and never respond, were seen with 0.24.1.
-//! The 408 of a follower that cannot reach the leader in time was read in v0.25.0: the leader may have carried out the
-//! write. A 503 with another text comes from a proxy, which may have forwarded the request.
+//! If the deadline expires in doubt, the error is [`OutcomeUnknown`], too. An empty cell means: as any other response.
+//!
+//! During an election, writes get an empty 500, and a stopped node accepts connections and never responds (both seen with
+//! 0.24.1). A follower responds with 408 if the leader did not respond in time, and the leader may have carried out the
+//! write (read in v0.25.0). A 503 with another text comes from a proxy, which may have forwarded the request.
 //!
 //! Only a Typesense server's own 404 and 409 count as such. A proxy's page with that status says nothing about a key.
 //!
@@ -81,10 +80,10 @@
 //! returns [`NotReplicated`](crate::Error::NotReplicated), which names those that do not. It needs `keys:get`. Only the
 //! nodes that the client knows are asked: behind a load balancer, name each node.
 //!
-//! `rotate`, and `ensure` before it replaces a key, ask every node first whether it can be reached. If one cannot, the
-//! error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created.
-//! [`accept_majority`](crate::RotateKey::accept_majority) makes `rotate` content with most nodes. A rotation that is
-//! interrupted later is an [`Incomplete`](crate::Incomplete), which [`resume`](crate::Incomplete::resume) finishes.
+//! Before `rotate` creates a key, and before `ensure` replaces one, they check that every node can be asked. If one cannot,
+//! the error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created.
+//! With [`accept_majority`](crate::RotateKey::accept_majority), most nodes are enough for `rotate`. A rotation that is
+//! interrupted later ends in [`Incomplete`](crate::Incomplete), which [`resume`](crate::Incomplete::resume) finishes.
 //!
 //! # Testing it
 //!

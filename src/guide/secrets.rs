@@ -45,7 +45,8 @@
 //! * **Copies outside of this crate's memory**: in the kernel, a swap file, a core dump or a debugger.
 //! * **Copies that you make**: a `String` that becomes a key, an environment variable, what you do with `expose_secret`.
 //! * **Copies of the TLS library**, which decrypts into buffers that are not ours to wipe. `cargo test --test memory --
-//!   --nocapture` counts them: 2 after the calls of one thread with 5 secrets, 25 after those of several threads with 41.
+//!   --nocapture` counts them: in one run, 2 copies of 5 secrets after the calls of one thread, and 25 copies of
+//!   41 secrets after those of several threads.
 //! * **Unoptimised builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
 //! * **A key that a server encodes in another way** than as text or JSON is not covered in an error.
 //! * **The first four bytes of a value** are no secret: the server shows them in every list.
