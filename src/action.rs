@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::table::{Route, Row, TABLE};
-use crate::ServerVersion;
+use crate::server_version::ServerVersion;
 
 /// What a key may do, as `resource:verb`, such as `documents:search`.
 ///

@@ -4,7 +4,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 
-use crate::{Action, CollectionPattern, Expiry, KeyInfo, ServerVersion};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::expiry::Expiry;
+use crate::key::KeyInfo;
+use crate::server_version::ServerVersion;
 
 /// Something about a key that deserves a second look, found by [`KeyInfo::audit`].
 ///

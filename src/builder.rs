@@ -8,12 +8,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
+use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::http::Trust;
 use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http};
 use crate::node::Node;
-use crate::{Error, KeysClient, secret};
+use crate::secret;
 
 const NODES_VARIABLE: &str = "TYPESENSE_NODES";
 const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
@@ -48,8 +50,28 @@ pub struct ClientBuilder {
     trust: Trust,
 }
 
+// Here, because a client knows nothing of its builder.
+impl KeysClient {
+    /// Starts the settings of a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
+    /// `TYPESENSE_API_KEY`.
+    ///
+    /// The environment keeps its own copy of the key, which this crate cannot wipe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if a variable is missing, or is invalid as in [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        ClientBuilder::from_env()?.build()
+    }
+}
+
 impl ClientBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             nodes: Vec::new(),
             nearest_node: None,

@@ -3,17 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::builder::ClientBuilder;
 use crate::engine::Engine;
-use crate::error::Error;
-use crate::key::KeyId;
-use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey};
+use crate::error::{Error, Incomplete};
+use crate::key::{CreatedKey, KeyId};
+use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume};
 
 /// A client for the keys of one Typesense server or cluster.
 ///
 /// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share the connections, which
 /// stay open between calls, and what is known of failed nodes. Every call blocks its thread, for at most the
-/// [timeout](ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
+/// [timeout](crate::ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
 ///
 /// A process that forks may go on using a client: the child opens connections of its own.
 ///
@@ -34,23 +33,6 @@ use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, Ge
 pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
-    /// Begins the settings of a client.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
-    }
-
-    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
-    /// `TYPESENSE_API_KEY`.
-    ///
-    /// The environment keeps its own copy of the key, which this crate cannot wipe.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if a variable is missing, or is invalid as in [`ClientBuilder::build`].
-    pub fn from_env() -> Result<Self, Error> {
-        ClientBuilder::from_env()?.build()
-    }
-
     /// Creates a key. Needs a key with the action `keys:create`.
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.0.clone())
@@ -100,9 +82,21 @@ impl KeysClient {
     pub(crate) fn new(engine: Engine) -> Self {
         Self(Arc::new(engine))
     }
+}
 
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.0
+// Here, because it needs the client, which errors and requests know nothing of.
+impl Incomplete {
+    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
+    /// node knows it; deletes the old key.
+    ///
+    /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing is
+    /// sent: store the value of [`key`](Self::key), and run `ensure` again.
+    pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
+        resume(self, &client.0)
     }
 }
 

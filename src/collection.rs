@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Error;
 use crate::pattern::{self, Flaw};
 
 /// One entry of a key's scope: the collections that it may act in.
@@ -80,10 +79,10 @@ impl CollectionPattern {
     /// Checks that a new key may have this entry, as [`send`](crate::CreateKey::send) does.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] if the text is empty, could be a name as well as a pattern, or is a pattern that is not
-    /// supported.
-    pub fn validate(&self) -> Result<(), Error> {
-        self.check().map_err(|why| Error::invalid("collections", why))
+    /// [`InvalidCollectionPattern`] if the text is empty, could be a name as well as a pattern, or is a pattern that is
+    /// not supported.
+    pub fn validate(&self) -> Result<(), InvalidCollectionPattern> {
+        self.check().map_err(InvalidCollectionPattern)
     }
 
     /// Whether a key with this entry may act in the collection `name`, as far as collections restrict it.
@@ -124,7 +123,7 @@ impl CollectionPattern {
     }
 
     /// Says what is wrong with this entry, and what to write instead.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let text = self.as_str();
         let shown = text.escape_debug();
         if self.is_accepted {
@@ -192,18 +191,16 @@ impl From<CollectionPattern> for String {
 
 /// Reads what a person writes: `docs`, `exact:a.b`, `prefix:docs_`, `pattern:docs_[0-9]+`, or `*`.
 impl FromStr for CollectionPattern {
-    type Err = Error;
+    type Err = InvalidCollectionPattern;
 
     /// # Errors
     /// As [`validate`](Self::validate), and for an empty prefix, which would match every collection.
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, InvalidCollectionPattern> {
         let entry = match text.split_once(':') {
             Some(("exact", name)) => Self::exact(name),
             Some(("prefix", "")) => {
-                return Err(Error::invalid(
-                    "collections",
-                    "an empty prefix matches every collection: write `*` for that",
-                ));
+                let why = "an empty prefix matches every collection: write `*` for that";
+                return Err(InvalidCollectionPattern(why.to_owned()));
             }
             Some(("prefix", start)) => Self::prefix(start),
             Some(("pattern", pattern)) => Self::pattern(pattern),
@@ -212,6 +209,11 @@ impl FromStr for CollectionPattern {
         entry.validate().map(|()| entry)
     }
 }
+
+/// A [`CollectionPattern`] that a new key may not have, with the reason and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidCollectionPattern(String);
 
 impl Serialize for CollectionPattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -299,7 +301,7 @@ mod tests {
             (CollectionPattern::exact(""), "an empty name matches no collection (`*` matches all)"),
         ] {
             assert_eq!(entry.check().unwrap_err(), why);
-            assert!(entry.validate().unwrap_err().to_string().ends_with(why));
+            assert_eq!(entry.validate().unwrap_err().to_string(), why);
         }
     }
 

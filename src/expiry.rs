@@ -6,8 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-
 /// When a key stops working: never, or at a whole second.
 ///
 /// Displays and parses as RFC 3339 in UTC, or `never`. With serde it is the number of seconds that the server uses.
@@ -159,7 +157,8 @@ pub(crate) enum Expires {
 }
 
 impl Expires {
-    pub(crate) fn check(self) -> Result<Expiry, Error> {
+    /// The expiry as a request sends it, or why no request may have it.
+    pub(crate) fn check(self) -> Result<Expiry, &'static str> {
         let expiry = match self {
             Self::At(expiry) => expiry,
             // `Expiry::after` would round it up to the next second.
@@ -167,11 +166,10 @@ impl Expires {
             Self::In(duration) => Expiry::after(duration),
         };
         if expiry.is_past() {
-            return Err(Error::invalid("expires_at", "is not in the future: the key would never have worked"));
+            return Err("is not in the future: the key would never have worked");
         }
         if expiry > Expiry::LAST_DATE {
-            let why = "is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant";
-            return Err(Error::invalid("expires_at", why));
+            return Err("is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant");
         }
         Ok(expiry)
     }
@@ -257,8 +255,8 @@ mod tests {
             (Expires::At(largest), "after the year 9999"),
             (Expires::At(Expiry::at(UNIX_EPOCH + Duration::from_secs(1_893_456_000_000))), "after the year 9999"),
         ] {
-            let error = bad.check().unwrap_err().to_string();
-            assert!(error.starts_with("invalid request: `expires_at`: is ") && error.contains(why), "{error}");
+            let error = bad.check().unwrap_err();
+            assert!(error.starts_with("is ") && error.contains(why), "{error}");
         }
     }
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use self::unknown_members::UnknownMembers;
-use crate::{Action, CollectionPattern, Expiry};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::expiry::Expiry;
 
 /// The id of a key: a 32-bit counter that starts at 0; ids are never reused.
 ///

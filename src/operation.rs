@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::KeyId;
+use crate::key::KeyId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {

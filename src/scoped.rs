@@ -21,8 +21,11 @@ pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
 use self::params::Params;
 pub use self::warning::ScopedKeyWarning;
-use crate::expiry::Expires;
-use crate::{Action, CreatedKey, Error, Expiry, KeyInfo, secret};
+use crate::action::Action;
+use crate::error::Error;
+use crate::expiry::{Expires, Expiry};
+use crate::key::{CreatedKey, KeyInfo};
+use crate::secret;
 
 /// The length of a signature in base64.
 const SIGNATURE: usize = 44;
@@ -365,7 +368,9 @@ fn embed_page(params: &mut Params) {
 }
 
 fn embed_expiry(params: &mut Params, expiry: Option<Expires>, known: Option<&Known>) -> Result<(), Error> {
-    let Some(expires_at) = expiry.map(Expires::check).transpose()?.filter(|expiry| !expiry.is_never()) else {
+    let Some(expires_at) =
+        expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?.filter(|expiry| !expiry.is_never())
+    else {
         return Ok(());
     };
     if let Some(known) = known.filter(|known| known.expires_at < expires_at) {

@@ -2,7 +2,7 @@
 //!
 //! [`FakeServer`] runs inside the test's process, listens on loopback only and keeps its keys in memory. It serves the
 //! key, health and debug endpoints with the bytes of a real server: of 0.24.1, which a differential test in this crate's
-//! repository compares with a real server, or of [v30](ServerVersion::V30), after that server's source.
+//! repository compares with a real server, or of [v30](crate::ServerVersion::V30), after that server's source.
 //!
 //! **It is a test double, not a server.** It has no collections and no search, keeps nothing after it is dropped, and
 //! does not wipe the secrets in it: give it keys that open nothing else. It differs from a real server in what would
@@ -74,7 +74,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use self::error::error;
 pub use self::fault::{Fault, FaultRule, Operation};
 pub use self::key::TestKey;
-pub use self::server::{FakeServer, FakeServerBuilder, ServerVersion};
+pub use self::server::{FakeServer, FakeServerBuilder};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -36,6 +36,7 @@ fn error_fits_into_anyhow_and_is_small_enough_to_return() {
     fn is_error<T: StdError>() {}
     is_error::<Error>();
     is_error::<InvalidAction>();
+    is_error::<InvalidCollectionPattern>();
     is_error::<InvalidKeyId>();
     is_error::<InvalidServerVersion>();
     is_error::<InvalidExpiry>();

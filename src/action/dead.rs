@@ -45,7 +45,7 @@ const HEALTH_WITH_RUSAGE: &str = "only the bootstrap key and the key of `--healt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Action;
+    use crate::action::Action;
 
     #[test]
     fn advice_names_only_actions_that_open_something() {

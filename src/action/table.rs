@@ -5,7 +5,7 @@
 //! actions that open nothing. The rows of 0.24.1 are proved against a real server by `tests/live/routes.rs`.
 
 use super::Action;
-use crate::ServerVersion;
+use crate::server_version::ServerVersion;
 
 pub(super) struct Row {
     pub(super) action: Action,

@@ -1,7 +1,7 @@
 use super::AuditFinding::*;
 use super::*;
-use crate::KeyId;
-use crate::ServerVersion as V;
+use crate::key::KeyId;
+use crate::server_version::ServerVersion as V;
 
 const LATER: Expiry = Expiry::from_unix_seconds(32_503_680_000);
 

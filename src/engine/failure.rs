@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
-use crate::error::{Attempt, CallReport, Details, OutcomeUnknown, Snippet};
+use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Snippet};
 use crate::http::{AttemptError, ServerEffect};
+use crate::key::KeyId;
 use crate::operation::Operation;
-use crate::{Error, KeyId};
 
 /// A call that ended without a result.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl CallFailure {
         let none = Snippet::default;
         match last {
             AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
-            AttemptError::Reentrant => Error::Connection { failure: report(none(), none()), source: None },
+            AttemptError::Reentrant => Error::invalid("client", last.result()),
             AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
             AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
             AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::clock::TestClock;
 use super::*;
-use crate::KeyId;
 use crate::error::{Phase, Snippet};
+use crate::key::KeyId;
 
 const SECOND: Duration = Duration::from_secs(1);
 const CREATE: Operation = Operation::Create { repeatable: true };

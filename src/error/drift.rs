@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Joined;
-use crate::KeyInfo;
+use crate::key::KeyInfo;
 
 /// A key has the description that [`ensure`](crate::KeysClient::ensure) was given, but another scope. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]

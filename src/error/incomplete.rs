@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use super::Error;
-use crate::{CreatedKey, KeyId};
+use crate::key::{CreatedKey, KeyId};
 
 /// A rotation, or an `ensure`, that was interrupted between its steps, or in the middle of one.
 ///

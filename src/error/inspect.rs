@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::{Attempt, CallReport, Error, ErrorKind};
-use crate::KeyId;
+use crate::key::KeyId;
 
 impl Error {
     /// Which variant it is.

@@ -21,7 +21,9 @@ pub use kind::ErrorKind;
 pub use outcome::{NodesUnavailable, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::Snippet;
 
-use crate::KeyId;
+use crate::action::InvalidAction;
+use crate::collection::InvalidCollectionPattern;
+use crate::key::KeyId;
 use crate::operation::Operation;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
@@ -223,5 +225,23 @@ impl Error {
 
     pub(crate) fn configuration(setting: &'static str, reason: impl Into<String>) -> Self {
         Self::Configuration { setting, reason: reason.into(), source: None }
+    }
+
+    pub(crate) fn invalid_expiry(reason: &str) -> Self {
+        Self::invalid("expires_at", reason)
+    }
+}
+
+/// [`Error::InvalidRequest`] with the field `actions`.
+impl From<InvalidAction> for Error {
+    fn from(invalid: InvalidAction) -> Self {
+        Self::invalid("actions", invalid.to_string())
+    }
+}
+
+/// [`Error::InvalidRequest`] with the field `collections`.
+impl From<InvalidCollectionPattern> for Error {
+    fn from(invalid: InvalidCollectionPattern) -> Self {
+        Self::invalid("collections", invalid.to_string())
     }
 }

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::{Attempt, CallReport, Joined, Source};
-use crate::{CreatedKey, KeyId};
+use crate::key::{CreatedKey, KeyId};
 
 /// A create or delete of which it is not known whether the server did it.
 ///

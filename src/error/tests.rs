@@ -7,8 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::*;
+use crate::expiry::Expiry;
+use crate::key::CreatedKey;
 use crate::secret::copy;
-use crate::{CreatedKey, Expiry};
 
 const VALUE: &str = "s3cr3t-value-of-a-key";
 

@@ -1,4 +1,4 @@
-//! The ureq agent: what is switched off, and what is ours.
+//! The ureq agent: its settings, and the parts that are replaced by ours.
 
 use std::env;
 
@@ -6,23 +6,21 @@ use ureq::config::{AutoHeaderValue, Config};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::connect::{DeferredResolver, SwapConnector};
+use super::connection::BUFFER;
 #[cfg(feature = "tls")]
 use super::tls::Trust;
-use crate::Error;
+use crate::error::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
 
-/// How many bytes are written at once, and half of what is read at once.
-pub(super) const BUFFER: usize = 16 * 1024;
-
-/// Enough for a burst of threads on one client; more would be closed after use.
+/// Enough for a burst of threads that share a client; further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
 pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>) -> Result<Agent, Error> {
     let config = Config::builder();
     #[cfg(feature = "tls")]
     let config = config.tls_config(trust.config()?);
-    // Time limits are the transport's: ureq's would start a thread for each request.
+    // No time limits: the transport enforces the deadlines, and ureq would start a thread for each request.
     let config = config
         .user_agent(USER_AGENT)
         .accept("application/json")
@@ -40,13 +38,13 @@ pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>)
     Ok(Agent::with_parts(config, SwapConnector::default(), DeferredResolver))
 }
 
-/// The proxy that the environment names for https: `HTTPS_PROXY`, else `ALL_PROXY`, either in small letters too;
-/// `NO_PROXY` excepts hosts.
+/// The proxy that the environment names for https: `HTTPS_PROXY`, else `ALL_PROXY`, both also in lower case. `NO_PROXY`
+/// lists hosts that are contacted directly.
 pub(super) fn proxy_from_env() -> Result<Option<Proxy>, Error> {
     let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         let Some(address) = of(name) else { continue };
-        // Neither the address nor the cause is shown: they may hold a password.
+        // The error shows neither the address nor the cause: they may hold a password.
         let unusable = |reason: &str| Error::configuration(name, format!("{reason} (or see `proxy_from_env`)"));
         let named = Proxy::new(&address).map_err(|_| unusable("is not the address of a proxy"))?;
         if !matches!(named.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {

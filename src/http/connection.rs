@@ -1,4 +1,4 @@
-//! One connection to a node, inside of TLS where there is TLS: sends and receives what ureq must not see.
+//! One connection to a node, above TLS: sends and receives what ureq must not see.
 
 use std::fmt;
 use std::process;
@@ -11,11 +11,14 @@ use zeroize::Zeroize;
 use super::tcp::remaining;
 use crate::secret::SecretBuf;
 
+/// How many bytes are written at once, and half of what is read at once.
+pub(super) const BUFFER: usize = 16 * 1024;
+
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
     /// What has arrived and has not been parsed.
     pub(super) received: SecretBuf,
-    /// The process that opened it. After a fork, two processes have the same connection, and would take each other's
+    /// The process that opened the connection. After a fork, two processes share it, and would receive each other's
     /// responses.
     process: u32,
 }
@@ -69,7 +72,7 @@ impl Connection {
 
     /// Whether the connection can take another request.
     pub(super) fn is_open(&mut self) -> bool {
-        // First: in another process, even to look at the socket would disturb its owner.
+        // Checked first: another process must not even probe the socket.
         self.process == process::id()
             && self.received.as_slice().is_empty()
             && self.inner.buffers().input().is_empty()

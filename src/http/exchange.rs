@@ -1,7 +1,7 @@
-//! What one attempt passes to the transport and gets back from it, behind ureq's back.
+//! What one attempt passes to the transport and gets back from it, without ureq.
 //!
-//! ureq calls the transport with nothing that tells one request from another, but always in the thread that makes the
-//! request. So the exchange lies in a thread-local slot while ureq works on it.
+//! ureq passes nothing to the transport that identifies the request, but it always calls it on the thread that makes the
+//! request. So the exchange is in a thread-local slot while ureq works on it.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -64,9 +64,9 @@ thread_local! {
     static CURRENT: Cell<Option<Box<Exchange>>> = const { Cell::new(None) };
 }
 
-/// Runs `work`, during which the transport finds `exchange`; gives it back afterwards. `None` if this thread is at work
-/// on another exchange: a logger makes a request while ureq logs, perhaps with the lock of its pool in hand, on which
-/// the request would wait for ever.
+/// Runs `work`, during which the transport finds `exchange`, and returns it afterwards. `None` if this thread is working
+/// on another exchange: a logger makes a request while ureq logs. ureq may hold the lock of its pool then, and the
+/// request would wait for it for ever.
 pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
     /// Empties the slot also when `work` panics.
     struct Leave;

@@ -1,5 +1,5 @@
 //! The transport and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
-//! `tests/fuzz`, and in no other build. No part of the API.
+//! `tests/fuzz`, and for unit tests. Not in any other build, and no part of the API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,16 +8,14 @@ use secrecy::SecretString;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 use ureq::{Agent, Error};
 
-use super::agent::{BUFFER, agent};
+use super::agent::agent;
 use super::connect::DeferredResolver;
-use super::connection::Connection;
+use super::connection::{BUFFER, Connection};
 use super::exchange::{Exchange, enter};
 use super::response::Fault;
 use super::transport::SwapTransport;
 use super::{Deadlines, Http};
-use crate::KeysClient;
-use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
-use crate::node::Node;
+use crate::error;
 use crate::operation::Operation;
 
 /// What the transport makes of a response.
@@ -55,31 +53,15 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
     Dissected { shown: result.unwrap_or_default(), payload, is_refused }
 }
 
-/// A client that gets `pieces` as the response to each request, on a connection of its own, and repeats no request.
-///
-/// # Errors
-///
-/// As [`ClientBuilder::build`](crate::ClientBuilder::build).
-pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient, crate::Error> {
-    let node = Node::parse("http://127.0.0.1:1").map_err(|why| crate::Error::configuration("node", why))?;
+/// Gets `pieces` as the response to each request, on a connection of its own.
+pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
     let usual = agent(
         #[cfg(feature = "tls")]
         &super::Trust::default(),
         None,
     )?;
-    let http = Http {
-        agent: Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver),
-        api_key: Arc::new(api_key),
-    };
-    let limit = Duration::from_secs(3600);
-    let config = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
-    Ok(KeysClient::new(Engine {
-        nodes: Nodes::new(None, vec![node]),
-        config,
-        max_list_size: 64 * 1024,
-        clock: Box::new(SystemClock),
-        transport: Box::new(http),
-    }))
+    let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);
+    Ok(Http { agent, api_key: Arc::new(api_key) })
 }
 
 #[derive(Debug)]

@@ -7,8 +7,9 @@ mod connect;
 mod connection;
 mod decode;
 mod exchange;
-#[cfg(fuzzing)]
-pub mod fuzzing;
+#[cfg(any(fuzzing, test))]
+#[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
+pub(crate) mod fuzzing;
 mod response;
 mod stream;
 mod tcp;
@@ -30,7 +31,7 @@ use self::exchange::{Exchange, Received, enter};
 use self::stream::ResponseStream;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::Trust;
-use crate::Error;
+use crate::error::Error;
 use crate::node::Node;
 use crate::operation::{Method, Operation};
 use crate::secret::SecretBuf;

@@ -1,7 +1,7 @@
 //! A TCP connection whose reads and writes end by their deadline.
 //!
-//! ureq's own would not do: it gives each partial write the whole time limit again, so that a server which reads slowly
-//! holds a call for a multiple of it.
+//! ureq's own TCP transport gives each partial write the whole time limit again, so a server that reads slowly holds a
+//! call for a multiple of its deadline.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -139,7 +139,7 @@ fn update(
     Ok(())
 }
 
-/// The timeout to set on a socket, which even an eighth later is hardly later than `left`.
+/// The timeout to set on the socket, so that it hardly exceeds `left` even if the system adds an eighth.
 fn socket_timeout(left: Duration) -> Duration {
     if left <= SHORT {
         // The operating system takes 0 for no timeout at all.

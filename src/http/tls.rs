@@ -9,8 +9,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-use crate::Error;
-use crate::error::Phase;
+use crate::error::{Error, Phase};
 
 /// The builder's settings on trust, unchecked.
 #[derive(Default)]

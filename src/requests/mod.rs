@@ -21,3 +21,4 @@ pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};
 pub use self::rotate::RotateKey;
+pub(crate) use self::rotate::resume;

@@ -57,22 +57,22 @@ impl TryFrom<KeySettings> for NewKey {
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
         let KeySettings { description, actions, invalid_action, collections, value, expiry, autodelete } = settings;
         if let Some(error) = invalid_action {
-            return Err(Error::invalid("actions", error.to_string()));
+            return Err(error.into());
         }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
         }
         for action in &actions {
-            action.check_form().map_err(|error| Error::invalid("actions", error.to_string()))?;
+            action.check_form()?;
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
         }
         for entry in &collections {
-            entry.check().map_err(|why| Error::invalid("collections", why))?;
+            entry.validate()?;
         }
         check_size(&description, &actions, &collections)?;
-        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
+        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
         let (value, origin) = value.check(autodelete)?;
         Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
     }
@@ -106,7 +106,7 @@ impl NewKey {
             let why = format!("of key {id} is past, and so would be that of its replacement: set a new one");
             return Err(Error::invalid("expires_at", why));
         }
-        let expires_at = expiry.map_or(Ok(expires_at), Expires::check)?;
+        let expires_at = expiry.map_or(Ok(expires_at), Expires::check).map_err(Error::invalid_expiry)?;
         let (value, origin) = value.check(autodelete)?;
         Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown })
     }

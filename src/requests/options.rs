@@ -75,7 +75,7 @@ macro_rules! scope_methods {
             pub fn actions<I>(mut self, actions: I) -> Self
             where
                 I: IntoIterator,
-                I::Item: TryInto<crate::Action, Error: Into<crate::InvalidAction>>,
+                I::Item: TryInto<crate::action::Action, Error: Into<crate::action::InvalidAction>>,
             {
                 for action in actions {
                     match action.try_into() {
@@ -93,7 +93,7 @@ macro_rules! scope_methods {
             pub fn collections<I>(mut self, collections: I) -> Self
             where
                 I: IntoIterator,
-                I::Item: Into<crate::CollectionPattern>,
+                I::Item: Into<crate::collection::CollectionPattern>,
             {
                 self.settings.collections.extend(collections.into_iter().map(Into::into));
                 self
@@ -130,7 +130,7 @@ macro_rules! value_methods {
             }
 
             #[doc = concat!("When the key stops working, by the server's clock. Defaults to ", $default, ".")]
-            pub fn expires_at(mut self, expiry: impl Into<crate::Expiry>) -> Self {
+            pub fn expires_at(mut self, expiry: impl Into<crate::expiry::Expiry>) -> Self {
                 self.settings.expiry = Some(crate::expiry::Expires::At(expiry.into()));
                 self
             }

@@ -10,14 +10,13 @@ use super::list::{self, Filter};
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
-use crate::client::KeysClient;
 use crate::engine::{Engine, deadline_after};
 use crate::error::{Error, Incomplete, NodesUnavailable};
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
 /// A request to replace a key by a new one with the same description, actions, collections and expiry. Made by
-/// [`KeysClient::rotate`].
+/// [`KeysClient::rotate`](crate::KeysClient::rotate).
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -67,7 +66,7 @@ impl RotateKey {
         }
     }
 
-    /// Whether to leave the old key as it is, for the caller to [delete](KeysClient::delete) when nobody uses it any
+    /// Whether to leave the old key as it is, for the caller to [delete](crate::KeysClient::delete) when nobody uses it any
     /// more. Defaults to `false`: the old key is deleted once every node knows the new one.
     pub fn keep_old(mut self, keep_old: bool) -> Self {
         self.keep_old = keep_old;
@@ -212,26 +211,15 @@ impl Rotation {
     }
 }
 
-impl Incomplete {
-    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
-    /// node knows it; deletes the old one.
-    ///
-    /// It takes as long as another [`rotate`](KeysClient::rotate) at most, and may be interrupted again.
-    ///
-    /// # Errors
-    ///
-    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned as it is, with nothing
-    /// sent: store the value of [`key`](Self::key), and run `ensure` again.
-    pub fn resume(mut self, client: &KeysClient) -> Result<CreatedKey, Error> {
-        let rest = self.rest.take();
-        let Some(rotation) = rest.and_then(|rest| rest.downcast::<Rotation>().ok()) else {
-            return Err(Error::Incomplete(Box::new(self)));
-        };
-        let engine = client.engine();
-        let deadline = engine.deadline(None);
-        match self.key {
-            Some(key) => rotation.finish(engine, deadline, key),
-            None => rotation.create(engine, deadline, true),
-        }
+/// Finishes an interrupted rotation.
+pub(crate) fn resume(mut incomplete: Incomplete, engine: &Engine) -> Result<CreatedKey, Error> {
+    let rest = incomplete.rest.take();
+    let Some(rotation) = rest.and_then(|rest| rest.downcast::<Rotation>().ok()) else {
+        return Err(Error::Incomplete(Box::new(incomplete)));
+    };
+    let deadline = engine.deadline(None);
+    match incomplete.key {
+        Some(key) => rotation.finish(engine, deadline, key),
+        None => rotation.create(engine, deadline, true),
     }
 }

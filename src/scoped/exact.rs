@@ -1,6 +1,6 @@
 //! Values that a filter matches exactly, whatever the server's text normalisation does.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The server indexes no more of a token: values that share these bytes are equal (typesense issue 2548; v29,
 /// `filter_result_iterator.cpp`).

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::warning::{ScopedKeyWarning, warnings};
 use super::{PREFIX, SIGNATURE, filter, signature};
-use crate::{Error, Expiry};
+use crate::error::Error;
+use crate::expiry::Expiry;
 
 /// The content of a scoped search key, which anyone who holds the key can read: see [`ScopedKeyInfo::parse`].
 ///

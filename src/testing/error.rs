@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::TestKey;
-use crate::error::{Details, Snippet};
-use crate::operation::Operation;
-use crate::{
-    Attempt, CallReport, Difference, Drift, Error, ErrorKind, Incomplete, KeyId, NodesUnavailable, NotReplicated,
-    OutcomeUnknown, Phase,
+use crate::error::{
+    Attempt, CallReport, Details, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
+    OutcomeUnknown, Phase, Snippet,
 };
+use crate::key::KeyId;
+use crate::operation::Operation;
 
 /// An error of this kind, for a mock to return. Nothing is sent.
 ///

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::ServerVersion;
 use super::http::Request;
+use crate::server_version::ServerVersion;
 
 /// The server's "never expires", in the year 4020.
 const NEVER: u64 = 64_723_363_199;
@@ -72,6 +72,11 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Older servers ignore `autodelete`.
+pub(super) fn knows_autodelete(version: ServerVersion) -> bool {
+    version >= ServerVersion::V26
+}
+
 /// Checks in the real server's order: only the first thing wrong is reported, as its message.
 pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, String> {
     let input = json(body).ok_or("Bad JSON.")?;
@@ -101,10 +106,10 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
             .and_then(|at| u64::try_from(at).ok())
             .ok_or("Wrong format for `expires_at`. It should be an unsigned integer.")?,
     };
-    let autodelete = match (version, input.get("autodelete")) {
-        (ServerVersion::V0_24, _) | (ServerVersion::V30, None) => false,
-        // The server does not check the type: what it meets here is an exception.
-        (ServerVersion::V30, Some(given)) => given.as_bool().ok_or("Bad request.")?,
+    let autodelete = match input.get("autodelete").filter(|_| knows_autodelete(version)) {
+        None => false,
+        // The server does not check the type, so that another one is an exception.
+        Some(given) => given.as_bool().ok_or("Bad request.")?,
     };
     Ok(NewKey { value, description, actions, collections, expires_at, autodelete })
 }

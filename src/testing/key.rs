@@ -3,7 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::input::NewKey;
-use crate::{Action, CollectionPattern, CreatedKey, Expiry, KeyId, KeyInfo, secret};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::expiry::Expiry;
+use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::secret;
 
 /// A key for a test: on a [`FakeServer`](super::FakeServer) by [`seed`](super::FakeServer::seed), or as the value that
 /// a mock returns. Nothing in it is checked, so it can be a key that this crate would not create.

@@ -13,31 +13,9 @@ use super::keys::Keys;
 use super::listener::Listener;
 use super::lock;
 use super::node::FakeNode;
-use crate::{KeyId, KeyInfo, secret};
-
-/// The version of Typesense whose responses a [`FakeServer`] sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ServerVersion {
-    /// 0.24.1, compared with a real server. It ignores `autodelete`.
-    #[default]
-    V0_24,
-    /// 30.0, after the server's source: it has `autodelete`.
-    V30,
-}
-
-impl ServerVersion {
-    pub(super) fn number(self) -> &'static str {
-        match self {
-            ServerVersion::V0_24 => "0.24.1",
-            ServerVersion::V30 => "30.0",
-        }
-    }
-
-    pub(super) fn knows_autodelete(self) -> bool {
-        self == ServerVersion::V30
-    }
-}
+use crate::key::{KeyId, KeyInfo};
+use crate::secret;
+use crate::server_version::ServerVersion;
 
 /// A fake Typesense server, or one node of a fake cluster.
 ///
@@ -46,8 +24,8 @@ impl ServerVersion {
 /// # Example
 ///
 /// ```
-/// use typesense_keys::Expiry;
-/// use typesense_keys::testing::{FakeServer, Fault, Operation, ServerVersion, TestKey};
+/// use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
+/// use typesense_keys::{Expiry, ServerVersion};
 ///
 /// let server = FakeServer::builder().version(ServerVersion::V30).start()?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
@@ -71,14 +49,15 @@ pub struct FakeServer {
 }
 
 /// Settings of a [`FakeServer`] that is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct FakeServerBuilder {
     version: ServerVersion,
 }
 
 impl FakeServerBuilder {
-    /// Defaults to [`ServerVersion::V0_24`].
+    /// The version of Typesense whose responses the server sends: [`ServerVersion::V0_24`], the default, is compared with
+    /// a real server 0.24.1; [`ServerVersion::V30`] follows that server's source, and has `autodelete`.
     pub fn version(mut self, version: ServerVersion) -> FakeServerBuilder {
         self.version = version;
         self
@@ -88,7 +67,8 @@ impl FakeServerBuilder {
     ///
     /// # Errors
     ///
-    /// If there is no free loopback port, no thread, or no random bytes.
+    /// If the [`version`](Self::version) is another one, or there is no free loopback port, no thread, or no random
+    /// bytes.
     pub fn start(self) -> io::Result<FakeServer> {
         let [server] = self.start_cluster()?;
         Ok(server)
@@ -100,6 +80,10 @@ impl FakeServerBuilder {
     ///
     /// As [`start`](Self::start).
     pub fn start_cluster<const N: usize>(self) -> io::Result<[FakeServer; N]> {
+        if ![ServerVersion::V0_24, ServerVersion::V30].contains(&self.version) {
+            let why = format!("there is no fake server {}: use `V0_24` or `V30`", self.version);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let api_key = secret::generate().map_err(io::Error::other)?;
         let keys = Arc::new(Mutex::new(Keys::new(self.version, api_key.clone())));
         let node = |number| {
@@ -143,7 +127,7 @@ impl FakeServer {
 
     /// Settings for a server or a cluster.
     pub fn builder() -> FakeServerBuilder {
-        FakeServerBuilder::default()
+        FakeServerBuilder { version: ServerVersion::V0_24 }
     }
 
     /// The address for a client, as `http://127.0.0.1:PORT`.

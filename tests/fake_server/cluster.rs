@@ -2,7 +2,8 @@
 
 use secrecy::ExposeSecret;
 use typesense_keys::KeysClient;
-use typesense_keys::testing::{FakeServer, Fault, Operation, ServerVersion, TestKey};
+use typesense_keys::ServerVersion;
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 
 use super::support::raw::Request;
 use super::{create, list, send, send_with};

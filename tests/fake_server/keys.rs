@@ -3,7 +3,8 @@
 use std::io;
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, ServerVersion, TestKey};
+use typesense_keys::ServerVersion;
+use typesense_keys::testing::{FakeServer, TestKey};
 use typesense_keys::{Action, CollectionPattern, Error, Expiry, KeyId};
 
 use super::support::raw::Request;

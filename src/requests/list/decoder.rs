@@ -1,18 +1,19 @@
-//! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, whatever else may be beside `keys`.
+//! Decodes the keys of a list while it arrives: `{"keys": [{…}, {…}]}`. Members besides `keys` are skipped.
 //!
-//! A value is parsed once, when all of it has arrived: [`Scan`] finds its end and looks at each byte once.
+//! A value that has arrived in part is parsed when all of it has arrived. [`Scan`] finds its end, and looks at each byte
+//! once.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::KeyInfo;
 use crate::http::DecodeError;
+use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
-/// The most elements that one key may have, in its arrays and objects together. An element takes as little as three
-/// bytes in JSON and more than ten times that in memory.
+/// The most elements that a key may have, in its arrays and objects together, if it does not arrive as a whole. An element
+/// takes as little as three bytes in JSON and more than ten times that in memory.
 const MAX_ELEMENTS: usize = 64 * 1024;
 
 /// What comes next in the list.
@@ -96,12 +97,7 @@ impl Decoder {
                 (Place::KeysStart, b'[') => punctuation(Place::FirstKey),
                 (Place::FirstKey | Place::AfterKey, b']') => punctuation(Place::AfterValue),
                 (Place::FirstKey | Place::Key, _) => {
-                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
-                    if self.scan.elements > MAX_ELEMENTS {
-                        return Err(DecodeError::TooManyElements { keys: self.count });
-                    }
-                    let key = self.parse(value)?;
-                    let length = value.len();
+                    let Some((key, length)) = self.key(arrived.as_slice(), is_all)? else { return Ok(Step::More) };
                     arrived.take(length);
                     self.count += 1;
                     self.place = Place::AfterKey;
@@ -118,9 +114,25 @@ impl Decoder {
         }
     }
 
-    /// How many keys there were so far.
+    /// How many keys have been decoded.
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// The key at the front of `bytes`, and its length; `None` until all of it has arrived.
+    fn key(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<(KeyInfo, usize)>, DecodeError> {
+        // Most keys have arrived as a whole, so that the parser itself finds their end.
+        if self.scan.seen == 0 {
+            let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
+            if let Some(Ok(key)) = values.next() {
+                return Ok(Some((key, values.byte_offset())));
+            }
+        }
+        let Some(value) = self.value(bytes, is_all) else { return Ok(None) };
+        if self.scan.elements > MAX_ELEMENTS {
+            return Err(DecodeError::TooManyElements { keys: self.count });
+        }
+        Ok(Some((self.parse(value)?, value.len())))
     }
 
     /// The value at the front of `bytes`; `None` until all of it has arrived.
@@ -150,10 +162,10 @@ impl Decoder {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The search for the end of one JSON value, which goes on where it stopped. What is not JSON ends somewhere, too, and
-/// is refused when it is parsed.
+/// The search for the end of one JSON value; it continues where it stopped. Text that is not JSON is refused when it is
+/// parsed.
 struct Scan {
-    /// How many bytes of the value have been looked at.
+    /// How many bytes of the value have been scanned.
     seen: usize,
     /// How many arrays and objects are open.
     depth: usize,
@@ -187,7 +199,7 @@ impl Scan {
                 b',' if self.depth > 0 => self.elements += 1,
                 b'}' | b']' if self.depth > 1 => self.depth -= 1,
                 b'}' | b']' if self.depth == 1 => return Some(self.seen),
-                // The end of a number or word, of which this is no part.
+                // The byte after a number or a literal.
                 b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
                     return Some(self.seen - 1);
                 }
@@ -231,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_as_by_serde_json_however_it_is_cut() {
+    fn list_in_pieces_is_decoded_as_serde_json_decodes_the_whole() {
         let key = KEY;
         for text in [
             r#"{"keys":[]}"#.to_owned(),
@@ -248,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_json_refuses_is_refused_and_never_taken_for_an_end() {
+    fn list_that_serde_json_refuses_is_refused() {
         let key = KEY;
         let good = format!("{{\"keys\":[{key},{key}]}}");
         let cut = (1..good.len()).map(|length| good.get(..length).unwrap().to_owned());
@@ -280,7 +292,7 @@ mod tests {
         }
     }
 
-    /// Would take minutes if each piece made the decoder begin the key anew.
+    /// Takes minutes if the decoder starts the key again for each piece.
     #[test]
     fn large_key_in_small_pieces_is_decoded_in_linear_time() {
         let text = format!("{{\"keys\":[{}]}}", KEY.replace("quoted", &"x".repeat(1_000_000)));
@@ -297,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_how_many_keys_came_before() {
+    fn error_says_how_many_keys_came_before() {
         let text = format!("{{\"keys\":[{KEY},{KEY},7]}}");
         assert!(matches!(in_pieces(&text, 9), Err(DecodeError::ShapeAfter { keys: 2 })));
         assert!(matches!(in_pieces("<html>", 2), Err(DecodeError::SyntaxAfter { keys: 0 })));

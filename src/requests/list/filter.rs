@@ -1,6 +1,8 @@
 //! Which keys of a list are wanted.
 
-use crate::{Action, Error, InvalidAction, KeyInfo};
+use crate::action::{Action, InvalidAction};
+use crate::error::Error;
+use crate::key::KeyInfo;
 
 /// How much of a key's value the server shows.
 const SHOWN: usize = 4;
@@ -22,9 +24,10 @@ impl Filter {
 
     /// Whether it asks for something that no key can be: a filter that is not valid would find nothing in silence.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let invalid = self.invalid_action.clone().map_or(Ok(()), Err);
-        let form = || self.opens.iter().try_for_each(|(action, _)| action.check_form());
-        invalid.and_then(|()| form()).map_err(|error| Error::invalid("actions", error.to_string()))
+        if let Some(invalid) = &self.invalid_action {
+            return Err(invalid.clone().into());
+        }
+        Ok(self.opens.iter().try_for_each(|(action, _)| action.check_form())?)
     }
 
     pub(super) fn admits(&self, key: &KeyInfo) -> bool {

@@ -1,13 +1,15 @@
-//! Reads the keys of a list out of a reply while it arrives.
+//! Reads the keys of a list from a response while it arrives.
 
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use super::decoder::{Decoder, Step};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
 use crate::http::{AttemptError, ResponseBody};
+use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
-use crate::{Action, CollectionPattern, KeyInfo};
 
 /// The most bytes that one key of a list may take: its scope is the only part that can be long.
 const MAX_KEY: usize = 1024 * 1024;
@@ -16,26 +18,26 @@ const MAX_KEY: usize = 1024 * 1024;
 /// twice their JSON, but an empty action of three bytes takes 32.
 const MAX_EXPANSION: u64 = 4;
 
-/// How much of the beginning is kept: more than an error quotes.
+/// How many bytes of the beginning are kept: more than an error quotes.
 const QUOTABLE: usize = 1024;
 
 pub(super) struct Reader {
     response: Box<dyn ResponseBody>,
-    /// What has arrived and not been decoded.
+    /// What has arrived and has not been decoded.
     arrived: SecretBuf,
-    /// The first of what has arrived, to be quoted if it is no list at all.
+    /// The beginning of the response, to be quoted if it is not a list.
     beginning: SecretBuf,
     decoder: Decoder,
     is_all: bool,
     received: u64,
     max_size: u64,
-    /// How much memory the keys take that the caller keeps.
+    /// How many bytes of memory the keys take that the caller keeps.
     kept: u64,
     waited: Duration,
 }
 
 impl Reader {
-    /// `max_size`: of the whole list, in bytes.
+    /// `max_size`: the most bytes that the whole list may have.
     pub(super) fn new(response: Box<dyn ResponseBody>, max_size: u64) -> Self {
         Self {
             response,
@@ -52,8 +54,8 @@ impl Reader {
 
     /// The next key; `None` at the end of the list.
     ///
-    /// `finish_by`: until when to wait for more to arrive, after so much waiting before. `value`: a secret that the list
-    /// must not show in an error.
+    /// `finish_by` gives the deadline of the next read, after so much time spent waiting. `value` is a secret that must
+    /// not appear in an error.
     pub(super) fn next(
         &mut self,
         finish_by: impl Fn(Duration) -> Instant,
@@ -92,7 +94,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Counts the memory that `key` takes, of which all keys together may take no more than a multiple of `max_size`.
+    /// Counts the memory that `key` takes. All keys together may take at most a multiple of `max_size`.
     pub(super) fn keep(&mut self, key: &KeyInfo) -> Result<(), AttemptError> {
         self.kept += size_in_memory(key);
         if self.kept > self.max_size.saturating_mul(MAX_EXPANSION) {
@@ -105,7 +107,7 @@ impl Reader {
         self.response.node()
     }
 
-    /// How long it has waited for the server.
+    /// How long the reader has waited for the server.
     pub(super) fn waited(&self) -> Duration {
         self.waited
     }

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use super::filter::Filter;
 use super::reader::Reader;
 use crate::engine::{CallFailure, deadline_after};
-use crate::error::Attempt;
+use crate::error::{Attempt, Error};
 use crate::http::AttemptError;
+use crate::key::KeyInfo;
 use crate::operation::Operation;
-use crate::{Error, KeyInfo};
 
-/// What the server tells about its keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
+/// The metadata of the server's keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
 ///
-/// After an error there are no more. It may be dropped at any time, and sent to another thread.
+/// An error is the last item. A stream may be dropped at any time, and sent to another thread.
 pub struct KeyStream {
     pub(super) filter: Filter,
-    /// `None` once there is no more to come.
+    /// `None` after the last key.
     pub(super) reader: Option<Reader>,
-    /// How long it may wait for the server in all, and how long at once.
+    /// How long the stream may wait for the server in total, and for a single read.
     pub(super) patience: Duration,
     pub(super) patience_at_once: Duration,
 }

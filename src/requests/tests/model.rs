@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::KeysClient;
+use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, Request, RetryConfig, TestClock, Transport};
 use crate::error::{Phase, Snippet};
 use crate::http::{AttemptError, Deadlines, DecodeError, ResponseBody};

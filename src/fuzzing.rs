@@ -1,0 +1,30 @@
+//! Entry points of the fuzz targets in `tests/fuzz`, which exist in no other build and are not part of the API.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::client::KeysClient;
+use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
+use crate::error::Error;
+use crate::http::fuzzing;
+pub use crate::http::fuzzing::{Dissected, dissect};
+use crate::node::Node;
+
+/// A client that gets `pieces` as the response to each request, on a connection of its own, and repeats no request.
+///
+/// # Errors
+///
+/// As [`ClientBuilder::build`](crate::ClientBuilder::build).
+pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient, Error> {
+    let node = Node::parse("http://127.0.0.1:1").map_err(|why| Error::configuration("node", why))?;
+    let limit = Duration::from_secs(3600);
+    let config = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
+    Ok(KeysClient::new(Engine {
+        nodes: Nodes::new(None, vec![node]),
+        config,
+        max_list_size: 64 * 1024,
+        clock: Box::new(SystemClock),
+        transport: Box::new(fuzzing::http(api_key, pieces)?),
+    }))
+}
