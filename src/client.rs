@@ -1,4 +1,4 @@
-//! The client: a handle that all threads share, with one entry point for each operation.
+//! The client: a handle that threads share, with one entry point per operation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, Ge
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share the connections, which
-/// stay open between calls, and what is known of failed nodes. Every call blocks its thread, for at most the
+/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their connections, which
+/// stay open between calls, and the record of failed nodes. Every call blocks its thread, for at most the
 /// [timeout](crate::ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
 ///
-/// A process that forks may go on using a client: the child opens connections of its own.
+/// A client remains usable after a fork: the child process opens its own connections.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -40,8 +40,8 @@ impl KeysClient {
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
     ///
-    /// Takes [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. All of them are sent by this client, with the
-    /// timeouts that they were given.
+    /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with its own
+    /// timeout.
     pub fn create_many<I>(&self, requests: I) -> CreateMany
     where
         I: IntoIterator,
@@ -62,12 +62,12 @@ impl KeysClient {
 
     /// Deletes a key. Needs a key with the action `keys:delete`.
     ///
-    /// A deleted key opens nothing; on a cluster, once all nodes know.
+    /// The key stops working at once; on a cluster, on each node as soon as that node knows of the deletion.
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
         DeleteKey::new(self.0.clone(), id.into())
     }
 
-    /// Replaces a key by a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
+    /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
     /// `keys:delete`; and `keys:list`, which is used only when a response is lost.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
@@ -84,7 +84,7 @@ impl KeysClient {
     }
 }
 
-// Here, because it needs the client, which errors and requests know nothing of.
+// Defined here because errors and requests do not depend on the client.
 impl Incomplete {
     /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
     /// node knows it; deletes the old key.

@@ -1,4 +1,5 @@
-//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another, or the deadline expires.
+//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another one, or the deadline
+//! expires.
 
 mod clock;
 mod failure;
@@ -25,17 +26,17 @@ use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
 
-/// What all calls of a client share.
+/// The state that all calls of a client share.
 pub(crate) struct Engine {
     pub(crate) nodes: Nodes,
     pub(crate) config: RetryConfig,
-    /// The most bytes that the response to a list may have.
+    /// The maximum size of the response to a list, in bytes.
     pub(crate) max_list_size: u64,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
 }
 
-/// How long calls and attempts may take, and whether attempts are repeated.
+/// The time limits of calls and attempts, and whether attempts are repeated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryConfig {
     pub(crate) timeout: Duration,
@@ -45,9 +46,9 @@ pub(crate) struct RetryConfig {
     pub(crate) retries: bool,
 }
 
-/// Makes one attempt on one node. The model tests of whole operations put a cluster in memory in its place.
+/// Makes one attempt on one node. In the model tests of whole operations, a cluster in memory implements it.
 pub(crate) trait Transport: Send + Sync {
-    /// Makes a request, and passes the body of a successful response to `decode`.
+    /// Sends a request, and passes the body of a successful response to `decode`.
     fn attempt(
         &self,
         node: &Node,
@@ -56,7 +57,7 @@ pub(crate) trait Transport: Send + Sync {
         decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), AttemptError>;
 
-    /// Makes a request without a body; the caller reads the body of a successful response.
+    /// Sends a request without a body. The caller reads the body of a successful response.
     fn open(
         &self,
         node: &Node,
@@ -65,17 +66,17 @@ pub(crate) trait Transport: Send + Sync {
     ) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
-/// What is sent with each attempt of a call.
+/// The request that each attempt of a call sends.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation,
     pub(crate) body: &'a SecretBuf,
-    /// The secret in `body`, which must not get into an error.
+    /// The secret in `body`, which no error may show.
     pub(crate) secret: Option<&'a SecretString>,
 }
 
 impl Request<'_> {
-    /// A request that has no body.
+    /// A request without a body.
     pub(crate) const fn bodiless(operation: Operation) -> Self {
         const NO_BODY: &SecretBuf = &SecretBuf::new();
         Self { operation, body: NO_BODY, secret: None }
@@ -86,8 +87,8 @@ impl Request<'_> {
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
     Done(T),
-    /// The outcome was in doubt, and then the server refused the same request as done already: with 409 (create) or 404
-    /// (delete).
+    /// The outcome was in doubt, and then the server refused the same request because it was already carried out: with 409
+    /// (create) or 404 (delete).
     AlreadyApplied(CallFailure),
 }
 
@@ -97,7 +98,7 @@ impl Engine {
         deadline_after(self.clock.now(), timeout.unwrap_or(self.config.timeout))
     }
 
-    /// The time that is left until `deadline`.
+    /// The time until `deadline`.
     pub(crate) fn remaining(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(self.clock.now())
     }
@@ -112,7 +113,7 @@ impl Engine {
         self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
     }
 
-    /// Carries out `operation` on the cluster; `read` takes the response while it arrives.
+    /// Carries out `operation` on the cluster. `read` reads the response as it arrives.
     pub(crate) fn open<T>(
         &self,
         operation: Operation,
@@ -196,7 +197,8 @@ fn run<T>(
 ) -> Result<Outcome<T>, CallFailure> {
     let mut route = nodes.route();
     let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
-    // A wrong address is reported sooner: an election, which a call waits out, ends a connection that once was there.
+    // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out, follows
+    // earlier responses.
     let connected_by = deadline.min(deadline_after(clock.now(), config.connect_timeout));
     let mut give_up_at = if nodes.have_responded() { deadline } else { connected_by };
     loop {
@@ -232,7 +234,7 @@ fn run<T>(
         if so_far.last.is_response() {
             nodes.set_responded();
         }
-        // A list that is too large for the caller is not the node's fault.
+        // A list that is larger than the caller's limit is not the node's fault.
         let is_well = effect == ServerEffect::Refused || matches!(so_far.last, AttemptError::TooLarge { .. });
         if !is_well && !nodes.is_aside(index, ended) {
             warn!("{} is set aside: {}", node.origin(), so_far.last.result());
@@ -254,7 +256,7 @@ fn run<T>(
         }
         let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
         let wait = match (effect, retry_after) {
-            // Another node may succeed at once.
+            // Another node may succeed immediately.
             (ServerEffect::NotActed | ServerEffect::NodeUnusable | ServerEffect::Unknown, _)
                 if route.has_untried(ended) =>
             {

@@ -1,4 +1,4 @@
-//! One attempt at one operation on one node: bytes out, a response or an [`AttemptError`] back.
+//! One attempt of an operation on one node: sends a request, and returns the response or an [`AttemptError`].
 
 mod agent;
 mod attempt_error;
@@ -35,34 +35,33 @@ use crate::node::Node;
 use crate::operation::{Method, Operation};
 use crate::secret::SecretBuf;
 
-/// How long an attempt may take, by default.
+/// The default time limit of an attempt.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long opening a connection may take, by default.
+/// The default time limit for opening a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes that the body of a response may have, except for a list: Typesense sends less than 1 KiB plus the
-/// key's scope.
+/// The maximum body size of responses other than lists, in bytes. Typesense sends less than 1 KiB plus the key's scope.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The most bytes of an error's body that are read.
+/// How many bytes of an error's body are read at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// Makes the requests. All threads share its connections, and all requests carry its key.
+/// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
     agent: Agent,
     api_key: Arc<SecretString>,
 }
 
-/// The body of a successful response, read as it arrives.
+/// The body of a successful response, which the caller reads as it arrives.
 pub(crate) trait ResponseBody: Send {
-    /// Waits for more of the body, and adds it to `content`; `false` at the body's end.
+    /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
-    /// The error of a body that cannot be decoded from `rest` on. `secret`: what the error must not show.
+    /// The error for a body that cannot be decoded from `rest` on. The error does not show `secret`.
     fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError;
 
-    /// The node that responds.
+    /// The node that sends the response.
     fn node(&self) -> &str;
 }
 
@@ -88,9 +87,9 @@ impl Http {
         Ok(Self { agent, api_key })
     }
 
-    /// Makes one request, and decodes the response with `decode` if its status is that of success.
+    /// Sends one request, and decodes a successful response with `decode`.
     ///
-    /// `value` is the secret that `body` holds besides the client's key: it is kept out of errors.
+    /// `value` is the secret in `body`. Errors do not show it.
     pub(crate) fn attempt<T>(
         &self,
         node: &Node,
@@ -110,7 +109,7 @@ impl Http {
         response.decode(decode)
     }
 
-    /// Makes one request; if the status is that of success, the caller reads the body as it arrives.
+    /// Sends one request. The caller reads the body of a successful response as it arrives.
     pub(crate) fn open(
         &self,
         node: &Node,
@@ -131,7 +130,7 @@ impl Http {
         Err(response.refusal())
     }
 
-    /// Sends the request, and receives the response. ureq's view of the body matters only if it is streamed.
+    /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
     fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
         let operation = exchange.operation;
         let url = node.url(&operation.path());

@@ -1,4 +1,4 @@
-//! Ensure that a key with a description and scope exists, for scripts that run again and again.
+//! Ensure that a key with a description and scope exists, for scripts that run repeatedly.
 
 mod run;
 mod survey;
@@ -18,32 +18,30 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// A request that ensures that a key with a description and scope exists. Made by
 /// [`KeysClient::ensure`](crate::KeysClient::ensure).
 ///
-/// It is for deploy and build scripts, which run again and again, and sometimes twice at once:
+/// It is meant for deployment and build scripts, which run repeatedly and sometimes concurrently:
 ///
-/// | keys of this description | what happens |
+/// | keys with this description | result |
 /// |---|---|
-/// | one with this scope | it is left alone |
+/// | one with this scope | it is kept |
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
-/// | one with another scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | one is created beside it |
+/// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
+/// | one that has expired | a new one is created |
 ///
-/// The scope is the actions and collections, in any order, and the expiry: never; or the very moment given by
-/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any future moment that is no further
-/// away.
+/// The scope consists of the actions and collections, in any order, and the expiry: never; or exactly the time given to
+/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any future time within that duration.
 ///
-/// **The value.** Only the run that creates the key learns a value that was generated: it must store it. With
-/// [`value`](Self::value), every run knows it, and the server accepts it once. A list shows the first 4 bytes of a value,
-/// so a run tries to create the key, and takes a listed one for it only if the server says that the value is in use, and
-/// no other key of this description and scope has a value that begins alike.
+/// **The value.** Only the run that creates the key learns a generated value, and must store it. With
+/// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
+/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use and
+/// no other key with this description and scope has the same prefix.
 ///
-/// **Several runs at once.** Of several keys that runs have created, the one with the lowest id stays. The other runs
-/// delete theirs and return that one. Runs that ask for *different* scopes under one description report each other's
-/// keys as drift.
+/// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their keys and
+/// return that one. Runs with *different* scopes for one description report each other's keys as drift.
 ///
-/// **Deletions.** A run deletes nothing but a key that it has created itself and, where the value is generated: with
-/// `replace_on_drift`, keys that were listed with another scope before it created anything; and keys that expired more
-/// than a day ago. Whatever else it saw is in [`EnsuredKey::duplicates`].
+/// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired more
+/// than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created anything.
+/// [`EnsuredKey::duplicates`] contains all other keys with this description.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -76,22 +74,22 @@ pub struct EnsureKey {
 pub struct EnsuredKey {
     /// The key that exists.
     pub key: KeyInfo,
-    /// Its value, if this run has created it or was given it.
+    /// Its value, if this run created the key or was given the value.
     pub value: Option<SecretString>,
-    /// Whether this run has created it. With a [`value`](EnsureKey::value) of your own, `false` also where a response
-    /// was lost and the key was then found in a list.
+    /// Whether this run created the key. With your own [`value`](EnsureKey::value), also `false` if a response was lost and
+    /// the key was then found in a list.
     pub created: bool,
-    /// The keys that this run has deleted because this one replaces them.
+    /// The keys that this run deleted because this key replaces them.
     pub replaced: Vec<KeyId>,
-    /// Other keys of this description, whatever their scope, that this run saw and left. They may be left over from a
-    /// run that was interrupted.
+    /// Other keys with this description, whatever their scope, that this run did not change. They may be left over from an
+    /// interrupted run.
     pub duplicates: Vec<KeyId>,
 }
 
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, "never");
 timeout_method!(EnsureKey);
-replication_method!(EnsureKey, "all else, waits until the key is known");
+replication_method!(EnsureKey, "all other steps, waits until the key is known");
 
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
@@ -99,14 +97,14 @@ impl EnsureKey {
         Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Whether to replace a key of this description that has another scope. Every node knows the new key before the old
-    /// one is deleted. Defaults to `false`: [`Error::Drift`].
+    /// Whether to replace a key with this description and a different scope. The old key is deleted only after every node
+    /// knows the new one. Defaults to `false`: [`Error::Drift`].
     ///
-    /// A key with [members that this crate does not know](KeyInfo::unknown_members) is never replaced: they may restrict
-    /// it, and the new key might open more.
+    /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key, and the
+    /// new key might allow more.
     ///
     /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to be
-    /// deleted first, and it is known only by its first 4 bytes.
+    /// deleted first, and only its first 4 bytes are known.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -116,14 +114,14 @@ impl EnsureKey {
     ///
     /// # Errors
     ///
-    /// After all of them it is safe to run it again. The server is as it was after [`Error::Drift`] if the key has
-    /// another scope, [`Error::InvalidRequest`], [`Error::Conflict`] if another key has the value,
+    /// It is safe to run it again after any error. Nothing was changed after [`Error::Drift`] if the key has a different
+    /// scope, [`Error::InvalidRequest`], [`Error::Conflict`] if another key has the value,
     /// [`Error::Unauthorized`] if the client's key lacks one of `keys:list`, `keys:create`, `keys:delete` and
-    /// `keys:get`, [`Error::NodesUnavailable`] if a node cannot be asked before a key is replaced, or what prevents a
-    /// call: see [`Error`].
+    /// `keys:get`, [`Error::NodesUnavailable`] if a node is unavailable before a key is replaced, or a failure of the
+    /// call itself: see [`Error`].
     ///
-    /// [`Error::Incomplete`], which says which keys exist, and carries the new one, if it was interrupted after
-    /// something was created or deleted, [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key
+    /// [`Error::Incomplete`], which says which keys exist and contains the new one, if it was interrupted after creating or
+    /// deleting a key, [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key
     /// exists, [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
@@ -147,7 +145,7 @@ impl EnsureKey {
             Ok(()) => Ok(ensured),
             Err(lag) => {
                 let EnsuredKey { key, value, created, .. } = ensured;
-                // No later run could tell the value.
+                // No later run knows the value.
                 let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
                 Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
             }

@@ -1,5 +1,5 @@
-//! The requests. Each holds the engine and plain input; `send` turns the input into a valid request before anything
-//! else, and the result of its calls into a value or an [`Error`](crate::Error).
+//! The requests. Each has the engine and the caller's input. `send` first checks the input, then makes its calls, and
+//! returns a value or an [`Error`](crate::Error).
 
 mod create;
 mod create_many;

@@ -1,6 +1,6 @@
-//! Takes the keys out of a list while it arrives: `{"keys": [{…}, {…}]}`, whatever else may be beside `keys`.
+//! Extracts the keys from a list as it arrives: `{"keys": [{…}, {…}]}`, where other members may accompany `keys`.
 //!
-//! A value is parsed once, when all of it has arrived: [`Scan`] finds its end and looks at each byte once.
+//! A value is parsed once, after it has arrived completely. [`Scan`] finds its end and reads each byte once.
 
 use std::borrow::Cow;
 
@@ -11,11 +11,11 @@ use crate::http::DecodeError;
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
-/// The most elements that one key may have, in its arrays and objects together. An element takes as little as three
-/// bytes in JSON and more than ten times that in memory.
+/// The maximum number of elements in the arrays and objects of one key. An element can take as little as three bytes in
+/// JSON, and more than ten times that in memory.
 const MAX_ELEMENTS: usize = 64 * 1024;
 
-/// What comes next in the list.
+/// The next part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
@@ -52,7 +52,7 @@ impl Decoder {
         Self { place: Place::Start, scan: Scan::START, has_keys: false, count: 0 }
     }
 
-    /// Takes the next key from the front of `arrived`. `is_all`: nothing will follow `arrived`.
+    /// Takes the next key from the front of `arrived`. `is_all`: no more bytes will arrive.
     pub(super) fn next(&mut self, arrived: &mut SecretBuf, is_all: bool) -> Result<Step, DecodeError> {
         loop {
             let spaces = arrived.as_slice().iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
@@ -109,7 +109,7 @@ impl Decoder {
                 }
                 (Place::AfterKey, b',') => punctuation(Place::Key),
                 (Place::AfterValue, b',') => punctuation(Place::Name),
-                // The beginning of another JSON value.
+                // The beginning of a JSON value of another type.
                 (Place::Start | Place::KeysStart, b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'[' | b'{') => {
                     return Err(self.shape());
                 }
@@ -118,12 +118,12 @@ impl Decoder {
         }
     }
 
-    /// How many keys there were so far.
+    /// The number of keys so far.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// The value at the front of `bytes`; `None` until all of it has arrived.
+    /// The value at the front of `bytes`; `None` until it has arrived completely.
     fn value<'a>(&mut self, bytes: &'a [u8], is_all: bool) -> Option<&'a [u8]> {
         match self.scan.end(bytes) {
             Some(end) => bytes.get(..end),
@@ -131,7 +131,7 @@ impl Decoder {
         }
     }
 
-    /// Parses a value, and begins the scan of the next.
+    /// Parses a value, and resets the scan for the next one.
     fn parse<'a, T: Deserialize<'a>>(&mut self, value: &'a [u8]) -> Result<T, DecodeError> {
         self.scan = Scan::START;
         serde_json::from_slice(value).map_err(|error| if error.is_data() { self.shape() } else { self.syntax() })
@@ -146,16 +146,15 @@ impl Decoder {
     }
 }
 
-/// A member's name. Borrowed, unless it has escapes: a server may repeat a secret here.
+/// A member's name. Borrowed unless it has escapes, because a server may repeat a secret here.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The search for the end of one JSON value, which goes on where it stopped. What is not JSON ends somewhere, too, and
-/// is refused when it is parsed.
+/// The resumable search for the end of one JSON value. Invalid JSON gets some end, too; the parser refuses it later.
 struct Scan {
-    /// How many bytes of the value have been looked at.
+    /// The number of bytes of the value that were read.
     seen: usize,
-    /// How many arrays and objects are open.
+    /// The number of open arrays and objects.
     depth: usize,
     in_string: bool,
     is_escaped: bool,
@@ -165,7 +164,7 @@ struct Scan {
 impl Scan {
     const START: Self = Self { seen: 0, depth: 0, in_string: false, is_escaped: false, elements: 0 };
 
-    /// The length of the value that `bytes` begins with; `None` if its end has not arrived.
+    /// The length of the value at the front of `bytes`; `None` if its end has not arrived.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for &byte in bytes.get(self.seen..).unwrap_or_default() {
             self.seen += 1;
@@ -187,7 +186,7 @@ impl Scan {
                 b',' if self.depth > 0 => self.elements += 1,
                 b'}' | b']' if self.depth > 1 => self.depth -= 1,
                 b'}' | b']' if self.depth == 1 => return Some(self.seen),
-                // The end of a number or word, of which this is no part.
+                // This byte follows a number or word.
                 b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
                     return Some(self.seen - 1);
                 }
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_as_by_serde_json_however_it_is_cut() {
+    fn list_in_pieces_is_decoded_like_the_whole_list() {
         let key = KEY;
         for text in [
             r#"{"keys":[]}"#.to_owned(),
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_json_refuses_is_refused_and_never_taken_for_an_end() {
+    fn invalid_or_truncated_list_is_refused() {
         let key = KEY;
         let good = format!("{{\"keys\":[{key},{key}]}}");
         let cut = (1..good.len()).map(|length| good.get(..length).unwrap().to_owned());
@@ -280,7 +279,7 @@ mod tests {
         }
     }
 
-    /// Would take minutes if each piece made the decoder begin the key anew.
+    /// This would take minutes if each piece restarted the scan of the key.
     #[test]
     fn large_key_in_small_pieces_is_decoded_in_linear_time() {
         let text = format!("{{\"keys\":[{}]}}", KEY.replace("quoted", &"x".repeat(1_000_000)));
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_how_many_keys_came_before() {
+    fn error_says_how_many_keys_came_before() {
         let text = format!("{{\"keys\":[{KEY},{KEY},7]}}");
         assert!(matches!(in_pieces(&text, 9), Err(DecodeError::ShapeAfter { keys: 2 })));
         assert!(matches!(in_pieces("<html>", 2), Err(DecodeError::SyntaxAfter { keys: 0 })));
