@@ -69,20 +69,20 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.into_iter().nth(ROUNDS / 2).unwrap()
 }
 
-/// Answers every request with a list of `count` keys, in chunks as a Typesense server does; the address.
+/// Responds to every request with a list of `count` keys, in chunks as a Typesense server does; the address.
 fn serve(count: usize) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         // One connection at a time is all that is needed, and its buffers are there before anything is measured.
         for stream in listener.incoming().map(Result::unwrap) {
-            thread::spawn(move || answer(&stream, count));
+            thread::spawn(move || response(&stream, count));
         }
     });
     url
 }
 
-fn answer(stream: &std::net::TcpStream, count: usize) {
+fn response(stream: &std::net::TcpStream, count: usize) {
     let mut requests = BufReader::new(stream);
     let mut line = String::new();
     while requests.by_ref().take(8192).read_line(&mut line).is_ok_and(|length| length > 0) {

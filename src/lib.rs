@@ -1,3 +1,30 @@
+// The targets of the README's links in the documentation; the README itself has those of a repository's page. Of two
+// definitions, the first counts.
+//! [`Action`]: Action
+//! [`AuditFinding`]: AuditFinding
+//! [`Batch`]: Batch
+//! [`CollectionPattern`]: CollectionPattern
+//! [`CreatedKey`]: CreatedKey
+//! [`EnsuredKey`]: EnsuredKey
+//! [`KeyInfo`]: KeyInfo
+//! [`KeysClient::builder`]: KeysClient::builder
+//! [`PreparedCreate`]: PreparedCreate
+//! [`client.create()`]: KeysClient::create
+//! [`client.create_many(…)`]: KeysClient::create_many
+//! [`client.delete(id)`]: KeysClient::delete
+//! [`client.ensure(description)`]: KeysClient::ensure
+//! [`client.get(id)`]: KeysClient::get
+//! [`client.list()`]: KeysClient::list
+//! [`client.rotate(id)`]: KeysClient::rotate
+//! [`info.audit()`]: KeyInfo::audit
+//! [`key.scoped()`]: CreatedKey::scoped
+//! [contract]: guide::contract
+//! [cost]: guide::cost
+//! [errors]: guide::errors
+//! [retries]: guide::retries
+//! [secrets]: guide::secrets
+//! [server versions]: guide::server_versions
+//! [tenants]: guide::tenants
 #![doc = include_str!("../README.md")]
 #![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
 

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use support::{Random, capture};
-use typesense_keys::{Error, ExactValue, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
+use typesense_keys::{Error, ExactValue, Expiry, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -219,7 +219,11 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
     let known = info(json!({"expires_at": soon}));
     refused(
         key().filter_by("a:=1").parent_info(&known).expires_at(late),
-        &format!("`expires_at`: is @{}, but the parent expires before, @{soon}", soon + 1),
+        &format!(
+            "`expires_at`: is {}, but the parent expires before, {}",
+            Expiry::from_unix_seconds(soon + 1),
+            Expiry::from_unix_seconds(soon)
+        ),
     );
     let same = UNIX_EPOCH + Duration::from_secs(soon);
     assert!(key().filter_by("a:=1").parent_info(&known).expires_at(same).sign().is_ok());

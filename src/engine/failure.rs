@@ -29,7 +29,7 @@ impl CallFailure {
             let what = match (operation, value) {
                 (Operation::Create { .. }, Some(_)) => "the server may have created it; its value is in this error",
                 (Operation::Create { .. }, None) => "the server may have created it with a value that nobody knows",
-                _ => "the server may have done so; to repeat it does no harm",
+                _ => "the server may have done so; repeating it does no harm",
             };
             return self.into_outcome_unknown(operation, what, value, Vec::new());
         }
@@ -41,7 +41,7 @@ impl CallFailure {
         let none = Snippet::default;
         match last {
             AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
-            AttemptError::Reentrant => Error::Connection { failure: report(none(), none()), source: None },
+            AttemptError::Reentrant => Error::invalid("client", last.result()),
             AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
             AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
             AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },

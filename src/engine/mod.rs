@@ -8,6 +8,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -149,7 +150,30 @@ impl Engine {
         deadline: Instant,
         attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<Outcome<T>, CallFailure> {
+        let Some(_guard) = CallGuard::enter() else {
+            // Without a record in the log, which would call the logger again.
+            return Err(CallFailure { last: AttemptError::Reentrant, in_doubt: false, attempts: Vec::new() });
+        };
         run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
+    }
+}
+
+thread_local! {
+    static IS_CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Refuses a call within a call of the same thread: only a logger makes one, and its own call would be logged again.
+struct CallGuard;
+
+impl CallGuard {
+    fn enter() -> Option<Self> {
+        (!IS_CALLING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        IS_CALLING.set(false);
     }
 }
 

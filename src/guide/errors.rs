@@ -1,8 +1,14 @@
 //! Errors: when each occurs, whether the server acted, and what to do.
 //!
-//! `{err}` is one line for people: what happened, where, how long it was tried, and what to do next. The cause, where
-//! another library found it, is the [`source`](std::error::Error::source). `{err:?}` is short, so that a `main` which
-//! returns the error stays readable; `{err:#?}` shows every attempt. No form of an error shows a key.
+//! | form | shows |
+//! |---|---|
+//! | `{err}` | one line for people: what happened, where, how long it was tried, and what to do next |
+//! | `{err:?}` | one line with the error's fields, and the attempts as a count |
+//! | `{err:#?}` | all fields, and every attempt |
+//! | [`source`](std::error::Error::source) | the cause, if another library found it |
+//! | serde | an object with `kind`, `message`, `status` and `attempts`, for programs that print JSON |
+//!
+//! No form of an error shows a key.
 //!
 //! # What a program asks
 //!
@@ -13,15 +19,13 @@
 //! | [`key_id`](Error::key_id) | the id of the key that the error is about, if it is known |
 //! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
 //! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |
-//! | [`status`](Error::status), [`failure`](Error::failure) | the last response, and every attempt with node, phase, result and time |
-//!
-//! With serde, an error is an object with `kind`, `message`, `status` and `attempts`: enough for a program that prints
-//! JSON.
+//! | [`status`](Error::status) | the status of the last response |
+//! | [`failure`](Error::failure) | every attempt with node, phase, result and time, and what the last response said |
 //!
 //! # The value that survives
 //!
-//! A call that creates a key can fail after the server has created it. Then the value is in the error, and must be
-//! stored, or the key found and deleted. One method covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
+//! A call that creates a key can fail after the server has created it. Then the error carries the value. Store it, or find
+//! the key and delete it. [`value`](Error::value) covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
 //! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
 //! `ensure`):
 //!
@@ -48,8 +52,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without a value in the error, this call has made no key, with one exception: `server_generated`, where the value was
-//! in the response that was lost. Such a key can only be found in a list and deleted.
+//! If the error has no value, the call has created no key, with one exception: the value of a
+//! [`server_generated`](crate::CreateKey::server_generated) key was in the response that was lost. Find such a key in a
+//! list, and delete it.
 //!
 //! # All errors
 //!
@@ -69,16 +74,16 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | `rotate` cannot ask enough nodes to confirm a new key | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost and could not be made up for | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | done, but some nodes did not confirm it in time | **yes**; carries the key | store the value; wait, or look at the named nodes |
-//! | [`Incomplete`](Error::Incomplete) | a rotation, or `ensure`, stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; remove what is left over |
+//! | [`Incomplete`](Error::Incomplete) | a rotation, or `ensure`, stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again |
 //! | [`Drift`](Error::Drift) | `ensure` found a key with another scope; the error lists the differences | no | change the request, or use `replace_on_drift` |
 //! | [`RandomSource`](Error::RandomSource) | the operating system gave no random bytes | nothing was sent | set `value`, or use `server_generated` |
 //!
 //! # Testing the handling of errors
 //!
-//! Code that handles errors can be run against the stand-in server of the feature `testing`, which injects faults such
-//! as a lost response.
+//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` constructs an
+//! error of each kind, for a mock to return. See the documentation of the module `testing`.
 
 #[cfg(doc)]
 use crate::Error;

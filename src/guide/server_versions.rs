@@ -1,7 +1,7 @@
 //! What differs between server versions.
 //!
-//! This crate supports Typesense servers from 0.24.1 on. The four endpoints that it calls have hardly changed since; what
-//! a key *opens* has. This page lists the differences, and how each is known:
+//! This crate supports Typesense servers from 0.24.1 on. The four endpoints that it calls have hardly changed since then,
+//! but what a key *opens* has. This page lists the differences, and how each is known:
 //!
 //! * **seen**: observed on a real server, version 0.24.1;
 //! * **read**: read in the server's public source, in the tag `vX` or the branch `v30` (its state of September 2025; the
@@ -14,7 +14,7 @@
 //!
 //! | What | Versions | How it is known |
 //! |---|---|---|
-//! | A server checks the route (404), its readiness (503), the rate limit (429) and the key (401) in this order | all | read: all tags, `src/http_server.cpp`, `catch_all_handler` |
+//! | A server checks the route (404), then its readiness (503), then the rate limit (429), then the key (401) | all | read: all tags, `src/http_server.cpp`, `catch_all_handler` |
 //! | A new key may have `autodelete`, and every response shows it | v26 on | read: v26.0, `include/auth_manager.h`, `src/core_api.cpp` |
 //! | Expired `autodelete` keys are deleted | v27 on | read: v27.0, `src/housekeeper.cpp` (in v26.0, the call is commented out) |
 //! | A follower whose request to the leader times out responds 408 without a body | v0.25 on | read: v0.25.0, `src/http_client.cpp` |
@@ -45,16 +45,15 @@
 //!
 //! The documentation of each constant of [`Action`](crate::Action) has its routes and versions. Those of 0.24.1 are seen:
 //! a test grants every action and tries every route.
-//! [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds what a key holds in vain on a version, for example before an
-//! upgrade to v30, where `synonyms:…` and `overrides:…` open nothing.
+//! [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds the actions of a key that open nothing on a version, for example
+//! before an upgrade to v30, where `synonyms:…` and `overrides:…` open nothing.
 //!
 //! * **`operations/schema_changes`** is `:list` in v28, v29 and v30 (read), while the documentation says `:get`, which
 //!   opens nothing in v29 (documented: issue 2765). A public fork with later commits has `:get`. Grant
 //!   `operations/schema_changes:*`, which works everywhere.
 //! * **`health_with_rusage:list`** opens nothing: only the bootstrap key and the key of `--health-rusage-api-key` open that
 //!   route (read: v26.0, `src/core_api.cpp`, `handle_authentication`). `GET /health` needs no key (seen).
-//! * **`keys:create`** and **`keys:update`** are ways to every right: whoever may create or change keys may make one for
-//!   `*`.
+//! * **`keys:create`** and **`keys:update`** lead to every right: a key that may create or change keys can make one for `*`.
 //!
 //! # Documented actions that open nothing
 //!
@@ -94,10 +93,10 @@
 //! [`audit`](crate::KeyInfo::audit) reports actions that collections do not limit, in a key that names collections. Joins
 //! depend on a collection's schema, which no key shows, so they are not reported.
 //!
-//! From v27 on, an entry that does not compile as a pattern is worse than useless in a key that may list collections:
-//! nothing catches the exception in `is_valid_api_key_collection`, and `GET /collections` never responds to that key
-//! (read: v27.0 to v30, `src/collection_manager.cpp`). In 0.24.1, such an entry just matches nothing (seen). `audit` reports
-//! it, and this crate refuses to create it.
+//! From v27 on, an entry that does not compile as a pattern does harm in a key that may list collections: nothing catches
+//! the exception in `is_valid_api_key_collection`, and `GET /collections` never responds to that key (read: v27.0 to v30,
+//! `src/collection_manager.cpp`). In 0.24.1, such an entry only matches nothing (seen). `audit` reports it, and this crate
+//! refuses to create it.
 //!
 //! # Expired keys
 //!
@@ -123,9 +122,10 @@
 //! | What | Versions | How it is known |
 //! |---|---|---|
 //! | Join conditions in the embedded and the request's `filter_by` are merged; where they cannot be, the request fails | v27.1 on | read: v27.1, `src/auth_manager.cpp`, `add_item_to_params` |
-//! | An embedded `collection` supplies the one that a request does not name | v29.1 on | documented: release notes of 29.1 and 30.2 |
+//! | An embedded `collection` replaces the one that a request names, after the key's collections were checked | up to v29.0 | seen; read: v29.0 |
+//! | An embedded `collection` is used if a request names none; another name is refused with 401 | v29.1 on | documented: release notes of 29.1 and 30.2 |
 //!
 //! # What could not be confirmed
 //!
-//! No binary newer than 0.24.1 could be run, and the sources of v29.1 and v30.0 to v30.2 as released could not be read:
-//! only their documentation and release notes.
+//! No server newer than 0.24.1 could be run. The released sources of v29.1 and v30.0 to v30.2 could not be read, only their
+//! documentation and release notes.

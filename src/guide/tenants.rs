@@ -1,6 +1,6 @@
-//! One key per tenant.
+//! One key per tenant: two designs, and what escapes a filter.
 //!
-//! Two designs separate tenants on one server. Both give each tenant a search key of its own.
+//! Both designs give each tenant a key of its own.
 //!
 //! | | a scoped key each | a key and a collection each |
 //! |---|---|---|
@@ -13,14 +13,13 @@
 //! | costs on the server | nothing per tenant | memory per collection and key |
 //! | weakest point | the value of the parent, and the server's cache | the number of collections |
 //!
-//! Choose a collection for tenants who must not learn anything of each other, and a scoped key where there are many.
+//! Choose collections for tenants that must not learn anything about each other, and scoped keys for many tenants.
 //!
 //! # A scoped key for each tenant
 //!
 //! ```
 //! use std::time::Duration;
-//! use secrecy::SecretString;
-//! use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
+//! use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo, SecretString};
 //!
 //! let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127"); // `key.value` of a search-only key
 //! let scoped = ScopedKeyBuilder::from_parent(&parent)
@@ -34,8 +33,7 @@
 //! ```
 //!
 //! **Identify tenants by an integer**, or by text that [`ExactValue`] accepts. A server compares text by normalised tokens,
-//! so that a filter on one tenant's name may find another's documents (seen with 0.24.1, and tested with each release of
-//! this crate):
+//! so a filter on one tenant's name may find another tenant's documents (seen with 0.24.1):
 //!
 //! | embedded filter | documents found |
 //! |---|---|

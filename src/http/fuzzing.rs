@@ -1,4 +1,5 @@
-//! The transport with scripted bytes in place of a connection.
+//! The transport and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
+//! `tests/fuzz`, and for unit tests. Not in any other build, and no part of the API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,7 +7,8 @@ mod connect;
 mod connection;
 mod decode;
 mod exchange;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
+#[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
 pub(crate) mod fuzzing;
 mod response;
 mod stream;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use ureq::Error;
 use zeroize::Zeroize;
 
 use crate::secret::SecretBuf;
@@ -54,9 +55,10 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-impl From<Fault> for ureq::Error {
-    fn from(fault: Fault) -> Self {
-        Self::Other(Box::new(fault))
+impl Fault {
+    /// As an error that can pass through ureq.
+    pub(super) fn wrap(self) -> Error {
+        Error::Other(Box::new(self))
     }
 }
 

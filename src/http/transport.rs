@@ -20,7 +20,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::body::Body;
 use super::connection::{BUFFER, Connection, timeout};
 use super::exchange::{Exchange, Received, current};
-use super::response::{Head, HeadParser};
+use super::response::{Fault, Head, HeadParser};
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::secret::SecretBuf;
@@ -144,7 +144,7 @@ fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
 fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
     let mut parser = HeadParser::default();
     loop {
-        if let Some(head) = parser.parse(&mut connection.received)? {
+        if let Some(head) = parser.parse(&mut connection.received).map_err(Fault::wrap)? {
             return Ok(head);
         }
         if !connection.receive(finish_by)? {
@@ -158,5 +158,57 @@ impl fmt::Debug for SwapTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, is_tls: _, ureq_buffers: _ } = self;
         f.debug_struct("SwapTransport").field("connection", connection).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fuzzing::dissect;
+    use super::*;
+
+    /// What ureq sees of `response`, and the body.
+    fn seen(response: &str) -> (String, Option<String>) {
+        let dissected = dissect(&[response.as_bytes().to_vec()]);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(dissected.shown), dissected.payload.map(text))
+    }
+
+    #[test]
+    fn response_shows_ureq_its_status_and_nothing_else() {
+        const EMPTY: &str = "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n";
+        const CLOSES: &str = "HTTP/1.1 200 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        for (response, shown) in [
+            ("HTTP/1.1 200 OK s3cret\r\nSet-Cookie: s3cret\r\nContent-Length: 6\r\n\r\ns3cret", EMPTY),
+            ("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n6;s3cret\r\ns3cret\r\n0\r\nx: s3cret\r\n\r\n", EMPTY),
+            ("HTTP/1.1 103 s3cret\r\nx: s3cret\r\n\r\nHTTP/1.1 200\r\nContent-Length: 6\r\n\r\ns3crets3cret", EMPTY),
+            ("HTTP/1.1 200\r\nConnection: close, s3cret\r\nContent-Length: 6\r\n\r\ns3cret", CLOSES),
+            ("HTTP/1.1 200\r\n\r\ns3cret", CLOSES),
+        ] {
+            assert_eq!(seen(response), (shown.to_owned(), Some("s3cret".to_owned())), "{response:?}");
+        }
+    }
+
+    #[test]
+    fn response_that_is_cut_or_faulty_shows_ureq_nothing() {
+        for response in [
+            "",
+            "s3cret",
+            "HTTP/1.1 200\r\nContent-Length: 7\r\n\r\ns3cret",
+            "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ns3cret\r\n",
+            "HTTP/1.1 200\r\nContent-Length: s3cret\r\n\r\ns3cret",
+        ] {
+            assert_eq!(seen(response), (String::new(), None), "{response:?}");
+        }
+    }
+
+    #[test]
+    fn body_above_the_limit_is_not_complete() {
+        let response = |size| {
+            let body = "x".repeat(size);
+            format!("HTTP/1.1 200\r\nContent-Length: {size}\r\n\r\n{body}")
+        };
+        let pieces = |text: &str| text.as_bytes().chunks(BUFFER).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert!(dissect(&pieces(&response(MAX_BODY))).payload.is_some());
+        assert!(dissect(&pieces(&response(MAX_BODY + 1))).payload.is_none());
     }
 }

@@ -13,6 +13,8 @@ use super::options::{
 };
 use super::replication::{self, Wanted};
 use crate::engine::{CallFailure, Engine, Outcome, Request, backoff};
+#[cfg(doc)]
+use crate::error::OutcomeUnknown;
 use crate::error::{Error, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
@@ -22,9 +24,11 @@ const ROUNDS_FOR_PROVIDED: u32 = 6;
 
 /// A request to create a key. Made by [`KeysClient::create`](crate::KeysClient::create).
 ///
-/// At least one action and one collection are required. By default, this crate generates the key's value from the operating
-/// system's random source, in the server's own format. The request can therefore be repeated after a lost response, and
-/// still creates at most one key.
+/// At least one action and one collection are required. Description, actions and collections may have at most 128 KiB of
+/// text in total, so that lists with the key remain readable.
+///
+/// By default, this crate generates the key's value from the operating system's random source, in the server's own format.
+/// The request can therefore be repeated after a lost response, and still creates at most one key.
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct CreateKey {
@@ -154,7 +158,7 @@ impl PreparedCreate {
     ///
     /// # Errors
     ///
-    /// As for [`CreateKey::send`].
+    /// As for [`CreateKey::send`]. [`Error::InvalidRequest`] if the expiry has passed before the first call.
     pub fn send(&self) -> Result<CreatedKey, Error> {
         self.send_by(&self.engine)
     }
@@ -162,13 +166,14 @@ impl PreparedCreate {
     /// Creates the key unless an earlier process has already created it with the same value, description and scope, and
     /// returns the key in both cases. An earlier key is identified as in [`CreateKey::send`].
     ///
-    /// With [`expires_in`](CreateKey::expires_in), the expiry differs between runs, so that an earlier key is not identified.
-    /// Store the expiry with the value, and pass it to [`expires_at`](CreateKey::expires_at).
+    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is it with
+    /// [`expires_in`](CreateKey::expires_in), because the expiry then differs between runs: store the expiry with the value,
+    /// and pass it to [`expires_at`](CreateKey::expires_at).
     ///
     /// # Errors
     ///
-    /// As for [`CreateKey::send`]. [`Error::OutcomeUnknown`], with the ids of the candidates, if another key has the value,
-    /// or if several keys match.
+    /// As for [`CreateKey::send`]. [`Error::OutcomeUnknown`], with the ids of the
+    /// [candidates](OutcomeUnknown::candidates), if the value is in use and no listed key matches, or more than one.
     pub fn send_again(&self) -> Result<CreatedKey, Error> {
         self.may_exist.store(true, Ordering::Relaxed);
         self.send()

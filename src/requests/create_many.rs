@@ -17,7 +17,8 @@ const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 /// A request to create many keys, such as one for each tenant. Made by
 /// [`KeysClient::create_many`](crate::KeysClient::create_many).
 ///
-/// It does not look for existing keys: use [`ensure`](crate::KeysClient::ensure) for that.
+/// Each request keeps its own timeout and its own wait for replication. Existing keys are not looked for: use
+/// [`ensure`](crate::KeysClient::ensure) for that.
 ///
 /// Prepare the requests and store the values first, so that a crash cannot leave a key whose value is lost:
 ///
@@ -234,7 +235,8 @@ impl Batch {
         Ok(keys.collect())
     }
 
-    /// A request that continues with the failed requests and those that were not started.
+    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that it
+    /// creates, too.
     ///
     /// A request with an unknown outcome is repeated with the same value, so that it cannot create a second key. If the
     /// server generates the value, the request is not repeated.

@@ -28,8 +28,13 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
 /// | one that has expired | a new one is created |
 ///
-/// The scope consists of the actions and collections, in any order, and the expiry: never; or exactly the time given to
-/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any future time within that duration.
+/// Every run lists all keys. The description must not be empty. The scope consists of
+///
+/// * the actions and collections, in any order,
+/// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
+///   [`expires_in`](Self::expires_in), any future time within that duration,
+/// * [`autodelete`](Self::autodelete), if it is set,
+/// * the [`value`](Self::value), if it is given.
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
 /// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
@@ -37,7 +42,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// no other key with this description and scope has the same prefix.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their keys and
-/// return that one. Runs with *different* scopes for one description report each other's keys as drift.
+/// return that one; a run that lost the response to its create keeps its own key and reports the other. Runs with *different* scopes for one description report each other's keys as drift.
 ///
 /// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired more
 /// than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created anything.
@@ -97,8 +102,9 @@ impl EnsureKey {
         Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Whether to replace a key with this description and a different scope. The old key is deleted only after every node
-    /// knows the new one. Defaults to `false`: [`Error::Drift`].
+    /// Whether to replace a key with this description and a different scope, and to delete such keys that an interrupted
+    /// replacement left beside a key with this scope. An old key is deleted only after every node knows the new one. Defaults
+    /// to `false`: [`Error::Drift`].
     ///
     /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key, and the
     /// new key might allow more.
@@ -114,15 +120,20 @@ impl EnsureKey {
     ///
     /// # Errors
     ///
-    /// It is safe to run it again after any error. Nothing was changed after [`Error::Drift`] if the key has a different
-    /// scope, [`Error::InvalidRequest`], [`Error::Conflict`] if another key has the value,
-    /// [`Error::Unauthorized`] if the client's key lacks one of `keys:list`, `keys:create`, `keys:delete` and
-    /// `keys:get`, [`Error::NodesUnavailable`] if a node is unavailable before a key is replaced, or a failure of the
-    /// call itself: see [`Error`].
+    /// It is safe to run it again after any error. After these, nothing was changed:
     ///
-    /// [`Error::Incomplete`], which says which keys exist and contains the new one, if it was interrupted after creating or
-    /// deleting a key, [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key
-    /// exists, [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
+    /// * [`Error::Drift`] if the key has a different scope,
+    /// * [`Error::InvalidRequest`], before anything is sent,
+    /// * [`Error::Conflict`] if another key has the value,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create`, `keys:delete` or `keys:get`,
+    /// * [`Error::NodesUnavailable`] if a node is unavailable before a key is replaced,
+    /// * a failure of the call itself: see [`Error`].
+    ///
+    /// After these, a key may have been created or deleted:
+    ///
+    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and contains the new one,
+    /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists,
+    /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
         if settings.description.trim().is_empty() {

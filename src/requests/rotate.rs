@@ -73,8 +73,8 @@ impl RotateKey {
         self
     }
 
-    /// Whether a majority of the client's nodes is enough to confirm the new key, so that a key can be rotated while a node is
-    /// down. Defaults to `false`: every node must confirm it.
+    /// Whether a majority of the client's nodes is enough: to be available at the start, and to know the new key before the old
+    /// one is deleted. A key can then be rotated while a node is down. Defaults to `false`: every node is required.
     ///
     /// A node that was down refuses the new key until it has caught up.
     pub fn accept_majority(mut self, accept_majority: bool) -> Self {
@@ -96,7 +96,7 @@ impl RotateKey {
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
     ///
     /// Before anything is created, the old key is requested from every node, so that a rotation does not start that an
-    /// unavailable node would prevent from finishing.
+    /// unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
     ///
     /// Two concurrent rotations of one key create two new keys, each known to its caller. The client's own key can be
     /// rotated, but the client is unusable afterwards, so do not use [`wait_for_replication`](Self::wait_for_replication).

@@ -68,7 +68,7 @@ pub fn error(kind: ErrorKind) -> Error {
             Error::NodesUnavailable(Box::new(NodesUnavailable { nodes, needed: 1, total: 1 }))
         }
         ErrorKind::OutcomeUnknown => Error::OutcomeUnknown(Box::new(OutcomeUnknown {
-            what: "the server may or may not have created it; its value is in this error",
+            what: "the server may have created it; its value is in this error",
             value: Some(key.created(8).value),
             candidates: Vec::new(),
             failure: report(create, Phase::AwaitResponse, "timed out while waiting for the response"),

@@ -14,14 +14,14 @@ pub(crate) fn rows() -> Vec<Row> {
         bad(
             "a reset after the request",
             Ending::Connection,
-            "connection reset while waiting for the reply",
+            "connection reset while waiting for the response",
             |peer| peer.most_of_a_request().map(drop),
         ),
-        bad("a close in the head", Ending::Connection, "closed the connection while reading the reply", |peer| {
+        bad("a close in the head", Ending::Connection, "closed the connection while reading the response", |peer| {
             peer.request()?;
             peer.send("HTTP/1.1 200 OK\r\ncontent-le")
         }),
-        bad("a reset in the head", Ending::Connection, "connection reset while reading the reply", |peer| {
+        bad("a reset in the head", Ending::Connection, "connection reset while reading the response", |peer| {
             peer.most_of_a_request()?;
             peer.send("HTTP/1.1 200 OK\r\ncontent-le")?;
             received_first();
@@ -30,34 +30,44 @@ pub(crate) fn rows() -> Vec<Row> {
         bad(
             "a close after early hints",
             Ending::Connection,
-            "closed the connection while reading the reply",
+            "closed the connection while reading the response",
             |peer| {
                 peer.request()?;
                 peer.send("HTTP/1.1 103\r\n\r\n")
             },
         ),
-        bad("a close in the body", Ending::Connection, "closed the connection while reading the reply", |peer| {
+        bad("a close in the body", Ending::Connection, "closed the connection while reading the response", |peer| {
             let good = Good::to(&peer.request()?);
             peer.send(cut(&good.with("")))
         }),
-        bad("a reset in the body", Ending::Connection, "connection reset while reading the reply", |peer| {
+        bad("a reset in the body", Ending::Connection, "connection reset while reading the response", |peer| {
             let good = Good::to(&peer.most_of_a_request()?);
             peer.send(cut(&good.with("")))?;
             received_first();
             Ok(())
         }),
-        bad("a close between chunks", Ending::Connection, "closed the connection while reading the reply", |peer| {
-            let Good { status, body } = Good::to(&peer.request()?);
-            let length = body.len();
-            peer.send(format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n"))
-        }),
-        bad("a close in the trailers", Ending::Connection, "closed the connection while reading the reply", |peer| {
-            let Good { status, body } = Good::to(&peer.request()?);
-            let length = body.len();
-            peer.send(format!(
-                "HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx"
-            ))
-        }),
+        bad(
+            "a close between chunks",
+            Ending::Connection,
+            "closed the connection while reading the response",
+            |peer| {
+                let Good { status, body } = Good::to(&peer.request()?);
+                let length = body.len();
+                peer.send(format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n"))
+            },
+        ),
+        bad(
+            "a close in the trailers",
+            Ending::Connection,
+            "closed the connection while reading the response",
+            |peer| {
+                let Good { status, body } = Good::to(&peer.request()?);
+                let length = body.len();
+                peer.send(format!(
+                    "HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\nx"
+                ))
+            },
+        ),
         bad("a body that a close cuts short", Ending::Unexpected, "status 20", |peer| {
             let good = Good::to(&peer.request()?);
             let reply = format!("{}\r\n{}", good.head(""), good.body);

@@ -4,6 +4,8 @@ use super::row::{Call, Ending, Good, ID, Row, bad, bad_reply, odd_but_good};
 
 const SHAPE: &str = " with a response that is JSON of another shape (";
 const SYNTAX: &str = " with a response that is not JSON (";
+const LISTED: [Call; 3] = [Call::Get, Call::List, Call::Stream];
+const CREATED: [Call; 4] = [Call::CreateOwn, Call::CreateDrawn, Call::CreateByServer, Call::Delete];
 
 pub(crate) fn rows() -> Vec<Row> {
     let deep = "[".repeat(200_000);
@@ -73,15 +75,19 @@ pub(crate) fn rows() -> Vec<Row> {
         )
         .only(Call::CREATES),
         changed("no value", "\"value", "\"old_value", SHAPE).only(Call::CREATES),
-        changed("no prefix", "value_prefix", "prefix", SHAPE).only([Call::Get, Call::List, Call::Stream]),
+        changed("no prefix", "value_prefix", "prefix", SHAPE).only(LISTED),
         row("another key's reply", " with a response that is about another key", |good| {
             good.but(&format!("\"id\":{ID}"), "\"id\":8")
         })
         .only(Call::WITH_ID),
         odd("unknown fields", r#""x":null,"y":[{}],"z":{"id":8},"id""#),
         odd("a huge number where nothing looks", &format!("\"x\":{},\"id\"", "9".repeat(300))),
-        odd("a number beyond all floats where nothing looks", r#""x":1e400,"id""#),
-        odd("deep nesting where nothing looks", &format!("\"x\":{deep_and_closed},\"id\"")),
+        // An unknown member of a listed key is kept, so it must be JSON that can be parsed. Of a new key, none is kept.
+        changed("an unknown number beyond all floats", "\"id\"", r#""x":1e400,"id""#, SYNTAX).only(LISTED),
+        changed("an unknown member nested deeply", "\"id\"", &format!("\"x\":{deep_and_closed},\"id\""), SYNTAX)
+            .only(LISTED),
+        odd("a number beyond all floats in a new key", r#""x":1e400,"id""#).only(CREATED),
+        odd("deep nesting in a new key", &format!("\"x\":{deep_and_closed},\"id\"")).only(CREATED),
         odd("text with a NUL, escaped", r#""x":"\u0000","id""#),
         odd_but_good("white space", |good| {
             good.saying("", &format!("\r\n\t {}\r\n", good.body.replace("\":", "\" :\n")))

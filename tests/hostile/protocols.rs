@@ -51,7 +51,7 @@ fn https() -> Vec<Row> {
 
     let hello = |peer: &mut Peer| -> io::Result<()> { peer.stream.read(&mut [0; 4096]).map(drop) };
     let handshake = Ending::Timeout(Phase::Handshake);
-    let late = "timed out while agreeing on encryption";
+    let late = "timed out while negotiating TLS";
     let ends = |name, ending, result, script: fn(&mut Peer) -> io::Result<()>| {
         let script = move |peer: &mut Peer| {
             hello(peer)?;

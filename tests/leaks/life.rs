@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::{ClientBuilder, CreateKey, Error, KeyId, KeysClient};
+use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeysClient};
 
 use crate::support::Server;
 use crate::support::faulty::{Loss, Service, closed_port};
@@ -92,33 +92,38 @@ pub(super) fn lifecycle(server: &Server) {
     watch.secret("admin key", server.api_key());
     let client = client(&server.url(), server.api_key());
     let description = format!("leaks {}", random_text(8));
+    let own = awkward();
+    watch.secret("own value", &own);
+    let ensure = || client.ensure(&description).actions(["documents:search"]).collections(["*"]);
+    let with_value = client.ensure(format!("{description}, with a value")).actions(["*"]).collections(["*"]);
     let mut ids = Vec::new();
-    for value in [None, Some(awkward())] {
-        if let Some(value) = &value {
-            watch.secret("own value", value);
-        }
-        let request = client.ensure(&description).actions(["documents:search"]).collections(["*"]);
-        let request = match &value {
-            None => request,
-            Some(value) => request.value(secret(value)),
-        };
+    for (request, replaced) in [
+        (ensure().actions(["keys:get"]), 0),
+        (ensure().replace_on_drift(true), 1),
+        (with_value.clone().value(secret(&own)), 0),
+    ] {
         watch.debug(&request);
-        let replaced = value.is_some();
-        if replaced {
-            // The key that there is has another value.
-            watch.error(client.ensure(&description).actions(["keys:get"]).collections(["*"]).send().unwrap_err());
-        }
-        let ensured = request.replace_on_drift(true).send().unwrap();
-        assert_eq!((ensured.created, ensured.replaced.len()), (true, usize::from(replaced)));
+        let ensured = request.send().unwrap();
+        assert_eq!((ensured.created, ensured.replaced.len()), (true, replaced));
         watch.secret("ensured value", ensured.value.as_ref().unwrap().expose_secret());
         watch.debug(&ensured);
-        ids = vec![ensured.key.id];
+        ids.push(ensured.key.id);
     }
-    let request = client.rotate(ids[0]);
+    for (request, expected) in [
+        (ensure().actions(["keys:get"]), ErrorKind::Drift),
+        (ensure().value(secret(&own)), ErrorKind::Drift),
+        (with_value.value(secret(&own)).actions(["keys:get"]), ErrorKind::Drift),
+        (ensure().value(secret(&own)).replace_on_drift(true), ErrorKind::InvalidRequest),
+    ] {
+        let error = request.send().unwrap_err();
+        assert_eq!(error.kind(), expected, "{error}");
+        watch.error(error);
+    }
+    let request = client.rotate(ids[1]);
     watch.debug(&request);
     let new = request.send().unwrap();
     let new = watch.created("rotated value", new);
-    ids = vec![new.id];
+    ids = vec![new.id, ids[2]];
 
     let builder = new.scoped().filter_by("tenant:=1");
     watch.debug(&builder);

@@ -17,7 +17,7 @@ live_tests![
     who_may_not_delete_is_told_of_both_keys,
     ensure_creates_once_and_replaces_drift,
     ensure_with_a_value_returns_it_every_time,
-    ensure_renews_an_expired_key,
+    ensure_renews_an_expired_key_and_deletes_it_after_a_day,
     eight_runs_of_ensure_at_once_end_with_one_key,
     a_stream_is_the_list_and_filters_find_their_keys,
     a_leaked_value_is_found_by_its_prefix,
@@ -114,43 +114,53 @@ fn ensure_with_a_value_returns_it_every_time(server: &Server) {
     }
     let error = ensure(client, &unique("another ")).value(value.as_str()).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
-    let replaced = ensure(client, &description).collections(["more"]).value(value.as_str()).replace_on_drift(true);
-    let replaced = replaced.send().unwrap();
-    assert_eq!((replaced.created, replaced.replaced.len()), (true, 1));
-    assert!(allows(&stage, &replaced.value.unwrap()));
-    let keys = known(client, &description);
-    assert_eq!(keys, [replaced.key]);
-    delete(client, &keys);
+    let before = known(client, &description);
+    let wider = || ensure(client, &description).collections(["more"]).value(value.as_str());
+    let error = wider().send().unwrap_err();
+    assert!(matches!(error, Error::Drift(_)), "{error}");
+    let error = wider().replace_on_drift(true).send().unwrap_err();
+    assert!(matches!(error, Error::InvalidRequest { field: "replace_on_drift", .. }), "{error}");
+    assert_eq!(known(client, &description), before);
+    delete(client, &before);
 }
 
-fn ensure_renews_an_expired_key(server: &Server) {
+fn ensure_renews_an_expired_key_and_deletes_it_after_a_day(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("ensure "));
-    let expired = stage.raw_key(serde_json::json!({
-        "description": description, "actions": ["keys:list"], "collections": ["docs"], "expires_at": 1,
-        "value": unique("expired-"),
-    }));
-    // With the very value that the expired key holds.
-    let renewed = ensure(client, &description).expires_in(Duration::from_secs(60)).value(expired.as_str());
-    let renewed = renewed.send().unwrap();
+    let expired = |expiry: Expiry| {
+        stage.raw_key(serde_json::json!({
+            "description": description, "actions": ["keys:list"], "collections": ["docs"], "expires_at": expiry,
+            "value": unique("expired-"),
+        }))
+    };
+    let long_ago = expired(Expiry::from_unix_seconds(1));
+    let hour_ago = expired(Expiry::at(SystemTime::now() - Duration::from_secs(3600)));
+    let [first, second] = known(client, &description).try_into().unwrap();
+    // Nothing is deleted for a value that an expired key has.
+    for value in [&long_ago, &hour_ago] {
+        let error = ensure(client, &description).value(value.as_str()).send().unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error}");
+    }
+    let renewed = ensure(client, &description).expires_in(Duration::from_secs(60)).send().unwrap();
     assert!(renewed.created && renewed.key.expires_at > Expiry::after(Duration::ZERO));
+    assert_eq!((renewed.replaced, renewed.duplicates), (vec![first.id], vec![second.id]));
     let keys = known(client, &description);
-    assert_eq!(keys, [renewed.key]);
+    assert_eq!(keys, [second, renewed.key]);
     delete(client, &keys);
 }
 
 fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
-    for (has_value, has_drifted) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (has_value, has_drifted) in [(false, false), (false, true), (true, false)] {
         let (description, value) = (unique("ensure "), unique("own-value-"));
         if has_drifted {
             let drifted = client.create().description(&description).actions(["keys:get"]).collections(["docs"]);
-            if has_value { drifted.value(value.as_str()) } else { drifted }.send().unwrap();
+            drifted.send().unwrap();
         }
         let run = || {
-            let request = ensure(client, &description).replace_on_drift(true);
-            if has_value { request.value(value.as_str()).send() } else { request.send() }
+            let request = ensure(client, &description);
+            if has_value { request.value(value.as_str()) } else { request.replace_on_drift(true) }.send()
         };
         let results: Vec<_> = thread::scope(|scope| {
             let runs: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();

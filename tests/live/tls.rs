@@ -81,7 +81,7 @@ fn http_where_https_is_spoken_says_so(_: &Server) {
     let error = client.list().send().unwrap_err();
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
     assert!(
-        error.to_string().contains("closed the connection without a response (is it an https server?)"),
+        error.to_string().contains("closed the connection without a response; is the address right (http or https?)"),
         "{error}"
     );
 }

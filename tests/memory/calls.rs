@@ -81,13 +81,21 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     let client = scene.builder().build().unwrap();
     let own = Masked::draw("own value", 32);
     let ensure = || client.ensure("memory, ensured").actions(["documents:search"]).collections(["*"]);
-    for request in [ensure(), ensure().value(own.reveal()).replace_on_drift(true)] {
+    let with_value = || client.ensure("memory, with a value").actions(["*"]).collections(["*"]).value(own.reveal());
+    let mut ids = Vec::new();
+    for (request, replaced) in
+        [(ensure().actions(["keys:get"]), 0), (ensure().replace_on_drift(true), 1), (with_value(), 0)]
+    {
         let ensured = request.send().unwrap();
-        assert!(ensured.created);
+        assert_eq!((ensured.created, ensured.replaced.len()), (true, replaced));
         secrets.push(Masked::of("ensured value", ensured.value.as_ref().unwrap()));
+        ids.push(ensured.key.id);
     }
-    shown(ensure().value(own.reveal()).actions(["keys:get"]).send().unwrap_err());
-    let old = ensure().value(own.reveal()).send().unwrap().key.id;
+    shown(with_value().actions(["keys:get"]).send().unwrap_err());
+    shown(ensure().value(own.reveal()).send().unwrap_err());
+    assert_eq!(with_value().send().unwrap().key.id, ids[2]);
+    client.delete(ids[2]).send().unwrap();
+    let old = ids[1];
     secrets.push(own);
     let new = client.rotate(old).send().unwrap();
     let scoped = new.scoped().filter_by("tenant:=1").sign().unwrap();

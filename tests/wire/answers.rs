@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, CollectionPattern, CreatedKey, Error, Expiry, KeyId, KeyInfo};
+use typesense_keys::{Action, CollectionPattern, CreateKey, Error, Expiry, KeyId, KeyInfo};
 
 use super::fixture::{Wire, json};
 
@@ -72,21 +72,50 @@ fn a_list_may_be_empty() {
     assert_eq!(server.client().list().send().unwrap(), []);
 }
 
-/// A create of the key that [`SHAPES`] are about.
-fn create_it(server: &Wire, value: &str) -> Result<CreatedKey, Error> {
-    let create = server.client().create().description("ü \"q\"").value(value);
-    let create = create.actions([Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
-    let create = create.collections([CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
-    create.expires_at(UNIX_EPOCH + Duration::from_secs(1_893_456_000)).send()
+/// A request for the key that [`SHAPES`] are about.
+fn request(server: &Wire) -> CreateKey {
+    let request = server.client().create().description("ü \"q\"");
+    let request = request.actions([Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
+    let request = request.collections([CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
+    request.expires_at(UNIX_EPOCH + Duration::from_secs(1_893_456_000))
 }
 
 #[test]
 fn create_understands_servers_old_and_new() {
     for (shape, autodelete) in SHAPES {
+        // Only a key whose value the server or this crate generates may be deleted by the server.
+        let shape = shape.replace("\"autodelete\":true", "\"autodelete\":false");
         let server = Wire::answering(&json(201, format!(r#"{shape}"value":"abcd🔑\"\\"}}"#)));
-        let key = create_it(&server, "abcd🔑\"\\").unwrap();
+        let key = request(&server).value("abcd🔑\"\\").send().unwrap();
         assert_eq!(key.value.expose_secret(), "abcd🔑\"\\");
-        is_the_key(key.info(), autodelete);
+        is_the_key(key.info(), autodelete.map(|_| false));
+    }
+    let server = Wire::answering(&json(201, format!(r#"{NEW}"value":"abcde"}}"#)));
+    is_the_key(request(&server).autodelete(true).server_generated().send().unwrap().info(), Some(true));
+}
+
+#[test]
+fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
+    for (asked_for, created) in [
+        ("ü", "u"),
+        (r#"["documents:search","x:y"]"#, r#"["documents:search"]"#),
+        (r#"["documents:search","x:y"]"#, r#"["x:y","documents:search"]"#),
+        (r#"["docs","a.b"]"#, r#"["docs","a\\.b"]"#),
+        (r#"["docs","a.b"]"#, r#"["*"]"#),
+        ("1893456000", "1893456001"),
+        ("1893456000", "64723363199"),
+        ("\"id\"", "\"autodelete\":true,\"id\""),
+    ] {
+        assert!(OLD.contains(asked_for));
+        let created = OLD.replace(asked_for, created);
+        let server = Wire::answering(&json(201, format!(r#"{created}"value":"abcd"}}"#)));
+        match request(&server).value("abcd").send() {
+            Err(Error::OutcomeUnknown(unknown)) => {
+                assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
+                assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
+            }
+            other => panic!("{created}: {other:?}"),
+        }
     }
 }
 
@@ -94,7 +123,7 @@ fn create_understands_servers_old_and_new() {
 fn created_key_of_another_value_is_no_success_and_returns_ours() {
     for value in [r#""other""#, r#""abcde""#, r#""abc""#, r#""""#, "7", "null", r#"["abcd"]"#] {
         let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
-        match create_it(&server, "abcd") {
+        match request(&server).value("abcd").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
                 assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
                 assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
@@ -106,12 +135,12 @@ fn created_key_of_another_value_is_no_success_and_returns_ours() {
 
 #[test]
 fn server_generated_value_is_taken_only_as_plain_text() {
-    let scoped = |server: &Wire| server.client().create().actions(["*"]).collections(["*"]).server_generated().send();
+    let create = |server: &Wire| request(server).server_generated().send();
     let server = Wire::answering(&json(201, format!(r#"{OLD}"value":"Jd5pQ"}}"#)));
-    assert_eq!(scoped(&server).unwrap().value.expose_secret(), "Jd5pQ");
+    assert_eq!(create(&server).unwrap().value.expose_secret(), "Jd5pQ");
     for value in ["7", "null", r#""a\u0062c""#, r#"{"a":"b"}"#] {
         let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
-        let error = scoped(&server).unwrap_err();
+        let error = create(&server).unwrap_err();
         assert!(error.to_string().contains("without a value that can be read"), "{error}");
     }
 }

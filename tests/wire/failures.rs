@@ -12,9 +12,9 @@ const NODE: &str = "NODE";
 
 /// How the text of an error begins that leaves open what became of a create, or a delete.
 const CREATE_IN_DOUBT: &str =
-    "create a key: the server may or may not have created it; its value is in this error; last attempt, NODE: ";
+    "create a key: the server may have created it; its value is in this error; last attempt, NODE: ";
 const DELETE_IN_DOUBT: &str =
-    "delete key 7: the server may or may not have done so; it does no harm to do it again; last attempt, NODE: ";
+    "delete key 7: the server may have done so; repeating it does no harm; last attempt, NODE: ";
 
 struct Expected<'a> {
     call: Call,

@@ -65,10 +65,10 @@ fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
         CollectionPattern::ALL,
     ]);
     let expiry = UNIX_EPOCH + Duration::from_millis(1_893_455_999_001);
-    create.expires_at(expiry).autodelete(true).send().unwrap();
+    create.expires_at(expiry).autodelete(false).send().unwrap();
     assert_eq!(
         server.asked_once().body,
-        r#"{"description":"für \"wen\"?\n🔑","actions":["documents:search","keys:*"],"collections":["docs","a\\.b","x_.*","*"],"value":"the-new-value-Zw34","expires_at":1893456000,"autodelete":true}"#
+        r#"{"description":"für \"wen\"?\n🔑","actions":["documents:search","keys:*"],"collections":["docs","a\\.b","x_.*","*"],"value":"the-new-value-Zw34","expires_at":1893456000,"autodelete":false}"#
     );
 }
 
@@ -81,10 +81,22 @@ fn what_is_not_set_is_left_out_and_never_null() {
 }
 
 #[test]
-fn autodelete_can_be_refused_expressly() {
+fn autodelete_of_a_generated_value_is_sent() {
     let server = good(Call::Create);
-    create(&server.client()).autodelete(false).send().unwrap();
-    assert!(server.asked_once().body.ends_with(r#","autodelete":false}"#));
+    let create = server.client().create().actions([Action::ALL]).collections(["*"]);
+    assert_eq!(create.autodelete(true).send().unwrap().autodelete, Some(true));
+    assert!(server.asked_once().body.ends_with(r#","autodelete":true}"#));
+}
+
+#[test]
+fn autodelete_of_a_provided_value_is_refused() {
+    let server = good(Call::Create);
+    let error = create(&server.client()).autodelete(true).send().unwrap_err();
+    assert!(
+        error.to_string().starts_with("invalid request: `autodelete`: cannot be combined with `value`"),
+        "{error}"
+    );
+    assert_eq!(server.asked(), []);
 }
 
 #[test]

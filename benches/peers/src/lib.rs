@@ -5,13 +5,13 @@ use std::{env, fs};
 
 /// A client, or what does a client's work.
 pub trait Keys: Sync {
-    /// Creates a key that may search `docs`, reads the reply, and returns the key's id.
+    /// Creates a key that may search `docs`, reads the response, and returns the key's id.
     fn create(&self) -> u32;
 
-    /// Asks for a key, and reads the reply.
+    /// Asks for a key, and reads the response.
     fn get(&self, id: u32);
 
-    /// Deletes a key, and reads the reply.
+    /// Deletes a key, and reads the response.
     fn delete(&self, id: u32);
 
     /// Lists all keys, and returns how many there are.

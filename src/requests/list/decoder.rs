@@ -1,6 +1,6 @@
-//! Extracts the keys from a list as it arrives: `{"keys": [{…}, {…}]}`, where other members may accompany `keys`.
+//! Decodes the keys of a list as it arrives: `{"keys": [{…}, {…}]}`. Other members are skipped.
 //!
-//! A value is parsed once, after it has arrived completely. [`Scan`] finds its end and reads each byte once.
+//! A value that arrives in parts is parsed once, after its last part. [`Scan`] finds its end and reads each byte once.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use crate::http::DecodeError;
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
-/// The maximum number of elements in the arrays and objects of one key. An element can take as little as three bytes in
-/// JSON, and more than ten times that in memory.
+/// The maximum number of elements in the arrays and objects of a key that arrives in parts. An element can take as
+/// little as three bytes in JSON, and more than ten times that in memory.
 const MAX_ELEMENTS: usize = 64 * 1024;
 
 /// The next part of the list.
@@ -96,12 +96,7 @@ impl Decoder {
                 (Place::KeysStart, b'[') => punctuation(Place::FirstKey),
                 (Place::FirstKey | Place::AfterKey, b']') => punctuation(Place::AfterValue),
                 (Place::FirstKey | Place::Key, _) => {
-                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
-                    if self.scan.elements > MAX_ELEMENTS {
-                        return Err(DecodeError::TooManyElements { keys: self.count });
-                    }
-                    let key = self.parse(value)?;
-                    let length = value.len();
+                    let Some((key, length)) = self.key(arrived.as_slice(), is_all)? else { return Ok(Step::More) };
                     arrived.take(length);
                     self.count += 1;
                     self.place = Place::AfterKey;
@@ -121,6 +116,22 @@ impl Decoder {
     /// The number of keys so far.
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// The key at the front of `bytes`, and its length; `None` until it has arrived completely.
+    fn key(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<(KeyInfo, usize)>, DecodeError> {
+        // Most keys arrive as a whole, and the parser itself finds their end.
+        if self.scan.seen == 0 {
+            let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
+            if let Some(Ok(key)) = values.next() {
+                return Ok(Some((key, values.byte_offset())));
+            }
+        }
+        let Some(value) = self.value(bytes, is_all) else { return Ok(None) };
+        if self.scan.elements > MAX_ELEMENTS {
+            return Err(DecodeError::TooManyElements { keys: self.count });
+        }
+        Ok(Some((self.parse(value)?, value.len())))
     }
 
     /// The value at the front of `bytes`; `None` until it has arrived completely.

@@ -53,7 +53,7 @@ pub(super) enum Value {
     ServerGenerated,
 }
 
-const OPERATIONS: [Operation; 16] = [
+const OPERATIONS: [Operation; 17] = [
     Operation::Create { value: Value::Generated },
     Operation::Create { value: Value::Provided },
     Operation::Create { value: Value::ServerGenerated },
@@ -68,6 +68,7 @@ const OPERATIONS: [Operation; 16] = [
     Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true },
     Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true },
     Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false },
     Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: true },
     Operation::Ensure { value: Value::OfKey0, replace_on_drift: false, expires_in_an_hour: false },
 ];
@@ -274,7 +275,7 @@ impl Course {
                             key.id == 0 && !keep_old && is_known
                         }
                         Operation::Ensure { value: Value::Generated, replace_on_drift, .. } => {
-                            let was_there = before.contains(key);
+                            let was_there = before.contains(key) && key.description == "docs";
                             let is_dead = key.expires_at < server_time(self.ahead);
                             is_own
                                 || (was_there && is_dead)

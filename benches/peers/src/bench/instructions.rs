@@ -21,7 +21,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
         });
         Row::new(format!("{what}: instructions"), vec![counts], target)
     };
-    vec![row("get", Target::AtMost(54_000.0)), row("create", Target::None)]
+    vec![row("get", Target::AtMost(40_000.0)), row("create", Target::AtMost(52_000.0))]
 }
 
 fn count(program: &str, server: &Server, what: &str, more: &[&str]) -> Option<f64> {

@@ -35,9 +35,9 @@ fn body(keys: usize) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-/// Answers every request with this body, in one chunk, as Typesense does; ends with this process.
+/// Responds to every request with this body, in one chunk, as Typesense does; ends with this process.
 fn serve(body: &str) -> String {
-    let reply = format!(
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n\
          {:x}\r\n{body}\r\n0\r\n\r\n",
         body.len()
@@ -45,19 +45,19 @@ fn serve(body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
-        let reply: &'static [u8] = reply.leak().as_bytes();
+        let response: &'static [u8] = response.leak().as_bytes();
         for connection in listener.incoming() {
-            thread::spawn(|| talk(connection.unwrap(), reply));
+            thread::spawn(|| talk(connection.unwrap(), response));
         }
     });
     url
 }
 
 /// A request here has no body, and so ends with its first empty line.
-fn talk(mut connection: TcpStream, reply: &[u8]) {
+fn talk(mut connection: TcpStream, response: &[u8]) {
     for line in BufReader::new(connection.try_clone().unwrap()).lines() {
         let Ok(line) = line else { return };
-        if line.is_empty() && connection.write_all(reply).is_err() {
+        if line.is_empty() && connection.write_all(response).is_err() {
             return;
         }
     }

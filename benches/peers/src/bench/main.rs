@@ -8,7 +8,7 @@
 //! * `calls`: processor time, time and allocations of a get and of a create.
 //! * `threads`: the same client used by eight threads.
 //! * `scoped`: signing a scoped search key.
-//! * `list`: a process that lists 20,000 or 100,000 keys, from a server of ours that has the reply ready.
+//! * `list`: a process that lists 20,000 or 100,000 keys, from a server of ours that has the response ready.
 //! * `one-shot`: a process that creates, gets and deletes a key.
 //! * `instructions`: of a get and of a create, counted by valgrind, which must be installed.
 //! * `build`: a program that uses the client, built from nothing: processor time, crates, size. Takes minutes.

@@ -41,7 +41,7 @@ impl Server {
         let health = raw::Request::new("GET", "/health");
         let ask = || health.send((Ipv4Addr::LOCALHOST, api_port), Duration::from_secs(5));
         let mut process = Process::spawn(&setup).map_err(|error| error.to_string())?;
-        match process.becomes_healthy(|| ask().is_ok_and(|reply| reply.status == 200)) {
+        match process.becomes_healthy(|| ask().is_ok_and(|response| response.status == 200)) {
             Ok(true) => Ok(Server {
                 url: format!("http://127.0.0.1:{api_port}"),
                 key: setup.api_key,

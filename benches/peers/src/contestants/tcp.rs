@@ -1,4 +1,4 @@
-//! A bare connection: writes the request, reads the reply. No HTTP client costs less.
+//! A bare connection: writes the request, reads the response. No HTTP client costs less.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,20 +21,20 @@ pub fn connect(url: &str, key: &str) -> Tcp {
 impl Keys for Tcp {
     fn create(&self) -> u32 {
         let body = r#"{"description":"docs","actions":["documents:search"],"collections":["docs"]}"#;
-        self.exchange("POST /keys", body, |reply| {
-            let (_, rest) = reply.split_once(r#""id":"#).expect("an id");
+        self.exchange("POST /keys", body, |response| {
+            let (_, rest) = response.split_once(r#""id":"#).expect("an id");
             let end = rest.find(|c: char| !c.is_ascii_digit()).expect("more than an id");
             rest[..end].parse().expect("a number")
         })
     }
 
     fn get(&self, id: u32) {
-        self.exchange(&format!("GET /keys/{id}"), "", |reply| assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}"));
+        self.exchange(&format!("GET /keys/{id}"), "", |response| assert!(response.starts_with("HTTP/1.1 200 "), "{response}"));
     }
 
     fn delete(&self, id: u32) {
-        self.exchange(&format!("DELETE /keys/{id}"), "", |reply| {
-            assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+        self.exchange(&format!("DELETE /keys/{id}"), "", |response| {
+            assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
         });
     }
 }
@@ -47,11 +47,11 @@ impl Tcp {
         );
         let mut connection = self.connection.lock().unwrap();
         connection.write_all(request.as_bytes()).unwrap();
-        let (mut reply, mut length) = ([0; 4096], 0);
-        // The server's replies are chunked, and end so.
-        while !reply[..length].ends_with(b"\r\n0\r\n\r\n") {
-            length += connection.read(&mut reply[length..]).unwrap();
+        let (mut response, mut length) = ([0; 4096], 0);
+        // The server's responses are chunked, and end so.
+        while !response[..length].ends_with(b"\r\n0\r\n\r\n") {
+            length += connection.read(&mut response[length..]).unwrap();
         }
-        read(str::from_utf8(&reply[..length]).unwrap())
+        read(str::from_utf8(&response[..length]).unwrap())
     }
 }

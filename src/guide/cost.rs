@@ -1,0 +1,75 @@
+//! What the crate costs to build and to run, and how to measure it.
+//!
+//! # Crates
+//!
+//! | features | crates | what the feature adds |
+//! |---|---:|---|
+//! | none (`default-features = false`) | 41 | |
+//! | `tls` (default) | 52 | rustls, ring (which needs a C compiler), Mozilla's root certificates |
+//! | `native-roots` | 55 (on Linux) | the verifier of the operating system |
+//! | `testing` | no more | |
+//!
+//! The figures include this crate and its build dependencies; continuous integration fails if the first two grow. To count
+//! them:
+//!
+//! ```console
+//! cargo tree -e normal,build --prefix none | sed 's/ (\*)//' | sort -u | wc -l
+//! ```
+//!
+//! There is no async runtime and no OpenSSL. Of the 41 crates, 6 build the derive macros of serde and thiserror, which most
+//! programs have already.
+//!
+//! # Calls
+//!
+//! Compared with raw [ureq](https://crates.io/crates/ureq) and serde_json, which keep no secrets, know one node and repeat
+//! nothing; and with the official client, [typesense](https://crates.io/crates/typesense) 0.4. All talked in turns to one
+//! 0.24.1 server on the same machine. Instructions and allocations are exact. Times are medians from a small, busy machine,
+//! so only their ratios count.
+//!
+//! | | typesense-keys | raw ureq | typesense 0.4 | to raw ureq | to typesense |
+//! |---|---:|---:|---:|---:|---:|
+//! | get, instructions | 39,587 | 47,843 | 94,625 | 0.83 | 0.42 |
+//! | get, allocations | 39 | 51 | 74 | 0.76 | 0.53 |
+//! | get, CPU | 39 µs | 34 µs | 60 µs | 1.10 | 0.62 |
+//! | create, instructions | 51,462 | 53,467 | 99,811 | 0.96 | 0.52 |
+//! | create, allocations | 53 | 55 | 82 | 0.96 | 0.65 |
+//! | create, CPU | 68 µs | 64 µs | 98 µs | 1.00 | 0.70 |
+//! | scoped key, CPU (raw: hmac, sha2, base64) | 0.59 µs | 0.49 µs | 0.59 µs | 1.22 | 1.00 |
+//!
+//! A call waits for the server far longer than it works: a get took 130 µs, a create 1.1 ms. ureq's own time limits cost a
+//! thread for each request (120 µs of CPU for a get). Those of this crate, which are always on, do not.
+//!
+//! # Memory
+//!
+//! | a process that | typesense-keys | raw ureq | typesense 0.4 |
+//! |---|---:|---:|---:|
+//! | creates, gets and deletes a key | 3.4 MiB | 3.2 MiB | 11.5 MiB |
+//! | lists 100,000 keys | 35.5 MiB | 62.3 MiB | 72.6 MiB |
+//! | [streams](crate::ListKeys::stream) 100,000 keys | 3.3 MiB | 62.2 MiB | 72.7 MiB |
+//!
+//! A stream holds one key at a time, however many there are.
+//!
+//! # Threads and connections
+//!
+//! A client starts no thread, except to look up a host name, and in [`create_many`](crate::KeysClient::create_many) one for
+//! each [connection](crate::CreateMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
+//! for each node, and clones of a client share them. So build one client and clone it.
+//!
+//! # Large installations
+//!
+//! The server has no pages and no filters, so each `list`, each `ensure`, and each lookup after a lost response receives all
+//! keys. A `list` of more than 64 MiB, some 300,000 keys, needs a larger
+//! [`max_list_size`](crate::ClientBuilder::max_list_size) or a stream.
+//!
+//! # How to measure
+//!
+//! On Linux, in a clone of the repository:
+//!
+//! | command | measures |
+//! |---|---|
+//! | `cargo bench --manifest-path benches/peers/Cargo.toml` | calls, threads, scoped keys, lists, and short processes, beside the peers |
+//! | the same with `-- instructions` | instructions of a get and of a create (needs valgrind) |
+//! | the same with `-- build` | processor time of debug and release builds, and the size of a program, with and without TLS (takes minutes) |
+//! | `cargo bench --bench list` | time and memory of a list of 1,000,000 keys, whole and streamed |
+//!
+//! The benchmark with the peers starts a real server, whose binary `TYPESENSE_SERVER_BIN` names.

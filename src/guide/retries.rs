@@ -1,0 +1,113 @@
+//! What happens when things break: attempts, deadlines, nodes, and what may be repeated.
+//!
+//! # One call
+//!
+//! A *call* is what `send` does. It makes *attempts*, each on one node, until one succeeds, until nothing may be repeated, or
+//! until its deadline expires. Its error names every attempt: see [`Error::failure`](crate::Error::failure).
+//!
+//! | limit | default | set by |
+//! |---|---|---|
+//! | a whole call, with all attempts and waits | 30 s, which is longer than a leader election (about 7 s, seen with 0.24.1) | [`ClientBuilder::timeout`], or `timeout` of the request |
+//! | one attempt, from the lookup of the host to the end of the response | 10 s | [`ClientBuilder::attempt_timeout`] |
+//! | opening a connection, TLS included | 5 s | [`ClientBuilder::connect_timeout`] |
+//! | waiting until every node agrees, after the call | no waiting | `wait_for_replication` of the request |
+//!
+//! The deadlines also hold while a request is sent to a server that does not read, or a response arrives byte by byte.
+//! [`retries(false)`](crate::ClientBuilder::retries) limits a call to one attempt, for callers that repeat calls themselves:
+//! see [`Error::is_retryable`](crate::Error::is_retryable).
+//!
+//! `rotate` and `ensure` make several requests within one deadline. A [stream](crate::ListKeys::stream) of keys counts only
+//! the time for which it waits for the server.
+//!
+//! # Which node
+//!
+//! The [`nearest_node`](crate::ClientBuilder::nearest_node) is asked first, and the others take turns. A node that failed is
+//! *set aside* for 10 s: it is asked only if no other node is left. A success ends that. A refusal, such as 401, is not a
+//! failure of the node. All clones of a client share what is known of its nodes.
+//!
+//! The next attempt is made
+//!
+//! * at once, if another node is left that this call has not asked and that is not set aside;
+//! * otherwise, and after every 429, after a random wait: of at most 100 ms after the first failure, and of at most twice as
+//!   much after each further one, up to a second. If a 429 or 503 has a `Retry-After`, the wait is at least as long as that.
+//!
+//! If the wait would end after the deadline, the call fails at once.
+//!
+//! # Fast failure
+//!
+//! A wrong address should not take 30 s. As long as a client has never had a response from any node, a call whose attempts
+//! all end before a connection is open (refused, or host not found) fails after the
+//! [connect timeout](crate::ClientBuilder::connect_timeout), 5 s. A client that had a response, and a node that accepts
+//! connections, get the whole deadline.
+//!
+//! # What may be repeated
+//!
+//! That depends on what the server may have done. A create or delete is *in doubt* once an attempt may have had an effect,
+//! and stays so until it succeeds.
+//!
+//! | an attempt ended | get, list | create | create, [`server_generated`] | delete |
+//! |---|---|---|---|---|
+//! | before anything was sent: refused, host not found, connecting timed out | repeat | repeat | repeat | repeat |
+//! | with 429, or 503 `Not Ready or Lagging` | repeat | repeat | repeat | repeat |
+//! | with 422 about the node's own state: `Rejecting write: running out of resource type…`, `Skipping writes.` | repeat | repeat | repeat | repeat |
+//! | with a failed TLS handshake | other nodes only | other nodes only | other nodes only | other nodes only |
+//! | after sending: closed, timed out, 408, another 5xx | repeat | repeat, in doubt | [`OutcomeUnknown`] | repeat, in doubt |
+//! | with success, but the response is unreadable, too large or about another key; or with bytes that are not HTTP | error | [`OutcomeUnknown`] | [`OutcomeUnknown`] | [`OutcomeUnknown`] |
+//! | with 409, in doubt, or for a value that was drawn here | | **done**: the key is looked up | | |
+//! | with 404, in doubt | | | | **done** |
+//! | with any other response | error | error; in doubt: [`OutcomeUnknown`] | error | error; in doubt: [`OutcomeUnknown`] |
+//!
+//! If the deadline expires in doubt, the error is [`OutcomeUnknown`], too. An empty cell means: as any other response.
+//!
+//! During an election, writes get an empty 500, and a stopped node accepts connections and never responds (both seen with
+//! 0.24.1). A follower responds with 408 if the leader did not respond in time, and the leader may have carried out the
+//! write (read in v0.25.0). A 503 with another text comes from a proxy, which may have forwarded the request.
+//!
+//! Only a Typesense server's own 404 and 409 count as such. A proxy's page with that status says nothing about a key.
+//!
+//! # After a lost response to a create
+//!
+//! The create is repeated with the same value. If the first attempt created the key, the server responds with 409, and the
+//! key is looked up in a list, for which the client's key needs `keys:list`. A node may lag, so the list is read again until
+//! the key is in it: until the deadline, or six times for a value of your own. Without a list, or if several keys look
+//! alike, the error is [`OutcomeUnknown`], with the value. The [contract](super::contract) says which listed key is
+//! accepted.
+//!
+//! # On a cluster
+//!
+//! For a moment, a new key is unknown to nodes that lag, and a deleted one still works there (seen with 0.24.1).
+//! `wait_for_replication(limit)` on `create`, `delete`, `rotate` and `ensure` asks each node in turn until all agree, or
+//! returns [`NotReplicated`](crate::Error::NotReplicated), which names those that do not. It needs `keys:get`. Only the
+//! nodes that the client knows are asked: behind a load balancer, name each node.
+//!
+//! Before `rotate` creates a key, and before `ensure` replaces one, they check that every node can be asked. If one cannot,
+//! the error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created.
+//! With [`accept_majority`](crate::RotateKey::accept_majority), most nodes are enough for `rotate`. A rotation that is
+//! interrupted later ends in [`Incomplete`](crate::Incomplete), which [`resume`](crate::Incomplete::resume) finishes.
+//!
+//! # Testing it
+//!
+//! The fake server of the feature `testing` loses responses, refuses connections, lags, and responds with each of the
+//! statuses above.
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! use typesense_keys::KeysClient;
+//! use typesense_keys::testing::{FakeServer, Fault, Operation};
+//!
+//! let server = FakeServer::start()?;
+//! let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
+//!
+//! server.fail(Operation::Create).with(Fault::LoseResponse);
+//! let key = client.create().actions(["documents:search"]).collections(["docs"]).send()?;
+//! assert_eq!(server.keys()[0].id, key.id);
+//! assert_eq!((server.key_count(), server.requests(Operation::Create)), (1, 2));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`ClientBuilder::attempt_timeout`]: crate::ClientBuilder::attempt_timeout
+//! [`ClientBuilder::connect_timeout`]: crate::ClientBuilder::connect_timeout
+//! [`ClientBuilder::timeout`]: crate::ClientBuilder::timeout
+//! [`OutcomeUnknown`]: crate::Error::OutcomeUnknown
+//! [`server_generated`]: crate::CreateKey::server_generated
