@@ -34,6 +34,7 @@ const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
 /// # #[cfg(feature = "tls")]
 /// assert!(client.is_ok());
 /// ```
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     nodes: Vec<String>,
@@ -54,7 +55,7 @@ pub struct ClientBuilder {
 impl KeysClient {
     /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
+        ClientBuilder::default()
     }
 
     /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
@@ -70,8 +71,8 @@ impl KeysClient {
     }
 }
 
-impl ClientBuilder {
-    fn new() -> Self {
+impl Default for ClientBuilder {
+    fn default() -> Self {
         Self {
             nodes: Vec::new(),
             nearest_node: None,
@@ -91,7 +92,9 @@ impl ClientBuilder {
             trust: Trust::default(),
         }
     }
+}
 
+impl ClientBuilder {
     /// Returns a builder with the nodes from `TYPESENSE_NODES` and the key from `TYPESENSE_API_KEY`: see
     /// [`KeysClient::from_env`].
     ///
@@ -106,7 +109,7 @@ impl ClientBuilder {
         };
         let nodes = variable(NODES_VARIABLE, "the servers to use, such as `https://search.example.net`, by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
-        let mut builder = Self::new().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
+        let mut builder = Self::default().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
         builder.nodes_setting = NODES_VARIABLE;
         builder.api_key_setting = API_KEY_VARIABLE;
         Ok(builder.api_key(secret::copy(&api_key)))
@@ -173,8 +176,8 @@ impl ClientBuilder {
     /// nodes, because anyone on the network path could read the admin key and every new key.
     ///
     /// Use it only on networks that are encrypted by other means.
-    pub fn allow_plaintext(mut self) -> Self {
-        self.allow_plaintext = true;
+    pub fn allow_plaintext(mut self, allow_plaintext: bool) -> Self {
+        self.allow_plaintext = allow_plaintext;
         self
     }
 
@@ -203,8 +206,8 @@ impl ClientBuilder {
 
     /// Whether to trust the operating system's authorities instead of the ones that are compiled in. Defaults to `false`.
     #[cfg(feature = "native-roots")]
-    pub fn native_roots(mut self) -> Self {
-        self.trust.native_roots = true;
+    pub fn native_roots(mut self, native_roots: bool) -> Self {
+        self.trust.native_roots = native_roots;
         self
     }
 
@@ -267,7 +270,7 @@ impl ClientBuilder {
                 setting,
                 format!(
                     "{origin} is plain http to another host, where anybody on the way can read the admin key and \
-                     every new key: use https, or say `.allow_plaintext()` if the network itself is encrypted"
+                     every new key: use https, or say `.allow_plaintext(true)` if the network itself is encrypted"
                 ),
             ));
         }

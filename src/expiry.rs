@@ -42,7 +42,7 @@ impl Expiry {
     /// A time before 1970 becomes 1970, and a time beyond the server's range becomes its maximum.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
-        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = since_epoch(time);
         let fraction = u64::from(since_epoch.subsec_nanos() > 0);
         Self::from_unix_seconds(since_epoch.as_secs().saturating_add(fraction))
     }
@@ -76,7 +76,12 @@ impl Expiry {
     /// Whether the expiry has passed, by the local clock. The server uses its own.
     #[must_use]
     pub fn is_past(self) -> bool {
-        self <= Self::now()
+        self.is_past_for(Duration::ZERO)
+    }
+
+    /// Whether the expiry passed at least this long ago, by the local clock.
+    pub(crate) fn is_past_for(self, duration: Duration) -> bool {
+        Duration::from_secs(self.0).saturating_add(duration) <= since_epoch(SystemTime::now())
     }
 
     /// The expiry as a `SystemTime`; `None` for never, or if `SystemTime` cannot represent it.
@@ -94,14 +99,13 @@ impl Expiry {
         if self.is_never() {
             return None;
         }
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Some(Duration::from_secs(self.0).saturating_sub(since_epoch))
+        Some(Duration::from_secs(self.0).saturating_sub(since_epoch(SystemTime::now())))
     }
+}
 
-    fn now() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self(since_epoch.unwrap_or_default().as_secs())
-    }
+/// The time since 1970, or zero for a time before.
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// As [`Expiry::at`].

@@ -15,6 +15,14 @@ use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
 
+/// How many bytes of a key's value the server shows in its metadata, and a scoped key contains.
+pub(crate) const PREFIX: usize = 4;
+
+/// The part of `value` that the server shows; `None` if it would end inside a character.
+pub(crate) fn prefix(value: &str) -> Option<&str> {
+    value.get(..value.len().min(PREFIX))
+}
+
 /// The id of a key: a 32-bit counter that starts at 0. Ids are never reused.
 ///
 /// Larger numbers cannot be represented, because the server truncates them and acts on another key:
@@ -257,9 +265,8 @@ impl CreatedKey {
     #[must_use]
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
-        let value = value.expose_secret();
-        // If a character crosses the fourth byte, the server has no prefix to show either.
-        let prefix = if value.len() <= 4 { value } else { value.get(..4).unwrap_or_default() }.to_owned();
+        // Without a valid prefix, the server cannot show one either.
+        let prefix = prefix(value.expose_secret()).unwrap_or_default().to_owned();
         KeyInfo {
             id: *id,
             description: description.clone(),

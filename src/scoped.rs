@@ -24,14 +24,11 @@ pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
-use crate::key::{CreatedKey, KeyInfo};
+use crate::key::{CreatedKey, KeyInfo, PREFIX};
 use crate::secret;
 
 /// The length of a signature in base64.
 const SIGNATURE: usize = 44;
-
-/// The length of the parent's prefix in a scoped key, in bytes.
-const PREFIX: usize = 4;
 
 /// Signs a scoped search key: it searches like its parent, with embedded parameters that its holder cannot remove. No
 /// request is sent.

@@ -13,7 +13,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
-use secrecy::SecretString;
 
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
@@ -22,10 +21,9 @@ pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
 use crate::error::Attempt;
-use crate::http::{AttemptError, Deadlines, DecodeError, Http, ResponseBody, ServerEffect};
+use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
 
 /// The state that all calls of a client share.
 pub(crate) struct Engine {
@@ -45,43 +43,6 @@ pub(crate) struct RetryConfig {
     pub(crate) connect_timeout: Duration,
     /// Whether an attempt may be repeated at all.
     pub(crate) retries: bool,
-}
-
-/// Makes one attempt on one node. In the model tests of whole operations, a cluster in memory implements it.
-pub(crate) trait Transport: Send + Sync {
-    /// Sends a request, and passes the body of a successful response to `decode`.
-    fn attempt(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError>;
-
-    /// Sends a request without a body. The caller reads the body of a successful response.
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
-}
-
-/// The request that each attempt of a call sends.
-#[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) body: &'a SecretBuf,
-    /// The secret in `body`, which no error may show.
-    pub(crate) secret: Option<&'a SecretString>,
-}
-
-impl Request<'_> {
-    /// A request without a body.
-    pub(crate) const fn bodiless(operation: Operation) -> Self {
-        const NO_BODY: &SecretBuf = &SecretBuf::new();
-        Self { operation, body: NO_BODY, secret: None }
-    }
 }
 
 /// The result of a call that did not fail.
@@ -174,28 +135,6 @@ impl CallGuard {
 impl Drop for CallGuard {
     fn drop(&mut self) {
         IS_CALLING.set(false);
-    }
-}
-
-impl Transport for Http {
-    fn attempt(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError> {
-        let Request { operation, body, secret } = request;
-        Http::attempt(self, node, operation, deadlines, body.copy(), secret, decode)
-    }
-
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        Http::open(self, node, operation, deadlines)
     }
 }
 

@@ -54,6 +54,43 @@ pub(crate) struct Http {
     api_key: Arc<SecretString>,
 }
 
+/// Makes one attempt on one node. In the model tests of whole operations, a cluster in memory implements it.
+pub(crate) trait Transport: Send + Sync {
+    /// Sends a request, and passes the body of a successful response to `decode`.
+    fn attempt(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError>;
+
+    /// Sends a request without a body. The caller reads the body of a successful response.
+    fn open(
+        &self,
+        node: &Node,
+        operation: Operation,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
+}
+
+/// The request that each attempt of a call sends.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) body: &'a SecretBuf,
+    /// The secret in `body`, which no error may show.
+    pub(crate) secret: Option<&'a SecretString>,
+}
+
+impl Request<'_> {
+    /// A request without a body.
+    pub(crate) const fn bodiless(operation: Operation) -> Self {
+        const NO_BODY: &SecretBuf = &SecretBuf::new();
+        Self { operation, body: NO_BODY, secret: None }
+    }
+}
+
 /// The body of a successful response, which the caller reads as it arrives.
 pub(crate) trait ResponseBody: Send {
     /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
@@ -88,30 +125,44 @@ impl Http {
         Ok(Self { agent, api_key })
     }
 
-    /// Sends one request, and decodes a successful response with `decode`.
-    ///
-    /// `value` is the secret in `body`. Errors do not show it.
-    pub(crate) fn attempt<T>(
+    /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
+    fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
+        let operation = exchange.operation;
+        let url = node.url(&operation.path());
+        let entered = enter(exchange, || match operation.method() {
+            Method::Get => self.agent.get(url).call(),
+            Method::Delete => self.agent.delete(url).call(),
+            Method::Post => self.agent.post(url).content_type("application/json").send_empty(),
+        });
+        let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
+        let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
+        match exchange.response.take() {
+            Some(received) => Ok((received, response.into_parts().1)),
+            None => Err(AttemptError::from_ureq(ureq::Error::ConnectionFailed, exchange.phase)),
+        }
+    }
+}
+
+impl Transport for Http {
+    fn attempt(
         &self,
         node: &Node,
-        operation: Operation,
+        request: Request<'_>,
         deadlines: Deadlines,
-        body: SecretBuf,
-        value: Option<&SecretString>,
-        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, AttemptError> {
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError> {
+        let Request { operation, body, secret } = request;
         let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        exchange.request_body = body;
+        exchange.request_body = body.copy();
         let (received, _) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest: _ } = received;
-        let secrets = [Some(&*self.api_key), value];
+        let secrets = [Some(&*self.api_key), secret];
         let response =
             Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
         response.decode(decode)
     }
 
-    /// Sends one request. The caller reads the body of a successful response as it arrives.
-    pub(crate) fn open(
+    fn open(
         &self,
         node: &Node,
         operation: Operation,
@@ -129,23 +180,6 @@ impl Http {
         let response =
             Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
         Err(response.refusal())
-    }
-
-    /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
-    fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
-        let operation = exchange.operation;
-        let url = node.url(&operation.path());
-        let entered = enter(exchange, || match operation.method() {
-            Method::Get => self.agent.get(url).call(),
-            Method::Delete => self.agent.delete(url).call(),
-            Method::Post => self.agent.post(url).content_type("application/json").send_empty(),
-        });
-        let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
-        let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
-        match exchange.response.take() {
-            Some(received) => Ok((received, response.into_parts().1)),
-            None => Err(AttemptError::from_ureq(ureq::Error::ConnectionFailed, exchange.phase)),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use crate::error::{Error, Phase};
 
 /// The builder's TLS settings, unchecked.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Trust {
     pub(crate) ca_certificates: Vec<u8>,
     pub(crate) native_roots: bool,

@@ -12,10 +12,11 @@ use super::options::{
     CallOptions, KeySettings, Value, replication_method, scope_methods, timeout_method, value_methods,
 };
 use super::replication::{self, Wanted};
-use crate::engine::{CallFailure, Engine, Outcome, Request, backoff};
+use crate::engine::{CallFailure, Engine, Outcome, backoff};
 #[cfg(doc)]
 use crate::error::OutcomeUnknown;
 use crate::error::{Error, NotReplicated};
+use crate::http::Request;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::{Engine, Outcome};
 use crate::error::Error;
-use crate::http::DecodeError;
+use crate::http::{DecodeError, Request};
 use crate::key::KeyId;
 use crate::operation::Operation;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::options::{CallOptions, timeout_method};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::{Engine, Outcome};
 use crate::error::Error;
-use crate::http::DecodeError;
+use crate::http::{DecodeError, Request};
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 

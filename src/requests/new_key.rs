@@ -13,11 +13,8 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::http::DecodeError;
-use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::key::{self, CreatedKey, KeyId, KeyInfo};
 use crate::secret::{self, SecretBuf};
-
-/// How many bytes of a value the server shows in a list.
-const PREFIX: usize = 4;
 
 /// The maximum total size of a key's texts, in bytes.
 ///
@@ -184,7 +181,7 @@ impl NewKey {
     /// Whether the value has the prefix of `key`. For a value shorter than the prefix, a list shows the whole value.
     pub(super) fn has_prefix_of(&self, key: &KeyInfo) -> bool {
         let value = self.known_value().map(ExposeSecret::expose_secret).unwrap_or_default();
-        if key.prefix.len() < PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
+        if key.prefix.len() < key::PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
     }
 }
 
@@ -236,8 +233,7 @@ impl Value {
 
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
-    let text = value.expose_secret();
-    if text.len() > PREFIX && !text.is_char_boundary(PREFIX) {
+    if key::prefix(value.expose_secret()).is_none() {
         // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to `GET /keys`
         // nor to `GET /keys/{id}` until the key is deleted.
         return Err("has a character across its fourth byte, which the server cannot list: begin with four of ASCII");

@@ -5,9 +5,9 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, Request, backoff, deadline_after};
+use crate::engine::{Engine, backoff, deadline_after};
 use crate::error::{Attempt, NotReplicated, Phase};
-use crate::http::{AttemptError, Deadlines};
+use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;

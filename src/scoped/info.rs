@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::warning::{ScopedKeyWarning, warnings};
-use super::{PREFIX, SIGNATURE, filter, signature};
+use super::{SIGNATURE, filter, signature};
 use crate::error::Error;
 use crate::expiry::Expiry;
+use crate::key::PREFIX;
 
 /// The content of a scoped search key, which anyone who has the key can read. Made by [`ScopedKeyInfo::parse`].
 ///

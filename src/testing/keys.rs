@@ -11,8 +11,8 @@ use super::Operation;
 use super::http::Request;
 use super::input::{self, NewKey};
 use super::response::Response;
-use crate::secret;
 use crate::server_version::ServerVersion;
+use crate::{key, secret};
 
 /// The state that the nodes of a cluster share.
 #[derive(Clone)]
@@ -162,7 +162,7 @@ impl Key {
 
     /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
     fn metadata(&self, version: ServerVersion) -> Option<Value> {
-        let prefix = self.value.get(..self.value.len().min(4))?;
+        let prefix = key::prefix(&self.value)?;
         Some(self.describe("value_prefix", prefix, version))
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Difference;
-use crate::expiry::{Expires, Expiry};
+use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
 
@@ -70,9 +70,7 @@ impl Survey {
 
     /// The keys that expired longer than [`CLOCK_MARGIN`] ago.
     pub(super) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
-        let latest =
-            Expiry::at(std::time::SystemTime::now().checked_sub(CLOCK_MARGIN).unwrap_or(std::time::UNIX_EPOCH));
-        self.expired.iter().filter(move |key| key.expires_at < latest).map(|key| key.id)
+        self.expired.iter().filter(|key| key.expires_at.is_past_for(CLOCK_MARGIN)).map(|key| key.id)
     }
 }
 

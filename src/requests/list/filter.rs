@@ -2,10 +2,7 @@
 
 use crate::action::{Action, InvalidAction};
 use crate::error::Error;
-use crate::key::KeyInfo;
-
-/// How much of a key's value the server shows.
-const SHOWN: usize = 4;
+use crate::key::{KeyInfo, PREFIX};
 
 #[derive(Debug, Clone, Default)]
 pub(in crate::requests) struct Filter {
@@ -19,7 +16,7 @@ pub(in crate::requests) struct Filter {
 
 impl Filter {
     pub(super) fn set_prefix(&mut self, prefix: &str) {
-        self.prefix = prefix.as_bytes().get(..SHOWN).or(Some(prefix.as_bytes())).map(Into::into);
+        self.prefix = prefix.as_bytes().get(..PREFIX).or(Some(prefix.as_bytes())).map(Into::into);
     }
 
     /// Checks the actions, because an invalid one would silently match no key.
