@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
-use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume};
+use crate::requests::{
+    BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume, wait_until_ready,
+};
 
 /// A client for the keys of one Typesense server or cluster.
 ///
@@ -33,6 +36,18 @@ use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, Ge
 pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
+    /// Waits until a node serves requests, for at most `limit`: for scripts that start a server and continue.
+    ///
+    /// The client's key needs no action for it. A response with status 401 counts as ready, too.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at the
+    /// limit. Immediately, if waiting cannot help: [`Error::Tls`] or [`Error::UnexpectedResponse`], for example.
+    pub fn wait_until_ready(&self, limit: Duration) -> Result<(), Error> {
+        wait_until_ready(&self.0, limit)
+    }
+
     /// Creates a key. Needs a key with the action `keys:create`.
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.0.clone())

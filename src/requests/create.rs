@@ -63,6 +63,15 @@ impl CreateKey {
         self
     }
 
+    /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
+    pub fn validate(&self) -> Result<(), Error> {
+        self.clone().check().map(drop)
+    }
+
     /// Checks the request and generates the value without sending anything, so that the value can be stored before the key
     /// exists.
     ///

@@ -116,6 +116,15 @@ impl EnsureKey {
         self
     }
 
+    /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
+    pub fn validate(&self) -> Result<(), Error> {
+        check(self.settings.clone(), self.replace_on_drift).map(drop)
+    }
+
     /// Looks for the key, and creates or replaces it if needed.
     ///
     /// # Errors
@@ -136,16 +145,8 @@ impl EnsureKey {
     /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
-        if settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
-        }
         let expiry = settings.expiry;
-        let key = NewKey::try_from(settings)?;
-        if replace_on_drift && key.origin == Origin::Provided {
-            let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
-                       leave `value` out, or delete the old key by its id, or give the new key another description";
-            return Err(Error::invalid("replace_on_drift", why));
-        }
+        let key = check(settings, replace_on_drift)?;
         let deadline = engine.deadline(options.timeout);
         let ensured = Run::new(&engine, &key, expiry, replace_on_drift, deadline).finish()?;
         let Some(limit) = options.replicated_within else {
@@ -162,4 +163,17 @@ impl EnsureKey {
             }
         }
     }
+}
+
+fn check(settings: KeySettings, replace_on_drift: bool) -> Result<NewKey, Error> {
+    if settings.description.trim().is_empty() {
+        return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
+    }
+    let key = NewKey::try_from(settings)?;
+    if replace_on_drift && key.origin == Origin::Provided {
+        let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
+                   leave `value` out, or delete the old key by its id, or give the new key another description";
+        return Err(Error::invalid("replace_on_drift", why));
+    }
+    Ok(key)
 }

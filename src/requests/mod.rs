@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod new_key;
 mod options;
+mod ready;
 mod replication;
 mod rotate;
 #[cfg(test)]
@@ -20,5 +21,6 @@ pub use self::delete::DeleteKey;
 pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};
+pub(crate) use self::ready::wait_until_ready;
 pub use self::rotate::RotateKey;
 pub(crate) use self::rotate::resume;

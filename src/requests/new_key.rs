@@ -210,7 +210,8 @@ impl Serialize for NewKey {
 }
 
 impl Value {
-    fn check(self, autodelete: Option<bool>) -> Result<(SecretString, Origin), Error> {
+    /// The value, generated if necessary, and its origin.
+    pub(super) fn check(self, autodelete: Option<bool>) -> Result<(SecretString, Origin), Error> {
         match self {
             Self::Generated => {
                 let value = secret::generate().map_err(|source| Error::RandomSource(source.into()))?;

@@ -12,6 +12,7 @@ use super::options::{CallOptions, KeySettings, replication_method, timeout_metho
 use super::replication::{self, Wanted};
 use crate::engine::{Engine, deadline_after};
 use crate::error::{Error, Incomplete, NodesUnavailable};
+use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
@@ -91,6 +92,18 @@ impl RotateKey {
     pub fn copy_unknown_members(mut self, copy_unknown_members: bool) -> Self {
         self.copy_unknown_members = copy_unknown_members;
         self
+    }
+
+    /// Checks the value and the expiry without sending anything. [`send`](Self::send) makes the same checks, and checks the
+    /// old key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let KeySettings { value, expiry, .. } = self.settings.clone();
+        expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?;
+        value.check(None).map(drop)
     }
 
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
