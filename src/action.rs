@@ -22,14 +22,14 @@ use crate::server_version::ServerVersion;
 ///
 /// # Text
 ///
-/// Parsing text ([`FromStr`], `TryFrom`) checks it: only known actions, `resource:*` for a known resource, and `*` are
-/// accepted. The server checks nothing: a typo creates a key that allows nothing. Methods such as
+/// Parsing text ([`FromStr`], `TryFrom`) checks it: only known actions, `resource:*` for a known resource, and `*`
+/// are accepted. The server checks nothing: a typo creates a key that allows nothing. Methods such as
 /// [`CreateKey::actions`](crate::CreateKey::actions) accept text as well, and report a failed check when the request is
 /// sent.
 ///
-/// An existing `Action` is not checked again, whatever its origin: an action that a server reports can be granted to another
-/// key. Deserialization with serde accepts any text. [`validate`](Self::validate) makes the check at any time, for example
-/// for a configuration file.
+/// An existing `Action` is not checked again, whatever its origin: an action that a server reports can be granted to
+/// another key. Deserialization with serde accepts any text. [`validate`](Self::validate) makes the check at any
+/// time, for example for a configuration file.
 ///
 /// ```
 /// use typesense_keys::Action;
@@ -46,13 +46,14 @@ use crate::server_version::ServerVersion;
 /// [`routes_on`](Self::routes_on). [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds a key's actions that have no
 /// effect on a version. The page [`guide::server_versions`](crate::guide::server_versions) has the evidence.
 ///
-/// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026 for
-/// a future release, no server that could be tested supports it, and its response is not known.
+/// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026
+/// for a future release, no server that could be tested supports it, and its response is not known.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(Cow<'static, str>);
 
 impl Action {
-    /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole cluster.
+    /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole
+    /// cluster.
     pub const ALL: Self = Self::constant("*");
 
     const fn constant(text: &'static str) -> Self {
@@ -88,8 +89,9 @@ impl Action {
             || self.whole_resource().is_some_and(|resource| other.as_str().split(':').next() == Some(resource))
     }
 
-    /// The routes that it allows, such as `GET /keys/:id`, on any server from 0.24.1 to v30.2 or the next release. For
-    /// `resource:*` and `*`, the routes of all actions that they cover; for an action that no such server knows, none.
+    /// The routes that it allows, such as `GET /keys/:id`, on any server from 0.24.1 to v30.2 or the next release.
+    /// For `resource:*` and `*`, the routes of all actions that they cover; for an action that no such server knows,
+    /// none.
     ///
     /// ```
     /// use typesense_keys::Action;
@@ -111,16 +113,18 @@ impl Action {
         self.open_routes(Some(version)).map(|route| route.name)
     }
 
-    /// The first version on which it allows something. [`V0_24`](ServerVersion::V0_24) also stands for older versions.
+    /// The first version on which it allows something. [`V0_24`](ServerVersion::V0_24) also stands for older
+    /// versions.
     ///
-    /// For `resource:*`, the first version with any action of the resource; `None` for an action that no server knows.
+    /// For `resource:*`, the first version with any action of the resource; `None` for an action that no server
+    /// knows.
     #[must_use]
     pub fn since(&self) -> Option<ServerVersion> {
         self.open_routes(None).map(|route| route.since).min()
     }
 
-    /// The first version on which it no longer allows anything; `None` if the newest known servers have it, or no server
-    /// ever had it.
+    /// The first version on which it no longer allows anything; `None` if the newest known servers have it, or no
+    /// server ever had it.
     ///
     /// ```
     /// use typesense_keys::{Action, ServerVersion};
@@ -134,12 +138,12 @@ impl Action {
         ends?.into_iter().max()
     }
 
-    /// Checks that the action allows something on any server from 0.24.1 to v30.2 or the next release. Parsing text makes
-    /// the same check.
+    /// Checks that the action allows something on any server from 0.24.1 to v30.2 or the next release. Parsing text
+    /// makes the same check.
     ///
     /// # Errors
     ///
-    /// [`InvalidAction`], with a suggestion, if it is malformed, misspelt, or one of the actions that the public
+    /// [`InvalidAction`], with a suggestion, if it is malformed, misspelled, or one of the actions that the public
     /// documentation lists but no server implements.
     pub fn validate(&self) -> Result<(), InvalidAction> {
         if !self.rows().is_empty() {
@@ -187,8 +191,8 @@ impl Action {
         dead::advice(text).map(str::to_owned).or_else(|| nearest(text).map(|near| format!("did you mean `{near}`?")))
     }
 
-    /// Whether no server allows anything with it: it is malformed, or documented but not implemented, or an unknown verb of
-    /// a known (perhaps misspelt) resource. An action of an unknown resource may belong to a newer server.
+    /// Whether no server allows anything with it: it is malformed, or documented but not implemented, or an unknown
+    /// verb of a known (perhaps misspelled) resource. An action of an unknown resource may belong to a newer server.
     pub(crate) fn is_dead(&self) -> bool {
         let text = self.as_str();
         self.rows().is_empty()
@@ -207,7 +211,8 @@ impl Action {
         found.map(|row| if is_whole { row.whole_resource() } else { row.action.clone() }).collect()
     }
 
-    /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one version.
+    /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one
+    /// version.
     pub(crate) fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
         self.open_routes(version).next().is_some()
             && self.open_routes(version).all(|route| route.is_limited_by_collections(version))
@@ -313,7 +318,7 @@ fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
     TABLE.iter().filter(is_succeeded).filter(is_there).collect()
 }
 
-/// Whether the resource of `action` is a known one, perhaps misspelt by one letter.
+/// Whether the resource of `action` is a known one, perhaps misspelled by one letter.
 fn names_known_resource(action: &str) -> bool {
     static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| TABLE.iter().map(|row| row.parts().0).collect());
     let resource = action.split(':').next().unwrap_or_default();
@@ -334,7 +339,8 @@ fn nearest(text: &str) -> Option<String> {
     Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.into())
 }
 
-/// Whether `a` and `b` are equal, or differ in one character that is inserted, removed, replaced or swapped with the next.
+/// Whether `a` and `b` are equal, or differ in one character that is inserted, removed, replaced or swapped with the
+/// next.
 fn is_at_most_one_typo(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.chars(), b.chars());
     // The common start and end are stripped; the rest is the typo.

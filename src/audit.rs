@@ -18,34 +18,35 @@ use crate::server_version::ServerVersion;
 pub enum AuditFinding {
     /// The key has the action `*`: it allows everything that the bootstrap key allows.
     EveryAction,
-    /// An action that leads to every right: the key may create or update keys, including one that allows everything. Not
-    /// reported together with [`EveryAction`](Self::EveryAction).
+    /// An action that leads to every right: the key may create or update keys, including one that allows everything.
+    /// Not reported together with [`EveryAction`](Self::EveryAction).
     GainsEveryRight(Action),
-    /// The key is not limited to any collections: an entry is `*`, or a pattern such as `.*` that matches every name of ASCII
-    /// letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a lookahead and
-    /// combinations of several entries are not evaluated.
+    /// The key is not limited to any collections: an entry is `*`, or a pattern such as `.*` that matches every name
+    /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
+    /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
-    /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`, only
-    /// the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
+    /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
+    /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
     NotLimitedByCollections(Action),
     /// The key has expired by the local clock, but the server still has it.
     Expired,
     /// The key never expires.
     NeverExpires,
-    /// An action that allows nothing on any server from 0.24.1 to v30.2: it is malformed (`a:b, c:d`), documented upstream but
-    /// not implemented (`aliases:create`), or an unknown verb of a known (perhaps misspelt) resource (`documents:serach`,
-    /// `document:get`). A well-formed action of an unknown resource is not reported: it may belong to a newer server.
+    /// An action that allows nothing on any server from 0.24.1 to v30.2: it is malformed (`a:b, c:d`), documented
+    /// upstream but not implemented (`aliases:create`), or an unknown verb of a known (perhaps misspelled) resource
+    /// (`documents:serach`, `document:get`). A well-formed action of an unknown resource is not reported: it may
+    /// belong to a newer server.
     DeadAction(Action),
     /// An action that allows nothing on the version given to [`KeyInfo::audit_for`], but does on another version.
     NotOnServer(Action, ServerVersion),
-    /// An entry of its collections that matches no name, because it is empty or does not compile as a pattern. (It would match
-    /// only a collection with exactly this text as its name.)
+    /// An entry of its collections that matches no name, because it is empty or does not compile as a pattern. (It
+    /// would match only a collection with exactly this text as its name.)
     DeadCollection(CollectionPattern),
     /// From v27 on, `GET /collections` never responds to this key: this entry does not compile as a pattern, and the
     /// key may list collections.
     HangsCollectionList(CollectionPattern),
-    /// The key allows nothing at all: it has no collections, or all its actions are dead, or its collections are dead and
-    /// limit all other actions.
+    /// The key allows nothing at all: it has no collections, or all its actions are dead, or its collections are dead
+    /// and limit all other actions.
     OpensNothing,
     /// The number of further findings of the preceding kind, which are omitted.
     Omitted(usize),
@@ -149,8 +150,8 @@ impl KeyInfo {
         Audit::new(self, None).findings()
     }
 
-    /// Audits the key for servers of one version: also reports the actions that allow nothing there, and what to grant
-    /// instead. To prepare an upgrade, pass the new version.
+    /// Audits the key for servers of one version: also reports the actions that allow nothing there, and what to
+    /// grant instead. To prepare an upgrade, pass the new version.
     ///
     /// ```
     /// use typesense_keys::{Action, AuditFinding, KeyInfo, ServerVersion};

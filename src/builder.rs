@@ -131,7 +131,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets a node that is tried before the others, such as a nearby load balancer. Defaults to none: the nodes take turns.
+    /// Sets a node that is tried before the others, such as a nearby load balancer. Defaults to none: the nodes take
+    /// turns.
     pub fn nearest_node(mut self, address: impl Into<String>) -> Self {
         self.nearest_node = Some(address.into());
         self
@@ -139,15 +140,15 @@ impl ClientBuilder {
 
     /// Sets the key with which the client authenticates. It needs the `keys:…` actions of the calls that are made.
     ///
-    /// It is sent as the header `X-TYPESENSE-API-KEY`. The client keeps one copy in memory and wipes it when its last clone
-    /// is dropped. A `String` or `&str` is accepted as well; the caller is responsible for wiping the original.
+    /// It is sent as the header `X-TYPESENSE-API-KEY`. The client keeps one copy in memory and wipes it when its last
+    /// clone is dropped. A `String` or `&str` is accepted as well; the caller is responsible for wiping the original.
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
         self.api_key = Some(key.into());
         self
     }
 
-    /// Limits a whole call, including all attempts and waits. Defaults to 30 seconds, which is enough for a cluster to
-    /// elect a new leader (about 7 seconds).
+    /// Limits a whole call, including all attempts and waits. Defaults to 30 seconds, which is enough for a cluster
+    /// to elect a new leader (about 7 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self
@@ -165,15 +166,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether a call makes another attempt after a failed one, where that is safe. Defaults to `true`. Use `false` if you
-    /// repeat calls yourself: see [`Error::is_retryable`].
+    /// Whether a call makes another attempt after a failed one, where that is safe. Defaults to `true`. Use `false`
+    /// if you repeat calls yourself: see [`Error::is_retryable`].
     pub fn retries(mut self, retries: bool) -> Self {
         self.config.retries = retries;
         self
     }
 
-    /// Whether to allow `http://` to hosts other than this one. Defaults to `false`: [`build`](Self::build) refuses such
-    /// nodes, because anyone on the network path could read the admin key and every new key.
+    /// Whether to allow `http://` to hosts other than this one. Defaults to `false`: [`build`](Self::build) refuses
+    /// such nodes, because anyone on the network path could read the admin key and every new key.
     ///
     /// Use it only on networks that are encrypted by other means.
     pub fn allow_plaintext(mut self, allow_plaintext: bool) -> Self {
@@ -190,8 +191,9 @@ impl ClientBuilder {
 
     /// Limits the response to a list, in bytes. Defaults to 64 MiB, which is more than 300,000 keys.
     ///
-    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read: `ensure`,
-    /// `rotate`, and a create whose response was lost. It does not apply to [`ListKeys::stream`](crate::ListKeys::stream).
+    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read:
+    /// `ensure`, `rotate`, and a create whose response was lost. It does not apply to
+    /// [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
         self.max_list_size = bytes;
         self
@@ -204,15 +206,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether to trust the operating system's authorities instead of the ones that are compiled in. Defaults to `false`.
+    /// Whether to trust the operating system's authorities instead of the ones that are compiled in. Defaults to
+    /// `false`.
     #[cfg(feature = "native-roots")]
     pub fn native_roots(mut self, native_roots: bool) -> Self {
         self.trust.native_roots = native_roots;
         self
     }
 
-    /// Sets the certificate (PEM, with its chain) for servers that require one, and its private key (PEM: PKCS #8, PKCS #1
-    /// or SEC 1). Defaults to none.
+    /// Sets the certificate (PEM, with its chain) for servers that require one, and its private key (PEM: PKCS #8,
+    /// PKCS #1 or SEC 1). Defaults to none.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<SecretString>) -> Self {
         self.trust.client_certificate = Some((chain.into(), key.into()));

@@ -13,8 +13,8 @@ use crate::requests::{
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their connections, which
-/// stay open between calls, and the record of failed nodes. Every call blocks its thread, for at most the
+/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their connections,
+/// which stay open between calls, and the record of failed nodes. Every call blocks its thread, for at most the
 /// [timeout](crate::ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
 ///
 /// A client remains usable after a fork: the child process opens its own connections.
@@ -42,8 +42,8 @@ impl KeysClient {
     ///
     /// # Errors
     ///
-    /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at the
-    /// limit. Immediately, if waiting cannot help: [`Error::Tls`] or [`Error::UnexpectedResponse`], for example.
+    /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at
+    /// the limit. Immediately, if waiting cannot help: [`Error::Tls`] or [`Error::UnexpectedResponse`], for example.
     pub fn wait_until_ready(&self, limit: Duration) -> Result<(), Error> {
         wait_until_ready(&self.0, limit)
     }
@@ -55,8 +55,8 @@ impl KeysClient {
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
     ///
-    /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with its own
-    /// timeout.
+    /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
+    /// its own timeout.
     pub fn create_many<I>(&self, requests: I) -> CreateMany
     where
         I: IntoIterator,
@@ -101,15 +101,15 @@ impl KeysClient {
 
 // Defined here because errors and requests do not depend on the client.
 impl Incomplete {
-    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
-    /// node knows it; deletes the old key.
+    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until
+    /// every node knows it; deletes the old key.
     ///
     /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again.
     ///
     /// # Errors
     ///
-    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing is
-    /// sent: store the value of [`key`](Self::key), and run `ensure` again.
+    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing
+    /// is sent: store the value of [`key`](Self::key), and run `ensure` again.
     pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
         resume(self, &client.0)
     }

@@ -10,9 +10,10 @@ use crate::pattern::{self, Flaw};
 
 /// One entry of a key's collections.
 ///
-/// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for `a.b`
-/// also allows `axb` (seen with 0.24.1). Plain text is therefore accepted only if both readings agree: letters, digits,
-/// `_` and `-`, or `*` for all collections. For anything else, use [`exact`](Self::exact), [`prefix`](Self::prefix) or
+/// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for
+/// `a.b` also allows `axb` (seen with 0.24.1). Plain text is therefore accepted only if both readings agree: letters,
+/// digits, `_` and `-`, or `*` for all collections. For anything else, use [`exact`](Self::exact),
+/// [`prefix`](Self::prefix) or
 /// [`pattern`](Self::pattern) or, on a command line, `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` (see
 /// [`FromStr`](#impl-FromStr-for-CollectionPattern)).
 ///
@@ -20,10 +21,10 @@ use crate::pattern::{self, Flaw};
 /// actions, and `collections:list` shows every collection (seen with 0.24.1).
 ///
 /// # What is accepted in a new key
-/// Whether an entry is accepted depends on how it was made, and survives `clone` and JSON. An entry that is read from JSON,
-/// such as the server's list of keys, is the pattern that it is on the server, and is accepted unless no server could
-/// compile it; so the scope of one key can be used for another. Two entries are equal if their texts are equal and both or
-/// neither are accepted. Compare with a `&str` to compare only the texts.
+/// Whether an entry is accepted depends on how it was made, and survives `clone` and JSON. An entry that is read from
+/// JSON, such as the server's list of keys, is the pattern that it is on the server, and is accepted unless no server
+/// could compile it; so the scope of one key can be used for another. Two entries are equal if their texts are equal
+/// and both or neither are accepted. Compare with a `&str` to compare only the texts.
 ///
 /// ```
 /// use typesense_keys::CollectionPattern;
@@ -50,7 +51,8 @@ impl CollectionPattern {
         Self::pattern(escape(name))
     }
 
-    /// Every collection whose name begins with `start`, including future ones. An empty `start` means all collections.
+    /// Every collection whose name begins with `start`, including future ones. An empty `start` means all
+    /// collections.
     #[must_use]
     pub fn prefix(start: &str) -> Self {
         Self::pattern(escape(start) + ".*")
@@ -59,10 +61,10 @@ impl CollectionPattern {
     /// Every collection whose whole name matches a regular expression, including future ones.
     ///
     /// Supported is the syntax that means the same to this crate and to the server's C++ `std::regex`: literals, `.`,
-    /// classes, `\d`, `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and escaped
-    /// punctuation, up to 4096 bytes. Sending a request with anything else, such as a lookahead or a back-reference, is
-    /// refused. So is a pattern that the server could not compile: the server would silently accept it, and the key would
-    /// match no collection. `*` is not a pattern: that entry is [`ALL`](Self::ALL).
+    /// classes, `\d`, `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and
+    /// escaped punctuation, up to 4096 bytes. Sending a request with anything else, such as a lookahead or a
+    /// back-reference, is refused. So is a pattern that the server could not compile: the server would silently
+    /// accept it, and the key would match no collection. `*` is not a pattern: that entry is [`ALL`](Self::ALL).
     #[must_use]
     pub fn pattern(pattern: impl Into<String>) -> Self {
         let text = pattern.into();
@@ -86,10 +88,10 @@ impl CollectionPattern {
 
     /// Whether the server matches this entry with the collection `name`.
     ///
-    /// The entry matches if it is `*`, equals the name, or matches the whole name as a pattern. If the outcome is unknown,
-    /// the result is `true`, so that a search for the keys of a collection misses none. It is unknown for patterns that
-    /// the server may compile but [`pattern`](Self::pattern) refuses. The running time is linear in the length of the
-    /// name.
+    /// The entry matches if it is `*`, equals the name, or matches the whole name as a pattern. If the outcome is
+    /// unknown, the result is `true`, so that a search for the keys of a collection misses none. It is unknown for
+    /// patterns that the server may compile but [`pattern`](Self::pattern) refuses. The running time is linear in the
+    /// length of the name.
     ///
     /// The server compares the name in the request: a key for `orders` does not allow requests that name an alias of
     /// `orders`, and a key for the alias allows only requests that name the alias.
@@ -108,8 +110,8 @@ impl CollectionPattern {
         text == "*" || text == name || (!is_plain(text) && pattern::may_match(text, name))
     }
 
-    /// Whether the entry certainly matches every name of ASCII letters, digits, `_` and `-`: it is `*`, or one repeated
-    /// character class that contains all of these (`.*`, `^[\w-]+$`).
+    /// Whether the entry certainly matches every name of ASCII letters, digits, `_` and `-`: it is `*`, or one
+    /// repeated character class that contains all of these (`.*`, `^[\w-]+$`).
     pub(crate) fn matches_every_plain_name(&self) -> bool {
         let alphabet = (0..128_u8).map(char::from).filter(|&character| is_plain_character(character));
         self.as_str() == "*" || pattern::matches_all_of(alphabet, self.as_str())
@@ -193,7 +195,8 @@ impl FromStr for CollectionPattern {
     type Err = InvalidCollectionPattern;
 
     /// # Errors
-    /// The same as for [`validate`](Self::validate). An empty prefix, which would match every collection, is refused, too.
+    /// The same as for [`validate`](Self::validate). An empty prefix, which would match every collection, is refused,
+    /// too.
     fn from_str(text: &str) -> Result<Self, InvalidCollectionPattern> {
         let entry = match text.split_once(':') {
             Some(("exact", name)) => Self::exact(name),

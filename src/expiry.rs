@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// When a key stops working: never, or at a whole second.
 ///
-/// Displays and parses as RFC 3339 in UTC, or as `never`. With serde, it is the server's number of seconds since 1970.
+/// Displays and parses as RFC 3339 in UTC, or as `never`. With serde, it is the server's number of seconds since
+/// 1970.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -115,7 +116,8 @@ impl From<SystemTime> for Expiry {
     }
 }
 
-/// `2030-01-01T00:00:00Z` or `never`. After the year 9999, which RFC 3339 cannot express: `@` and the seconds since 1970.
+/// `2030-01-01T00:00:00Z` or `never`. After the year 9999, which RFC 3339 cannot express: `@` and the seconds since
+/// 1970.
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.system_time() {

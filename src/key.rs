@@ -135,19 +135,19 @@ pub struct KeyInfo {
     /// The first 4 bytes of the value, or all of a shorter one.
     #[serde(rename = "value_prefix")]
     pub prefix: String,
-    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect from
-    /// v27.0 (source).
+    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect
+    /// from v27.0 (source).
     ///
-    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes may
-    /// disagree on whether the key exists.
+    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes
+    /// may disagree on whether the key exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
     #[serde(flatten)]
     pub(crate) unknown: UnknownMembers,
 }
 
-/// Deserializes a `Vec` that starts with room for one element. serde's own starts with room for four, but most keys have
-/// one action and one collection, and the unused room would be most of the memory of a long list.
+/// Deserializes a `Vec` that starts with room for one element. serde's own starts with room for four, but most keys
+/// have one action and one collection, and the unused room would be most of the memory of a long list.
 fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     struct Few<T>(Vec<T>);
 
@@ -172,7 +172,8 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resul
 impl KeyInfo {
     /// The members of the server's response that this crate does not know, by name.
     ///
-    /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows) and
+    /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows)
+    /// and
     /// [`audit`](Self::audit) report. Serialization keeps the members; `Debug` shows only their names.
     ///
     /// ```
@@ -196,24 +197,25 @@ impl KeyInfo {
         self.expires_at.is_past()
     }
 
-    /// Whether the server would allow a key with this scope to do `action` in `collection`. Use it to find, for example, all
-    /// keys that can delete documents in `orders`.
+    /// Whether the server would allow a key with this scope to do `action` in `collection`. Use it to find, for
+    /// example, all keys that can delete documents in `orders`.
     ///
-    /// One of the key's actions must [cover](Action::covers) `action` and, if collections limit the action at all, one
-    /// of its entries must [match](CollectionPattern::matches) `collection`. If a pattern cannot be evaluated, the result is
-    /// `true`. The [expiry](Self::is_expired) is not considered.
+    /// One of the key's actions must [cover](Action::covers) `action` and, if collections limit the action at all,
+    /// one of its entries must [match](CollectionPattern::matches) `collection`. If a pattern cannot be evaluated,
+    /// the result is `true`. The [expiry](Self::is_expired) is not considered.
     ///
     /// # What collections do not limit
     ///
-    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…` and
-    ///   everything else whose route names no collection: `collection` is ignored for these.
+    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…`
+    ///   and everything else whose route names no collection: `collection` is ignored for these.
     ///   [`audit`](Self::audit) reports such actions of a key that names collections.
-    /// * The list of collections (`collections:list`) up to v26. From v27 on, it contains only collections that match.
+    /// * The list of collections (`collections:list`) up to v26. From v27 on, it contains only collections that
+    ///   match.
     /// * Joined collections, from v28 on: a search in one collection also reads fields of the collections that its
     ///   schema references.
     ///
-    /// The server compares the name in the request, so an alias counts as a name of its own. To find all keys that reach a
-    /// collection, check each of its aliases as well.
+    /// The server compares the name in the request, so an alias counts as a name of its own. To find all keys that
+    /// reach a collection, check each of its aliases as well.
     ///
     /// ```
     /// use typesense_keys::{Action, KeyInfo};
@@ -238,7 +240,8 @@ impl KeyInfo {
 
 /// A new key with its value, which the server does not show again.
 ///
-/// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. To keep the value, write
+/// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. To keep the value,
+/// write
 /// [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager, or a
 /// file that only its owner can read (as `examples/store.rs` does).
 #[derive(Debug)]
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn key_is_serialised_as_the_server_sent_it() {
+    fn key_is_serialized_as_the_server_sent_it() {
         for json in [
             r#"{"id":7,"description":"a \"b\"","actions":["*","x:y"],"collections":["a.*"],"expires_at":64723363199,"value_prefix":"abcd"}"#,
             r#"{"id":0,"description":"","actions":[],"collections":[],"expires_at":1,"value_prefix":"","autodelete":true}"#,

@@ -17,8 +17,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Parses `http[s]://host[:port][/path]`. The reason for a refusal does not repeat the address, which may contain a
-    /// misplaced password or key.
+    /// Parses `http[s]://host[:port][/path]`. The reason for a refusal does not repeat the address, which may contain
+    /// a misplaced password or key.
     pub(crate) fn parse(address: &str) -> Result<Self, &'static str> {
         if address.contains('@') {
             return Err("holds user info (`user:password@`), which Typesense does not use: remove it");

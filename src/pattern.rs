@@ -1,6 +1,7 @@
 //! Decides with `regex-lite` which names a pattern matches on the server.
 //!
-//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches nothing.
+//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches
+//! nothing.
 //! [`Guard`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the character
 //! with the same number, and no group captures: memory for captures grows with the square of their number.
 
@@ -56,8 +57,8 @@ pub(crate) fn may_match(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether `pattern` is `.`, `\S` or one class without escaped brackets, repeated with `*` or `+` (`.*`, `^[\w-]+$`), and
-/// therefore matches every name over `alphabet`; `false` for all other patterns.
+/// Whether `pattern` is `.`, `\S` or one class without escaped brackets, repeated with `*` or `+` (`.*`, `^[\w-]+$`),
+/// and therefore matches every name over `alphabet`; `false` for all other patterns.
 pub(crate) fn matches_all_of(mut alphabet: impl Iterator<Item = char>, pattern: &str) -> bool {
     let repeated = pattern.strip_prefix('^').unwrap_or(pattern);
     let repeated = repeated.strip_suffix('$').unwrap_or(repeated);
@@ -98,7 +99,8 @@ impl<'a> Guard<'a> {
     }
 
     fn pattern(&mut self) -> Result<(), Flaw> {
-        // The states so far: of each enclosing group, of this group, and of the item that a quantifier here would repeat.
+        // The states so far: of each enclosing group, of this group, and of the item that a quantifier here would
+        // repeat.
         let (mut around, mut states, mut last) = (Vec::new(), 0_usize, None);
         while let Some(byte) = self.next() {
             last = match byte {

@@ -33,12 +33,12 @@ const SIGNATURE: usize = 44;
 /// Signs a scoped search key: it searches like its parent, with embedded parameters that its holder cannot remove. No
 /// request is sent.
 ///
-/// The parent must be a key whose only action is `documents:search`. The scoped key allows nothing else, and stops working
-/// with its parent. An embedded parameter replaces that of a search request, even if it is empty. An embedded `filter_by`
-/// is combined with that of the request, so that both must hold (all seen with 0.24.1).
+/// The parent must be a key whose only action is `documents:search`. The scoped key allows nothing else, and stops
+/// working with its parent. An embedded parameter replaces that of a search request, even if it is empty. An embedded
+/// `filter_by` is combined with that of the request, so that both must hold (all seen with 0.24.1).
 ///
-/// Keep the parent's value on your servers: whoever has it can sign any other scoped key, and can search collections that the
-/// parent's own collections exclude by embedding `collection` (seen with 0.24.1, read in v29.0).
+/// Keep the parent's value on your servers: whoever has it can sign any other scoped key, and can search collections
+/// that the parent's own collections exclude by embedding `collection` (seen with 0.24.1, read in v29.0).
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,8 +106,8 @@ impl<'a> ScopedKeyBuilder<'a> {
         }
     }
 
-    /// Sets the parent's metadata, so that [`sign`](Self::sign) can refuse a parent that the server would refuse. Defaults to
-    /// unknown.
+    /// Sets the parent's metadata, so that [`sign`](Self::sign) can refuse a parent that the server would refuse.
+    /// Defaults to unknown.
     pub fn parent_info(mut self, info: &KeyInfo) -> Self {
         self.known = Some(info.clone().into());
         self
@@ -117,10 +117,11 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// [`filter_by`](Self::filter_by), must all hold.
     ///
     /// [`ExactValue`] says which values are exact. The field must be `string`, `int32`, `int64`, `bool` or an array of
-    /// these (a document in several tenants), with neither `stem` nor `stem_dictionary`, which make different words equal
-    /// (v26 and v28; read in v29, `Tokenizer::next`), and without `locale`. A `float` field compares with 24 bits: 16777217
-    /// finds 16777216 (seen with 0.24.1). `token_separators` and `symbols_to_index` are harmless (seen with 0.24.1). On a text
-    /// field, `42` and `"42"` are the same value; on an integer field, text makes every search fail.
+    /// these (a document in several tenants), with neither `stem` nor `stem_dictionary`, which make different words
+    /// equal (v26 and v28; read in v29, `Tokenizer::next`), and without `locale`. A `float` field compares with 24
+    /// bits: 16777217 finds 16777216 (seen with 0.24.1). `token_separators` and `symbols_to_index` are harmless (seen
+    /// with 0.24.1). On a text field, `42` and `"42"` are the same value; on an integer field, text makes every
+    /// search fail.
     ///
     /// The values in the documents must be exact, too: a document with `Acme-1` is found as `acme1`.
     ///
@@ -132,7 +133,8 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Limits searches to documents that pass this filter, in addition to the request's own filter.
     ///
-    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. If `tenant` is a `string` field, 0.24.1 finds:
+    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. If `tenant` is a `string` field,
+    /// 0.24.1 finds:
     ///
     /// | filter | documents of |
     /// |---|---|
@@ -144,18 +146,21 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// | ``tenant:=`a` \|\| n:>0`` (an unescaped tenant name) | **all** |
     /// | `n:=1` (an `int32` field) | exactly those |
     ///
-    /// The filter is embedded behind a guard, because a request can escape a plain filter with an open back-tick (seen with
-    /// 0.24.1, read up to v30). These parameters are embedded as well, unless [`param`](Self::param) sets them:
+    /// The filter is embedded behind a guard, because a request can escape a plain filter with an open back-tick
+    /// (seen with 0.24.1, read up to v30). These parameters are embedded as well, unless [`param`](Self::param) sets
+    /// them:
     ///
     /// * an empty `pinned_hits`, because it shows documents by their id,
-    /// * `enable_overrides` and `enable_curations` as `false`, because curation rules show documents outside the filter,
+    /// * `enable_overrides` and `enable_curations` as `false`, because curation rules show documents outside the
+    ///   filter,
     /// * `validate_field_names` as `true`, so that the filter also applies in a collection without its field,
     /// * `cache_ttl` as 0, because the server's cache (`use_cache`) does not distinguish keys.
     ///
     /// To embed a filter byte for byte, use `param("filter_by", …)`.
     ///
-    /// One gap remains: for up to a minute, the server's cache serves responses of a key without `cache_ttl` 0 to the same
-    /// request of this key (seen with 0.24.1). So do not use `use_cache` with less restricted keys on the same server.
+    /// One gap remains: for up to a minute, the server's cache serves responses of a key without `cache_ttl` 0 to the
+    /// same request of this key (seen with 0.24.1). So do not use `use_cache` with less restricted keys on the same
+    /// server.
     ///
     /// A second call overwrites the first. Defaults to no filter.
     pub fn filter_by(mut self, filter: impl Into<String>) -> Self {
@@ -165,28 +170,28 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Removes these fields from every response: from documents, facets, groups and highlights. Several calls add up.
     ///
-    /// Embeds `exclude_fields` and, unless [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them, an empty
-    /// `facet_by` and `group_by` and `highlight_fields` as `none`, because each of the three shows fields that
-    /// `exclude_fields` removes (seen with 0.24.1); and `cache_ttl` as 0. To allow highlights of other fields, use
-    /// `param("highlight_fields", …)`.
+    /// Embeds `exclude_fields` and, unless [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them,
+    /// an empty `facet_by` and `group_by` and `highlight_fields` as `none`, because each of the three shows fields
+    /// that `exclude_fields` removes (seen with 0.24.1); and `cache_ttl` as 0. To allow highlights of other fields,
+    /// use `param("highlight_fields", …)`.
     ///
-    /// A value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it, and `sort_by` reveals the
-    /// order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be closed. Keep values that
-    /// must not be guessed in another collection. Defaults to no hidden fields.
+    /// A value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it, and `sort_by`
+    /// reveals the order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be
+    /// closed. Keep values that must not be guessed in another collection. Defaults to no hidden fields.
     pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hidden.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// Makes every search count exactly these facets, instead of the request's `facet_by`. Several calls add up. Defaults to
-    /// none with [`hide_fields`](Self::hide_fields), otherwise to those of the request.
+    /// Makes every search count exactly these facets, instead of the request's `facet_by`. Several calls add up.
+    /// Defaults to none with [`hide_fields`](Self::hide_fields), otherwise to those of the request.
     pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.facets.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// Omits these fields, separated by commas, from documents to shorten responses. This protects nothing: a request can
-    /// still show their values with facets, groups and highlights. To protect fields, use
+    /// Omits these fields, separated by commas, from documents to shorten responses. This protects nothing: a request
+    /// can still show their values with facets, groups and highlights. To protect fields, use
     /// [`hide_fields`](Self::hide_fields). Defaults to none.
     pub fn exclude_fields(self, fields: impl Into<String>) -> Self {
         self.param("exclude_fields", fields.into())
@@ -199,21 +204,21 @@ impl<'a> ScopedKeyBuilder<'a> {
         self.param("include_fields", fields.into())
     }
 
-    /// Limits the number of hits over all pages. The server refuses a search for later hits with 422. Facets and `found` still
-    /// count all hits (both seen with 0.24.1).
+    /// Limits the number of hits over all pages. The server refuses a search for later hits with 422. Facets and
+    /// `found` still count all hits (both seen with 0.24.1).
     ///
-    /// For a limit below 10, the default page size, the same number is embedded as `per_page`, because the server would refuse
-    /// every search without it; [`param`](Self::param) can set another one. Defaults to no limit.
+    /// For a limit below 10, the default page size, the same number is embedded as `per_page`, because the server
+    /// would refuse every search without it; [`param`](Self::param) can set another one. Defaults to no limit.
     pub fn limit_hits(self, hits: u32) -> Self {
         self.param("limit_hits", hits)
     }
 
     /// Limits searches to one collection.
     ///
-    /// Up to v29.0, it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request must name
-    /// one that the parent may search, and gets the documents of this one. From v29.1 on, it is used if the request names
-    /// none, and another name is refused with 401 (documented upstream, not seen). So name the same collection in requests.
-    /// Defaults to the parent's collections.
+    /// Up to v29.0, it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request
+    /// must name one that the parent may search, and gets the documents of this one. From v29.1 on, it is used if the
+    /// request names none, and another name is refused with 401 (documented upstream, not seen). So name the same
+    /// collection in requests. Defaults to the parent's collections.
     pub fn collection(self, name: impl Into<String>) -> Self {
         self.param("collection", name.into())
     }
@@ -230,8 +235,8 @@ impl<'a> ScopedKeyBuilder<'a> {
         self
     }
 
-    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to the
-    /// parent's expiry, which also ends the scoped key.
+    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to
+    /// the parent's expiry, which also ends the scoped key.
     pub fn expires_in(mut self, duration: Duration) -> Self {
         self.expiry = Some(Expires::In(duration));
         self
@@ -243,15 +248,15 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// [`Error::InvalidRequest`], which names the field:
     ///
-    /// * `parent` if its value is shorter than 4 bytes or has a character across the fourth byte; if it is known to have
-    ///   another action than `documents:search` or to have expired, because a server refuses every scoped key of it; or if
-    ///   the [metadata](Self::parent_info) belongs to another key,
+    /// * `parent` if its value is shorter than 4 bytes or has a character across the fourth byte; if it is known to
+    ///   have another action than `documents:search` or to have expired, because a server refuses every scoped key of
+    ///   it; or if the [metadata](Self::parent_info) belongs to another key,
     /// * `only` if a field is not a name, or a value is not [exact](ExactValue),
-    /// * `filter_by` if it is empty, which a server reads as no filter; if it has an unmatched back-tick or bracket; or if it
-    ///   is not text,
+    /// * `filter_by` if it is empty, which a server reads as no filter; if it has an unmatched back-tick or bracket;
+    ///   or if it is not text,
     /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
-    /// * `params` if a parameter is given twice, is misspelt, or is a list, an object or `null`, which a server ignores; or
-    ///   if there is neither a parameter nor an expiry,
+    /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
+    ///   ignores; or if there is neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, known, only, filter, hidden, facets, mut params, expiry } = self;

@@ -34,8 +34,8 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     Ok(copy(&value))
 }
 
-/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave an
-/// unwiped copy behind.
+/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave
+/// an unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }

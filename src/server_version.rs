@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// The version of a Typesense server: v27.1 is newer than v27.0, and both are newer than v0.25.
 ///
-/// After 0.25 came 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are dropped, because none of them changes what a
-/// key allows.
+/// After 0.25 came 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are dropped, because none of them changes
+/// what a key allows.
 ///
 /// `GET /debug` reports a server's version; it needs a key with [`Action::DEBUG_LIST`](crate::Action::DEBUG_LIST).
 ///
@@ -64,8 +64,8 @@ pub struct InvalidServerVersion(());
 impl FromStr for ServerVersion {
     type Err = InvalidServerVersion;
 
-    /// Parses the version that `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor version (`v30`)
-    /// are accepted. A development build calls itself `nightly`, which is not a version.
+    /// Parses the version that `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor
+    /// version (`v30`) are accepted. A development build calls itself `nightly`, which is not a version.
     fn from_str(text: &str) -> Result<Self, InvalidServerVersion> {
         let number = |part: &str| {
             let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,8 +1,8 @@
 //! Likely actions that allow nothing on any server, with the actions to grant instead.
 //!
-//! Most are from the public documentation (its pages on API keys for 0.23.1 to 30.2 were compared with the route tables).
-//! The cause: the server computes an action from a request's method and path, not from the name of the operation. `PUT`
-//! is `upsert`, so a route with `PUT` has no action `create`.
+//! Most are from the public documentation (its pages on API keys for 0.23.1 to 30.2 were compared with the route
+//! tables). The cause: the server computes an action from a request's method and path, not from the name of the
+//! operation. `PUT` is `upsert`, so a route with `PUT` has no action `create`.
 
 /// What to grant instead of an action that allows nothing, as the end of a sentence.
 pub(super) fn advice(action: &str) -> Option<&'static str> {

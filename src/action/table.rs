@@ -1,8 +1,9 @@
 //! Every action of every known server, with the routes that it allows and the versions that have them.
 //!
-//! The source is the server's code, because the public documentation lists actions that allow nothing: the route table
-//! (`src/main/typesense_server.cpp`) and the function that computes an action from a route (`_get_action`), for the tags
-//! v0.24.1 to v29.0 and the branch v30. `tests/live/routes.rs` compares the rows of 0.24.1 with a real server.
+//! The source is the server's code, because the public documentation lists actions that allow nothing: the route
+//! table (`src/main/typesense_server.cpp`) and the function that computes an action from a route (`_get_action`), for
+//! the tags v0.24.1 to v29.0 and the branch v30. `tests/live/routes.rs` compares the rows of 0.24.1 with a real
+//! server.
 
 use super::Action;
 use crate::server_version::ServerVersion;
@@ -90,8 +91,8 @@ macro_rules! actions {
                 pub const $name: Self = Self::constant($text);
             )*
 
-            /// Every action that allows something on any server from 0.24.1 to v30.2, or is merged upstream for the next
-            /// release, in alphabetical order. There is a constant for each.
+            /// Every action that allows something on any server from 0.24.1 to v30.2, or is merged upstream for the
+            /// next release, in alphabetical order. There is a constant for each.
             #[must_use]
             pub const fn known() -> &'static [Self] {
                 const KNOWN: &[Action] = &[$(Action::$name),*];
@@ -112,7 +113,8 @@ macro_rules! actions {
     };
 }
 
-// A row: the constant, its text, and each route with the first version that has it and the first that no longer has it.
+// A row: the constant, its text, and each route with the first version that has it and the first that no longer has
+// it.
 #[rustfmt::skip] // one row, one line: it is a table
 actions! {
     ACTIVE_DELETE = "active:delete": "DELETE /limits/active/:id" V0_25..V26 => "limits/active:delete";
@@ -175,7 +177,8 @@ actions! {
     KEYS_DELETE = "keys:delete": "DELETE /keys/:id" V0_24..;
     KEYS_GET = "keys:get": "GET /keys/:id" V0_24..;
     KEYS_LIST = "keys:list": "GET /keys" V0_24..;
-    /// This crate has no call for it, because no released server supports it. Like `keys:create`, it leads to every right.
+    /// This crate has no call for it, because no released server supports it. Like `keys:create`, it leads to every
+    /// right.
     KEYS_UPDATE = "keys:update": "PATCH /keys/:id" AFTER_V30_2..;
     LIMITS_ACTIVE_DELETE = "limits/active:delete": "DELETE /limits/active/:id" V26..;
     LIMITS_ACTIVE_LIST = "limits/active:list": "GET /limits/active" V26..;

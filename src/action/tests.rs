@@ -15,7 +15,7 @@ fn text_that_a_server_matches_is_accepted() {
 }
 
 #[test]
-fn misspelt_action_is_refused_with_the_right_spelling() {
+fn misspelled_action_is_refused_with_the_right_spelling() {
     let unknown = "is not an action of any known server (`Action::custom` accepts those of newer servers)";
     for (typo, meant) in [
         ("documents:serach", "documents:search"),

@@ -1,5 +1,5 @@
-//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another one, or the deadline
-//! expires.
+//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another one, or the
+//! deadline expires.
 
 mod clock;
 mod failure;
@@ -49,8 +49,8 @@ pub(crate) struct RetryConfig {
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
     Done(T),
-    /// The outcome was in doubt, and then the server refused the same request because it was already carried out: with 409
-    /// (create) or 404 (delete).
+    /// The outcome was in doubt, and then the server refused the same request because it was already carried out:
+    /// with 409 (create) or 404 (delete).
     AlreadyApplied(CallFailure),
 }
 
@@ -160,8 +160,8 @@ fn run<T>(
 ) -> Result<Outcome<T>, CallFailure> {
     let mut route = nodes.route();
     let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
-    // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out, follows
-    // earlier responses.
+    // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
+    // follows earlier responses.
     let connected_by = deadline.min(deadline_after(clock.now(), config.connect_timeout));
     let mut give_up_at = if nodes.have_responded() { deadline } else { connected_by };
     loop {

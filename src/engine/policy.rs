@@ -10,8 +10,8 @@
 //! | refused: 404, in doubt    |            |                     |                                | already applied  |
 //! | refused: any other        | stop       | stop                | stop                           | stop             |
 //!
-//! In doubt: it is unknown whether the server acted on an earlier attempt of the same call. A doubt ends only when the
-//! operation succeeds, or turns out to be already applied by an earlier attempt.
+//! In doubt: it is unknown whether the server acted on an earlier attempt of the same call. A doubt ends only when
+//! the operation succeeds, or turns out to be already applied by an earlier attempt.
 
 use crate::http::ServerEffect;
 use crate::operation::Operation;

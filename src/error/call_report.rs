@@ -118,8 +118,8 @@ impl fmt::Debug for Attempt {
 
 /// The report of a call: every attempt with its node, and the last response.
 ///
-/// Contains no secret: texts from the server are truncated, and masked where they repeat a key's value. `{:?}` counts the
-/// attempts, and `{:#?}` shows all of them.
+/// Contains no secret: texts from the server are truncated, and masked where they repeat a key's value. `{:?}` counts
+/// the attempts, and `{:#?}` shows all of them.
 pub struct CallReport(pub(crate) Box<Details>);
 
 pub(crate) struct Details {

@@ -11,8 +11,8 @@ use crate::key::{CreatedKey, KeyId};
 
 /// A rotation or an `ensure` that was interrupted between its steps, or during one.
 ///
-/// Nothing is undone, because a key that was created may be in use. The text says which keys exist, and the methods tell
-/// the same to a program.
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist, and the methods
+/// tell the same to a program.
 pub struct Incomplete {
     pub(crate) what: String,
     pub(crate) key: Option<CreatedKey>,

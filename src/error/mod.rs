@@ -34,8 +34,8 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// [`source`](StdError::source). Neither `{err}` nor `{err:?}` ever shows a key's value. `{err:?}` counts the attempts,
 /// and `{err:#?}` shows each of them. Serialized, an error is its `kind`, `message`, `status` and `attempts`.
 ///
-/// Each variant says whether the server may have acted; a program can ask [`may_have_acted`](Self::may_have_acted). The
-/// value of a key that may exist is never lost: see [`value`](Self::value).
+/// Each variant says whether the server may have acted; a program can ask [`may_have_acted`](Self::may_have_acted).
+/// The value of a key that may exist is never lost: see [`value`](Self::value).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -177,8 +177,8 @@ pub enum Error {
         failure: CallReport,
     },
 
-    /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call again
-    /// when the named nodes are back.
+    /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
+    /// again when the named nodes are back.
     #[error(transparent)]
     NodesUnavailable(Box<NodesUnavailable>),
 

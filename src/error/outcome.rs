@@ -7,9 +7,9 @@ use crate::key::{CreatedKey, KeyId};
 
 /// A create or delete with an unknown outcome.
 ///
-/// After a create, a key may exist. If its [value](Self::value) is known, keep it, or find the key (a list shows the first
-/// four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it again,
-/// which does no harm.
+/// After a create, a key may exist. If its [value](Self::value) is known, keep it, or find the key (a list shows the
+/// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
+/// again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}",
@@ -44,8 +44,8 @@ impl OutcomeUnknown {
 
     /// After a create, the listed keys that may be the new key: those with its prefix, description and scope.
     ///
-    /// Empty if no list was available. Possibly none of them is the new key, because four bytes do not identify a key: do
-    /// not delete a key only because it is a candidate.
+    /// Empty if no list was available. Possibly none of them is the new key, because four bytes do not identify a
+    /// key: do not delete a key only because it is a candidate.
     #[must_use]
     pub fn candidates(&self) -> &[KeyId] {
         &self.candidates

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret;
 
-/// Enough to recognise an error page.
+/// Enough to recognize an error page.
 const MAX_CHARACTERS: usize = 200;
 
 /// How much of a text is read. More would not be shown.

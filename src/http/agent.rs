@@ -38,8 +38,8 @@ pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>)
     Ok(Agent::with_parts(config, SwapConnector::default(), DeferredResolver))
 }
 
-/// The proxy for https from the environment: `HTTPS_PROXY`, else `ALL_PROXY`, each also in lower case. `NO_PROXY` lists the
-/// hosts that are connected directly.
+/// The proxy for https from the environment: `HTTPS_PROXY`, else `ALL_PROXY`, each also in lower case. `NO_PROXY`
+/// lists the hosts that are connected directly.
 pub(super) fn proxy_from_env() -> Result<Option<Proxy>, Error> {
     let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {

@@ -70,10 +70,11 @@ impl AttemptError {
             Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
                 ServerEffect::NotActed
             }
-            // From v0.25.0 on, a follower that cannot reach the leader in time responds with 408, although the leader may
-            // have committed the write.
+            // From v0.25.0 on, a follower that cannot reach the leader in time responds with 408, although the leader
+            // may have committed the write.
             Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
-            // This node is short of disk or memory, or is configured to skip writes. Another node may accept the write.
+            // This node is short of disk or memory, or is configured to skip writes. Another node may accept the
+            // write.
             Self::Status { status: 422, message, .. } if refuses_all_writes(message.as_str()) => {
                 ServerEffect::NotActed
             }

@@ -21,8 +21,8 @@ use crate::error::Phase;
 
 /// Resolves nothing: [`SwapConnector`] resolves the name when it needs an address.
 ///
-/// ureq resolves before it looks for a pooled connection, and starts a thread for that if there is a time limit, which
-/// costs more than the request itself.
+/// ureq resolves before it looks for a pooled connection, and starts a thread for that if there is a time limit,
+/// which costs more than the request itself.
 #[derive(Debug)]
 pub(super) struct DeferredResolver;
 

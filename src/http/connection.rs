@@ -18,8 +18,8 @@ pub(super) struct Connection {
     inner: Box<dyn Transport>,
     /// The bytes that have arrived and are not parsed yet.
     pub(super) received: SecretBuf,
-    /// The process that opened the connection. After a fork, two processes have the same connection and would read each
-    /// other's responses.
+    /// The process that opened the connection. After a fork, two processes have the same connection and would read
+    /// each other's responses.
     process: u32,
 }
 

@@ -42,8 +42,8 @@ impl Response<'_> {
             (status, _) if status == success => {
                 self.unexpected("the response is compressed, which was not asked for", None)
             }
-            // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor the
-            // server's `Not Found` for an unknown route.
+            // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
+            // the server's `Not Found` for an unknown route.
             (404, message) if self.operation.key_id().is_some() && !is_text(message.as_ref(), "Not found.") => {
                 self.unexpected("status 404, but not about a key (is the path in the node's address right?)", None)
             }
@@ -90,8 +90,8 @@ impl Response<'_> {
         if is_redirect || self.head.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
     }
 
-    /// Whether the content may contain the value of a new key. A server-generated value is unknown here, so it could not be
-    /// covered.
+    /// Whether the content may contain the value of a new key. A server-generated value is unknown here, so it could
+    /// not be covered.
     fn may_hold_new_value(&self) -> bool {
         const FIELD: &[u8] = b"\"value\"";
         matches!(self.operation, Operation::Create { .. })
@@ -99,8 +99,8 @@ impl Response<'_> {
     }
 }
 
-/// Why a response could not be decoded. Only the position of a JSON error is kept: the parser's text repeats the input,
-/// which may contain a key.
+/// Why a response could not be decoded. Only the position of a JSON error is kept: the parser's text repeats the
+/// input, which may contain a key.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("not JSON (line {line}, column {column})")]

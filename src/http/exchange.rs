@@ -1,7 +1,7 @@
 //! The data that one attempt passes to the transport and back, without ureq seeing it.
 //!
-//! ureq does not tell the transport which request it works on, but it always calls it in the thread of the request. So
-//! the exchange is in a thread-local slot while ureq works on the request.
+//! ureq does not tell the transport which request it works on, but it always calls it in the thread of the request.
+//! So the exchange is in a thread-local slot while ureq works on the request.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -64,9 +64,9 @@ thread_local! {
     static CURRENT: Cell<Option<Box<Exchange>>> = const { Cell::new(None) };
 }
 
-/// Runs `work` while the transport has access to `exchange`, and returns both. Returns `None` if this thread already works
-/// on another exchange: a logger sends a request while ureq logs, possibly while ureq holds the lock of its pool, on
-/// which that request would wait forever.
+/// Runs `work` while the transport has access to `exchange`, and returns both. Returns `None` if this thread already
+/// works on another exchange: a logger sends a request while ureq logs, possibly while ureq holds the lock of its
+/// pool, on which that request would wait forever.
 pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
     /// Empties the slot even if `work` panics.
     struct Leave;

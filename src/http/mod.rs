@@ -42,7 +42,8 @@ pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default time limit for opening a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum body size of responses other than lists, in bytes. Typesense sends less than 1 KiB plus the key's scope.
+/// The maximum body size of responses other than lists, in bytes. Typesense sends less than 1 KiB plus the key's
+/// scope.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// How many bytes of an error's body are read at most.

@@ -160,8 +160,8 @@ enum Framing {
     UntilClose,
 }
 
-/// The framing of the body, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two readers could
-/// understand differently are refused.
+/// The framing of the body, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two
+/// readers could understand differently are refused.
 fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> {
     let is_http_1_0 = head.version == Some(0);
     let mut length = None;

@@ -1,7 +1,7 @@
 //! A TCP connection whose reads and writes end by their deadline.
 //!
-//! ureq's own TCP transport gives each partial write the whole time limit again, so a server that reads slowly could hold
-//! a call for a multiple of the limit.
+//! ureq's own TCP transport gives each partial write the whole time limit again, so a server that reads slowly could
+//! hold a call for a multiple of the limit.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -14,8 +14,8 @@ use ureq::{Error, Timeout};
 /// Socket timeouts up to this may be set as they are. Linux exceeds long timeouts by up to an eighth.
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Long socket timeouts are multiples of this, so that successive reads mostly use the same timeout and need no system
-/// call to set it.
+/// Long socket timeouts are multiples of this, so that successive reads mostly use the same timeout and need no
+/// system call to set it.
 const GRAIN: Duration = Duration::from_millis(50);
 
 pub(super) struct TcpTransport {
@@ -132,7 +132,8 @@ fn update(
     }
     match set(Some(wanted)) {
         Ok(()) => *current = Some(wanted),
-        // macOS refuses once the other side has closed the connection. The data that it sent before can still be read.
+        // macOS refuses once the other side has closed the connection. The data that it sent before can still be
+        // read.
         Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
         Err(error) => return Err(error),
     }

@@ -84,12 +84,12 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     Ok(ClientCert::new_with_certs(&owned(&chain), key))
 }
 
-/// Why the TLS handshake failed, and what to do. Returns `None` if `error` is not about TLS, or if the server may have
-/// received the request.
+/// Why the TLS handshake failed, and what to do. Returns `None` if `error` is not about TLS, or if the server may
+/// have received the request.
 pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
     let error = find(error)?;
-    // With TLS 1.3, a server that requires a client certificate reports so after the handshake, and reads no request. Once
-    // it has begun to respond, it has read the request.
+    // With TLS 1.3, a server that requires a client certificate reports so after the handshake, and reads no request.
+    // Once it has begun to respond, it has read the request.
     (phase <= Phase::Handshake || (phase < Phase::ReadResponse && refuses_certificate(error)))
         .then(|| describe(error))
 }
@@ -136,7 +136,8 @@ fn describe(error: &rustls::Error) -> &'static str {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet (is this machine's clock right?)"
             }
-            // Authorities are found by name: a different authority has the same name, perhaps because it was recreated.
+            // Authorities are found by name: a different authority has the same name, perhaps because it was
+            // recreated.
             CertificateError::BadSignature => {
                 "its certificate was not signed by the authority of that name that is trusted here (name the right one \
                  with `ca_certificates`)"

@@ -1,12 +1,13 @@
 //! The transport that keeps secrets out of ureq.
 //!
-//! ureq 3 logs all data that passes through it (level `trace`: heads and bodies, as text and as hexadecimal) and does not
-//! wipe its buffers. So ureq composes a request without key and body, and receives an empty response. This transport sits
-//! between ureq and the connection: it adds the key and the body to the request, reads the whole response, and shows ureq
-//! only its status. No byte of a response reaches ureq, however and wherever a server repeats a secret.
+//! ureq 3 logs all data that passes through it (level `trace`: heads and bodies, as text and as hexadecimal) and does
+//! not wipe its buffers. So ureq composes a request without key and body, and receives an empty response. This
+//! transport sits between ureq and the connection: it adds the key and the body to the request, reads the whole
+//! response, and shows ureq only its status. No byte of a response reaches ureq, however and wherever a server
+//! repeats a secret.
 //!
-//! A list is streamed: the caller reads its body from the connection, while ureq waits for one byte of filler. The filler
-//! arrives with the connection, once the list was read to its end and the connection can be used again.
+//! A list is streamed: the caller reads its body from the connection, while ureq waits for one byte of filler. The
+//! filler arrives with the connection, once the list was read to its end and the connection can be used again.
 
 use std::fmt;
 use std::io::{self, Write};

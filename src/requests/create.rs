@@ -25,11 +25,11 @@ const ROUNDS_FOR_PROVIDED: u32 = 6;
 
 /// A request to create a key. Made by [`KeysClient::create`](crate::KeysClient::create).
 ///
-/// At least one action and one collection are required. Description, actions and collections may have at most 128 KiB of
-/// text in total, so that lists with the key remain readable.
+/// At least one action and one collection are required. Description, actions and collections may have at most 128 KiB
+/// of text in total, so that lists with the key remain readable.
 ///
-/// By default, this crate generates the key's value from the operating system's random source, in the server's own format.
-/// The request can therefore be repeated after a lost response, and still creates at most one key.
+/// By default, this crate generates the key's value from the operating system's random source, in the server's own
+/// format. The request can therefore be repeated after a lost response, and still creates at most one key.
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct CreateKey {
@@ -56,8 +56,8 @@ impl CreateKey {
 
     /// Lets the server generate the value.
     ///
-    /// Such a request cannot be repeated after a lost response: the call returns [`Error::OutcomeUnknown`], and a key may
-    /// exist whose value nobody knows.
+    /// Such a request cannot be repeated after a lost response: the call returns [`Error::OutcomeUnknown`], and a key
+    /// may exist whose value nobody knows.
     pub fn server_generated(mut self) -> Self {
         self.settings.value = Value::ServerGenerated;
         self
@@ -72,11 +72,11 @@ impl CreateKey {
         self.clone().check().map(drop)
     }
 
-    /// Checks the request and generates the value without sending anything, so that the value can be stored before the key
-    /// exists.
+    /// Checks the request and generates the value without sending anything, so that the value can be stored before
+    /// the key exists.
     ///
-    /// A program that crashes after creating a key and before storing it leaves a working key that nobody has. A value that
-    /// is stored first is never lost: see [`PreparedCreate`].
+    /// A program that crashes after creating a key and before storing it leaves a working key that nobody has. A
+    /// value that is stored first is never lost: see [`PreparedCreate`].
     ///
     /// # Errors
     ///
@@ -93,11 +93,11 @@ impl CreateKey {
 
     /// Creates the key.
     ///
-    /// If the response to an attempt is lost and the server then refuses the next attempt because the value is in use (409),
-    /// the lost attempt has created the key. Its id is then looked up in a list, which requires `keys:list`. The list shows
-    /// only the first 4 bytes of a value, so the key is identified by these bytes, its description and its scope, and only
-    /// if no other key matches. With your own [`value`](Self::value), a key that was created earlier with the same value,
-    /// description and scope cannot be distinguished from the new one, and is returned.
+    /// If the response to an attempt is lost and the server then refuses the next attempt because the value is in use
+    /// (409), the lost attempt has created the key. Its id is then looked up in a list, which requires `keys:list`.
+    /// The list shows only the first 4 bytes of a value, so the key is identified by these bytes, its description and
+    /// its scope, and only if no other key matches. With your own [`value`](Self::value), a key that was created
+    /// earlier with the same value, description and scope cannot be distinguished from the new one, and is returned.
     ///
     /// # Errors
     ///
@@ -117,8 +117,8 @@ impl CreateKey {
 
 /// A checked request to create a key whose value is known before the key exists. Made by [`CreateKey::prepare`].
 ///
-/// Store the value, then send the request: even if this program crashes, no key exists whose value is lost. A later process
-/// can complete the request from the stored value with [`send_again`](Self::send_again).
+/// Store the value, then send the request: even if this program crashes, no key exists whose value is lost. A later
+/// process can complete the request from the stored value with [`send_again`](Self::send_again).
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -173,10 +173,11 @@ impl PreparedCreate {
         self.send_by(&self.engine)
     }
 
-    /// Creates the key unless an earlier process has already created it with the same value, description and scope, and
-    /// returns the key in both cases. An earlier key is identified as in [`CreateKey::send`].
+    /// Creates the key unless an earlier process has already created it with the same value, description and scope,
+    /// and returns the key in both cases. An earlier key is identified as in [`CreateKey::send`].
     ///
-    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is it with
+    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is
+    /// it with
     /// [`expires_in`](CreateKey::expires_in), because the expiry then differs between runs: store the expiry with the value,
     /// and pass it to [`expires_at`](CreateKey::expires_at).
     ///
@@ -268,8 +269,8 @@ impl NewKey {
         }
     }
 
-    /// Whether a 409 to the first attempt means that the key exists: an earlier call created it, or an intermediary such as
-    /// a load balancer repeated the request.
+    /// Whether a 409 to the first attempt means that the key exists: an earlier call created it, or an intermediary
+    /// such as a load balancer repeated the request.
     fn is_ours_by_conflict(&self, known: Known<'_>) -> bool {
         known.may_exist || self.origin == Origin::Generated
     }

@@ -115,8 +115,8 @@ impl CreateMany {
         self
     }
 
-    /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests in
-    /// progress are completed.
+    /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
+    /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
         self.keep_going = keep_going;
         self
@@ -134,8 +134,8 @@ impl CreateMany {
 
     /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
     ///
-    /// The requests wait for `progress`: at any time, at most [`connections`](Self::connections) keys exist for which it has
-    /// not been called. After it returns [`ControlFlow::Break`], no further requests are started.
+    /// The requests wait for `progress`: at any time, at most [`connections`](Self::connections) keys exist for which
+    /// it has not been called. After it returns [`ControlFlow::Break`], no further requests are started.
     ///
     /// # Errors
     ///
@@ -211,7 +211,8 @@ impl Batch {
         })
     }
 
-    /// The requests that failed, each with its position, counted from 0. The other requests without a key were not started.
+    /// The requests that failed, each with its position, counted from 0. The other requests without a key were not
+    /// started.
     pub fn failed(&self) -> impl Iterator<Item = (usize, &Error)> {
         self.0.items.iter().enumerate().filter_map(|(index, item)| match item {
             Item::Failed(_, error) => Some((index, error)),
@@ -235,11 +236,11 @@ impl Batch {
         Ok(keys.collect())
     }
 
-    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that it
-    /// creates, too.
+    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that
+    /// it creates, too.
     ///
-    /// A request with an unknown outcome is repeated with the same value, so that it cannot create a second key. If the
-    /// server generates the value, the request is not repeated.
+    /// A request with an unknown outcome is repeated with the same value, so that it cannot create a second key. If
+    /// the server generates the value, the request is not repeated.
     pub fn resume(self) -> CreateMany {
         self.0
     }

@@ -38,14 +38,16 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
 /// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
-/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use and
-/// no other key with this description and scope has the same prefix.
+/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use
+/// and no other key with this description and scope has the same prefix.
 ///
-/// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their keys and
-/// return that one; a run that lost the response to its create keeps its own key and reports the other. Runs with *different* scopes for one description report each other's keys as drift.
+/// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
+/// keys and return that one; a run that lost the response to its create keeps its own key and reports the other. Runs
+/// with *different* scopes for one description report each other's keys as drift.
 ///
-/// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired more
-/// than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created anything.
+/// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
+/// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created
+/// anything.
 /// [`EnsuredKey::duplicates`] contains all other keys with this description.
 ///
 /// ```
@@ -81,13 +83,13 @@ pub struct EnsuredKey {
     pub key: KeyInfo,
     /// Its value, if this run created the key or was given the value.
     pub value: Option<SecretString>,
-    /// Whether this run created the key. With your own [`value`](EnsureKey::value), also `false` if a response was lost and
-    /// the key was then found in a list.
+    /// Whether this run created the key. With your own [`value`](EnsureKey::value), also `false` if a response was
+    /// lost and the key was then found in a list.
     pub created: bool,
     /// The keys that this run deleted because this key replaces them.
     pub replaced: Vec<KeyId>,
-    /// Other keys with this description, whatever their scope, that this run did not change. They may be left over from an
-    /// interrupted run.
+    /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
+    /// from an interrupted run.
     pub duplicates: Vec<KeyId>,
 }
 
@@ -102,15 +104,15 @@ impl EnsureKey {
         Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Whether to replace a key with this description and a different scope, and to delete such keys that an interrupted
-    /// replacement left beside a key with this scope. An old key is deleted only after every node knows the new one. Defaults
-    /// to `false`: [`Error::Drift`].
+    /// Whether to replace a key with this description and a different scope, and to delete such keys that an
+    /// interrupted replacement left beside a key with this scope. An old key is deleted only after every node knows
+    /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
-    /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key, and the
-    /// new key might allow more.
+    /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key,
+    /// and the new key might allow more.
     ///
-    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to be
-    /// deleted first, and only its first 4 bytes are known.
+    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to
+    /// be deleted first, and only its first 4 bytes are known.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -140,7 +142,8 @@ impl EnsureKey {
     ///
     /// After these, a key may have been created or deleted:
     ///
-    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and contains the new one,
+    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and contains the
+    ///   new one,
     /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists,
     /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {

@@ -24,8 +24,8 @@ use crate::operation::Operation;
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
 /// [`KeysClient::list`](crate::KeysClient::list).
 ///
-/// The server supports neither pages nor filters: it always sends all keys, and this crate applies the filters. The server
-/// keeps no creation date, but a key with a higher id was created later.
+/// The server supports neither pages nor filters: it always sends all keys, and this crate applies the filters. The
+/// server keeps no creation date, but a key with a higher id was created later.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -56,7 +56,8 @@ impl ListKeys {
         Self { engine, filter: Filter::default(), options: CallOptions::default() }
     }
 
-    /// Only keys whose value begins with `prefix`. The server shows 4 bytes of a value, so only the first 4 bytes count.
+    /// Only keys whose value begins with `prefix`. The server shows 4 bytes of a value, so only the first 4 bytes
+    /// count.
     ///
     /// To find the id of a leaked key, its whole value may be given: only the first 4 bytes are kept.
     pub fn prefix(mut self, prefix: &str) -> Self {
@@ -76,8 +77,8 @@ impl ListKeys {
         self
     }
 
-    /// Only keys that allow `action` in `collection`: see [`KeyInfo::allows`]. Sending the request reports text that is not
-    /// an action.
+    /// Only keys that allow `action` in `collection`: see [`KeyInfo::allows`]. Sending the request reports text that
+    /// is not an action.
     pub fn allows(
         mut self,
         action: impl TryInto<Action, Error: Into<InvalidAction>>,
@@ -108,8 +109,8 @@ impl ListKeys {
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
     ///
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits the total time that the
-    /// stream waits for the server. Time that the caller spends between two keys does not count, but a server may close a
-    /// connection that is not read for a long time.
+    /// stream waits for the server. Time that the caller spends between two keys does not count, but a server may
+    /// close a connection that is not read for a long time.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -126,8 +127,8 @@ impl ListKeys {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), until the list begins to arrive. After that, an error is the iterator's last item: start
-    /// again then.
+    /// As for [`send`](Self::send), until the list begins to arrive. After that, an error is the iterator's last
+    /// item: start again then.
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { engine, filter, options } = self;
         filter.check()?;

@@ -18,8 +18,8 @@ use crate::secret::{self, SecretBuf};
 
 /// The maximum total size of a key's texts, in bytes.
 ///
-/// The server accepts more, but every list contains the key, and JSON needs up to six bytes for one byte of text. Above
-/// this limit, the key could exceed the maximum size of a listed key.
+/// The server accepts more, but every list contains the key, and JSON needs up to six bytes for one byte of text.
+/// Above this limit, the key could exceed the maximum size of a listed key.
 const MAX_TEXT: usize = 128 * 1024;
 
 /// A checked new key, which the server reads as the caller means it.
@@ -78,8 +78,8 @@ impl TryFrom<KeySettings> for NewKey {
 impl NewKey {
     /// A key with the same scope as `other`. The scope is copied unchecked, as the server has it.
     ///
-    /// `expiry` replaces the other key's expiry. A key with unknown members is refused unless they are copied, because they
-    /// may restrict the key.
+    /// `expiry` replaces the other key's expiry. A key with unknown members is refused unless they are copied,
+    /// because they may restrict the key.
     pub(super) fn replacing(
         other: &KeyInfo,
         value: Value,
@@ -235,8 +235,8 @@ impl Value {
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
     if key::prefix(value.expose_secret()).is_none() {
-        // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to `GET /keys`
-        // nor to `GET /keys/{id}` until the key is deleted.
+        // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to
+        // `GET /keys` nor to `GET /keys/{id}` until the key is deleted.
         return Err("has a character across its fourth byte, which the server cannot list: begin with four of ASCII");
     }
     Ok(())

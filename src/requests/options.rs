@@ -20,7 +20,8 @@ pub(super) struct CallOptions {
 macro_rules! timeout_method {
     ($request:ty) => {
         impl $request {
-            /// Limits the whole call, including all attempts and waits. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+            /// Limits the whole call, including all attempts and waits. Defaults to the client's
+            /// [`timeout`](crate::ClientBuilder::timeout).
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.timeout = Some(timeout);
                 self
@@ -70,8 +71,8 @@ pub(super) enum Value {
 macro_rules! scope_methods {
     ($request:ty) => {
         impl $request {
-            /// Adds [`Action`](crate::Action)s that the key allows. Text such as `"documents:search"` is accepted and checked;
-            /// sending the request reports a failed check.
+            /// Adds [`Action`](crate::Action)s that the key allows. Text such as `"documents:search"` is accepted and
+            /// checked; sending the request reports a failed check.
             pub fn actions<I>(mut self, actions: I) -> Self
             where
                 I: IntoIterator,
@@ -88,8 +89,8 @@ macro_rules! scope_methods {
                 self
             }
 
-            /// Adds collections that the key is limited to: [`CollectionPattern`](crate::CollectionPattern)s, or names of
-            /// letters, digits, `_` and `-` as text, or `"*"` for all collections.
+            /// Adds collections that the key is limited to: [`CollectionPattern`](crate::CollectionPattern)s, or
+            /// names of letters, digits, `_` and `-` as text, or `"*"` for all collections.
             pub fn collections<I>(mut self, collections: I) -> Self
             where
                 I: IntoIterator,
@@ -101,12 +102,12 @@ macro_rules! scope_methods {
 
             /// Whether the server deletes the key after its expiry. Defaults to the server's default: no.
             ///
-            /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. Each node deletes
-            /// expired keys once an hour by its own clock, so nodes may disagree for up to an hour.
+            /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. Each node
+            /// deletes expired keys once an hour by its own clock, so nodes may disagree for up to an hour.
             ///
-            /// `true` cannot be combined with [`value`](Self::value). If a value is created again after some nodes have
-            /// deleted the expired key and others have not, the nodes number new keys differently, and later deletes remove
-            /// different keys on different nodes (read in v27.0 to v30).
+            /// `true` cannot be combined with [`value`](Self::value). If a value is created again after some nodes
+            /// have deleted the expired key and others have not, the nodes number new keys differently, and later
+            /// deletes remove different keys on different nodes (read in v27.0 to v30).
             pub fn autodelete(mut self, autodelete: bool) -> Self {
                 self.settings.autodelete = Some(autodelete);
                 self
@@ -119,8 +120,8 @@ macro_rules! scope_methods {
 macro_rules! value_methods {
     ($request:ty, $default:literal) => {
         impl $request {
-            /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that this crate
-            /// generates.
+            /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that
+            /// this crate generates.
             ///
             /// The server accepts any text, even a weak one, but refuses the value of another key
             /// ([`Error::Conflict`](crate::Error::Conflict)).
@@ -140,8 +141,8 @@ macro_rules! value_methods {
                 $default, "."
             )]
             ///
-            /// The expiry is computed with the local clock and checked with the server's: if the local clock is behind by
-            /// more than `duration`, the key never works. Servers do not report their time.
+            /// The expiry is computed with the local clock and checked with the server's: if the local clock is
+            /// behind by more than `duration`, the key never works. Servers do not report their time.
             pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
                 self.settings.expiry = Some(crate::expiry::Expires::In(duration));
                 self

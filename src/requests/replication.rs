@@ -41,8 +41,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Requests the key from the nodes until enough of them agree: all, or `majority` of them. At the deadline, returns the last
-/// results of the nodes that do not agree.
+/// Requests the key from the nodes until enough of them agree: all, or `majority` of them. At the deadline, returns
+/// the last results of the nodes that do not agree.
 ///
 /// `secret`: the key's value, if it is known. Errors do not show it, even if a node repeats it.
 pub(super) fn wait(

@@ -67,15 +67,16 @@ impl RotateKey {
         }
     }
 
-    /// Whether to keep the old key, so that the caller can [delete](crate::KeysClient::delete) it when it is no longer used.
-    /// Defaults to `false`: the old key is deleted once every node knows the new one.
+    /// Whether to keep the old key, so that the caller can [delete](crate::KeysClient::delete) it when it is no
+    /// longer used. Defaults to `false`: the old key is deleted once every node knows the new one.
     pub fn keep_old(mut self, keep_old: bool) -> Self {
         self.keep_old = keep_old;
         self
     }
 
-    /// Whether a majority of the client's nodes is enough: to be available at the start, and to know the new key before the old
-    /// one is deleted. A key can then be rotated while a node is down. Defaults to `false`: every node is required.
+    /// Whether a majority of the client's nodes is enough: to be available at the start, and to know the new key
+    /// before the old one is deleted. A key can then be rotated while a node is down. Defaults to `false`: every node
+    /// is required.
     ///
     /// A node that was down refuses the new key until it has caught up.
     pub fn accept_majority(mut self, accept_majority: bool) -> Self {
@@ -94,8 +95,8 @@ impl RotateKey {
         self
     }
 
-    /// Checks the value and the expiry without sending anything. [`send`](Self::send) makes the same checks, and checks the
-    /// old key.
+    /// Checks the value and the expiry without sending anything. [`send`](Self::send) makes the same checks, and
+    /// checks the old key.
     ///
     /// # Errors
     ///
@@ -108,20 +109,23 @@ impl RotateKey {
 
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
     ///
-    /// Before anything is created, the old key is requested from every node, so that a rotation does not start that an
-    /// unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
+    /// Before anything is created, the old key is requested from every node, so that a rotation does not start that
+    /// an unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
     ///
     /// Two concurrent rotations of one key create two new keys, each known to its caller. The client's own key can be
-    /// rotated, but the client is unusable afterwards, so do not use [`wait_for_replication`](Self::wait_for_replication).
+    /// rotated, but the client is unusable afterwards, so do not use
+    /// [`wait_for_replication`](Self::wait_for_replication).
     ///
     /// # Errors
     ///
     /// [`Error::Incomplete`], which says which keys exist and contains the new one, if a step failed after the new key was or
-    /// may have been created: finish the rotation with [`Incomplete::resume`]. After any other error, nothing was changed:
+    /// may have been created: finish the rotation with [`Incomplete::resume`]. After any other error, nothing was
+    /// changed:
     /// [`Error::NodesUnavailable`] if a node is unavailable, [`Error::NotFound`] if no key has this id,
     /// [`Error::InvalidRequest`] if its expiry has passed and no new one is given, [`Error::Conflict`] if another key has
     /// the given [`value`](Self::value), [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
-    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or a failure of the call itself: see [`Error`].
+    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or a failure of the call itself: see
+    /// [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
         let Self { engine, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
         let deadline = engine.deadline(options.timeout);

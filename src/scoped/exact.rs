@@ -1,25 +1,25 @@
-//! Values that a filter matches exactly, despite the server's normalisation of text.
+//! Values that a filter matches exactly, despite the server's normalization of text.
 
 use crate::error::Error;
 
-/// The number of bytes of a token that the server indexes: values with the same first bytes are equal (typesense issue 2548;
-/// v29, `filter_result_iterator.cpp`).
+/// The number of bytes of a token that the server indexes: values with the same first bytes are equal (typesense
+/// issue 2548; v29, `filter_result_iterator.cpp`).
 const MAX_TEXT: usize = 100;
 
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// A value that [`ScopedKeyBuilder::only`](crate::ScopedKeyBuilder::only) compares exactly.
 ///
-/// A server compares normalised tokens: it drops case, accents and symbols, so a filter on `acme-1` also finds `acme1` and
-/// `Acme_1` (seen with 0.24.1). Normalisation does not change the following values, so no two of them are equal for a
-/// server:
+/// A server compares normalized tokens: it drops case, accents and symbols, so a filter on `acme-1` also finds
+/// `acme1` and `Acme_1` (seen with 0.24.1). Normalization does not change the following values, so no two of them are
+/// equal for a server:
 ///
 /// * integers from `i64::MIN` to `i64::MAX`, and `bool`,
 /// * text of 1 to 100 lower-case ASCII letters and digits, but not 32 hexadecimal digits, which equal a UUID,
 /// * UUIDs in lower case with hyphens, whose three groups of four digits differ from each other.
 ///
-/// Create one with `From`, and check a tenant's name with [`check`](Self::check) before you store it. Two different values
-/// that pass the check are two different tenants.
+/// Create one with `From`, and check a tenant's name with [`check`](Self::check) before you store it. Two different
+/// values that pass the check are two different tenants.
 ///
 /// ```
 /// use typesense_keys::ExactValue;
@@ -59,13 +59,13 @@ impl ExactValue {
     /// The condition that `field` has this value. It is exact only if [`check`](Self::check) accepts the value.
     pub(super) fn condition(&self, field: &str) -> String {
         match &self.0 {
-            // A text field drops the sign, so -5 would find "5" (seen with 0.24.1). The second comparison makes a text field
-            // match nothing, because no single token fulfils both.
+            // A text field drops the sign, so -5 would find "5" (seen with 0.24.1). The second comparison makes a
+            // text field match nothing, because no single token fulfils both.
             Kind::Integer(number) if *number < 0 => format!("{field}:={number} && {field}:<0"),
             Kind::Integer(number) => format!("{field}:={number}"),
             Kind::Bool(truth) => format!("{field}:={truth}"),
-            // Back-ticks make an integer field refuse digits (400); without them, it would read `007` as 7. In a list, the
-            // server strips them even if `symbols_to_index` contains the back-tick. Both seen with 0.24.1.
+            // Back-ticks make an integer field refuse digits (400); without them, it would read `007` as 7. In a
+            // list, the server strips them even if `symbols_to_index` contains the back-tick. Both seen with 0.24.1.
             Kind::Text(text) => format!("{field}:=[`{text}`]"),
         }
     }
@@ -206,7 +206,8 @@ mod tests {
         }
     }
 
-    /// Checks short texts over a small alphabet, and UUIDs with their parts: each accepted text must have unique tokens.
+    /// Checks short texts over a small alphabet, and UUIDs with their parts: each accepted text must have unique
+    /// tokens.
     #[test]
     fn accepted_texts_never_have_the_same_tokens() {
         let mut texts: Vec<String> = vec![String::new()];

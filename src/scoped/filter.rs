@@ -1,16 +1,16 @@
 //! The embedded filter: combines its conditions, and protects them from the request's own filter.
 //!
-//! The server joins the two as text, `(REQUEST) && (EMBEDDED)`, and an unclosed back-tick quotes everything up to the end. A
-//! request with ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every document (seen with 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in
-//! `string_utils.cpp`, `filter::parse_filter_string` in v30's `filter.cpp`).
+//! The server joins the two as text, `(REQUEST) && (EMBEDDED)`, and an unclosed back-tick quotes everything up to the
+//! end. A request with
+//! ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every document (seen with 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in `string_utils.cpp`, `filter::parse_filter_string` in v30's `filter.cpp`).
 
-/// Precedes every filter without changing its meaning, because no document has two ids. If an open back-tick swallows its
-/// beginning, the server reads the quoted `(&` as filter text, in which a single `&` is a syntax error: it responds with 400
-/// instead of documents.
+/// Precedes every filter without changing its meaning, because no document has two ids. If an open back-tick swallows
+/// its beginning, the server reads the quoted `(&` as filter text, in which a single `&` is a syntax error: it
+/// responds with 400 instead of documents.
 ///
-/// Newer servers also skip text by counting brackets, quoted or not (joins since v25, object filters and several geopoints
-/// since v29). The embedded text never closes more brackets than it opened, so it cannot close a bracket that the request
-/// opened: the server responds to such a request with 400, too.
+/// Newer servers also skip text by counting brackets, quoted or not (joins since v25, object filters and several
+/// geopoints since v29). The embedded text never closes more brackets than it opened, so it cannot close a bracket
+/// that the request opened: the server responds to such a request with 400, too.
 const GUARD: &str = "(id:=`(&` && id:=a) || ";
 
 /// The text to embed for conditions that must all hold.

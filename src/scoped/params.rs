@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misspelt_restriction_is_refused_with_the_right_spelling() {
+    fn misspelled_restriction_is_refused_with_the_right_spelling() {
         for (name, meant) in [
             ("filter_by ", "filter_by"),
             (" filter_by", "filter_by"),

@@ -9,41 +9,45 @@ use super::{exact, filter};
 /// The server's default page size.
 pub(super) const DEFAULT_PAGE: u32 = 10;
 
-/// Parameters with which a request makes the response show values of fields, and the value that turns each of them off. An
-/// empty `highlight_fields` still highlights the fields of `query_by`, and all fields of an object (seen with 0.24.1).
+/// Parameters with which a request makes the response show values of fields, and the value that turns each of them
+/// off. An empty `highlight_fields` still highlights the fields of `query_by`, and all fields of an object (seen with
+/// 0.24.1).
 pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
 
-/// A gap of a scoped key, or something that makes it fail. Found by [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
+/// A gap of a scoped key, or something that makes it fail. Found by
+/// [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScopedKeyWarning {
     /// The filter has no guard, so a request whose own filter leaves a back-tick open finds every document (seen with
-    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the guard.
+    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the
+    /// guard.
     UnguardedFilter,
     /// A request's `pinned_hits` shows documents that the filter excludes, by their id (seen with 0.24.1).
     PinnedHits,
     /// Curation rules of the collection may show documents that the filter excludes (seen with 0.24.1).
     Curation,
-    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its field
-    /// (read in v29).
+    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its
+    /// field (read in v29).
     MissingField,
     /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
     LooseComparison,
-    /// Quoted text with characters that the server drops or folds, so that it also finds other values (seen with 0.24.1).
+    /// Quoted text with characters that the server drops or folds, so that it also finds other values (seen with
+    /// 0.24.1).
     InexactText,
     /// An `||` at the top level of the filter, which may come from an unescaped value.
     TopLevelOr,
-    /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that collection,
-    /// and responds with 400 if it cannot (read in v27.1 and v29).
+    /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that
+    /// collection, and responds with 400 if it cannot (read in v27.1 and v29).
     Join,
-    /// The server's cache (`use_cache`) serves the responses to this key to any other key that sends the same request with the
-    /// key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
+    /// The server's cache (`use_cache`) serves the responses to this key to any other key that sends the same request
+    /// with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
     SharedCache,
-    /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values with
-    /// `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
+    /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
+    /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
     FieldsNotHidden,
-    /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page` fails
-    /// (seen with 0.24.1).
+    /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
+    /// fails (seen with 0.24.1).
     LimitBelowPage,
 }
 

@@ -20,8 +20,8 @@ pub enum Operation {
 
 /// A fault of one request.
 ///
-/// A fault applies whichever key the request presents. *Act* means that the server carries out the request as it would
-/// without the fault.
+/// A fault applies whichever key the request presents. *Act* means that the server carries out the request as it
+/// would without the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

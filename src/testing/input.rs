@@ -38,8 +38,8 @@ impl Request {
     }
 }
 
-/// Parses an id like C's `strtoul`: white space and a sign may precede the digits, anything may follow them, and a negative
-/// number wraps around. The result is truncated to 32 bits.
+/// Parses an id like C's `strtoul`: white space and a sign may precede the digits, anything may follow them, and a
+/// negative number wraps around. The result is truncated to 32 bits.
 pub(super) fn id(segment: &str) -> Option<u32> {
     let text = percent_decode(segment);
     let text = text.trim_start();

@@ -9,8 +9,8 @@ use crate::expiry::Expiry;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::secret;
 
-/// A key for a test: to [`seed`](super::FakeServer::seed) a [`FakeServer`](super::FakeServer), or to return from a mock.
-/// Nothing is checked, so it can be a key that this crate would not create.
+/// A key for a test: to [`seed`](super::FakeServer::seed) a [`FakeServer`](super::FakeServer), or to return from a
+/// mock. Nothing is checked, so it can be a key that this crate would not create.
 ///
 /// ```
 /// use typesense_keys::testing::TestKey;

@@ -61,8 +61,8 @@ impl Keys {
         Keys { version, bootstrap_key, keys: BTreeMap::new(), next_id: 0 }
     }
 
-    /// Carries out the request. `lagging`: the keys that the node knows, if it lags behind. Returns `None` if a real server
-    /// would never respond.
+    /// Carries out the request. `lagging`: the keys that the node knows, if it lags behind. Returns `None` if a real
+    /// server would never respond.
     pub(super) fn respond(&mut self, request: &Request, lagging: Option<&Keys>, is_leader: bool) -> Option<Response> {
         let Some((route, action)) = Route::of(request) else {
             return Some(Response::router_message(404, "Not Found"));

@@ -56,8 +56,8 @@ pub struct FakeServerBuilder {
 }
 
 impl FakeServerBuilder {
-    /// The version of Typesense whose responses the server sends: [`ServerVersion::V0_24`], the default, is compared with
-    /// a real server 0.24.1; [`ServerVersion::V30`] follows that server's source, and has `autodelete`.
+    /// The version of Typesense whose responses the server sends: [`ServerVersion::V0_24`], the default, is compared
+    /// with a real server 0.24.1; [`ServerVersion::V30`] follows that server's source, and has `autodelete`.
     pub fn version(mut self, version: ServerVersion) -> FakeServerBuilder {
         self.version = version;
         self
@@ -147,8 +147,8 @@ impl FakeServer {
 impl FakeServer {
     /// Lets the next request for a key operation fail.
     ///
-    /// If several faults are due, the request fails with the one that was registered first, and the others wait. Health and
-    /// debug requests never fail.
+    /// If several faults are due, the request fails with the one that was registered first, and the others wait.
+    /// Health and debug requests never fail.
     pub fn inject(&self, fault: Fault) {
         FaultRule::new(self, None).with(fault);
     }
@@ -183,8 +183,8 @@ impl FakeServer {
 
     /// Makes this node of a cluster lag behind, or catch up.
     ///
-    /// A lagging node shows and accepts the keys that existed when the lag began. Writes through it reach the other nodes
-    /// immediately, and the node itself when it catches up.
+    /// A lagging node shows and accepts the keys that existed when the lag began. Writes through it reach the other
+    /// nodes immediately, and the node itself when it catches up.
     pub fn set_lagging(&self, lagging: bool) {
         let mut own = lock(&self.node.own);
         if lagging != own.lagging.is_some() {
@@ -226,8 +226,8 @@ impl FakeServer {
 
     /// Removes the expired keys with `autodelete`, like a real server every hour. Returns their number.
     ///
-    /// A lagging node keeps them, like a node whose clock is behind. Always 0 with [`ServerVersion::V0_24`], which ignores
-    /// `autodelete`.
+    /// A lagging node keeps them, like a node whose clock is behind. Always 0 with [`ServerVersion::V0_24`], which
+    /// ignores `autodelete`.
     pub fn purge_expired(&self) -> usize {
         lock(&self.node.keys).purge_expired()
     }

@@ -1,4 +1,5 @@
-//! One run of `ensure`: list, create if needed, list again, and delete what the new key replaces. Each step happens once.
+//! One run of `ensure`: list, create if needed, list again, and delete what the new key replaces. Each step happens
+//! once.
 
 use std::time::Instant;
 
@@ -55,8 +56,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A listed key may have the given value. If the server refuses to create a second key with it, some key has the value.
-    /// The listed key is accepted if it is the only candidate.
+    /// A listed key may have the given value. If the server refuses to create a second key with it, some key has the
+    /// value. The listed key is accepted if it is the only candidate.
     fn prove(self, before: Survey) -> Result<EnsuredKey, Error> {
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
             Ok(created) => self.settle(created, &before),

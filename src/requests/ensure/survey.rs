@@ -7,11 +7,12 @@ use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
 
-/// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working key.
+/// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
+/// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them might
-/// allow more.
+/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
+/// might allow more.
 const UNKNOWN_MEMBERS: &str = "unknown members";
 
 /// The listed keys with one description, in the order of their ids.

@@ -1,6 +1,7 @@
 //! Decodes the keys of a list as it arrives: `{"keys": [{…}, {…}]}`. Other members are skipped.
 //!
-//! A value that arrives in parts is parsed once, after its last part. [`Scan`] finds its end and reads each byte once.
+//! A value that arrives in parts is parsed once, after its last part. [`Scan`] finds its end and reads each byte
+//! once.
 
 use std::borrow::Cow;
 

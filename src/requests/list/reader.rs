@@ -14,8 +14,8 @@ use crate::secret::SecretBuf;
 /// The maximum size of one key in a list, in bytes. Only its scope can be long.
 const MAX_KEY: usize = 1024 * 1024;
 
-/// How many times `max_size` the keys of a list may take in memory. Keys from Typesense take less than twice the size of
-/// their JSON, but a hostile empty action of three bytes takes 32.
+/// How many times `max_size` the keys of a list may take in memory. Keys from Typesense take less than twice the size
+/// of their JSON, but a hostile empty action of three bytes takes 32.
 const MAX_EXPANSION: u64 = 4;
 
 /// How many bytes of the beginning are kept. An error quotes fewer.
@@ -54,8 +54,8 @@ impl Reader {
 
     /// The next key; `None` at the end of the list.
     ///
-    /// `finish_by` computes the deadline of the next read from the time that was waited so far. Errors do not show the
-    /// secret `value`.
+    /// `finish_by` computes the deadline of the next read from the time that was waited so far. Errors do not show
+    /// the secret `value`.
     pub(super) fn next(
         &mut self,
         finish_by: impl Fn(Duration) -> Instant,
