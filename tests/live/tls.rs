@@ -55,7 +55,7 @@ fn an_authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
     assert_tls_error(trusting(&TestCa::new(), &server), namesake);
     #[cfg(feature = "native-roots")]
     {
-        let native = KeysClient::builder().node(server.url()).api_key(server.api_key()).native_roots();
+        let native = KeysClient::builder().node(server.url()).api_key(server.api_key()).native_roots(true);
         assert_tls_error(native, untrusted);
     }
 }

@@ -55,7 +55,7 @@ fn a_refused_connection_did_nothing_and_may_be_tried_again() {
 fn a_name_that_nobody_has_did_nothing() {
     // By RFC 6761, no resolver may know a name below `invalid`.
     let url = "http://nobody.invalid:8108";
-    let client = builder(url).allow_plaintext().build().unwrap();
+    let client = builder(url).allow_plaintext(true).build().unwrap();
     let error = client.delete(7).send().unwrap_err();
     reads(
         &error,
