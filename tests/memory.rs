@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         ("a_secret_in_freed_memory_is_found", child::control),
         ("a_key_that_was_created_and_deleted_is_gone", child::life),
         ("a_refused_key_is_gone", child::refusals),
-        ("a_key_whose_reply_was_lost_is_gone", child::lost_replies),
+        ("a_key_whose_response_was_lost_is_gone", child::lost_responses),
         ("a_key_that_went_through_many_threads_is_gone", child::threads),
         ("a_key_that_a_server_repeats_is_gone", child::echoes),
         #[cfg(feature = "tls")]

@@ -1,4 +1,4 @@
-//! Errors without an answer, and the limits on time.
+//! Errors without a response, and the limits on time.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -254,13 +254,13 @@ fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
     std::sync::Arc::new(config.unwrap())
 }
 
-/// What arrives with a reply and was not asked for may still be encrypted, or inside the TLS library.
+/// What arrives with a response and was not asked for may still be encrypted, or inside the TLS library.
 #[cfg(feature = "tls")]
 #[test]
-fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
+fn a_second_response_in_the_same_packet_is_not_used_under_tls_either() {
     use std::io::{Read, Write};
 
-    let reply = |description: &str, header: &str| {
+    let response = |description: &str, header: &str| {
         let body = format!(
             r#"{{"id":7,"description":"{description}","actions":["*"],"collections":["*"],"expires_at":9,"value_prefix":"abcd"}}"#
         );
@@ -268,12 +268,12 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
     };
     let long_header = format!("x: {}\r\n", "p".repeat(5_000));
     // One that fills a whole record, and one with more behind it than the TLS library takes from the network at once.
-    let fills_a_record = reply(&"x".repeat(16_384 - reply("", "").len() - 3), "");
+    let fills_a_record = response(&"x".repeat(16_384 - response("", "").len() - 3), "");
     assert_eq!(fills_a_record.len(), 16_384);
     for (good, poison, connections) in [
-        (fills_a_record, reply("poison", ""), 3),
-        (reply("good", ""), reply("poison", &long_header), 3),
-        (reply("good", ""), String::new(), 1),
+        (fills_a_record, response("poison", ""), 3),
+        (response("good", ""), response("poison", &long_header), 3),
+        (response("good", ""), String::new(), 1),
     ] {
         let ca = TestCa::new();
         let config = tls_config(&ca);
@@ -290,8 +290,8 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
                     request.extend_from_slice(&some[..count]);
                 }
                 let mut packet = Vec::new();
-                for reply in [&good, &poison] {
-                    connection.writer().write_all(reply.as_bytes())?;
+                for response in [&good, &poison] {
+                    connection.writer().write_all(response.as_bytes())?;
                     while connection.wants_write() {
                         connection.write_tls(&mut packet)?;
                     }
@@ -308,10 +308,10 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
     }
 }
 
-/// Whoever sits in the middle can spoil an encrypted reply, after the server has acted: that is no refusal.
+/// Whoever sits in the middle can spoil an encrypted response, after the server has acted: that is no refusal.
 #[cfg(feature = "tls")]
 #[test]
-fn an_encrypted_reply_that_is_spoilt_leaves_the_outcome_open() {
+fn an_encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
     use std::io::{Read, Write};
 
     let ca = TestCa::new();

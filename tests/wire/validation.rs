@@ -4,12 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use typesense_keys::{Action, CollectionPattern, CreateKey, Error};
 
-use super::fixture::{Answer, Wire};
+use super::fixture::{Response, Wire};
 
 /// Sends what `change` makes of a create that is valid but for its scope.
 #[track_caller]
 fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &str) {
-    let server = Wire::answering(&Answer { status: 500, ..Answer::default() });
+    let server = Wire::answering(&Response { status: 500, ..Response::default() });
     let error = change(server.client().create()).send().expect_err(reason);
     assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
     assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");

@@ -1,4 +1,4 @@
-//! Good answers, from servers old and new.
+//! Good responses, from servers old and new.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,13 +7,13 @@ use typesense_keys::{Action, CollectionPattern, CreateKey, Error, Expiry, KeyId,
 
 use super::fixture::{Wire, json};
 
-/// As 0.24 answers.
+/// As 0.24 responses.
 const OLD: &str = r#"{"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As v30 answers.
+/// As v30 responses.
 const NEW: &str = r#"{"autodelete":true,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As a server to come may answer.
+/// As a server to come may respond.
 const NEWER: &str = r#"{"created_at":1,"owner":{"id":8,"value":"no"},"tags":[null,[[]],1e9],"autodelete":false,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
 const SHAPES: [(&str, Option<bool>); 3] = [(OLD, None), (NEW, Some(true)), (NEWER, Some(false))];
@@ -164,7 +164,7 @@ fn delete_needs_nothing_but_the_id() {
 
 #[test]
 fn the_content_type_is_not_believed_and_so_may_be_wrong() {
-    for answer in [json(200, r#"{"id":7}"#), super::fixture::html(200, r#"{"id":7}"#)] {
-        assert_eq!(Wire::answering(&answer).client().delete(7).send().unwrap().get(), 7);
+    for response in [json(200, r#"{"id":7}"#), super::fixture::html(200, r#"{"id":7}"#)] {
+        assert_eq!(Wire::answering(&response).client().delete(7).send().unwrap().get(), 7);
     }
 }
