@@ -282,7 +282,7 @@ fn stopped_leader(cluster: &Shared) {
 
 fn quorum_lost_and_regained(cluster: &Shared) {
     with(cluster, |cluster| {
-        // Once with the leader left, which takes writes and cannot answer, and once with a follower.
+        // Once with the leader left, which accepts writes and cannot respond, and once with a follower.
         for leader_is_left in [true, false] {
             let (client, mut ledger) = (client(cluster), Ledger::default());
             let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();

@@ -128,7 +128,7 @@ fn the_caller_can_stop_it_and_resume() {
 }
 
 #[test]
-fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
+fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end() {
     let faults =
         [Fault::LoseResponse, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
     for turn in 0..faults.len() {

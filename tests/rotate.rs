@@ -279,8 +279,8 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
 }
 
 #[test]
-fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
-    for answer in [
+fn the_old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
+    for response in [
         "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<h1>log in</h1>",
         // Another key's.
         "HTTP/1.1 200 OK\r\ncontent-length: 97\r\n\r\n{\"id\":999,\"description\":\"\",\"actions\":[\"*\"],\
@@ -291,7 +291,7 @@ fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
         let portal = Scripted::start(move |peer| {
             peer.request()?;
             // First it is asked whether it can be asked at all.
-            peer.send(if asked.swap(true, Ordering::SeqCst) { answer } else { NOT_FOUND })
+            peer.send(if asked.swap(true, Ordering::SeqCst) { response } else { NOT_FOUND })
         });
         let old = old_key(&client(&server));
         let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());

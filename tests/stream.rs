@@ -25,16 +25,16 @@ fn list(count: usize) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-fn reply(body: &str) -> String {
+fn response(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A server that says the same to every request.
-fn saying(reply: String) -> Scripted {
+fn saying(response: String) -> Scripted {
     Scripted::start(move |peer| {
         loop {
             peer.request()?;
-            peer.send(&reply)?;
+            peer.send(&response)?;
         }
     })
 }
@@ -54,7 +54,7 @@ fn ids(keys: KeyStream) -> Vec<u32> {
 
 #[test]
 fn it_gives_the_same_keys_as_the_whole_list() {
-    let server = saying(reply(&list(500)));
+    let server = saying(response(&list(500)));
     let client = client(&server);
     let streamed: Result<Vec<KeyInfo>, Error> = client.list().stream().unwrap().collect();
     assert_eq!(streamed.unwrap(), client.list().send().unwrap());
@@ -62,7 +62,7 @@ fn it_gives_the_same_keys_as_the_whole_list() {
 
 #[test]
 fn filters_apply_to_both() {
-    let server = saying(reply(&list(500)));
+    let server = saying(response(&list(500)));
     let client = client(&server);
     for (request, expected) in [
         (client.list().expired(true), 50),
@@ -84,7 +84,7 @@ fn filters_apply_to_both() {
 
 #[test]
 fn a_filter_that_could_find_nothing_is_refused() {
-    let server = saying(reply(&list(1)));
+    let server = saying(response(&list(1)));
     let request = client(&server).list().allows("documents:serach", "docs");
     for error in [request.clone().send().unwrap_err(), request.stream().unwrap_err()] {
         assert!(error.to_string().ends_with("did you mean `documents:search`?"), "{error}");
@@ -94,7 +94,7 @@ fn a_filter_that_could_find_nothing_is_refused() {
 
 #[test]
 fn no_more_of_a_value_is_kept_than_the_server_shows() {
-    let server = saying(reply(&list(0)));
+    let server = saying(response(&list(0)));
     let request = client(&server).list().prefix("abcdEFGHsecret");
     assert!(!format!("{request:?}").contains("EFGH"));
 }
@@ -106,7 +106,7 @@ fn the_first_key_is_there_before_the_last() {
     let wait = std::sync::Mutex::new(wait);
     let server = Scripted::start(move |peer| {
         peer.request()?;
-        let whole = reply(&list(2));
+        let whole = response(&list(2));
         let (first, second) = whole.split_at(whole.len() - 20);
         peer.send(first)?;
         let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(10));
@@ -121,7 +121,7 @@ fn the_first_key_is_there_before_the_last() {
 
 #[test]
 fn a_connection_is_used_again_after_a_whole_list_and_not_after_a_part_of_one() {
-    let server = saying(reply(&list(5_000)));
+    let server = saying(response(&list(5_000)));
     let client = client(&server);
     for _ in 0..3 {
         assert_eq!(client.list().stream().unwrap().count(), 5_000);
@@ -140,7 +140,7 @@ fn other_calls_can_be_made_meanwhile() {
         loop {
             let asked = peer.request()?;
             let body = if asked.head.starts_with("GET /keys ") { list(300) } else { key(7) };
-            peer.send(reply(&body))?;
+            peer.send(response(&body))?;
         }
     });
     let client = client(&server);
@@ -226,7 +226,7 @@ fn a_slow_server_is_waited_for_no_longer_in_all_than_the_timeout() {
 fn the_callers_own_time_does_not_count() {
     let server = Scripted::start(|peer| {
         peer.request()?;
-        peer.send(reply(&list(5_000)))?;
+        peer.send(response(&list(5_000)))?;
         peer.wait()
     });
     let keys = hasty(&server, Duration::from_millis(400)).list().stream().unwrap();
@@ -247,7 +247,7 @@ fn until_it_has_begun_it_is_repeated_like_any_call() {
         peer.request()?;
         peer.send("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n")?;
         peer.request()?;
-        peer.send(reply(&list(3)))
+        peer.send(response(&list(3)))
     });
     assert_eq!(ids(client(&server).list().stream().unwrap()), [0, 1, 2]);
 }

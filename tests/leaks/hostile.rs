@@ -11,7 +11,7 @@ use crate::support::random_text;
 use crate::watch::{Watch, secret};
 
 /// `{key}` and `{value}` are what the request held; `{length}` is that of the body.
-const REPLIES: &[(&str, &str)] = &[
+const RESPONSES: &[(&str, &str)] = &[
     ("status line", "HTTP/1.1 400 {key} {value}\r\ncontent-length: 0\r\n\r\n"),
     ("version", "{key}/1.1 200 OK\r\n\r\n"),
     ("status", "HTTP/1.1 {key} OK\r\n\r\n"),
@@ -83,7 +83,7 @@ pub(super) fn in_bytes(_: &Server) {
 
 fn try_all(pieces: Pieces) {
     let mut watch = Watch::begin();
-    for (place, response) in REPLIES {
+    for (place, response) in RESPONSES {
         let server = Service::echo(response, pieces);
         let admins = match pieces {
             Pieces::Whole => vec![random_text(32), awkward()],
@@ -110,7 +110,7 @@ fn try_all(pieces: Pieces) {
             }
         }
     }
-    println!("{} responses that repeat a secret, {pieces:?}", REPLIES.len());
+    println!("{} responses that repeat a secret, {pieces:?}", RESPONSES.len());
     watch.end();
 }
 
@@ -145,7 +145,7 @@ pub(super) fn drawn_by_the_server(_: &Server) {
 pub(super) fn not_replicated(_: &Server) {
     let mut watch = Watch::begin();
     let (admin, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
-    let server = Service::answering(|_, request| {
+    let server = Service::responding(|_, request| {
         let text = String::from_utf8_lossy(request);
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
         let (status, response) = match body.strip_prefix('{') {

@@ -12,7 +12,7 @@ use crate::support::random_text;
 use crate::watch::secret;
 
 pub(super) fn alike(_: &Server) {
-    let server = Service::answering(|count, request| Some((response(count, request), Pieces::Whole)));
+    let server = Service::responding(|count, request| Some((response(count, request), Pieces::Whole)));
     for length in [1, 2, 3, 5, 6, 32, 4096] {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {

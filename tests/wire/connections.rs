@@ -148,7 +148,7 @@ fn an_attempt_has_a_limit_of_its_own() {
 
 #[test]
 fn a_deadline_that_has_passed_sends_nothing() {
-    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+    let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let error = server.client().delete(7).timeout(Duration::ZERO).send().unwrap_err();
     assert_eq!(variant(&error), "Timeout", "{error}");
     assert_eq!(server.asked(), []);
@@ -156,7 +156,7 @@ fn a_deadline_that_has_passed_sends_nothing() {
 
 #[test]
 fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
-    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+    let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let client = server.client();
     client.delete(7).send().unwrap();
     let error = create(&client).timeout(Duration::ZERO).send().unwrap_err();
@@ -166,7 +166,7 @@ fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
 
 #[test]
 fn several_attempts_are_told_one_by_one() {
-    let (server, refused) = (Wire::answering(&json(400, r#"{"message":"Bad."}"#)), closed_port());
+    let (server, refused) = (Wire::responding(&json(400, r#"{"message":"Bad."}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     let error = client.list().send().unwrap_err();
     let attempts = error.failure().unwrap().attempts();
@@ -186,7 +186,7 @@ fn several_attempts_are_told_one_by_one() {
 
 #[test]
 fn a_success_after_failures_is_a_success() {
-    let (server, refused) = (Wire::answering(&json(200, r#"{"keys":[]}"#)), closed_port());
+    let (server, refused) = (Wire::responding(&json(200, r#"{"keys":[]}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     assert_eq!(client.list().send().unwrap(), []);
     server.asked_once();
@@ -195,8 +195,8 @@ fn a_success_after_failures_is_a_success() {
 #[test]
 fn node_that_accepts_no_writes_is_passed_over() {
     for message in ["Rejecting write: running out of resource type: OUT_OF_DISK", "Skipping writes."] {
-        let full = Wire::answering(&json(422, format!(r#"{{"message":"{message}"}}"#)));
-        let server = Wire::answering(&json(200, r#"{"id":7}"#));
+        let full = Wire::responding(&json(422, format!(r#"{{"message":"{message}"}}"#)));
+        let server = Wire::responding(&json(200, r#"{"id":7}"#));
         let client = builder(&server.url()).nearest_node(full.url()).retries(true).build().unwrap();
         assert_eq!(client.delete(7).send().unwrap().get(), 7, "{message}");
         full.asked_once();
@@ -206,7 +206,7 @@ fn node_that_accepts_no_writes_is_passed_over() {
 
 #[test]
 fn status_408_leaves_the_outcome_open() {
-    let server = Wire::answering(&json(408, ""));
+    let server = Wire::responding(&json(408, ""));
     let Err(Error::OutcomeUnknown(unknown)) = create(&server.client()).send() else { panic!("it is known") };
     assert_eq!(unknown.value().map(ExposeSecret::expose_secret), Some(VALUE));
 }

@@ -36,7 +36,7 @@ fn fails_for_now<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a
 #[track_caller]
 fn check(response: &Response, expected: &[Expected<'_>]) {
     for &Expected { call, variant: name, is_retryable, text } in expected {
-        let server = Wire::answering(response);
+        let server = Wire::responding(response);
         let error = call.make(&server.client()).expect_err("a response that is not good");
         assert_eq!(error.to_string().replace(&server.url(), NODE), text);
         assert_eq!(variant(&error), name, "{error}");
@@ -124,7 +124,7 @@ fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_response() {
         (404, "", no_route),
         (409, "<h1>busy</h1>", no_message),
     ] {
-        let server = Wire::answering(&json(status, body));
+        let server = Wire::responding(&json(status, body));
         let error = server.client().delete(7).send().unwrap_err();
         let text = error.to_string().replace(&server.url(), "NODE");
         assert!(text.starts_with(&format!("delete key 7: NODE: {result}")), "{text}");
@@ -175,7 +175,7 @@ fn other_4xx_are_told_in_the_servers_own_words() {
 #[test]
 fn status_429_may_say_when_to_come_back() {
     let limited = json(429, r#"{"message":"Rate limit exceeded or blocked"}"#);
-    let retry_after = |response: &Response| match Wire::answering(response).client().list().send() {
+    let retry_after = |response: &Response| match Wire::responding(response).client().list().send() {
         Err(Error::RateLimited { retry_after, .. }) => retry_after,
         other => panic!("{other:?}"),
     };
@@ -369,7 +369,7 @@ fn a_compressed_response_was_not_asked_for() {
 
 #[test]
 fn a_response_that_is_too_large_names_the_limit() {
-    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
+    let server = Wire::responding(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
     let client = builder(&server.url()).max_list_size(100).build().unwrap();
     let error = client.list().send().unwrap_err();
     assert_eq!(
@@ -384,7 +384,7 @@ fn a_response_that_is_too_large_names_the_limit() {
 
 #[test]
 fn what_an_error_met_can_be_looked_at() {
-    let server = Wire::answering(&html(502, "<html>Bad Gateway</html>"));
+    let server = Wire::responding(&html(502, "<html>Bad Gateway</html>"));
     let error = server.client().list().send().unwrap_err();
     let failure = error.failure().unwrap();
     assert_eq!(failure.message(), Some("<html>Bad Gateway</html>"));

@@ -52,7 +52,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn answering(response: &Response) -> Self {
+    pub(crate) fn responding(response: &Response) -> Self {
         let body = response.body.clone();
         Self::start(response, move |_| body.clone())
     }

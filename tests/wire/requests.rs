@@ -12,9 +12,9 @@ const INFO: &str = r#"{"actions":["documents:search"],"collections":["docs"],"de
 fn good(call: Call) -> Wire {
     match call {
         Call::Create => Wire::creating(),
-        Call::Get => Wire::answering(&json(200, INFO)),
-        Call::List => Wire::answering(&json(200, format!(r#"{{"keys":[{INFO}]}}"#))),
-        Call::Delete => Wire::answering(&json(200, r#"{"id":7}"#)),
+        Call::Get => Wire::responding(&json(200, INFO)),
+        Call::List => Wire::responding(&json(200, format!(r#"{{"keys":[{INFO}]}}"#))),
+        Call::Delete => Wire::responding(&json(200, r#"{"id":7}"#)),
     }
 }
 
@@ -145,7 +145,7 @@ fn a_node_may_be_below_a_path() {
 #[test]
 fn the_highest_and_the_lowest_id_are_written_as_they_are() {
     for id in [0, u32::MAX] {
-        let server = Wire::answering(&json(200, format!(r#"{{"id":{id}}}"#)));
+        let server = Wire::responding(&json(200, format!(r#"{{"id":{id}}}"#)));
         assert_eq!(server.client().delete(id).send().unwrap().get(), id);
         assert_eq!(server.asked_once().line, format!("DELETE /keys/{id}"));
     }

@@ -9,7 +9,7 @@ use super::fixture::{Response, Wire};
 /// Sends what `change` makes of a create that is valid but for its scope.
 #[track_caller]
 fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &str) {
-    let server = Wire::answering(&Response { status: 500, ..Response::default() });
+    let server = Wire::responding(&Response { status: 500, ..Response::default() });
     let error = change(server.client().create()).send().expect_err(reason);
     assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
     assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");
