@@ -17,7 +17,7 @@ const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 /// A request to create many keys, such as one for each tenant. Made by
 /// [`KeysClient::create_many`](crate::KeysClient::create_many).
 ///
-/// It does not look for existing keys: see [`ensure`](crate::KeysClient::ensure) for that.
+/// Each request keeps its own timeout, and its own wait for replication. Existing keys are not looked for: see [`ensure`](crate::KeysClient::ensure).
 ///
 /// Prepare the requests and store the values first, so that no crash leaves a key that nobody holds:
 ///
@@ -127,7 +127,7 @@ impl CreateMany {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`], before anything is sent, if one of the requests is not valid, with its number; and
-    /// [`Error::RandomSource`]. What happens later is told by the [`Batch`].
+    /// [`Error::RandomSource`]. Later errors are in the [`Batch`].
     pub fn send(self) -> Result<Batch, Error> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
@@ -235,7 +235,7 @@ impl Batch {
         Ok(keys.collect())
     }
 
-    /// The same request again: sent, it continues with what failed or was not begun. Store what it creates, too.
+    /// Returns a request that continues with what failed or was not begun. Store what it creates, too.
     ///
     /// A request with an unknown outcome is repeated with the same value, so that it creates no second key. If the
     /// server was to generate that value, it is not repeated.

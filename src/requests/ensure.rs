@@ -28,9 +28,10 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// | one with another scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
 /// | one that has expired | one is created beside it |
 ///
-/// The scope is the actions and collections, in any order, and the expiry: never; or the very moment given by
-/// [`expires_at`](Self::expires_at); or, with [`expires_in`](Self::expires_in), any future moment that is no further
-/// away.
+/// Every run lists all keys. The description must not be empty. The scope is the actions and collections, in any order;
+/// `autodelete`, if it is set; and the expiry: never; or the very moment given by [`expires_at`](Self::expires_at); or,
+/// with [`expires_in`](Self::expires_in), any future moment that is no further away. Another [`value`](Self::value) than
+/// the one given counts as another scope.
 ///
 /// **The value.** Only the run that creates the key learns a value that was generated: it must store it. With
 /// [`value`](Self::value), every run knows it, and the server accepts it once. A list shows the first 4 bytes of a value,
@@ -38,7 +39,8 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// no other key of this description and scope has a value that begins alike.
 ///
 /// **Several runs at once.** Of several keys that runs have created, the one with the lowest id stays. The other runs
-/// delete theirs and return that one. Runs that ask for *different* scopes under one description report each other's
+/// delete theirs and return that one; a run that has lost the response to its create keeps its own key, and reports the
+/// other. Runs that ask for *different* scopes under one description report each other's
 /// keys as drift.
 ///
 /// **Deletions.** A run deletes nothing but a key that it has created itself and, where the value is generated: with
@@ -91,7 +93,7 @@ pub struct EnsuredKey {
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, "never");
 timeout_method!(EnsureKey);
-replication_method!(EnsureKey, "all else, waits until the key is known");
+replication_method!(EnsureKey, "everything else, waits until the key is known");
 
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
@@ -99,8 +101,9 @@ impl EnsureKey {
         Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Whether to replace a key of this description that has another scope. Every node knows the new key before the old
-    /// one is deleted. Defaults to `false`: [`Error::Drift`].
+    /// Whether to replace a key of this description that has another scope, and to delete those that an interrupted
+    /// replacement has left beside a key with this scope. Every node knows the new key before an old one is deleted.
+    /// Defaults to `false`: [`Error::Drift`].
     ///
     /// A key with [members that this crate does not know](KeyInfo::unknown_members) is never replaced: they may restrict
     /// it, and the new key might open more.
@@ -116,15 +119,20 @@ impl EnsureKey {
     ///
     /// # Errors
     ///
-    /// After all of them it is safe to run it again. The server is as it was after [`Error::Drift`] if the key has
-    /// another scope, [`Error::InvalidRequest`], [`Error::Conflict`] if another key has the value,
-    /// [`Error::Unauthorized`] if the client's key lacks one of `keys:list`, `keys:create`, `keys:delete` and
-    /// `keys:get`, [`Error::NodesUnavailable`] if a node cannot be asked before a key is replaced, or what prevents a
-    /// call: see [`Error`].
+    /// It is safe to run it again after any error. With these, nothing was changed:
     ///
-    /// [`Error::Incomplete`], which says which keys exist, and carries the new one, if it was interrupted after
-    /// something was created or deleted, [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key
-    /// exists, [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
+    /// * [`Error::Drift`] if the key has another scope,
+    /// * [`Error::InvalidRequest`], before anything is sent,
+    /// * [`Error::Conflict`] if another key has the value,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create`, `keys:delete` or `keys:get`,
+    /// * [`Error::NodesUnavailable`] if a node cannot be asked before a key is replaced,
+    /// * what prevents a call: see [`Error`].
+    ///
+    /// With these, a key may have been created or deleted:
+    ///
+    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and carries the new one,
+    /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists,
+    /// * [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
         if settings.description.trim().is_empty() {

@@ -73,8 +73,8 @@ impl RotateKey {
         self
     }
 
-    /// Whether it is enough that a majority of the client's nodes can be asked and knows the new key, so that a key can
-    /// be rotated while a node is down. Defaults to `false`: every node must.
+    /// Whether a majority of the client's nodes is enough: to be asked first, and to know the new key before the old one is
+    /// deleted. So a key can be rotated while a node is down. Defaults to `false`: every node.
     ///
     /// A node that was down refuses the new key until it has caught up.
     pub fn accept_majority(mut self, accept_majority: bool) -> Self {
@@ -95,8 +95,8 @@ impl RotateKey {
 
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
     ///
-    /// Before anything is created, every node is asked for the old key, so that a rotation does not begin which a node
-    /// that is down would keep from ending.
+    /// Before anything is created, every node is asked for the old key: a node that is down would keep the rotation from
+    /// ending. The timeout of the call includes the wait for the new key.
     ///
     /// Two rotations of one key at once create two new keys, each known to its caller. The client's own key can be
     /// rotated; the client can do nothing more afterwards, so do not ask it to

@@ -45,7 +45,7 @@ impl Row {
         median(self.rounds.iter().filter_map(|round| Some(round[OURS]? / round[to]?)))
     }
 
-    fn typesense_status(&self) -> String {
+    fn verdict(&self) -> String {
         let (target, is_met) = match self.target {
             Target::None => return String::new(),
             Target::AtMost(most) => (format!("≤ {most}"), self.figure(OURS) <= Some(most)),
@@ -67,7 +67,7 @@ pub(crate) fn print(rows: &[Row]) {
         let ratio =
             |to| row.ratio(to).map(|ratio| format!("{ratio:.digits$}", digits = if ratio < 0.1 { 3 } else { 2 }));
         let [to_raw, to_official] = [RAW, OFFICIAL].map(|to| ratio(to).unwrap_or_default());
-        println!("| {} | {} | {to_raw} | {to_official} | {} |", row.what, figures.join(" | "), row.typesense_status());
+        println!("| {} | {} | {to_raw} | {to_official} | {} |", row.what, figures.join(" | "), row.verdict());
     }
 }
 
