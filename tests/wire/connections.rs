@@ -33,7 +33,7 @@ fn reads(error: &Error, url: &str, text: &str) {
 }
 
 #[test]
-fn a_refused_connection_did_nothing_and_may_be_tried_again() {
+fn refused_connection_may_be_tried_again() {
     let url = closed_port();
     for (call, name) in [(Call::Create, "create a key"), (Call::List, "list keys")] {
         let error = call.make(&client(&url)).unwrap_err();
@@ -52,7 +52,7 @@ fn a_refused_connection_did_nothing_and_may_be_tried_again() {
 }
 
 #[test]
-fn a_name_that_nobody_has_did_nothing() {
+fn unknown_host_is_a_connection_error_while_resolving() {
     // By RFC 6761, no resolver may know a name below `invalid`.
     let url = "http://nobody.invalid:8108";
     let client = builder(url).allow_plaintext().build().unwrap();
@@ -67,7 +67,7 @@ fn a_name_that_nobody_has_did_nothing() {
 }
 
 #[test]
-fn a_connection_that_breaks_leaves_the_outcome_of_a_write_open() {
+fn connection_that_breaks_leaves_the_outcome_of_a_write_open() {
     let server = Scripted::start(|peer| peer.request().map(drop));
     let client = client(&server.url());
     let result = "closed the connection without a response";
@@ -125,7 +125,7 @@ fn each_call_can_have_a_deadline_of_its_own() {
 }
 
 #[test]
-fn the_deadline_of_a_call_may_be_later_than_the_clients() {
+fn deadline_of_a_call_may_be_later_than_the_clients() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         std::thread::sleep(3 * SHORT);
@@ -137,7 +137,7 @@ fn the_deadline_of_a_call_may_be_later_than_the_clients() {
 }
 
 #[test]
-fn an_attempt_has_a_limit_of_its_own() {
+fn attempt_has_a_limit_of_its_own() {
     let server = silent();
     let client = builder(&server.url()).attempt_timeout(SHORT).build().unwrap();
     let started = Instant::now();
@@ -147,7 +147,7 @@ fn an_attempt_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_sends_nothing() {
+fn deadline_that_has_passed_sends_nothing() {
     let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let error = server.client().delete(7).timeout(Duration::ZERO).send().unwrap_err();
     assert_eq!(variant(&error), "Timeout", "{error}");
@@ -155,7 +155,7 @@ fn a_deadline_that_has_passed_sends_nothing() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
+fn deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
     let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let client = server.client();
     client.delete(7).send().unwrap();
@@ -165,7 +165,7 @@ fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
 }
 
 #[test]
-fn several_attempts_are_told_one_by_one() {
+fn several_attempts_are_listed_one_by_one() {
     let (server, refused) = (Wire::responding(&json(400, r#"{"message":"Bad."}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     let error = client.list().send().unwrap_err();
@@ -185,7 +185,7 @@ fn several_attempts_are_told_one_by_one() {
 }
 
 #[test]
-fn a_success_after_failures_is_a_success() {
+fn success_after_failures_is_a_success() {
     let (server, refused) = (Wire::responding(&json(200, r#"{"keys":[]}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     assert_eq!(client.list().send().unwrap(), []);
@@ -229,7 +229,7 @@ fn clones_share_their_connections() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
+fn http_behind_an_https_address_is_a_tls_error_and_nothing_is_sent() {
     let server = Scripted::start(|peer| {
         std::io::Read::read(&mut peer.stream, &mut [0; 1024])?;
         peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
@@ -257,7 +257,7 @@ fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
 /// What arrives with a response and was not asked for may still be encrypted, or inside the TLS library.
 #[cfg(feature = "tls")]
 #[test]
-fn a_second_response_in_the_same_packet_is_not_used_under_tls_either() {
+fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
     use std::io::{Read, Write};
 
     let response = |description: &str, header: &str| {
@@ -311,7 +311,7 @@ fn a_second_response_in_the_same_packet_is_not_used_under_tls_either() {
 /// Whoever sits in the middle can spoil an encrypted response, after the server has acted: that is no refusal.
 #[cfg(feature = "tls")]
 #[test]
-fn an_encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
+fn encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
     use std::io::{Read, Write};
 
     let ca = TestCa::new();

@@ -114,7 +114,7 @@ fn status_404_is_about_an_id_where_there_is_one() {
 }
 
 #[test]
-fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_response() {
+fn status_404_or_409_of_another_server_is_an_unexpected_response() {
     let no_route = "status 404, but not about a key (is the path in the node's address right?)";
     let no_message = "status 409 without a Typesense server's message";
     for (status, body, result) in [
@@ -150,7 +150,7 @@ fn status_409_is_a_conflict_of_creates() {
 }
 
 #[test]
-fn other_4xx_are_told_in_the_servers_own_words() {
+fn other_4xx_show_the_message_of_the_server() {
     check(
         &json(400, r#"{"message": "Bad JSON."}"#),
         &[
@@ -195,7 +195,7 @@ fn status_429_may_say_when_to_come_back() {
 }
 
 #[test]
-fn a_5xx_leaves_the_outcome_of_a_write_open() {
+fn status_5xx_leaves_the_outcome_of_a_write_open() {
     const LATER: &str = "; the server or its cluster cannot serve requests now, try again later";
     let empty = Response { status: 500, ..Response::default() };
     let page = html(502, "<html>Bad Gateway</html>");
@@ -219,7 +219,7 @@ fn a_5xx_leaves_the_outcome_of_a_write_open() {
 }
 
 #[test]
-fn a_node_that_is_not_ready_has_done_nothing() {
+fn node_that_is_not_ready_has_done_nothing() {
     let text = |call: &str| {
         format!(
             "{call}: NODE responded with 503: Not Ready or Lagging; the server or its cluster cannot serve requests now, try \
@@ -238,7 +238,7 @@ fn a_node_that_is_not_ready_has_done_nothing() {
 }
 
 #[test]
-fn an_html_page_is_quoted_but_not_after_a_create() {
+fn html_page_is_quoted_but_not_after_a_create() {
     check_unreadable(
         &html(200, "<html>\n<b>Hi</b></html>"),
         "response that is not JSON (line 1, column 1)",
@@ -339,7 +339,7 @@ fn another_status_of_success_is_not_success() {
 }
 
 #[test]
-fn a_compressed_response_was_not_asked_for() {
+fn compressed_response_was_not_asked_for() {
     let gzip = |status, body| json(status, body).header("content-encoding", "gzip");
     let result = "the response is compressed, which was not asked for";
     check(
@@ -368,7 +368,7 @@ fn a_compressed_response_was_not_asked_for() {
 }
 
 #[test]
-fn a_response_that_is_too_large_names_the_limit() {
+fn response_that_is_too_large_names_the_limit() {
     let server = Wire::responding(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
     let client = builder(&server.url()).max_list_size(100).build().unwrap();
     let error = client.list().send().unwrap_err();
@@ -383,7 +383,7 @@ fn a_response_that_is_too_large_names_the_limit() {
 }
 
 #[test]
-fn what_an_error_met_can_be_looked_at() {
+fn error_gives_the_last_response_and_every_attempt() {
     let server = Wire::responding(&html(502, "<html>Bad Gateway</html>"));
     let error = server.client().list().send().unwrap_err();
     let failure = error.failure().unwrap();

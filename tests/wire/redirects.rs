@@ -3,7 +3,7 @@
 use super::fixture::{ADMIN_KEY, Call, Response, Wire, html, variant};
 
 #[test]
-fn a_redirect_is_not_followed_and_only_its_host_is_named() {
+fn redirect_is_not_followed_and_only_its_host_is_named() {
     let elsewhere = Wire::responding(&Response { status: 200, ..Response::default() });
     for status in [301, 302, 303, 307, 308] {
         for (call, name) in [
@@ -51,7 +51,7 @@ fn whatever_a_redirect_names_at_most_a_host_is_shown() {
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_no_success_either() {
+fn redirect_to_nowhere_is_no_success_either() {
     for status in [300, 304, 305] {
         let server = Wire::responding(&Response { status, ..Response::default() });
         let error = server.client().list().send().unwrap_err();

@@ -67,7 +67,7 @@ fn unknown_members_are_kept_by_get_list_and_stream() {
 }
 
 #[test]
-fn a_list_may_be_empty() {
+fn list_may_be_empty() {
     let server = Wire::responding(&json(200, r#"{"keys":[]}"#));
     assert_eq!(server.client().list().send().unwrap(), []);
 }
@@ -146,7 +146,7 @@ fn server_generated_value_is_taken_only_as_plain_text() {
 }
 
 #[test]
-fn a_key_that_never_expires_is_told_apart() {
+fn key_that_never_expires_has_the_expiry_never() {
     let body = format!(r#"{OLD}"value_prefix":"abcd"}}"#).replace("1893456000", "64723363199");
     let server = Wire::responding(&json(200, body));
     let info = server.client().get(7).send().unwrap();
@@ -155,7 +155,7 @@ fn a_key_that_never_expires_is_told_apart() {
 }
 
 #[test]
-fn delete_needs_nothing_but_the_id() {
+fn delete_needs_only_the_id_in_the_response() {
     for body in [r#"{"id":7}"#, r#"{"id":7,"more":{}}"#, " {\n\"id\" : 7 }\r\n"] {
         let server = Wire::responding(&json(200, body));
         assert_eq!(server.client().delete(7).send().unwrap(), KeyId::from(7));
@@ -163,7 +163,7 @@ fn delete_needs_nothing_but_the_id() {
 }
 
 #[test]
-fn the_content_type_is_not_believed_and_so_may_be_wrong() {
+fn content_type_of_a_success_may_be_wrong() {
     for response in [json(200, r#"{"id":7}"#), super::fixture::html(200, r#"{"id":7}"#)] {
         assert_eq!(Wire::responding(&response).client().delete(7).send().unwrap().get(), 7);
     }

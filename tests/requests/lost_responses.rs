@@ -1,10 +1,5 @@
 //! A create whose response is lost: the next attempt is told that the value is in use, and the key is looked up.
 
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
@@ -12,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use support::Scripted;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
+
+use crate::support::Scripted;
 
 fn client(server: &FakeServer, api_key: SecretString) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(api_key).timeout(Duration::from_secs(10)).build().unwrap()
@@ -25,7 +21,7 @@ fn request(client: &KeysClient) -> CreateKey {
 }
 
 #[test]
-fn the_key_is_found_and_returned_as_if_nothing_had_happened() {
+fn key_is_found_and_returned_as_if_nothing_had_happened() {
     let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     // Another key of the same scope, which is not to be taken for the new one.
@@ -70,7 +66,7 @@ fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response()
 }
 
 #[test]
-fn a_delete_whose_response_is_lost_is_done() {
+fn delete_whose_response_is_lost_is_done() {
     let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     let id = request(&client).send().unwrap().id;
@@ -80,7 +76,7 @@ fn a_delete_whose_response_is_lost_is_done() {
 }
 
 #[test]
-fn a_node_that_lags_is_asked_until_it_knows_the_key() {
+fn node_that_lags_is_asked_until_it_knows_the_key() {
     let prefix = Mutex::new(None);
     let lists = Mutex::new(0);
     let server = Scripted::start(move |peer| {
@@ -131,7 +127,7 @@ fn client_of(server: &Scripted) -> KeysClient {
 }
 
 #[test]
-fn a_proxys_own_404_or_409_ends_no_doubt() {
+fn status_404_or_409_of_a_proxy_leaves_the_outcome_unknown() {
     for response in [
         "HTTP/1.1 404 Not Found\r\ncontent-length: 21\r\n\r\n<h1>nothing here</h1>",
         "HTTP/1.1 404 Not Found\r\ncontent-length: 23\r\n\r\n{\"message\":\"Not Found\"}",
@@ -149,7 +145,7 @@ fn a_proxys_own_404_or_409_ends_no_doubt() {
 }
 
 #[test]
-fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
+fn error_page_of_a_proxy_leaves_the_outcome_unknown() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 503 No\r\ncontent-length: 31\r\n\r\n<h1>Upstream Was Not Ready</h1>")
@@ -160,7 +156,7 @@ fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
 }
 
 #[test]
-fn a_create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
+fn create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
     let server = FakeServer::start().unwrap();
     let address = server.url().trim_start_matches("http://").to_owned();
     // As nginx does with `proxy_next_upstream non_idempotent`.
