@@ -7,11 +7,11 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    a_value_of_ones_own_comes_back_and_works_as_a_key,
-    a_value_beyond_ascii_comes_back_and_works_as_a_key,
-    a_value_that_the_server_could_not_list_is_refused,
-    the_server_draws_a_value_when_asked,
-    a_thousand_and_one_characters_are_a_key_too,
+    value_of_ones_own_comes_back_and_works_as_a_key,
+    value_beyond_ascii_comes_back_and_works_as_a_key,
+    value_that_the_server_could_not_list_is_refused,
+    server_draws_a_value_when_asked,
+    thousand_and_one_characters_are_a_key_too,
 ];
 
 fn lists(stage: &Stage<'_>) -> CreateKey {
@@ -28,7 +28,7 @@ fn assert_works(stage: &Stage<'_>, value: &str) {
     assert!(seen.as_ref().is_ok_and(|keys| keys.iter().any(|listed| listed.id == key.id)), "{value:?}: {seen:?}");
 }
 
-fn a_value_of_ones_own_comes_back_and_works_as_a_key(server: &Server) {
+fn value_of_ones_own_comes_back_and_works_as_a_key(server: &Server) {
     let stage = Stage::new(server);
     for special in [
         "",
@@ -50,7 +50,7 @@ fn a_value_of_ones_own_comes_back_and_works_as_a_key(server: &Server) {
     }
 }
 
-fn a_value_beyond_ascii_comes_back_and_works_as_a_key(server: &Server) {
+fn value_beyond_ascii_comes_back_and_works_as_a_key(server: &Server) {
     let stage = Stage::new(server);
     for special in ["é", "日本語", "😀", "e\u{301}"] {
         assert_works(&stage, &format!("{}{special}", unique("own-")));
@@ -65,7 +65,7 @@ fn a_value_beyond_ascii_comes_back_and_works_as_a_key(server: &Server) {
     }
 }
 
-fn a_value_that_the_server_could_not_list_is_refused(server: &Server) {
+fn value_that_the_server_could_not_list_is_refused(server: &Server) {
     let stage = Stage::new(server);
     for value in
         ["日本語 has a character across its fourth byte", "line\nbreak", "", " leads", "nul\0", &"x".repeat(4097)]
@@ -79,7 +79,7 @@ fn a_value_that_the_server_could_not_list_is_refused(server: &Server) {
     }
 }
 
-fn the_server_draws_a_value_when_asked(server: &Server) {
+fn server_draws_a_value_when_asked(server: &Server) {
     let stage = Stage::new(server);
     let [one, other] = [(); 2].map(|()| stage.create(lists(&stage).server_generated()));
     for key in [&one, &other] {
@@ -91,7 +91,7 @@ fn the_server_draws_a_value_when_asked(server: &Server) {
     assert_ne!(one.value.expose_secret(), other.value.expose_secret());
 }
 
-fn a_thousand_and_one_characters_are_a_key_too(server: &Server) {
+fn thousand_and_one_characters_are_a_key_too(server: &Server) {
     let stage = Stage::new(server);
     for length in [5, 1001, 4096] {
         let value = format!("{}{}", unique("own-"), "k".repeat(length));

@@ -1,5 +1,5 @@
 //! What `FakeServer` promises to those who test with it. That it responds as a real server of 0.24.1 does is the subject
-//! of `tests/differential.rs`; that it responds as v30 does, of `fake_server/v30.rs`.
+//! of `tests/live/differential.rs`; that it responds as v30 does, of `fake_server/v30.rs`.
 
 mod cluster;
 mod connections;
