@@ -70,7 +70,7 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .all_end_in(Ending::Rejected),
         // The values that follow are the server's own, which the client cannot know.
-        created("a new key with an id that is none", |good| good.but("\"id\":7", "\"id\":4294967296")),
+        created("a new key with an id above 32 bits", |good| good.but("\"id\":7", "\"id\":4294967296")),
         created("a new key without an id", |good| good.but("\"id\"", "\"no\"")),
         created("a new key, cut short", |good| good.saying("", &good.body[..good.body.len() - 1])),
         created("a new key with status 200", |good| good.with("").replacen("201 Created", "200 OK", 1)),

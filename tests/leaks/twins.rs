@@ -1,4 +1,4 @@
-//! Two secrets of one length, the same conversation: whoever reads the logs cannot tell one from the other.
+//! Two secrets of one length in the same conversation: the logs do not differ.
 //!
 //! This holds for secrets of any length, also for those so short that they would be found anywhere.
 

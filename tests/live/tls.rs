@@ -8,7 +8,7 @@ use crate::support::harness::or_ignore;
 use crate::support::{Server, TestCa};
 
 live_tests![
-    authority_of_ones_own_is_believed_when_named_and_only_then,
+    private_authority_is_trusted_only_if_named,
     certificate_for_another_host_is_refused,
     certificate_that_has_expired_is_refused,
     http_where_https_is_spoken_says_so,
@@ -33,7 +33,7 @@ fn assert_tls_error(builder: ClientBuilder, says: &str) {
     }
 }
 
-fn authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
+fn private_authority_is_trusted_only_if_named(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["localhost", "127.0.0.1"])));
     let by_name = server.url().replace("127.0.0.1", "localhost");

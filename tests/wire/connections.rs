@@ -308,7 +308,7 @@ fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
     }
 }
 
-/// Whoever sits in the middle can spoil an encrypted response, after the server has acted: that is no refusal.
+/// An attacker on the network can corrupt an encrypted response after the server has acted: the outcome is unknown.
 #[cfg(feature = "tls")]
 #[test]
 fn encrypted_response_that_is_spoilt_leaves_the_outcome_open() {

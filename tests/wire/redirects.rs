@@ -1,4 +1,4 @@
-//! Redirects are not followed: the key would go to whoever is named there.
+//! Redirects are not followed: the key would be sent to another host.
 
 use super::fixture::{ADMIN_KEY, Call, Response, Wire, html, variant};
 

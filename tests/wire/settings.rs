@@ -172,7 +172,7 @@ mod tls {
 
     #[cfg(feature = "native-roots")]
     #[test]
-    fn trust_is_either_the_systems_or_ones_own() {
+    fn native_roots_and_ca_certificates_exclude_each_other() {
         refused(
             https().native_roots().ca_certificates(TestCa::new().pem()),
             "ca_certificates",
