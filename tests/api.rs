@@ -149,7 +149,7 @@ fn shows_a_foreign_type(line: &str, public_types: &[&str]) -> bool {
     let is_foreign = |path: &&str| FOREIGN.contains(&path.split("::").next().unwrap_or_default());
     let is_public =
         line.starts_with("pub ") || line.starts_with("impl") && paths.iter().any(|path| public_types.contains(path));
-    is_public && !line.starts_with("pub mod ") && paths.iter().any(|path| is_foreign(path))
+    is_public && !line.starts_with("pub mod ") && paths.iter().any(is_foreign)
 }
 
 /// All files of the library, by their path below `src`.
