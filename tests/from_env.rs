@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "tls")]
         trial("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
         #[cfg(feature = "tls")]
-        trial("a_proxy_that_answers_byte_by_byte_meets_the_limit", a_proxy_that_answers_byte_by_byte_meets_the_limit),
+        trial("proxy_that_responds_byte_by_byte_meets_the_limit", proxy_that_responds_byte_by_byte_meets_the_limit),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
 }
@@ -173,7 +173,7 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
 }
 
 #[cfg(feature = "tls")]
-fn a_proxy_that_answers_byte_by_byte_meets_the_limit() {
+fn proxy_that_responds_byte_by_byte_meets_the_limit() {
     let proxy = Scripted::start(|peer| {
         peer.request()?;
         // Each byte within the limit, and all of them far beyond it; after which it would be another error.

@@ -82,13 +82,20 @@ pub(crate) fn eight_runs_of_ensure_without_leader(cluster: &Shared) {
             );
             cluster.mend();
             // Whatever became of them, the next runs agree on one key, and name those that others have left.
-            let again: Vec<_> = eight_runs(cluster, value).into_iter().map(|result| result.unwrap().key).collect();
+            let again: Vec<_> = eight_runs(cluster, value).into_iter().map(Result::unwrap).collect();
             let keys = agreed_keys(cluster);
             let ensured = ensure(cluster, 0, value).send().unwrap();
-            assert!(!ensured.created && again.iter().all(|key| *key == ensured.key), "{again:?}, {ensured:?}");
+            assert!(!ensured.created && again.iter().all(|other| other.key == ensured.key), "{again:?}, {ensured:?}");
             assert!(keys.iter().all(|key| key.actions == [Action::KEYS_GET]), "{keys:?}");
             let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
             assert_eq!((ids[0], &ids[1..]), (ensured.key.id, &*ensured.duplicates));
+            // Whichever run has created it, its value is in the result or in the error.
+            let values = results.iter().map(|result| match result {
+                Ok(ensured) => ensured.value.as_ref(),
+                Err(error) => error.value(),
+            });
+            let mut values = values.chain(again.iter().map(|ensured| ensured.value.as_ref())).flatten();
+            assert!(values.any(|value| opens_everywhere(cluster, value, ensured.key.id)), "the value is lost");
             println!("{} keys were left over", ensured.duplicates.len());
             for id in ids {
                 client.delete(id).wait_for_replication(Duration::from_secs(10)).send().unwrap();

@@ -70,8 +70,8 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         bad("a body that a close cuts short", Ending::Unexpected, "status 20", |peer| {
             let good = Good::to(&peer.request()?);
-            let reply = format!("{}\r\n{}", good.head(""), good.body);
-            peer.send(cut(&reply))
+            let response = format!("{}\r\n{}", good.head(""), good.body);
+            peer.send(cut(&response))
         }),
         bad(
             "an error page that a close cuts short",
@@ -86,8 +86,8 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// All but the last byte.
-fn cut(reply: &str) -> &str {
-    &reply[..reply.len() - 1]
+fn cut(response: &str) -> &str {
+    &response[..response.len() - 1]
 }
 
 /// Gives the client time to read what was sent: some systems throw it away on a reset.

@@ -21,10 +21,10 @@ const SHORT: Duration = Duration::from_millis(600);
 /// What a call may take beyond its deadline, on a machine with much else to do.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The most that the answer to a list may have here: as much as any other answer may.
+/// The most that the response to a list may have here: as much as any other response may.
 pub(crate) const LIMIT: usize = 1024 * 1024;
 
-/// The most that a call may allocate at once. A limited answer is held once, in a buffer that doubles.
+/// The most that a call may allocate at once. A limited response is held once, in a buffer that doubles.
 const HEAP_LIMIT: usize = 5 * LIMIT;
 
 /// Makes every call that there is to this server; returns how many.

@@ -1,6 +1,6 @@
-//! Replies of good form whose content is not what it should be; and some in which only what is ignored is strange.
+//! Responses of good form whose content is not what it should be; and some in which only what is ignored is strange.
 
-use super::row::{Call, Ending, Good, ID, Row, bad, bad_reply, odd_but_good};
+use super::row::{Call, Ending, Good, ID, Row, bad, bad_response, odd_but_good};
 
 const SHAPE: &str = " with a response that is JSON of another shape (";
 const SYNTAX: &str = " with a response that is not JSON (";
@@ -76,7 +76,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .only(Call::CREATES),
         changed("no value", "\"value", "\"old_value", SHAPE).only(Call::CREATES),
         changed("no prefix", "value_prefix", "prefix", SHAPE).only(LISTED),
-        row("another key's reply", " with a response that is about another key", |good| {
+        row("another key's response", " with a response that is about another key", |good| {
             good.but(&format!("\"id\":{ID}"), "\"id\":8")
         })
         .only(Call::WITH_ID),
@@ -95,23 +95,26 @@ pub(crate) fn rows() -> Vec<Row> {
         odd_but_good("JSON that is called something else", |good| {
             good.with("").replacen("application/json", "text/html", 1)
         }),
-        odd_but_good("an answer that is not compressed, and says so", |good| {
+        odd_but_good("a response that is not compressed, and says so", |good| {
             good.with("content-encoding: identity\r\n")
         }),
-        bad_reply("a compressed answer", Ending::Unexpected, "the response is compressed, which was", |good| {
+        bad_response("a compressed response", Ending::Unexpected, "the response is compressed, which was", |good| {
             good.with("content-encoding: gzip\r\n")
         }),
-        bad_reply("an answer that is compressed twice", Ending::Unexpected, "the response is compressed", |good| {
-            good.with("content-encoding: br, gzip\r\n")
-        }),
-        bad_reply("a compressed 503", Ending::Unavailable, "status 503", |_| {
+        bad_response(
+            "a response that is compressed twice",
+            Ending::Unexpected,
+            "the response is compressed",
+            |good| good.with("content-encoding: br, gzip\r\n"),
+        ),
+        bad_response("a compressed 503", Ending::Unavailable, "status 503", |_| {
             "HTTP/1.1 503 No\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned()
         }),
-        bad_reply("a compressed 401", Ending::Unauthorized, "status 401", |_| {
+        bad_response("a compressed 401", Ending::Unauthorized, "status 401", |_| {
             "HTTP/1.1 401 No\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned()
         })
         .all_end_in(Ending::Unauthorized),
-        bad_reply("the other status of success", Ending::Unexpected, "status 20", |good| {
+        bad_response("the other status of success", Ending::Unexpected, "status 20", |good| {
             let other = if good.status == "200 OK" { "201 Created" } else { "200 OK" };
             good.with("").replacen(good.status, other, 1)
         }),
@@ -121,9 +124,9 @@ pub(crate) fn rows() -> Vec<Row> {
     .collect()
 }
 
-/// A reply with the status of success, and something wrong with the body.
-fn row(name: &'static str, result: &'static str, reply: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
-    bad_reply(name, Ending::Unexpected, result, reply)
+/// A response with the status of success, and something wrong with the body.
+fn row(name: &'static str, result: &'static str, response: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
+    bad_response(name, Ending::Unexpected, result, response)
 }
 
 fn broken(name: &'static str, body: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
@@ -152,10 +155,10 @@ fn odd(name: &'static str, fields: &str) -> Row {
 
 /// Bytes that are no text, wherever a server can put them: each character here is sent as one byte.
 fn invalid_utf8() -> [Row; 5] {
-    let send = move |name, ending, result, reply: fn(&Good) -> String| {
+    let send = move |name, ending, result, response: fn(&Good) -> String| {
         bad(name, ending, result, move |peer| {
             let good = Good::to(&peer.request()?);
-            let bytes: Vec<u8> = reply(&good).chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
+            let bytes: Vec<u8> = response(&good).chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
             peer.send(bytes)
         })
     };

@@ -19,7 +19,7 @@ const HEAP_LIMIT: usize = 2 * 1024 * 1024;
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("repeats end with the deadline: a close at once", || repeats_end(|_| Ok(()), Ending::Connection)),
-        ("repeats end with the deadline: no answer", || {
+        ("repeats end with the deadline: no response", || {
             let silent = |peer: &mut Peer| {
                 peer.request()?;
                 peer.wait()
@@ -27,16 +27,16 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             repeats_end(silent, Ending::Timeout(typesense_keys::Phase::AwaitResponse));
         }),
         ("repeats end with the deadline: 500 for ever", || {
-            repeats_end(replying("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"), Ending::Unavailable);
+            repeats_end(responding("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"), Ending::Unavailable);
         }),
         ("repeats end with the deadline: 429 without a pause", || {
-            let reply = "HTTP/1.1 429 No\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
-            repeats_end(replying(reply), Ending::RateLimited);
+            let response = "HTTP/1.1 429 No\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
+            repeats_end(responding(response), Ending::RateLimited);
         }),
         ("a pause beyond the deadline ends the call at once", || {
             for pause in ["10", "18446744073709551615"] {
-                let reply = format!("HTTP/1.1 429 No\r\nretry-after: {pause}\r\ncontent-length: 0\r\n\r\n");
-                let server = Scripted::start(replying(reply));
+                let response = format!("HTTP/1.1 429 No\r\nretry-after: {pause}\r\ncontent-length: 0\r\n\r\n");
+                let server = Scripted::start(responding(response));
                 let ended = measured(|| make(&client(&server), Call::List).unwrap_err());
                 assert!(matches!(ended.result, Error::RateLimited { .. }), "{}", ended.result);
                 assert!(ended.elapsed < DEADLINE, "{:?}", ended.elapsed);
@@ -46,10 +46,10 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     ]
 }
 
-fn replying(reply: impl AsRef<[u8]> + Send + Sync) -> impl Fn(&mut Peer) -> io::Result<()> + Send + Sync {
+fn responding(response: impl AsRef<[u8]> + Send + Sync) -> impl Fn(&mut Peer) -> io::Result<()> + Send + Sync {
     move |peer| loop {
         peer.request()?;
-        peer.send(&reply)?;
+        peer.send(&response)?;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What is told is checked for every bad server; these do their best to be quoted.
 
-use super::row::{ADMIN_KEY, Call, Ending, Good, OWN_VALUE, Row, SERVERS_VALUE, bad, bad_reply, sent_value};
+use super::row::{ADMIN_KEY, Call, Ending, Good, OWN_VALUE, Row, SERVERS_VALUE, bad, bad_response, sent_value};
 
 pub(crate) fn rows() -> Vec<Row> {
     let unexpected = Ending::Unexpected;
@@ -28,14 +28,14 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .all_end_in(Ending::Unexpected)
         .only(Call::WITH_ID),
-        bad_reply("secrets in every header", Ending::Rejected, "status 400", |_| {
+        bad_response("secrets in every header", Ending::Rejected, "status 400", |_| {
             format!(
                 "HTTP/1.1 400 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-type: {ADMIN_KEY}/{OWN_VALUE}\r\n\
                  content-encoding: {ADMIN_KEY}\r\nretry-after: {ADMIN_KEY}\r\ncontent-length: 0\r\n\r\n"
             )
         })
         .all_end_in(Ending::Rejected),
-        bad_reply(
+        bad_response(
             "secrets in an encoding that was not asked for",
             unexpected,
             "the response is compressed",
@@ -46,31 +46,31 @@ pub(crate) fn rows() -> Vec<Row> {
         redirect("a redirect with the key in its query", "https://example.net/keys?key=aDm1n=7Qx2Lw9Zr4Tb8Gk"),
         redirect("a redirect with the key as user info", "https://aDm1n=7Qx2Lw9Zr4Tb8Gk@example.net/keys"),
         redirect("a redirect to the key", "aDm1n=7Qx2Lw9Zr4Tb8Gk"),
-        bad_reply(
+        bad_response(
             "headers that are secrets, with a bad length",
             unexpected,
             "the head of the response contradicts",
             |_| format!("HTTP/1.1 200 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-length: {ADMIN_KEY}\r\n\r\n"),
         ),
-        bad_reply("secrets where a head should be", unexpected, "the response is not HTTP/1", |_| {
+        bad_response("secrets where a head should be", unexpected, "the response is not HTTP/1", |_| {
             format!("{ADMIN_KEY} {OWN_VALUE} {SERVERS_VALUE}\r\n\r\n")
         }),
-        bad_reply("secrets where a chunk should be", unexpected, "the response's body is not framed", |_| {
+        bad_response("secrets where a chunk should be", unexpected, "the response's body is not framed", |_| {
             format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{ADMIN_KEY}\r\n{OWN_VALUE}\r\n")
         }),
-        bad_reply("secrets where JSON should be", unexpected, "status 20", |good| {
+        bad_response("secrets where JSON should be", unexpected, "status 20", |good| {
             good.saying("", &format!("{ADMIN_KEY} {OWN_VALUE}"))
         }),
-        bad_reply("secrets in JSON of another shape", unexpected, "status 20", |good| {
+        bad_response("secrets in JSON of another shape", unexpected, "status 20", |good| {
             good.saying("", &format!(r#"{{"id":"{ADMIN_KEY}","expires_at":"{OWN_VALUE}","{ADMIN_KEY}":1}}"#))
         }),
-        bad_reply("a secret that the end of a quotation cuts off", Ending::Rejected, "status 400", |_| {
+        bad_response("a secret that the end of a quotation cuts off", Ending::Rejected, "status 400", |_| {
             let body = format!("{}{ADMIN_KEY}", "x".repeat(190));
             format!("HTTP/1.1 400 No\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         })
         .all_end_in(Ending::Rejected),
         // The values that follow are the server's own, which the client cannot know.
-        created("a new key with an id that is none", |good| good.but("\"id\":7", "\"id\":4294967296")),
+        created("a new key with an id above 32 bits", |good| good.but("\"id\":7", "\"id\":4294967296")),
         created("a new key without an id", |good| good.but("\"id\"", "\"no\"")),
         created("a new key, cut short", |good| good.saying("", &good.body[..good.body.len() - 1])),
         created("a new key with status 200", |good| good.with("").replacen("201 Created", "200 OK", 1)),
@@ -99,7 +99,7 @@ fn error(name: &'static str, status: &'static str, ending: Ending) -> Row {
 }
 
 fn redirect(name: &'static str, target: &'static str) -> Row {
-    bad_reply(name, Ending::Unexpected, "status 307, a redirect to `", move |_| {
+    bad_response(name, Ending::Unexpected, "status 307, a redirect to `", move |_| {
         let body = format!("Moved to {ADMIN_KEY}");
         let length = body.len();
         format!("HTTP/1.1 307 Moved\r\nlocation: {target}\r\ncontent-length: {length}\r\n\r\n{body}")
@@ -107,8 +107,8 @@ fn redirect(name: &'static str, target: &'static str) -> Row {
     .all_end_in(Ending::Unexpected)
 }
 
-fn created(name: &'static str, reply: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
-    bad_reply(name, Ending::Unknown, "", reply).only(Call::CREATES)
+fn created(name: &'static str, response: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
+    bad_response(name, Ending::Unknown, "", response).only(Call::CREATES)
 }
 
 impl Row {

@@ -15,7 +15,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let waiting = Ending::Timeout(Phase::AwaitResponse);
     let reading = Ending::Timeout(Phase::ReadResponse);
     vec![
-        bad("no answer at all", waiting, "timed out while waiting for the response", |peer| {
+        bad("no response at all", waiting, "timed out while waiting for the response", |peer| {
             peer.request()?;
             peer.wait()
         }),
@@ -43,7 +43,7 @@ pub(crate) fn rows() -> Vec<Row> {
             peer.send(format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n"))?;
             peer.wait()
         }),
-        bad("a good reply, a byte at a time", reading, "timed out while reading the response", |peer| {
+        bad("a good response, a byte at a time", reading, "timed out while reading the response", |peer| {
             let good = Good::to(&peer.request()?);
             peer.drip(good.with(""), PAUSE)
         }),

@@ -1,4 +1,4 @@
-//! What a server says when it was not asked is never taken for an answer.
+//! What a server says when it was not asked is never taken for a response.
 
 use std::thread;
 use std::time::Duration;
@@ -13,16 +13,19 @@ const POISON: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("a good connection is used again", a_good_connection_is_used_again),
-        ("a second reply in the same packet is no answer", a_second_reply_in_the_same_packet_is_no_answer),
-        ("a reply while nothing was asked is no answer", a_reply_while_nothing_was_asked_is_no_answer),
-        ("a body after a 204 is no answer", a_body_after_a_204_is_no_answer),
-        ("the rest of a reply that was too long is no answer", the_rest_of_a_reply_that_was_too_long_is_no_answer),
+        ("a second response in the same packet is not used", a_second_response_in_the_same_packet_is_not_used),
+        ("a response while nothing was asked is not used", a_response_while_nothing_was_asked_is_not_used),
+        ("a body after a 204 is not used", a_body_after_a_204_is_not_used),
+        (
+            "the rest of a response that was too long is not used",
+            the_rest_of_a_response_that_was_too_long_is_not_used,
+        ),
         ("a connection that was closed meanwhile is not used", a_connection_that_was_closed_meanwhile_is_not_used),
         ("a connection that is to close is not used again", a_connection_that_is_to_close_is_not_used_again),
     ]
 }
 
-/// Answers each request on a connection, and adds to each answer.
+/// Responds to each request on a connection, and adds to each response.
 fn adding(to_each: impl Fn(&mut Peer, &Good) -> std::io::Result<()> + Send + Sync + 'static) -> Scripted {
     Scripted::start(move |peer| {
         loop {
@@ -37,9 +40,9 @@ fn client(server: &Scripted) -> KeysClient {
     builder.timeout(Duration::from_secs(5)).max_list_size(1_000).build().unwrap()
 }
 
-/// Three calls, each of which must get its own answer.
+/// Three calls, each of which must get its own response.
 #[track_caller]
-fn every_answer_is_the_right_one(server: &Scripted, connections: usize) {
+fn every_response_is_the_right_one(server: &Scripted, connections: usize) {
     let client = client(server);
     for call in 0..3 {
         assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
@@ -50,14 +53,14 @@ fn every_answer_is_the_right_one(server: &Scripted, connections: usize) {
 }
 
 fn a_good_connection_is_used_again() {
-    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with(""))), 1);
+    every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with(""))), 1);
 }
 
-fn a_second_reply_in_the_same_packet_is_no_answer() {
-    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with("") + POISON)), 6);
+fn a_second_response_in_the_same_packet_is_not_used() {
+    every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with("") + POISON)), 6);
 }
 
-fn a_reply_while_nothing_was_asked_is_no_answer() {
+fn a_response_while_nothing_was_asked_is_not_used() {
     let server = adding(|peer, good| {
         peer.send(good.with(""))?;
         thread::sleep(Duration::from_millis(5));
@@ -72,7 +75,7 @@ fn a_reply_while_nothing_was_asked_is_no_answer() {
     assert_eq!(server.connections(), 3);
 }
 
-fn a_body_after_a_204_is_no_answer() {
+fn a_body_after_a_204_is_not_used() {
     let server =
         adding(|peer, _| peer.send(format!("HTTP/1.1 204 No Content\r\ncontent-length: 38\r\n\r\n{POISON}")));
     let client = client(&server);
@@ -82,7 +85,7 @@ fn a_body_after_a_204_is_no_answer() {
     assert_eq!(server.connections(), 3);
 }
 
-fn the_rest_of_a_reply_that_was_too_long_is_no_answer() {
+fn the_rest_of_a_response_that_was_too_long_is_not_used() {
     let server = adding(|peer, good| {
         let body = format!("{}{POISON}", " ".repeat(1_001));
         peer.send(good.saying("", &body))
@@ -109,5 +112,5 @@ fn a_connection_that_was_closed_meanwhile_is_not_used() {
 }
 
 fn a_connection_that_is_to_close_is_not_used_again() {
-    every_answer_is_the_right_one(&adding(|peer, good| peer.send(good.with("connection: close\r\n"))), 6);
+    every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with("connection: close\r\n"))), 6);
 }

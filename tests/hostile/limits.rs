@@ -1,4 +1,4 @@
-//! An answer may be as large as the limit, and not a byte larger, however it is framed.
+//! A response may be as large as the limit, and not a byte larger, however it is framed.
 
 use typesense_keys::Error;
 
@@ -20,17 +20,17 @@ const FRAMES: [Frame; 3] = [
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("an answer of exactly the limit is taken", an_answer_of_exactly_the_limit_is_taken),
-        ("an answer of a byte more is not", an_answer_of_a_byte_more_is_not),
-        ("an error answer is looked at up to 64 KiB", an_error_answer_is_looked_at_up_to_64_kib),
-        ("a list may be larger than any other answer", a_list_may_be_larger_than_any_other_answer),
+        ("a response of exactly the limit is taken", a_response_of_exactly_the_limit_is_taken),
+        ("a response of a byte more is not", a_response_of_a_byte_more_is_not),
+        ("an error response is looked at up to 64 KiB", an_error_response_is_looked_at_up_to_64_kib),
+        ("a list may be larger than any other response", a_list_may_be_larger_than_any_other_response),
         ("a list that expands in memory is too large", list_that_expands_in_memory_is_too_large),
         ("a key that expands in memory is refused", key_that_expands_in_memory_is_refused),
     ]
 }
 
-/// Answers with the good body, and blanks up to `size`.
-fn answer_of(size: usize, frame: Frame) -> Scripted {
+/// Responds with the good body, and blanks up to `size`.
+fn response_of(size: usize, frame: Frame) -> Scripted {
     Scripted::start(move |peer| {
         let good = Good::to(&peer.request()?);
         let blanks = " ".repeat(size - good.body.len());
@@ -38,18 +38,18 @@ fn answer_of(size: usize, frame: Frame) -> Scripted {
     })
 }
 
-fn an_answer_of_exactly_the_limit_is_taken() {
+fn a_response_of_exactly_the_limit_is_taken() {
     for frame in FRAMES {
-        let server = answer_of(LIMIT, frame);
+        let server = response_of(LIMIT, frame);
         for call in Call::ALL {
             make(&client(&server.url()), call).unwrap_or_else(|error| panic!("{call:?}: {error}"));
         }
     }
 }
 
-fn an_answer_of_a_byte_more_is_not() {
+fn a_response_of_a_byte_more_is_not() {
     for frame in FRAMES {
-        let server = answer_of(LIMIT + 1, frame);
+        let server = response_of(LIMIT + 1, frame);
         // A stream holds one key at a time, and may be as long as it likes.
         for call in Call::ALL.into_iter().filter(|call| *call != Call::Stream) {
             match make(&client(&server.url()), call).unwrap_err() {
@@ -65,7 +65,7 @@ fn an_answer_of_a_byte_more_is_not() {
     }
 }
 
-fn an_error_answer_is_looked_at_up_to_64_kib() {
+fn an_error_response_is_looked_at_up_to_64_kib() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 400 No\r\n\r\n<html>")?;
@@ -78,9 +78,9 @@ fn an_error_answer_is_looked_at_up_to_64_kib() {
     assert!(message.starts_with("<html>xxx") && message.chars().count() == 201, "{message}");
 }
 
-fn a_list_may_be_larger_than_any_other_answer() {
+fn a_list_may_be_larger_than_any_other_response() {
     let size = 3 * LIMIT;
-    let server = answer_of(size, FRAMES[0]);
+    let server = response_of(size, FRAMES[0]);
     let builder = typesense_keys::KeysClient::builder().node(server.url()).api_key(SERVERS_VALUE);
     let client = builder.max_list_size(size as u64).build().unwrap();
     assert_eq!(client.list().send().unwrap().len(), 1);

@@ -74,7 +74,7 @@ fn https() -> Vec<Row> {
         ends("https: an alert", Ending::Tls, "the TLS handshake failed", |peer| {
             peer.send(b"\x15\x03\x03\0\x02\x02\x28")
         }),
-        ends("https: no answer to the hello", handshake, late, |peer| peer.wait()),
+        ends("https: no response to the hello", handshake, late, |peer| peer.wait()),
         ends("https: a hello, a byte at a time", handshake, late, |peer| {
             peer.drip(b"\x16\x03\x03\x3f\xff\x02\0\x3f\xfb", Duration::from_millis(100))?;
             peer.drip([0; 1000], Duration::from_millis(100))

@@ -93,24 +93,26 @@ pub(crate) fn bad(
 }
 
 /// A server that looks bad, but with which every call succeeds.
-pub(crate) fn odd_but_good(name: &'static str, reply: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
-    bad(name, Ending::Done, "", replying(reply)).all_end_in(Ending::Done)
+pub(crate) fn odd_but_good(name: &'static str, response: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
+    bad(name, Ending::Done, "", responding(response)).all_end_in(Ending::Done)
 }
 
-/// A server whose `reply` is not what it should be.
-pub(crate) fn bad_reply(
+/// A server whose `response` is not what it should be.
+pub(crate) fn bad_response(
     name: &'static str,
     reads: Ending,
     result: &'static str,
-    reply: impl Fn(&Good) -> String + Send + Sync + 'static,
+    response: impl Fn(&Good) -> String + Send + Sync + 'static,
 ) -> Row {
-    bad(name, reads, result, replying(reply))
+    bad(name, reads, result, responding(response))
 }
 
-fn replying(reply: impl Fn(&Good) -> String + Send + Sync) -> impl Fn(&mut Peer) -> io::Result<()> + Send + Sync {
+fn responding(
+    response: impl Fn(&Good) -> String + Send + Sync,
+) -> impl Fn(&mut Peer) -> io::Result<()> + Send + Sync {
     move |peer| {
         let good = Good::to(&peer.request()?);
-        peer.send(reply(&good))
+        peer.send(response(&good))
     }
 }
 
@@ -129,7 +131,7 @@ impl Row {
     }
 }
 
-/// What a good server would answer.
+/// What a good server would respond with.
 pub(crate) struct Good {
     /// `200 OK` or `201 Created`.
     pub(crate) status: &'static str,
@@ -155,17 +157,17 @@ impl Good {
         Self { status, body }
     }
 
-    /// The whole reply, with `headers` (each with its line break) and a length.
+    /// The whole response, with `headers` (each with its line break) and a length.
     pub(crate) fn with(&self, headers: &str) -> String {
         self.saying(headers, &self.body)
     }
 
-    /// The whole reply, with another body.
+    /// The whole response, with another body.
     pub(crate) fn saying(&self, headers: &str, body: &str) -> String {
         format!("{}content-length: {}\r\n\r\n{body}", self.head(headers), body.len())
     }
 
-    /// The whole reply, with `from` in its body replaced.
+    /// The whole response, with `from` in its body replaced.
     pub(crate) fn but(&self, from: &str, to: &str) -> String {
         assert!(self.body.contains(from), "{from} in {}", self.body);
         self.saying("", &self.body.replace(from, to))

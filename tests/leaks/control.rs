@@ -57,9 +57,9 @@ pub(super) fn plain_agent(server: &Server) {
     let agent = ureq::Agent::new_with_defaults();
     let body = format!(r#"{{"description":"","actions":["keys:get"],"collections":["*"],"value":"{value}"}}"#);
     let request = agent.post(format!("{}/keys", server.url())).header("x-typesense-api-key", server.api_key());
-    let mut answer = request.send(&body).unwrap();
-    assert_eq!(answer.status(), 201);
-    assert!(answer.body_mut().read_to_string().unwrap().contains(&value));
+    let mut response = request.send(&body).unwrap();
+    assert_eq!(response.status(), 201);
+    assert!(response.body_mut().read_to_string().unwrap().contains(&value));
 
     let (records, found) = watch.search();
     println!("a plain agent: {} records, {} places with a window of a secret", records.len(), found.len());

@@ -1,4 +1,4 @@
-//! Replies that repeat the client's key and the new key's value, wherever a reply has a place for it.
+//! Responses that repeat the client's key and the new key's value, wherever a response has a place for it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::random_text;
 use crate::watch::{Watch, secret};
 
 /// `{key}` and `{value}` are what the request held; `{length}` is that of the body.
-const REPLIES: &[(&str, &str)] = &[
+const RESPONSES: &[(&str, &str)] = &[
     ("status line", "HTTP/1.1 400 {key} {value}\r\ncontent-length: 0\r\n\r\n"),
     ("version", "{key}/1.1 200 OK\r\n\r\n"),
     ("status", "HTTP/1.1 {key} OK\r\n\r\n"),
@@ -55,7 +55,7 @@ const REPLIES: &[(&str, &str)] = &[
     ("interim head", "HTTP/1.1 103 {key}\r\nlink: {value}\r\n\r\nHTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n"),
     ("another protocol", "HTTP/1.1 101 {key}\r\nupgrade: {value}\r\n\r\n{key}"),
     ("no HTTP", "{key} {value}\r\n\r\n"),
-    ("after the reply", "HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n{key} {value}"),
+    ("after the response", "HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n{key} {value}"),
     ("body of 204", "HTTP/1.1 204 No\r\ncontent-length: {length}\r\n\r\n{key} {value}"),
     ("success: other status", "HTTP/1.1 202 OK\r\ncontent-length: {length}\r\n\r\n{body}"),
     ("success: not JSON", "HTTP/1.1 201 OK\r\ncontent-length: {length}\r\n\r\n{body"),
@@ -83,11 +83,11 @@ pub(super) fn in_bytes(_: &Server) {
 
 fn try_all(pieces: Pieces) {
     let mut watch = Watch::begin();
-    for (place, reply) in REPLIES {
-        let server = Service::echo(reply, pieces);
+    for (place, response) in RESPONSES {
+        let server = Service::echo(response, pieces);
         let admins = match pieces {
             Pieces::Whole => vec![random_text(32), awkward()],
-            // Slow, and about where the reply is cut, not about what is in it.
+            // Slow, and about where the response is cut, not about what is in it.
             Pieces::Bytes => vec![random_text(32)],
         };
         for admin in admins {
@@ -110,7 +110,7 @@ fn try_all(pieces: Pieces) {
             }
         }
     }
-    println!("{} replies that repeat a secret, {pieces:?}", REPLIES.len());
+    println!("{} responses that repeat a secret, {pieces:?}", RESPONSES.len());
     watch.end();
 }
 
@@ -127,10 +127,10 @@ pub(super) fn drawn_by_the_server(_: &Server) {
         ("text", drawn.clone()),
     ] {
         for status in ["200", "201", "202", "206"] {
-            let reply = format!(
+            let response = format!(
                 "HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {{length}}\r\n\r\n"
             );
-            let server = Service::echo(&(reply + &body), Pieces::Whole);
+            let server = Service::echo(&(response + &body), Pieces::Whole);
             let client = builder(&server.url(), &admin).retries(false).build().unwrap();
             match create(&client).server_generated().send() {
                 Err(error) => watch.error(error),
@@ -145,15 +145,15 @@ pub(super) fn drawn_by_the_server(_: &Server) {
 pub(super) fn not_replicated(_: &Server) {
     let mut watch = Watch::begin();
     let (admin, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
-    let server = Service::answering(|_, request| {
+    let server = Service::responding(|_, request| {
         let text = String::from_utf8_lossy(request);
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        let (status, answer) = match body.strip_prefix('{') {
+        let (status, response) = match body.strip_prefix('{') {
             Some(fields) => (201, format!("{{\"id\": 7, \"expires_at\": 64723363199, {fields}")),
             None => (404, r#"{"message": "Not Found"}"#.to_owned()),
         };
-        let reply = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
-        Some((reply.into_bytes(), Pieces::Whole))
+        let response = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n{response}", response.len());
+        Some((response.into_bytes(), Pieces::Whole))
     });
     let client = builder(&server.url(), &admin).build().unwrap();
     let request = create(&client).value(secret(&own)).wait_for_replication(Duration::from_millis(300));

@@ -223,8 +223,8 @@ pub(super) fn threads(server: &Server) {
     watch.end();
 }
 
-/// Each way in which a reply can get lost, for each way to create a key, and for a delete.
-pub(super) fn lost_replies(server: &Server) {
+/// Each way in which a response can get lost, for each way to create a key, and for a delete.
+pub(super) fn lost_responses(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
     let real = client(&server.url(), server.api_key());

@@ -1,4 +1,4 @@
-//! Two secrets of one length, the same conversation: whoever reads the logs cannot tell one from the other.
+//! Two secrets of one length in the same conversation: the logs do not differ.
 //!
 //! This holds for secrets of any length, also for those so short that they would be found anywhere.
 
@@ -12,11 +12,11 @@ use crate::support::random_text;
 use crate::watch::secret;
 
 pub(super) fn alike(_: &Server) {
-    let server = Service::answering(|count, request| Some((reply(count, request), Pieces::Whole)));
+    let server = Service::responding(|count, request| Some((response(count, request), Pieces::Whole)));
     for length in [1, 2, 3, 5, 6, 32, 4096] {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {
-            // A short one must be found nowhere else in a reply, where it would be covered in an error.
+            // A short one must be found nowhere else in a response, where it would be covered in an error.
             let draw = || if length < 6 { unusual.repeat(length) } else { random_text(length) };
             let client = builder(&server.url(), &draw()).retries(false).build().unwrap();
             converse(&log, &client, &draw())
@@ -41,11 +41,11 @@ fn converse(log: &Log, client: &KeysClient, value: &str) -> Vec<String> {
 }
 
 /// One that repeats the key wherever it can, and a created key as it was asked for.
-fn reply(count: usize, request: &[u8]) -> Vec<u8> {
+fn response(count: usize, request: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(request);
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
     let key = header(request, "x-typesense-api-key").unwrap();
-    let (status, answer) = match count {
+    let (status, response) = match count {
         0 => (201, body.replacen('{', r#"{"id": 7, "expires_at": 64723363199, "#, 1)),
         1 => (409, format!(r#"{{"message": "{key}"}}"#)),
         2 => (200, format!(r#"{{"keys": [], "key": "{key}"}}"#)),
@@ -55,7 +55,7 @@ fn reply(count: usize, request: &[u8]) -> Vec<u8> {
     // Longer ones are no framing any more that anybody accepts.
     let extension = if key.len() < 1000 { &key } else { "" };
     let head = format!("HTTP/1.1 {status} {key}\r\nx-key: {key}\r\nlocation: http://a.test/{key}\r\n");
-    let (length, trailer) = (answer.len(), format!("x-key: {extension}\r\n\r\n"));
-    format!("{head}transfer-encoding: chunked\r\n\r\n{length:x};{extension}\r\n{answer}\r\n0\r\n{trailer}")
+    let (length, trailer) = (response.len(), format!("x-key: {extension}\r\n\r\n"));
+    format!("{head}transfer-encoding: chunked\r\n\r\n{length:x};{extension}\r\n{response}\r\n0\r\n{trailer}")
         .into_bytes()
 }

@@ -10,8 +10,8 @@ use crate::support::example::{assert_hides, example, printed};
 use crate::support::{Server, Tap, free_ports};
 
 live_tests![
-    a_client_from_the_environment_lists_keys,
-    the_quickstart_runs_on_a_real_server_without_showing_a_key,
+    client_from_the_environment_lists_keys,
+    quickstart_runs_on_a_real_server_without_showing_a_key,
     what_is_missing_in_the_environment_is_named,
 ];
 
@@ -47,7 +47,7 @@ fn run_child(nodes: Option<&str>, key: Option<&str>) -> Output {
     command.output().unwrap()
 }
 
-fn a_client_from_the_environment_lists_keys(server: &Server) {
+fn client_from_the_environment_lists_keys(server: &Server) {
     let stage = Stage::new(server);
     stage.key(Action::KEYS_LIST.as_str(), CollectionPattern::ALL);
     let [dead] = free_ports().unwrap();
@@ -77,7 +77,7 @@ fn what_is_missing_in_the_environment_is_named(server: &Server) {
     }
 }
 
-fn the_quickstart_runs_on_a_real_server_without_showing_a_key(server: &Server) {
+fn quickstart_runs_on_a_real_server_without_showing_a_key(server: &Server) {
     let tap = Tap::start(&server.url());
     let mut quickstart = example("quickstart");
     quickstart.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", server.api_key());

@@ -9,17 +9,17 @@ use crate::stage::Stage;
 use crate::support::Server;
 
 live_tests![
-    a_key_without_an_expiry_never_expires,
-    an_expiry_in_the_future_is_kept_and_the_key_works,
-    the_last_second_of_the_year_9999_is_accepted_and_the_key_works,
-    a_key_expires_while_we_watch,
+    key_without_an_expiry_never_expires,
+    expiry_in_the_future_is_kept_and_the_key_works,
+    last_second_of_the_year_9999_is_accepted_and_the_key_works,
+    key_expires_while_we_watch,
 ];
 
 fn lists(stage: &Stage<'_>) -> CreateKey {
     stage.client().create().description("live test").actions([Action::KEYS_LIST]).collections(["*"])
 }
 
-fn a_key_without_an_expiry_never_expires(server: &Server) {
+fn key_without_an_expiry_never_expires(server: &Server) {
     let stage = Stage::new(server);
     let key = stage.create(lists(&stage));
     assert_eq!(key.expires_at, Expiry::NEVER);
@@ -28,7 +28,7 @@ fn a_key_without_an_expiry_never_expires(server: &Server) {
     assert_eq!(got.expires_at.unix_seconds(), 64_723_363_199);
 }
 
-fn an_expiry_in_the_future_is_kept_and_the_key_works(server: &Server) {
+fn expiry_in_the_future_is_kept_and_the_key_works(server: &Server) {
     let stage = Stage::new(server);
     let time = SystemTime::now() + Duration::from_secs(86_400);
     let at = stage.create(lists(&stage).expires_at(time));
@@ -44,7 +44,7 @@ fn an_expiry_in_the_future_is_kept_and_the_key_works(server: &Server) {
     }
 }
 
-fn the_last_second_of_the_year_9999_is_accepted_and_the_key_works(server: &Server) {
+fn last_second_of_the_year_9999_is_accepted_and_the_key_works(server: &Server) {
     let stage = Stage::new(server);
     let last: Expiry = "9999-12-31T23:59:59Z".parse().unwrap();
     let key = stage.create(lists(&stage).expires_at(last));
@@ -52,7 +52,7 @@ fn the_last_second_of_the_year_9999_is_accepted_and_the_key_works(server: &Serve
     assert!(stage.client_with(&key.value).list().send().is_ok());
 }
 
-fn a_key_expires_while_we_watch(server: &Server) {
+fn key_expires_while_we_watch(server: &Server) {
     let stage = Stage::new(server);
     let key = stage.create(lists(&stage).expires_in(Duration::from_secs(2)));
     let user = stage.client_with(&key.value);

@@ -10,14 +10,14 @@ use crate::support::Server;
 use crate::support::harness::or_ignore;
 
 live_tests![
-    a_key_is_created_listed_got_used_and_deleted,
-    a_key_searches_its_collection_and_does_nothing_else,
-    a_description_comes_back_as_it_was_sent,
+    key_is_created_listed_got_used_and_deleted,
+    key_searches_its_collection_and_does_nothing_else,
+    description_comes_back_as_it_was_sent,
     several_actions_and_collections_are_kept_in_order,
-    the_first_key_has_id_0_and_absent_ids_are_not_found,
+    first_key_has_id_0_and_absent_ids_are_not_found,
 ];
 
-fn a_key_is_created_listed_got_used_and_deleted(server: &Server) {
+fn key_is_created_listed_got_used_and_deleted(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let description = unique("life ");
@@ -55,7 +55,7 @@ fn a_key_is_created_listed_got_used_and_deleted(server: &Server) {
     assert!(matches!(user.list().send(), Err(Error::Unauthorized(_))));
 }
 
-fn a_key_searches_its_collection_and_does_nothing_else(server: &Server) {
+fn key_searches_its_collection_and_does_nothing_else(server: &Server) {
     let stage = Stage::new(server);
     let (docs, other) = (unique("docs"), unique("other"));
     stage.collection(&docs);
@@ -87,7 +87,7 @@ fn a_key_searches_its_collection_and_does_nothing_else(server: &Server) {
     assert_eq!(status("GET", "/keys".to_owned(), ""), 401);
 }
 
-fn a_description_comes_back_as_it_was_sent(server: &Server) {
+fn description_comes_back_as_it_was_sent(server: &Server) {
     let stage = Stage::new(server);
     for description in [
         "",
@@ -130,7 +130,7 @@ fn several_actions_and_collections_are_kept_in_order(server: &Server) {
 }
 
 /// On a server of its own: on the shared one, key 0 may be anybody's.
-fn the_first_key_has_id_0_and_absent_ids_are_not_found(_: &Server) {
+fn first_key_has_id_0_and_absent_ids_are_not_found(_: &Server) {
     let server = or_ignore(Server::start());
     let client = admin(&server).build().unwrap();
     assert_eq!(client.list().send().unwrap(), []);

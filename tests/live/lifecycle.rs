@@ -11,25 +11,25 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    a_rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing,
+    rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing,
     with_an_overlap_both_keys_open,
-    a_key_can_rotate_itself,
+    key_can_rotate_itself,
     who_may_not_delete_is_told_of_both_keys,
     ensure_creates_once_and_replaces_drift,
     ensure_with_a_value_returns_it_every_time,
     ensure_renews_an_expired_key_and_deletes_it_after_a_day,
     eight_runs_of_ensure_at_once_end_with_one_key,
-    a_stream_is_the_list_and_filters_find_their_keys,
-    a_leaked_value_is_found_by_its_prefix,
-    a_thousand_tenants_get_their_keys_with_progress,
-    a_batch_that_was_stopped_is_resumed,
+    stream_is_the_list_and_filters_find_their_keys,
+    leaked_value_is_found_by_its_prefix,
+    thousand_tenants_get_their_keys_with_progress,
+    batch_that_was_stopped_is_resumed,
 ];
 
 fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
     stage.client_with(value).list().send().is_ok()
 }
 
-fn a_rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
+fn rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let expiry = SystemTime::now() + Duration::from_secs(3600);
@@ -52,7 +52,7 @@ fn with_an_overlap_both_keys_open(server: &Server) {
     client.delete(new.id).send().unwrap();
 }
 
-fn a_key_can_rotate_itself(server: &Server) {
+fn key_can_rotate_itself(server: &Server) {
     let stage = Stage::new(server);
     let old = stage.key("keys:*", "*".into());
     let itself = stage.client_with(&old.value);
@@ -176,7 +176,7 @@ fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
     }
 }
 
-fn a_stream_is_the_list_and_filters_find_their_keys(server: &Server) {
+fn stream_is_the_list_and_filters_find_their_keys(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("stream "));
     let create = || client.create().description(&description).actions(["keys:get"]).collections(["docs"]);
@@ -193,7 +193,7 @@ fn a_stream_is_the_list_and_filters_find_their_keys(server: &Server) {
     assert_eq!(client.list().description(&description).send().unwrap().len(), 21);
 }
 
-fn a_leaked_value_is_found_by_its_prefix(server: &Server) {
+fn leaked_value_is_found_by_its_prefix(server: &Server) {
     let stage = Stage::new(server);
     let leaked = stage.key("keys:get", "docs".into());
     let found = stage.client().list().prefix(leaked.value.expose_secret()).send().unwrap();
@@ -201,7 +201,7 @@ fn a_leaked_value_is_found_by_its_prefix(server: &Server) {
     assert!(found.iter().all(|key| leaked.value.expose_secret().starts_with(&key.prefix)));
 }
 
-fn a_thousand_tenants_get_their_keys_with_progress(server: &Server) {
+fn thousand_tenants_get_their_keys_with_progress(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("tenant "));
     let requests = (0..1_000).map(|tenant| {
@@ -231,7 +231,7 @@ fn a_thousand_tenants_get_their_keys_with_progress(server: &Server) {
     });
 }
 
-fn a_batch_that_was_stopped_is_resumed(server: &Server) {
+fn batch_that_was_stopped_is_resumed(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("batch "));
     let requests =

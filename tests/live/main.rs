@@ -1,4 +1,4 @@
-//! What this crate promises, proved on a real server: one for the whole binary, at most a minute.
+//! What this crate promises, proved on a real server: one that most tests share, within two minutes.
 //!
 //! The tests leave alone what they did not make, and delete what they made, so that `TYPESENSE_TEST_URL` may name a
 //! server that others use, too.
@@ -16,6 +16,8 @@ macro_rules! live_tests {
 mod actions;
 mod audit;
 mod collections;
+#[cfg(feature = "testing")]
+mod differential;
 mod environment;
 mod expiry;
 mod hidden_fields;
@@ -27,6 +29,7 @@ mod patterns;
 mod refusals;
 mod routes;
 mod scoped;
+mod servers;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         return environment::child();
     }
     let tests = [
+        servers::TESTS,
         life::TESTS,
         lifecycle::TESTS,
         refusals::TESTS,
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
         tenants::TESTS,
         hidden_fields::TESTS,
         environment::TESTS,
+        #[cfg(feature = "testing")]
+        differential::TESTS,
         #[cfg(feature = "tls")]
         tls::TESTS,
     ]

@@ -9,12 +9,12 @@ use typesense_keys::{Action, CreatedKey, KeysClient};
 use crate::stage::{Stage, unique};
 use crate::support::Server;
 
-live_tests![a_thousand_keys_made_by_four_threads_are_all_listed];
+live_tests![thousand_keys_made_by_four_threads_are_all_listed];
 
 const THREADS: usize = 4;
 const KEYS_EACH: usize = 250;
 
-fn a_thousand_keys_made_by_four_threads_are_all_listed(server: &Server) {
+fn thousand_keys_made_by_four_threads_are_all_listed(server: &Server) {
     let stage = Stage::new(server);
     let description = unique("one of a thousand ");
     let create = |client: &KeysClient, of: &str| {

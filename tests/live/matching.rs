@@ -95,10 +95,10 @@ fn random_pattern_matches_the_names_that_the_server_opens(server: &Server) {
         let pattern = grow(&mut random, 4);
         let names: Vec<String> = (0..6).map(|_| name(&mut random)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let answers = compare(&stage, &pattern, &names, wanted(&pattern));
+        let matches = compare(&stage, &pattern, &names, wanted(&pattern));
         if wanted(&pattern) == Wanted::Equal {
-            opened += answers.iter().filter(|&&is_open| is_open).count();
-            shut += answers.iter().filter(|&&is_open| !is_open).count();
+            opened += matches.iter().filter(|&&is_open| is_open).count();
+            shut += matches.iter().filter(|&&is_open| !is_open).count();
         }
     }
     assert!(opened >= 50 && shut >= 50, "{opened} {shut}");

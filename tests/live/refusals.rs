@@ -11,14 +11,14 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    a_wrong_key_is_unauthorized_whatever_it_asks,
+    wrong_key_is_unauthorized_whatever_it_asks,
     each_operation_needs_its_own_action,
-    a_key_that_may_list_lists_and_does_not_create,
-    a_deleted_key_is_unauthorized,
-    a_value_in_use_is_a_conflict,
-    the_bootstrap_keys_value_is_a_conflict,
-    an_absent_key_is_not_found_first_and_not_deleted_twice,
-    an_address_that_leads_elsewhere_is_refused_or_not_typesenses,
+    key_that_may_list_lists_and_does_not_create,
+    deleted_key_is_unauthorized,
+    value_in_use_is_a_conflict,
+    bootstrap_keys_value_is_a_conflict,
+    absent_key_is_not_found_first_and_not_deleted_twice,
+    address_that_leads_elsewhere_is_refused_or_not_typesenses,
     what_the_server_accepts_in_silence_is_refused_here,
 ];
 
@@ -50,7 +50,7 @@ fn assert_unauthorized<T: Debug>(result: Result<T, Error>, needed: &str) {
     }
 }
 
-fn a_wrong_key_is_unauthorized_whatever_it_asks(server: &Server) {
+fn wrong_key_is_unauthorized_whatever_it_asks(server: &Server) {
     let stage = Stage::new(server);
     let target = stage.create(anything(stage.client()));
     let almost = format!("{}x", server.api_key());
@@ -90,7 +90,7 @@ fn each_operation_needs_its_own_action(server: &Server) {
     assert_eq!(all.delete(made.id).send().unwrap(), made.id);
 }
 
-fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
+fn key_that_may_list_lists_and_does_not_create(server: &Server) {
     let stage = Stage::new(server);
     let key = stage.key("keys:list", CollectionPattern::ALL);
     let user = stage.client_with(&key.value);
@@ -98,7 +98,7 @@ fn a_key_that_may_list_lists_and_does_not_create(server: &Server) {
     assert_unauthorized(anything(&user).send(), "keys:create");
 }
 
-fn a_deleted_key_is_unauthorized(server: &Server) {
+fn deleted_key_is_unauthorized(server: &Server) {
     let stage = Stage::new(server);
     let key = stage.key("keys:*", CollectionPattern::ALL);
     let user = stage.client_with(&key.value);
@@ -110,7 +110,7 @@ fn a_deleted_key_is_unauthorized(server: &Server) {
     }
 }
 
-fn a_value_in_use_is_a_conflict(server: &Server) {
+fn value_in_use_is_a_conflict(server: &Server) {
     let stage = Stage::new(server);
     let value = unique("my-own-value-");
     let with_value = || anything(stage.client()).value(value.as_str());
@@ -130,13 +130,13 @@ fn a_value_in_use_is_a_conflict(server: &Server) {
     assert!(again.id > first.id);
 }
 
-fn the_bootstrap_keys_value_is_a_conflict(server: &Server) {
+fn bootstrap_keys_value_is_a_conflict(server: &Server) {
     let stage = Stage::new(server);
     let result = anything(stage.client()).value(server.api_key()).send();
     assert!(matches!(result, Err(Error::Conflict(_))), "{result:?}");
 }
 
-fn an_absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
+fn absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
     let stage = Stage::new(server);
     let id = stage.create(anything(stage.client())).id;
     stage.client().delete(id).send().unwrap();
@@ -148,7 +148,7 @@ fn an_absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
     }
 }
 
-fn an_address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
+fn address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
     let stage = Stage::new(server);
     let below = |path: &str| {
         let builder = KeysClient::builder().node(format!("{}{path}", server.url()));

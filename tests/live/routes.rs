@@ -35,7 +35,7 @@ impl Route {
         let collection_or_none = if name == "DELETE /collections/:collection" { "absent" } else { collection };
         let path =
             path.replace(":collection", collection_or_none).replace(":alias", "absent").replace(":name", "absent");
-        // Where an id is a number, the server never answers to a word.
+        // Where an id is a number, the server never responds to a word.
         let id = if path.starts_with("/keys") || path.starts_with("/limits") { "4294967295" } else { "absent" };
         let path = path.replace(":id", id);
         let body = match name {

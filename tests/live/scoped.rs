@@ -41,9 +41,9 @@ pub(crate) fn parent(stage: &Stage<'_>) -> CreatedKey {
 fn search(stage: &Stage<'_>, collection: &str, key: &SecretString, query: &[(&str, &str)]) -> (u16, Vec<Value>) {
     let query: String = query.iter().map(|(name, value)| format!("&{name}={}", percent(value))).collect();
     let path = format!("/collections/{collection}/documents/search?q=*&query_by=tenant{query}");
-    let reply = stage.send("GET", &path, key.expose_secret(), "");
-    let found = reply.json().and_then(|found| found["hits"].as_array().cloned()).unwrap_or_default();
-    (reply.status, found.into_iter().map(|hit| hit["document"].clone()).collect())
+    let response = stage.send("GET", &path, key.expose_secret(), "");
+    let found = response.json().and_then(|found| found["hits"].as_array().cloned()).unwrap_or_default();
+    (response.status, found.into_iter().map(|hit| hit["document"].clone()).collect())
 }
 
 fn found_tenants(stage: &Stage<'_>, collection: &str, key: &SecretString, query: &[(&str, &str)]) -> String {
@@ -114,8 +114,8 @@ fn scoped_key_outside_of_searches_is_refused(server: &Server) {
             {"collection": collection, "q": "*", "query_by": "tenant"},
         ]})
     };
-    let reply = stage.send("POST", "/multi_search", scoped.expose_secret(), &searches("tenant:=b").to_string());
-    let results = reply.json().unwrap();
+    let response = stage.send("POST", "/multi_search", scoped.expose_secret(), &searches("tenant:=b").to_string());
+    let results = response.json().unwrap();
     let found: Vec<_> = results["results"].as_array().unwrap().iter().map(|result| result["found"].clone()).collect();
     assert_eq!(found, [0, 2]);
 }

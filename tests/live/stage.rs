@@ -57,9 +57,9 @@ impl<'a> Stage<'a> {
     pub(crate) fn raw_key_with_id(&self, fields: Value) -> (KeyId, String) {
         let mut body = json!({"description": "live test", "actions": ["*"], "collections": ["*"]});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let reply = self.send("POST", "/keys", self.server.api_key(), &body.to_string());
-        assert_eq!(reply.status, 201, "{body}: {}", reply.text());
-        let key = reply.json().unwrap();
+        let response = self.send("POST", "/keys", self.server.api_key(), &body.to_string());
+        assert_eq!(response.status, 201, "{body}: {}", response.text());
+        let key = response.json().unwrap();
         let id = KeyId::try_from(key["id"].as_u64().unwrap()).unwrap();
         self.keys.borrow_mut().push(id);
         (id, key["value"].as_str().unwrap().to_owned())
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
         assert!(imported.text().lines().all(|line| line == r#"{"success":true}"#), "{}", imported.text());
     }
 
-    /// A request of any shape with any key; the status of the answer.
+    /// A request of any shape with any key; the status of the response.
     pub(crate) fn status(&self, method: &str, path: &str, key: &SecretString, body: &str) -> u16 {
         self.send(method, path, key.expose_secret(), body).status
     }

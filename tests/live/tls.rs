@@ -8,9 +8,9 @@ use crate::support::harness::or_ignore;
 use crate::support::{Server, TestCa};
 
 live_tests![
-    an_authority_of_ones_own_is_believed_when_named_and_only_then,
-    a_certificate_for_another_host_is_refused,
-    a_certificate_that_has_expired_is_refused,
+    private_authority_is_trusted_only_if_named,
+    certificate_for_another_host_is_refused,
+    certificate_that_has_expired_is_refused,
     http_where_https_is_spoken_says_so,
     https_where_http_is_spoken_says_so,
 ];
@@ -33,7 +33,7 @@ fn assert_tls_error(builder: ClientBuilder, says: &str) {
     }
 }
 
-fn an_authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
+fn private_authority_is_trusted_only_if_named(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["localhost", "127.0.0.1"])));
     let by_name = server.url().replace("127.0.0.1", "localhost");
@@ -60,13 +60,13 @@ fn an_authority_of_ones_own_is_believed_when_named_and_only_then(_: &Server) {
     }
 }
 
-fn a_certificate_for_another_host_is_refused(_: &Server) {
+fn certificate_for_another_host_is_refused(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["elsewhere.test"])));
     assert_tls_error(trusting(&ca, &server), "its certificate is for another host name");
 }
 
-fn a_certificate_that_has_expired_is_refused(_: &Server) {
+fn certificate_that_has_expired_is_refused(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue_expired(&["127.0.0.1"])));
     assert_tls_error(trusting(&ca, &server), "its certificate has expired");

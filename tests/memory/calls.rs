@@ -137,8 +137,8 @@ pub(super) fn refusals(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     client
 }
 
-/// The first reply does not come, or not all of it; then all is well.
-pub(super) fn lost_reply(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
+/// The first response does not come, or not all of it; then all is well.
+pub(super) fn lost_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().attempt_timeout(Duration::from_millis(500)).build().unwrap();
     let key = create(&client).send().unwrap();
     secrets.push(Masked::of("drawn value", &key.value));
@@ -146,8 +146,8 @@ pub(super) fn lost_reply(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient
     client
 }
 
-/// No reply comes, or none that can be used.
-pub(super) fn no_reply(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
+/// No response comes, or none that can be used.
+pub(super) fn no_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let own = Masked::draw("own value", 32);
     let client = scene.builder().attempt_timeout(Duration::from_millis(500)).retries(false).build().unwrap();
     shown(create(&client).value(own.reveal()).send().unwrap_err());

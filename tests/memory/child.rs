@@ -25,8 +25,8 @@ const SCENES: &[(&str, Calls)] = &[
     ("drawn by the server", calls::drawn_by_the_server),
     ("lifecycle", calls::lifecycle),
     ("refusals", calls::refusals),
-    ("lost reply", calls::lost_reply),
-    ("no reply", calls::no_reply),
+    ("lost response", calls::lost_response),
+    ("no response", calls::no_response),
     ("threads", calls::threads),
 ];
 
@@ -40,13 +40,13 @@ pub(super) fn refusals(server: &Server) {
     expect_nothing("refusals", server, &server.url());
 }
 
-pub(super) fn lost_replies(server: &Server) {
+pub(super) fn lost_responses(server: &Server) {
     for loss in [Loss::Closed, Loss::Silence, Loss::CutAfter(100), Loss::CutAfter(250)] {
-        expect_nothing("lost reply", server, &Service::lossy(server.port(), [loss]).url());
-        expect_nothing("no reply", server, &Service::lossy(server.port(), [loss; 5]).url());
+        expect_nothing("lost response", server, &Service::lossy(server.port(), [loss]).url());
+        expect_nothing("no response", server, &Service::lossy(server.port(), [loss; 5]).url());
     }
-    expect_nothing("no reply", server, &Service::silent().url());
-    expect_nothing("no reply", server, &format!("http://127.0.0.1:{}", closed_port()));
+    expect_nothing("no response", server, &Service::silent().url());
+    expect_nothing("no response", server, &format!("http://127.0.0.1:{}", closed_port()));
 }
 
 pub(super) fn threads(server: &Server) {
@@ -55,7 +55,7 @@ pub(super) fn threads(server: &Server) {
 
 /// Not in here: a key where a number belongs, which the JSON parser repeats in the text of an error of its own.
 pub(super) fn echoes(server: &Server) {
-    for reply in [
+    for response in [
         "HTTP/1.1 400 {key} {value}\r\nx: {key} {value}\r\ncontent-type: {key}{value}\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 400 Bad\r\ncontent-length: {length}\r\n\r\n{\"message\": \"\\n {key} {value}\"}",
         "HTTP/1.1 400 Bad\r\ncontent-length: {length}\r\n\r\n{\"message\": \"{key} {value}",
@@ -67,13 +67,13 @@ pub(super) fn echoes(server: &Server) {
         "{key} {value}\r\n\r\n",
     ] {
         for pieces in [Pieces::Whole, Pieces::Bytes] {
-            let report = run_child("no reply", server.api_key(), &Service::echo(reply, pieces).url(), "");
+            let report = run_child("no response", server.api_key(), &Service::echo(response, pieces).url(), "");
             let heap = report.left - report.on_the_stack;
-            assert_eq!(heap, 0, "{reply:?} leaves copies:\n{}", report.text);
+            assert_eq!(heap, 0, "{response:?} leaves copies:\n{}", report.text);
             // Parsers that are not optimised put what they look at into variables of functions that have returned.
             let may_be_on_the_stack = cfg!(debug_assertions);
-            assert!(may_be_on_the_stack || report.on_the_stack == 0, "{reply:?} leaves pieces:\n{}", report.text);
-            println!("{pieces:?} {reply:?}: {heap} copies left, {} pieces on the stack", report.on_the_stack);
+            assert!(may_be_on_the_stack || report.on_the_stack == 0, "{response:?} leaves pieces:\n{}", report.text);
+            println!("{pieces:?} {response:?}: {heap} copies left, {} pieces on the stack", report.on_the_stack);
         }
     }
 }

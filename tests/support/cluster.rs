@@ -79,7 +79,7 @@ impl Cluster {
         self.nodes[index].process = None;
     }
 
-    /// Freezes a node: it accepts connections and never answers.
+    /// Freezes a node: it accepts connections and never responds.
     pub fn stop(&self, index: usize) {
         self.nodes[index].signal("STOP");
     }
@@ -113,9 +113,9 @@ impl Cluster {
             // A frozen node must not be waited for long.
             let request = raw::Request::new("GET", "/debug").api_key(&self.api_key);
             let address = (Ipv4Addr::LOCALHOST, node.setup.api_port);
-            let reply = request.send(address, Duration::from_secs(1));
-            reply.is_ok_and(|reply| {
-                reply.json().is_some_and(|debug| debug.get("state").is_some_and(|state| state == 1))
+            let response = request.send(address, Duration::from_secs(1));
+            response.is_ok_and(|response| {
+                response.json().is_some_and(|debug| debug.get("state").is_some_and(|state| state == 1))
             })
         })
     }

@@ -1,4 +1,4 @@
-//! Servers and proxies that a real server cannot be made to be: an echo of secrets, a lost reply, a tunnel.
+//! Servers and proxies that a real server cannot be made to be: an echo of secrets, a lost response, a tunnel.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -33,7 +33,7 @@ impl Open {
     }
 }
 
-/// How a reply is written.
+/// How a response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pieces {
     Whole,
@@ -41,7 +41,7 @@ pub enum Pieces {
     Bytes,
 }
 
-/// What happens to a reply on its way.
+/// What happens to a response on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// It is swallowed, and the connection closed.
@@ -55,27 +55,29 @@ pub enum Loss {
 }
 
 impl Service {
-    /// Answers every request with `reply`, in which `{key}`, `{value}` and `{body}` stand for what the request held.
-    pub fn echo(reply: &str, pieces: Pieces) -> Service {
-        let reply = reply.to_owned();
-        Service::answering(move |_, request| Some((fill_in(&reply, request), pieces)))
+    /// Responds to every request with `response`, in which `{key}`, `{value}` and `{body}` stand for what the request held.
+    pub fn echo(response: &str, pieces: Pieces) -> Service {
+        let response = response.to_owned();
+        Service::responding(move |_, request| Some((fill_in(&response, request), pieces)))
     }
 
-    /// Reads every request and answers none.
+    /// Reads every request and responds to none.
     pub fn silent() -> Service {
-        Service::answering(|_, _| None)
+        Service::responding(|_, _| None)
     }
 
-    /// Answers the requests of each connection; `respond` is told their number on it. `None`: never.
-    pub fn answering(respond: impl Fn(usize, &[u8]) -> Option<(Vec<u8>, Pieces)> + Send + Sync + 'static) -> Service {
+    /// Responds to the requests of each connection; `respond` is told their number on it. `None`: never.
+    pub fn responding(
+        respond: impl Fn(usize, &[u8]) -> Option<(Vec<u8>, Pieces)> + Send + Sync + 'static,
+    ) -> Service {
         Service::start(move |mut stream, received, _| {
             let mut count = 0;
             while let Some(request) = read_request(&mut stream) {
                 received.lock().unwrap().push(request.clone());
                 match respond(count, &request) {
-                    Some((reply, pieces)) => {
-                        write(&mut stream, &reply, pieces)?;
-                        if !is_framed(&reply) {
+                    Some((response, pieces)) => {
+                        write(&mut stream, &response, pieces)?;
+                        if !is_framed(&response) {
                             break;
                         }
                     }
@@ -100,11 +102,11 @@ impl Service {
             let Some(request) = read_request(&mut stream) else { return Ok(()) };
             received.lock().unwrap().push(request.clone());
             beyond.write_all(&request)?;
-            // Once it answers, it has done what was asked.
-            let mut reply = [0; 4096];
-            let length = beyond.read(&mut reply)?;
+            // Once it responds, it has done what was asked.
+            let mut response = [0; 4096];
+            let length = beyond.read(&mut response)?;
             match loss {
-                Loss::CutAfter(count) => stream.write_all(&reply[..length.min(count)]),
+                Loss::CutAfter(count) => stream.write_all(&response[..length.min(count)]),
                 Loss::Silence => io::copy(&mut stream, &mut io::sink()).map(drop),
                 Loss::Closed | Loss::Nothing => Ok(()),
             }
@@ -217,7 +219,7 @@ pub fn header(request: &[u8], name: &str) -> Option<String> {
     lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
 
-fn fill_in(reply: &str, request: &[u8]) -> Vec<u8> {
+fn fill_in(response: &str, request: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(request);
     let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
@@ -225,28 +227,28 @@ fn fill_in(reply: &str, request: &[u8]) -> Vec<u8> {
     let value = json.get("value").map(|value| value.to_string()[1..].to_owned()).unwrap_or_default();
     let value = value.strip_suffix('"').unwrap_or_default();
     let key = header(request, "x-typesense-api-key").unwrap_or_default();
-    let reply = reply.replace("{key}", &key).replace("{value}", value).replace("{body}", body);
+    let response = response.replace("{key}", &key).replace("{value}", value).replace("{body}", body);
     // Lengths are counted here, because those of the secrets vary.
-    let reply = match reply.split_once("\r\n\r\n") {
+    let response = match response.split_once("\r\n\r\n") {
         Some((head, body)) if head.contains("{length}") => {
             format!("{}\r\n\r\n{body}", head.replace("{length}", &body.len().to_string()))
         }
-        _ => reply,
+        _ => response,
     };
-    reply.into_bytes()
+    response.into_bytes()
 }
 
-/// Whether the reply says where it ends, so that the connection may stay open.
-fn is_framed(reply: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(reply).to_ascii_lowercase();
+/// Whether the response says where it ends, so that the connection may stay open.
+fn is_framed(response: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(response).to_ascii_lowercase();
     text.contains("content-length:") || text.contains("transfer-encoding: chunked")
 }
 
-fn write(stream: &mut TcpStream, reply: &[u8], pieces: Pieces) -> io::Result<()> {
+fn write(stream: &mut TcpStream, response: &[u8], pieces: Pieces) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match pieces {
-        Pieces::Whole => stream.write_all(reply),
-        Pieces::Bytes => reply.iter().try_for_each(|byte| {
+        Pieces::Whole => stream.write_all(response),
+        Pieces::Bytes => response.iter().try_for_each(|byte| {
             // Long enough, mostly, for the other side to read it before the next one is there.
             thread::sleep(Duration::from_micros(100));
             stream.write_all(&[*byte])

@@ -17,18 +17,18 @@ pub enum Fault {
     CutInHead,
     /// The head and half of the body reach the server.
     CutInBody,
-    /// The server acts; nothing of its reply comes back.
+    /// The server acts; nothing of its response comes back.
     LoseResponse,
-    /// The server acts; half of its reply's head comes back.
-    CutInReplyHead,
-    /// The server acts; half of its reply's body comes back.
-    CutInReplyBody,
+    /// The server acts; half of its response's head comes back.
+    CutInResponseHead,
+    /// The server acts; half of its response's body comes back.
+    CutInResponseBody,
     /// The server acts; an empty 500 comes back.
     ErrorAfter,
     /// 503, and the server is not asked.
     NotReady,
-    /// The server acts at once, but its reply takes longer than the client waits.
-    SlowReply,
+    /// The server acts at once, but its response takes longer than the client waits.
+    SlowResponse,
     /// The server is asked only after the client has stopped waiting.
     SlowRequest,
     /// All goes well, and the connection is cut before the next request.
@@ -41,11 +41,11 @@ pub const FAULTS: [Fault; 12] = [
     Fault::CutInHead,
     Fault::CutInBody,
     Fault::LoseResponse,
-    Fault::CutInReplyHead,
-    Fault::CutInReplyBody,
+    Fault::CutInResponseHead,
+    Fault::CutInResponseBody,
     Fault::ErrorAfter,
     Fault::NotReady,
-    Fault::SlowReply,
+    Fault::SlowResponse,
     Fault::SlowRequest,
     Fault::CloseAfter,
 ];
@@ -137,7 +137,7 @@ impl Link {
     /// Whether the connection can be used again.
     fn pass(&self, fault: Fault, mut client: &TcpStream, requests: &mut BufReader<&TcpStream>) -> bool {
         let Some((head, body)) = read_message(requests) else { return false };
-        let mut reply = |bytes: &[u8]| client.write_all(bytes).is_ok();
+        let mut response = |bytes: &[u8]| client.write_all(bytes).is_ok();
         let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
         match fault {
             Fault::CutInHead => self.send(&half(&head), &[]),
@@ -145,7 +145,7 @@ impl Link {
             Fault::NotReady => {
                 let body = r#"{"message":"Not Ready or Lagging"}"#;
                 let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length";
-                return reply(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes());
+                return response(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes());
             }
             Fault::SlowRequest => {
                 thread::sleep(self.slow);
@@ -153,16 +153,16 @@ impl Link {
             }
             Fault::CutBeforeHead => {}
             _ => {
-                let Some((reply_head, reply_body)) = self.ask(&head, &body) else { return false };
+                let Some((response_head, response_body)) = self.ask(&head, &body) else { return false };
                 match fault {
-                    Fault::None => return reply(&[reply_head, reply_body].concat()),
-                    Fault::CloseAfter => _ = reply(&[reply_head, reply_body].concat()),
-                    Fault::CutInReplyHead => _ = reply(&half(&reply_head)),
-                    Fault::CutInReplyBody => _ = reply(&[reply_head, half(&reply_body)].concat()),
+                    Fault::None => return response(&[response_head, response_body].concat()),
+                    Fault::CloseAfter => _ = response(&[response_head, response_body].concat()),
+                    Fault::CutInResponseHead => _ = response(&half(&response_head)),
+                    Fault::CutInResponseBody => _ = response(&[response_head, half(&response_body)].concat()),
                     Fault::ErrorAfter => {
-                        return reply(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
+                        return response(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
                     }
-                    Fault::SlowReply => thread::sleep(self.slow),
+                    Fault::SlowResponse => thread::sleep(self.slow),
                     _ => {}
                 }
             }
@@ -176,7 +176,7 @@ impl Link {
         _ = server.write_all(head).and_then(|()| server.write_all(body));
     }
 
-    /// The server's reply, head and body.
+    /// The server's response, head and body.
     fn ask(&self, head: &[u8], body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).expect("the server");
         server.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");

@@ -33,7 +33,7 @@ impl Request {
         self
     }
 
-    /// Sends this on a connection of its own and reads the whole reply. `timeout` bounds every
+    /// Sends this on a connection of its own and reads the whole response. `timeout` bounds every
     /// single read and write.
     pub fn send(&self, address: impl ToSocketAddrs, timeout: Duration) -> io::Result<Response> {
         let stream = TcpStream::connect(address)?;
@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// A reply, with the transfer encoding removed.
+/// A response, with the transfer encoding removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,

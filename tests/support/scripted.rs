@@ -1,4 +1,4 @@
-//! A server that does as its script says, down to the byte: for replies that no HTTP library would send.
+//! A server that does as its script says, down to the byte: for responses that no HTTP library would send.
 //!
 //! ```text
 //! let server = Scripted::start(|peer| {

@@ -69,11 +69,11 @@ impl Server {
     /// As the server reports it.
     pub fn version(&self) -> String {
         let request = raw::Request::new("GET", "/debug").api_key(&self.api_key);
-        let reply = self.send(&request, ATTEMPT).expect("an answer to /debug");
-        reply
+        let response = self.send(&request, ATTEMPT).expect("a response to /debug");
+        response
             .json()
             .and_then(|debug| Some(debug.get("version")?.as_str()?.to_owned()))
-            .unwrap_or_else(|| panic!("no version in {} {}", reply.status, reply.text()))
+            .unwrap_or_else(|| panic!("no version in {} {}", response.status, response.text()))
     }
 
     /// What the server has written so far; nothing for a server that was not started here.
@@ -151,11 +151,11 @@ impl Server {
 /// Whether the node on this loopback port says that it is ready.
 pub fn is_healthy(port: u16, identity: Option<&Identity>) -> bool {
     let request = raw::Request::new("GET", "/health");
-    let reply = match identity {
+    let response = match identity {
         Some(identity) => send_tls(port, identity, &request, ATTEMPT),
         None => request.send((Ipv4Addr::LOCALHOST, port), ATTEMPT),
     };
-    reply.is_ok_and(|reply| reply.status == 200)
+    response.is_ok_and(|response| response.status == 200)
 }
 
 fn send_tls(port: u16, identity: &Identity, request: &raw::Request, timeout: Duration) -> io::Result<raw::Response> {

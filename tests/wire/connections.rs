@@ -1,4 +1,4 @@
-//! Errors without an answer, and the limits on time.
+//! Errors without a response, and the limits on time.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ fn reads(error: &Error, url: &str, text: &str) {
 }
 
 #[test]
-fn a_refused_connection_did_nothing_and_may_be_tried_again() {
+fn refused_connection_may_be_tried_again() {
     let url = closed_port();
     for (call, name) in [(Call::Create, "create a key"), (Call::List, "list keys")] {
         let error = call.make(&client(&url)).unwrap_err();
@@ -52,7 +52,7 @@ fn a_refused_connection_did_nothing_and_may_be_tried_again() {
 }
 
 #[test]
-fn a_name_that_nobody_has_did_nothing() {
+fn unknown_host_is_a_connection_error_while_resolving() {
     // By RFC 6761, no resolver may know a name below `invalid`.
     let url = "http://nobody.invalid:8108";
     let client = builder(url).allow_plaintext(true).build().unwrap();
@@ -67,7 +67,7 @@ fn a_name_that_nobody_has_did_nothing() {
 }
 
 #[test]
-fn a_connection_that_breaks_leaves_the_outcome_of_a_write_open() {
+fn connection_that_breaks_leaves_the_outcome_of_a_write_open() {
     let server = Scripted::start(|peer| peer.request().map(drop));
     let client = client(&server.url());
     let result = "closed the connection without a response";
@@ -125,7 +125,7 @@ fn each_call_can_have_a_deadline_of_its_own() {
 }
 
 #[test]
-fn the_deadline_of_a_call_may_be_later_than_the_clients() {
+fn deadline_of_a_call_may_be_later_than_the_clients() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         std::thread::sleep(3 * SHORT);
@@ -137,7 +137,7 @@ fn the_deadline_of_a_call_may_be_later_than_the_clients() {
 }
 
 #[test]
-fn an_attempt_has_a_limit_of_its_own() {
+fn attempt_has_a_limit_of_its_own() {
     let server = silent();
     let client = builder(&server.url()).attempt_timeout(SHORT).build().unwrap();
     let started = Instant::now();
@@ -147,16 +147,16 @@ fn an_attempt_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_sends_nothing() {
-    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+fn deadline_that_has_passed_sends_nothing() {
+    let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let error = server.client().delete(7).timeout(Duration::ZERO).send().unwrap_err();
     assert_eq!(variant(&error), "Timeout", "{error}");
     assert_eq!(server.asked(), []);
 }
 
 #[test]
-fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
-    let server = Wire::answering(&json(200, r#"{"id":7}"#));
+fn deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
+    let server = Wire::responding(&json(200, r#"{"id":7}"#));
     let client = server.client();
     client.delete(7).send().unwrap();
     let error = create(&client).timeout(Duration::ZERO).send().unwrap_err();
@@ -165,8 +165,8 @@ fn a_deadline_that_has_passed_sends_nothing_on_an_open_connection_either() {
 }
 
 #[test]
-fn several_attempts_are_told_one_by_one() {
-    let (server, refused) = (Wire::answering(&json(400, r#"{"message":"Bad."}"#)), closed_port());
+fn several_attempts_are_listed_one_by_one() {
+    let (server, refused) = (Wire::responding(&json(400, r#"{"message":"Bad."}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     let error = client.list().send().unwrap_err();
     let attempts = error.failure().unwrap().attempts();
@@ -185,8 +185,8 @@ fn several_attempts_are_told_one_by_one() {
 }
 
 #[test]
-fn a_success_after_failures_is_a_success() {
-    let (server, refused) = (Wire::answering(&json(200, r#"{"keys":[]}"#)), closed_port());
+fn success_after_failures_is_a_success() {
+    let (server, refused) = (Wire::responding(&json(200, r#"{"keys":[]}"#)), closed_port());
     let client = builder(&server.url()).nearest_node(&*refused).retries(true).build().unwrap();
     assert_eq!(client.list().send().unwrap(), []);
     server.asked_once();
@@ -195,8 +195,8 @@ fn a_success_after_failures_is_a_success() {
 #[test]
 fn node_that_accepts_no_writes_is_passed_over() {
     for message in ["Rejecting write: running out of resource type: OUT_OF_DISK", "Skipping writes."] {
-        let full = Wire::answering(&json(422, format!(r#"{{"message":"{message}"}}"#)));
-        let server = Wire::answering(&json(200, r#"{"id":7}"#));
+        let full = Wire::responding(&json(422, format!(r#"{{"message":"{message}"}}"#)));
+        let server = Wire::responding(&json(200, r#"{"id":7}"#));
         let client = builder(&server.url()).nearest_node(full.url()).retries(true).build().unwrap();
         assert_eq!(client.delete(7).send().unwrap().get(), 7, "{message}");
         full.asked_once();
@@ -206,7 +206,7 @@ fn node_that_accepts_no_writes_is_passed_over() {
 
 #[test]
 fn status_408_leaves_the_outcome_open() {
-    let server = Wire::answering(&json(408, ""));
+    let server = Wire::responding(&json(408, ""));
     let Err(Error::OutcomeUnknown(unknown)) = create(&server.client()).send() else { panic!("it is known") };
     assert_eq!(unknown.value().map(ExposeSecret::expose_secret), Some(VALUE));
 }
@@ -229,7 +229,7 @@ fn clones_share_their_connections() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn http_behind_an_https_address_is_told_apart_and_nothing_is_sent() {
+fn http_behind_an_https_address_is_a_tls_error_and_nothing_is_sent() {
     let server = Scripted::start(|peer| {
         std::io::Read::read(&mut peer.stream, &mut [0; 1024])?;
         peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
@@ -254,13 +254,13 @@ fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
     std::sync::Arc::new(config.unwrap())
 }
 
-/// What arrives with a reply and was not asked for may still be encrypted, or inside the TLS library.
+/// What arrives with a response and was not asked for may still be encrypted, or inside the TLS library.
 #[cfg(feature = "tls")]
 #[test]
-fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
+fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
     use std::io::{Read, Write};
 
-    let reply = |description: &str, header: &str| {
+    let response = |description: &str, header: &str| {
         let body = format!(
             r#"{{"id":7,"description":"{description}","actions":["*"],"collections":["*"],"expires_at":9,"value_prefix":"abcd"}}"#
         );
@@ -268,12 +268,12 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
     };
     let long_header = format!("x: {}\r\n", "p".repeat(5_000));
     // One that fills a whole record, and one with more behind it than the TLS library takes from the network at once.
-    let fills_a_record = reply(&"x".repeat(16_384 - reply("", "").len() - 3), "");
+    let fills_a_record = response(&"x".repeat(16_384 - response("", "").len() - 3), "");
     assert_eq!(fills_a_record.len(), 16_384);
     for (good, poison, connections) in [
-        (fills_a_record, reply("poison", ""), 3),
-        (reply("good", ""), reply("poison", &long_header), 3),
-        (reply("good", ""), String::new(), 1),
+        (fills_a_record, response("poison", ""), 3),
+        (response("good", ""), response("poison", &long_header), 3),
+        (response("good", ""), String::new(), 1),
     ] {
         let ca = TestCa::new();
         let config = tls_config(&ca);
@@ -290,8 +290,8 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
                     request.extend_from_slice(&some[..count]);
                 }
                 let mut packet = Vec::new();
-                for reply in [&good, &poison] {
-                    connection.writer().write_all(reply.as_bytes())?;
+                for response in [&good, &poison] {
+                    connection.writer().write_all(response.as_bytes())?;
                     while connection.wants_write() {
                         connection.write_tls(&mut packet)?;
                     }
@@ -308,10 +308,10 @@ fn a_second_reply_in_the_same_packet_is_no_answer_under_tls_either() {
     }
 }
 
-/// Whoever sits in the middle can spoil an encrypted reply, after the server has acted: that is no refusal.
+/// An attacker on the network can corrupt an encrypted response after the server has acted: the outcome is unknown.
 #[cfg(feature = "tls")]
 #[test]
-fn an_encrypted_reply_that_is_spoilt_leaves_the_outcome_open() {
+fn encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
     use std::io::{Read, Write};
 
     let ca = TestCa::new();

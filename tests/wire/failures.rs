@@ -1,11 +1,11 @@
-//! Every kind of bad answer: which error it is, what may be done about it, and what `{err}` says, word for word.
+//! Every kind of bad response: which error it is, what may be done about it, and what `{err}` says, word for word.
 
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use typesense_keys::Error;
 
-use super::fixture::{Answer, Call, VALUE, Wire, builder, html, json, variant};
+use super::fixture::{Call, Response, VALUE, Wire, builder, html, json, variant};
 
 /// What stands for the server's address in the expected texts.
 const NODE: &str = "NODE";
@@ -34,13 +34,13 @@ fn fails_for_now<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a
 }
 
 #[track_caller]
-fn check(answer: &Answer, expected: &[Expected<'_>]) {
+fn check(response: &Response, expected: &[Expected<'_>]) {
     for &Expected { call, variant: name, is_retryable, text } in expected {
-        let server = Wire::answering(answer);
-        let error = call.make(&server.client()).expect_err("an answer that is not good");
+        let server = Wire::responding(response);
+        let error = call.make(&server.client()).expect_err("a response that is not good");
         assert_eq!(error.to_string().replace(&server.url(), NODE), text);
         assert_eq!(variant(&error), name, "{error}");
-        assert_eq!(error.status(), Some(u16::try_from(answer.status).unwrap()), "{error}");
+        assert_eq!(error.status(), Some(u16::try_from(response.status).unwrap()), "{error}");
         assert_eq!(error.is_retryable(), is_retryable, "{error}");
         assert_eq!(error.failure().unwrap().node(), server.url(), "{error}");
         server.asked_once();
@@ -51,13 +51,13 @@ fn check(answer: &Answer, expected: &[Expected<'_>]) {
     }
 }
 
-/// What reads and deletes of key 7 make of an answer in which nothing can be read, and what creates do.
+/// What reads and deletes of key 7 make of a response in which nothing can be read, and what creates do.
 #[track_caller]
-fn check_unreadable(answer: &Answer, result: &str, quotation: &str) {
+fn check_unreadable(response: &Response, result: &str, quotation: &str) {
     // A list is read key by key.
     let (words, _) = result.split_once(" (line").unwrap();
     check(
-        answer,
+        response,
         &[
             fails(
                 Call::Get,
@@ -72,7 +72,7 @@ fn check_unreadable(answer: &Answer, result: &str, quotation: &str) {
             fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with a {result}")),
         ],
     );
-    let created = Answer { status: 201, ..answer.clone() };
+    let created = Response { status: 201, ..response.clone() };
     check(
         &created,
         &[fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 201 with a {result}"))],
@@ -114,7 +114,7 @@ fn status_404_is_about_an_id_where_there_is_one() {
 }
 
 #[test]
-fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_answer() {
+fn status_404_or_409_of_another_server_is_an_unexpected_response() {
     let no_route = "status 404, but not about a key (is the path in the node's address right?)";
     let no_message = "status 409 without a Typesense server's message";
     for (status, body, result) in [
@@ -124,7 +124,7 @@ fn a_404_or_409_that_is_not_the_servers_own_is_an_unexpected_answer() {
         (404, "", no_route),
         (409, "<h1>busy</h1>", no_message),
     ] {
-        let server = Wire::answering(&json(status, body));
+        let server = Wire::responding(&json(status, body));
         let error = server.client().delete(7).send().unwrap_err();
         let text = error.to_string().replace(&server.url(), "NODE");
         assert!(text.starts_with(&format!("delete key 7: NODE: {result}")), "{text}");
@@ -150,7 +150,7 @@ fn status_409_is_a_conflict_of_creates() {
 }
 
 #[test]
-fn other_4xx_are_told_in_the_servers_own_words() {
+fn other_4xx_show_the_message_of_the_server() {
     check(
         &json(400, r#"{"message": "Bad JSON."}"#),
         &[
@@ -175,7 +175,7 @@ fn other_4xx_are_told_in_the_servers_own_words() {
 #[test]
 fn status_429_may_say_when_to_come_back() {
     let limited = json(429, r#"{"message":"Rate limit exceeded or blocked"}"#);
-    let retry_after = |answer: &Answer| match Wire::answering(answer).client().list().send() {
+    let retry_after = |response: &Response| match Wire::responding(response).client().list().send() {
         Err(Error::RateLimited { retry_after, .. }) => retry_after,
         other => panic!("{other:?}"),
     };
@@ -195,19 +195,19 @@ fn status_429_may_say_when_to_come_back() {
 }
 
 #[test]
-fn a_5xx_leaves_the_outcome_of_a_write_open() {
+fn status_5xx_leaves_the_outcome_of_a_write_open() {
     const LATER: &str = "; the server or its cluster cannot serve requests now, try again later";
-    let empty = Answer { status: 500, ..Answer::default() };
+    let empty = Response { status: 500, ..Response::default() };
     let page = html(502, "<html>Bad Gateway</html>");
-    for (answer, reason) in [
+    for (response, reason) in [
         (&empty, "500: no reason given"),
         (&page, "502: <html>Bad Gateway</html>"),
         (&json(503, r#"{"message":"Down"}"#), "503: Down"),
         (&json(599, "x"), "599: x"),
     ] {
-        let status = answer.status;
+        let status = response.status;
         check(
-            answer,
+            response,
             &[
                 fails_for_now(Call::Get, "Unavailable", &format!("get key 7: NODE responded with {reason}{LATER}")),
                 fails_for_now(Call::List, "Unavailable", &format!("list keys: NODE responded with {reason}{LATER}")),
@@ -219,7 +219,7 @@ fn a_5xx_leaves_the_outcome_of_a_write_open() {
 }
 
 #[test]
-fn a_node_that_is_not_ready_has_done_nothing() {
+fn node_that_is_not_ready_has_done_nothing() {
     let text = |call: &str| {
         format!(
             "{call}: NODE responded with 503: Not Ready or Lagging; the server or its cluster cannot serve requests now, try \
@@ -238,7 +238,7 @@ fn a_node_that_is_not_ready_has_done_nothing() {
 }
 
 #[test]
-fn an_html_page_is_quoted_but_not_after_a_create() {
+fn html_page_is_quoted_but_not_after_a_create() {
     check_unreadable(
         &html(200, "<html>\n<b>Hi</b></html>"),
         "response that is not JSON (line 1, column 1)",
@@ -247,21 +247,21 @@ fn an_html_page_is_quoted_but_not_after_a_create() {
 }
 
 #[test]
-fn an_empty_body_is_no_answer() {
+fn empty_body_is_unreadable() {
     check_unreadable(
         &json(200, ""),
         "response that is not JSON (line 1, column 0)",
         " (application/json; charset=utf-8)",
     );
     check_unreadable(
-        &Answer { status: 200, ..Answer::default() },
+        &Response { status: 200, ..Response::default() },
         "response that is not JSON (line 1, column 0)",
         "",
     );
 }
 
 #[test]
-fn truncated_json_is_no_answer() {
+fn truncated_json_is_unreadable() {
     check_unreadable(
         &json(200, r#"{"id":"#),
         "response that is not JSON (line 1, column 6)",
@@ -270,7 +270,7 @@ fn truncated_json_is_no_answer() {
 }
 
 #[test]
-fn invalid_utf8_is_no_answer() {
+fn invalid_utf8_is_unreadable() {
     check_unreadable(
         &json(200, b"\xff\xfe{}"),
         "response that is not JSON (line 1, column 1)",
@@ -279,7 +279,7 @@ fn invalid_utf8_is_no_answer() {
 }
 
 #[test]
-fn json_of_another_shape_is_no_answer() {
+fn json_of_another_shape_is_unreadable() {
     for (body, column) in [
         (r#"{"message":"hello"}"#, 19),
         (r#"{"id":-1}"#, 8),
@@ -288,11 +288,11 @@ fn json_of_another_shape_is_no_answer() {
         (r#"{"id":"7"}"#, 9),
         (r#"{"id":null}"#, 10),
     ] {
-        let answer = json(200, body);
+        let response = json(200, body);
         let text = format!(
             "{DELETE_IN_DOUBT}status 200 with a response that is JSON of another shape (line 1, column {column})"
         );
-        check(&answer, &[fails(Call::Delete, "OutcomeUnknown", &text)]);
+        check(&response, &[fails(Call::Delete, "OutcomeUnknown", &text)]);
         for (call, name) in [(Call::Get, "get key 7"), (Call::List, "list keys")] {
             let place =
                 if call == Call::List { "after 0 keys".to_owned() } else { format!("line 1, column {column}") };
@@ -300,13 +300,13 @@ fn json_of_another_shape_is_no_answer() {
                 "{name}: NODE: status 200 with a response that is JSON of another shape ({place}) \
                  (application/json; charset=utf-8): \"{body}\""
             );
-            check(&answer, &[fails(call, "UnexpectedResponse", &text)]);
+            check(&response, &[fails(call, "UnexpectedResponse", &text)]);
         }
     }
 }
 
 #[test]
-fn another_keys_answer_is_no_answer() {
+fn response_about_another_key_is_unreadable() {
     let info = r#"{"actions":[],"collections":[],"description":"","expires_at":1,"id":8,"value_prefix":""}"#;
     let text = format!(
         "get key 7: NODE: status 200 with a response that is about another key than the one asked for \
@@ -339,7 +339,7 @@ fn another_status_of_success_is_not_success() {
 }
 
 #[test]
-fn a_compressed_answer_was_not_asked_for() {
+fn compressed_response_was_not_asked_for() {
     let gzip = |status, body| json(status, body).header("content-encoding", "gzip");
     let result = "the response is compressed, which was not asked for";
     check(
@@ -368,8 +368,8 @@ fn a_compressed_answer_was_not_asked_for() {
 }
 
 #[test]
-fn an_answer_that_is_too_large_names_the_limit() {
-    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
+fn response_that_is_too_large_names_the_limit() {
+    let server = Wire::responding(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
     let client = builder(&server.url()).max_list_size(100).build().unwrap();
     let error = client.list().send().unwrap_err();
     assert_eq!(
@@ -383,8 +383,8 @@ fn an_answer_that_is_too_large_names_the_limit() {
 }
 
 #[test]
-fn what_an_error_met_can_be_looked_at() {
-    let server = Wire::answering(&html(502, "<html>Bad Gateway</html>"));
+fn error_gives_the_last_response_and_every_attempt() {
+    let server = Wire::responding(&html(502, "<html>Bad Gateway</html>"));
     let error = server.client().list().send().unwrap_err();
     let failure = error.failure().unwrap();
     assert_eq!(failure.message(), Some("<html>Bad Gateway</html>"));

@@ -1,4 +1,4 @@
-//! A server that gives one answer and remembers what it was asked; and the four calls.
+//! A server that gives one response and remembers what it was asked; and the four calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,25 +11,25 @@ pub(crate) const ADMIN_KEY: &str = "the-admin-key-Xy12";
 /// The value that [`create`] asks for.
 pub(crate) const VALUE: &str = "the-new-value-Zw34";
 
-/// One answer to all requests.
+/// One response to all requests.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: usize,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// An answer as a Typesense server gives it.
-pub(crate) fn json(status: usize, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, headers: vec![("content-type", "application/json; charset=utf-8")], body: body.into() }
+/// A response as a Typesense server gives it.
+pub(crate) fn json(status: usize, body: impl Into<Vec<u8>>) -> Response {
+    Response { status, headers: vec![("content-type", "application/json; charset=utf-8")], body: body.into() }
 }
 
-/// An answer as a proxy may give it.
-pub(crate) fn html(status: usize, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, headers: vec![("content-type", "text/html")], body: body.into() }
+/// A response as a proxy may give it.
+pub(crate) fn html(status: usize, body: impl Into<Vec<u8>>) -> Response {
+    Response { status, headers: vec![("content-type", "text/html")], body: body.into() }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
@@ -52,9 +52,9 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn answering(answer: &Answer) -> Self {
-        let body = answer.body.clone();
-        Self::start(answer, move |_| body.clone())
+    pub(crate) fn responding(response: &Response) -> Self {
+        let body = response.body.clone();
+        Self::start(response, move |_| body.clone())
     }
 
     /// A server that creates the key that it is asked for, with id 7.
@@ -67,13 +67,13 @@ impl Wire {
         })
     }
 
-    fn start(answer: &Answer, body: impl Fn(&Asked) -> Vec<u8> + Clone + Send + Sync + 'static) -> Self {
+    fn start(response: &Response, body: impl Fn(&Asked) -> Vec<u8> + Clone + Send + Sync + 'static) -> Self {
         let mut server = mockito::Server::new();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD"] {
             let (asked, body) = (Arc::clone(&asked), body.clone());
-            let mut mock = server.mock(method, Matcher::Any).with_status(answer.status);
-            for (name, value) in &answer.headers {
+            let mut mock = server.mock(method, Matcher::Any).with_status(response.status);
+            for (name, value) in &response.headers {
                 mock = mock.with_header(*name, value);
             }
             mock.with_body_from_request(move |request| {

@@ -1,10 +1,10 @@
-//! Redirects are not followed: the key would go to whoever is named there.
+//! Redirects are not followed: the key would be sent to another host.
 
-use super::fixture::{ADMIN_KEY, Answer, Call, Wire, html, variant};
+use super::fixture::{ADMIN_KEY, Call, Response, Wire, html, variant};
 
 #[test]
-fn a_redirect_is_not_followed_and_only_its_host_is_named() {
-    let elsewhere = Wire::answering(&Answer { status: 200, ..Answer::default() });
+fn redirect_is_not_followed_and_only_its_host_is_named() {
+    let elsewhere = Wire::responding(&Response { status: 200, ..Response::default() });
     for status in [301, 302, 303, 307, 308] {
         for (call, name) in [
             (Call::Create, "create a key"),
@@ -13,8 +13,8 @@ fn a_redirect_is_not_followed_and_only_its_host_is_named() {
             (Call::Delete, "delete key 7"),
         ] {
             let target = format!("{}/{ADMIN_KEY}?key={ADMIN_KEY}#{ADMIN_KEY}", elsewhere.url());
-            let answer = html(status, format!("Moved to {target}")).header("location", target.leak());
-            let server = Wire::answering(&answer);
+            let response = html(status, format!("Moved to {target}")).header("location", target.leak());
+            let server = Wire::responding(&response);
             let error = call.make(&server.client()).unwrap_err();
             assert_eq!(
                 error.to_string().replace(&server.url(), "NODE"),
@@ -41,7 +41,7 @@ fn whatever_a_redirect_names_at_most_a_host_is_shown() {
         ("not a url", "(no host)"),
         ("http://the-admin-key-Xy12.example.net/", "******************.example.net"),
     ] {
-        let server = Wire::answering(&Answer { status: 307, ..Answer::default() }.header("location", location));
+        let server = Wire::responding(&Response { status: 307, ..Response::default() }.header("location", location));
         let error = server.client().list().send().unwrap_err();
         assert_eq!(
             error.to_string().replace(&server.url(), "NODE"),
@@ -51,9 +51,9 @@ fn whatever_a_redirect_names_at_most_a_host_is_shown() {
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_no_success_either() {
+fn redirect_to_nowhere_is_no_success_either() {
     for status in [300, 304, 305] {
-        let server = Wire::answering(&Answer { status, ..Answer::default() });
+        let server = Wire::responding(&Response { status, ..Response::default() });
         let error = server.client().list().send().unwrap_err();
         assert_eq!((variant(&error), error.status()), ("UnexpectedResponse", u16::try_from(status).ok()));
     }

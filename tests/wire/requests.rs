@@ -12,9 +12,9 @@ const INFO: &str = r#"{"actions":["documents:search"],"collections":["docs"],"de
 fn good(call: Call) -> Wire {
     match call {
         Call::Create => Wire::creating(),
-        Call::Get => Wire::answering(&json(200, INFO)),
-        Call::List => Wire::answering(&json(200, format!(r#"{{"keys":[{INFO}]}}"#))),
-        Call::Delete => Wire::answering(&json(200, r#"{"id":7}"#)),
+        Call::Get => Wire::responding(&json(200, INFO)),
+        Call::List => Wire::responding(&json(200, format!(r#"{{"keys":[{INFO}]}}"#))),
+        Call::Delete => Wire::responding(&json(200, r#"{"id":7}"#)),
     }
 }
 
@@ -73,7 +73,7 @@ fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
 }
 
 #[test]
-fn what_is_not_set_is_left_out_and_never_null() {
+fn member_that_is_not_set_is_left_out() {
     let server = good(Call::Create);
     let create = server.client().create().actions([Action::ALL]).collections(["*"]);
     create.server_generated().send().unwrap();
@@ -100,7 +100,7 @@ fn autodelete_of_a_provided_value_is_refused() {
 }
 
 #[test]
-fn a_value_that_is_not_given_is_drawn_here_and_differs_each_time() {
+fn value_that_is_not_provided_is_generated_for_each_key() {
     let server = good(Call::Create);
     let create = || server.client().create().actions([Action::ALL]).collections(["*"]).send().unwrap();
     let (_, _) = (create(), create());
@@ -132,7 +132,7 @@ fn expires_in_counts_from_the_moment_of_sending() {
 }
 
 #[test]
-fn a_node_may_be_below_a_path() {
+fn node_may_be_below_a_path() {
     for prefix in ["/search", "/search/", "/a/b/c//"] {
         let server = good(Call::Get);
         let client = builder(&format!("{}{prefix}", server.url())).build().unwrap();
@@ -143,16 +143,16 @@ fn a_node_may_be_below_a_path() {
 }
 
 #[test]
-fn the_highest_and_the_lowest_id_are_written_as_they_are() {
+fn highest_and_lowest_id_are_written_in_full() {
     for id in [0, u32::MAX] {
-        let server = Wire::answering(&json(200, format!(r#"{{"id":{id}}}"#)));
+        let server = Wire::responding(&json(200, format!(r#"{{"id":{id}}}"#)));
         assert_eq!(server.client().delete(id).send().unwrap().get(), id);
         assert_eq!(server.asked_once().line, format!("DELETE /keys/{id}"));
     }
 }
 
 #[test]
-fn keys_with_all_that_a_header_can_carry_arrive_as_they_are() {
+fn key_of_any_text_that_a_header_can_carry_arrives_unchanged() {
     let long = "k".repeat(4096);
     for key in ["x", "with space", "\"quotes\" and \\", "clé-🔑", &long] {
         let server = good(Call::List);
@@ -162,7 +162,7 @@ fn keys_with_all_that_a_header_can_carry_arrive_as_they_are() {
 }
 
 #[test]
-fn values_of_every_kind_arrive_as_they_are() {
+fn value_of_any_text_arrives_unchanged() {
     let long = "v".repeat(4096);
     for value in ["x", "with space", "\"quotes\" and \\", "clé-🔑", &long] {
         let server = Wire::creating();

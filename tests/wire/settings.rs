@@ -33,17 +33,17 @@ fn with_key() -> ClientBuilder {
 }
 
 #[test]
-fn a_node_is_needed() {
+fn node_is_needed() {
     refused(with_key(), "node", "no node is named: add `.node(\"https://…\")`");
 }
 
 #[test]
-fn a_key_is_needed() {
+fn key_is_needed() {
     refused(KeysClient::builder().node("http://127.0.0.1:8108"), "api_key", "is not set");
 }
 
 #[test]
-fn a_key_must_fit_into_a_header() {
+fn key_must_fit_into_a_header() {
     let long = "pa55".repeat(1_025);
     for (key, reason) in [
         ("", "is empty: every request needs a key"),
@@ -61,7 +61,7 @@ fn a_key_must_fit_into_a_header() {
 }
 
 #[test]
-fn an_address_is_a_url_of_a_host_and_nothing_secret() {
+fn address_is_a_url_of_a_host_and_nothing_secret() {
     for (address, reason) in [
         ("", NO_URL),
         ("http://", NO_URL),
@@ -151,7 +151,7 @@ mod tls {
     }
 
     #[test]
-    fn a_client_certificate_and_its_key_must_go_together() {
+    fn client_certificate_and_its_key_must_go_together() {
         let ca = TestCa::new();
         let (one, other) = (ca.issue(&["one.example.net"]), ca.issue(&["other.example.net"]));
         let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
@@ -172,7 +172,7 @@ mod tls {
 
     #[cfg(feature = "native-roots")]
     #[test]
-    fn trust_is_either_the_systems_or_ones_own() {
+    fn native_roots_and_ca_certificates_exclude_each_other() {
         refused(
             https().native_roots(true).ca_certificates(TestCa::new().pem()),
             "ca_certificates",

@@ -4,12 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use typesense_keys::{Action, CollectionPattern, CreateKey, Error};
 
-use super::fixture::{Answer, Wire};
+use super::fixture::{Response, Wire};
 
 /// Sends what `change` makes of a create that is valid but for its scope.
 #[track_caller]
 fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &str) {
-    let server = Wire::answering(&Answer { status: 500, ..Answer::default() });
+    let server = Wire::responding(&Response { status: 500, ..Response::default() });
     let error = change(server.client().create()).send().expect_err(reason);
     assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
     assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");
@@ -96,7 +96,7 @@ fn ambiguous(text: &str) -> String {
 }
 
 #[test]
-fn a_value_must_fit_into_a_header_and_is_not_repeated() {
+fn value_must_fit_into_a_header_and_is_not_repeated() {
     let long = "s3cret".repeat(1_000);
     for (value, reason) in [
         ("", "is empty: every request needs a key"),
@@ -111,14 +111,14 @@ fn a_value_must_fit_into_a_header_and_is_not_repeated() {
 }
 
 #[test]
-fn an_expiry_must_lie_in_the_future() {
+fn expiry_must_lie_in_the_future() {
     let reason = "is not in the future: the key would never have worked";
     refused(|create| scoped(create).expires_at(UNIX_EPOCH), "expires_at", reason);
     refused(|create| scoped(create).expires_at(UNIX_EPOCH + Duration::from_secs(1_000)), "expires_at", reason);
 }
 
 #[test]
-fn a_key_must_be_small_enough_to_be_listed() {
+fn key_must_be_small_enough_to_be_listed() {
     let long = "\u{1}".repeat(131_100);
     let reason =
         |size: usize| format!("makes the key too large: {size} bytes of text, of which 131072 can be listed");

@@ -113,6 +113,8 @@ pub(super) struct State {
     /// An event was asked for that makes no difference to its operation: the course repeats another one.
     pub(super) is_redundant: bool,
     pub(super) acts: Vec<Act>,
+    /// The keys whose creator was not told.
+    pub(super) lost_creates: Vec<u32>,
 }
 
 #[derive(Clone, Default)]
@@ -164,6 +166,12 @@ impl Model {
         state.is_redundant |= !event.applies_to(operation);
         let response =
             if event.acts() { state.act(operation, body, event == Event::Lagging) } else { (200, Value::Null) };
+        let is_lost = matches!(event, Event::LostAfter | Event::Error500After | Event::Timeout408After);
+        let created = match state.acts.last() {
+            Some(Act::Created(key)) if is_lost && matches!(operation, Operation::Create { .. }) => Some(key.id),
+            _ => None,
+        };
+        state.lost_creates.extend(created);
         match event {
             Event::Normal | Event::Lagging => Ok((response.0, response.1.to_string().into_bytes())),
             Event::LostBefore | Event::LostAfter => Err(broken(Phase::AwaitResponse)),

@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::json;
 
 use super::courses::{Before, Operation, Told, Value};
-use super::model::{Act, Entry, Model};
+use super::model::{Act, Entry, Event, Model};
 use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
 use crate::node::Node;
@@ -87,32 +87,43 @@ impl Transport for Run {
     }
 }
 
-const VALUES: [&str; 2] = ["abcd-first", "abcd-second"];
+const ALIKE: [&str; 2] = ["abcd-first", "abcd-second"];
+const UNLIKE: [&str; 2] = ["abcd-first", "zzzz-second"];
 
-/// Runs both operations, their requests in the order of `schedule`; returns what each was told and has done.
-fn together(
+/// Both operations, which generate `values`, with their requests in the order of `schedule`.
+struct Together<'a> {
     operations: [Operation; 2],
-    before: &[Entry],
+    values: [&'static str; 2],
+    before: &'a [Entry],
     schedule: Vec<usize>,
-) -> (Vec<Entry>, [(Told, Vec<Act>); 2]) {
-    let (model, turn) = (Model::new(before, &[]), Turn::new(schedule));
-    let key0 = before.first().map_or("", |key| key.value.as_str());
-    let results = thread::scope(|scope| {
-        let (model, turn) = (&model, &turn);
-        let runs = [0, 1].map(|number| {
-            scope.spawn(move || {
-                let acts = Arc::<Mutex<Vec<Act>>>::default();
-                let run = Run { number, model: model.clone(), turn: turn.clone(), acts: acts.clone() };
-                let told = operations[number].run(&model.client_by(run), key0, VALUES[number]);
-                turn.end(number);
-                let acts = acts.lock().unwrap().clone();
-                (told, acts)
-            })
+    events: Vec<Event>,
+}
+
+/// The keys afterwards; the ids of those whose creator was not told; what each run was told, and what it has done.
+type Results = (Vec<Entry>, Vec<u32>, [(Told, Vec<Act>); 2]);
+
+impl Together<'_> {
+    fn run(self) -> Results {
+        let Self { operations, values, before, schedule, events } = self;
+        let (model, turn) = (Model::new(before, &events), Turn::new(schedule));
+        let key0 = before.first().map_or("", |key| key.value.as_str());
+        let results = thread::scope(|scope| {
+            let (model, turn) = (&model, &turn);
+            let runs = [0, 1].map(|number| {
+                scope.spawn(move || {
+                    let acts = Arc::<Mutex<Vec<Act>>>::default();
+                    let run = Run { number, model: model.clone(), turn: turn.clone(), acts: acts.clone() };
+                    let told = operations[number].run(&model.client_by(run), key0, values[number]);
+                    turn.end(number);
+                    let acts = acts.lock().unwrap().clone();
+                    (told, acts)
+                })
+            });
+            runs.map(|run| run.join().unwrap())
         });
-        runs.map(|run| run.join().unwrap())
-    });
-    let after = model.state().keys.clone();
-    (after, results)
+        let state = model.state();
+        (state.keys.clone(), state.lost_creates.clone(), results)
+    }
 }
 
 const ENSURE: Operation =
@@ -141,7 +152,9 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
     ] {
         let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
         for schedule in schedules() {
-            let (after, results) = together(operations, &entries, schedule.clone());
+            let together =
+                Together { operations, values: ALIKE, before: &entries, schedule: schedule.clone(), events: vec![] };
+            let (after, _, results) = together.run();
             let context = format!("{operations:?} {before:?} {schedule:?}");
             for (told, acts) in &results {
                 if let Told::Ensured(ensured) = told {
@@ -168,7 +181,10 @@ fn ensure_and_rotate_at_once_leave_a_key_and_delete_only_what_each_may() {
     for (ensure, before) in [(ENSURE, Before::Unlike), (REPLACE, Before::Unlike), (REPLACE, Before::Drifted)] {
         let entries = [before.entry(0, 0)];
         for schedule in schedules() {
-            let (after, [(_, ensured), (_, rotated)]) = together([ensure, ROTATE], &entries, schedule.clone());
+            let operations = [ensure, ROTATE];
+            let together =
+                Together { operations, values: ALIKE, before: &entries, schedule: schedule.clone(), events: vec![] };
+            let (after, _, [(_, ensured), (_, rotated)]) = together.run();
             let context = format!("{ensure:?} {before:?} {schedule:?}");
             assert!(!after.is_empty(), "no key is left: {context}");
             let deleted = |acts: &[Act]| -> Vec<u32> {
@@ -183,4 +199,28 @@ fn ensure_and_rotate_at_once_leave_a_key_and_delete_only_what_each_may() {
             assert!(deleted(&ensured).into_iter().all(|id| is_own(id) || may_replace), "ensure: {context}");
         }
     }
+}
+
+#[test]
+fn run_that_has_lost_the_response_to_its_create_deletes_nothing() {
+    let mut found = 0;
+    for schedule in schedules() {
+        for at in 1..6 {
+            let events = [vec![Event::Normal; at], vec![Event::LostAfter]].concat();
+            let context = format!("{schedule:?} {events:?}");
+            let (operations, schedule) = ([ENSURE, ENSURE], schedule.clone());
+            let together = Together { operations, values: UNLIKE, before: &[], schedule, events };
+            let (after, lost, results) = together.run();
+            for (told, acts) in results {
+                // Its id was found by a prefix, and a prefix is no reason to delete a key.
+                let is_found = acts.iter().any(|act| matches!(act, Act::Created(key) if lost.contains(&key.id)));
+                let deletes = acts.iter().any(|act| matches!(act, Act::Deleted { .. }));
+                assert!(!(is_found && deletes), "{context}: {acts:?}");
+                let Told::Ensured(ensured) = told else { continue };
+                found += usize::from(is_found && ensured.duplicates.iter().any(|id| *id < ensured.key.id));
+                assert!(after.iter().any(|key| KeyId::from(key.id) == ensured.key.id), "{context}");
+            }
+        }
+    }
+    assert!(found > 0, "no run has found an earlier key of another run");
 }

@@ -1,38 +1,27 @@
-//! What the tests rely on: servers come up, answer, and are gone afterwards.
+//! What the tests rely on: servers start, respond, and are gone afterwards.
 
-#![allow(clippy::unwrap_used)]
-mod support;
-
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use support::harness::or_ignore;
-use support::{Cluster, Server, TestCa, raw};
+use crate::support::harness::or_ignore;
+use crate::support::{Cluster, Server, TestCa, raw};
+
+live_tests![server_responds, dropped_server_is_gone, tls_server_responds_to_https_only, cluster_survives_its_leader,];
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-fn main() -> ExitCode {
-    support::harness::run(&[
-        ("a_server_answers", a_server_answers),
-        ("a_dropped_server_is_gone", a_dropped_server_is_gone),
-        ("a_tls_server_answers_https_only", a_tls_server_answers_https_only),
-        ("a_cluster_survives_its_leader", a_cluster_survives_its_leader),
-    ])
+fn server_responds(server: &Server) {
+    let response = server.send(&raw::Request::new("GET", "/health"), TIMEOUT).unwrap();
+    assert_eq!((response.status, response.text().as_str()), (200, "{\"ok\":true}"));
 }
 
-fn a_server_answers(server: &Server) {
-    let reply = server.send(&raw::Request::new("GET", "/health"), TIMEOUT).unwrap();
-    assert_eq!((reply.status, reply.text().as_str()), (200, "{\"ok\":true}"));
-}
-
-fn a_dropped_server_is_gone(_: &Server) {
+fn dropped_server_is_gone(_: &Server) {
     let server = or_ignore(Server::start());
     let address = ("127.0.0.1", server.port());
     drop(server);
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
-fn a_tls_server_answers_https_only(_: &Server) {
+fn tls_server_responds_to_https_only(_: &Server) {
     let ca = TestCa::new();
     for names in [["localhost", "127.0.0.1"].as_slice(), &["elsewhere.test"]] {
         let server = or_ignore(Server::start_tls(&ca.issue(names)));
@@ -43,7 +32,7 @@ fn a_tls_server_answers_https_only(_: &Server) {
     }
 }
 
-fn a_cluster_survives_its_leader(_: &Server) {
+fn cluster_survives_its_leader(_: &Server) {
     let mut cluster = or_ignore(Cluster::start());
     let first = cluster.leader().unwrap();
     cluster.kill(first);

@@ -6,7 +6,7 @@ use typesense_keys::ServerVersion;
 use typesense_keys::testing::{FakeServer, Fault};
 
 use super::send;
-use super::support::raw::Request;
+use crate::support::raw::Request;
 
 fn post(more: &str) -> Request {
     Request::new("POST", "/keys")

@@ -9,8 +9,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation};
 
-use super::support::raw::Request;
 use super::{address, client, create, list, send};
+use crate::support::raw::Request;
 
 #[test]
 fn two_servers_share_nothing() {

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail loudly")]
 
-#[path = "cluster/lifecycle.rs"]
 mod lifecycle;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::ExitCode;
@@ -28,21 +28,21 @@ fn main() -> ExitCode {
         || Cluster::start().map(Mutex::new),
         &[
             ("every_node_knows_a_key_after_waiting_for_replication", every_node_knows),
-            ("a_node_that_is_down_or_stopped_is_named_and_not_waited_for", absent_nodes_are_named),
-            ("a_create_just_after_the_leader_died_succeeds", leader_killed),
-            ("a_storm_in_which_the_leader_dies_loses_nothing", storm),
-            ("a_stopped_node_holds_nobody_up", stopped_leader),
-            ("a_lost_quorum_that_comes_back_in_time_is_ridden_out", quorum_lost_and_regained),
-            ("a_quorum_that_stays_lost_ends_in_doubt_and_in_time", quorum_lost),
-            ("a_node_that_restarts_can_be_read_from_at_once", restarted_node),
-            ("a_rolling_restart_under_load_loses_nothing", rolling_restart),
+            ("node_that_is_down_or_stopped_is_named_in_not_replicated", absent_nodes_are_named),
+            ("create_just_after_the_leader_died_succeeds", leader_killed),
+            ("concurrent_calls_while_the_leader_dies_lose_nothing", storm),
+            ("stopped_leader_delays_no_call_beyond_its_deadline", stopped_leader),
+            ("quorum_that_is_lost_and_regained_within_the_deadline_loses_nothing", quorum_lost_and_regained),
+            ("quorum_that_stays_lost_ends_in_outcome_unknown_at_the_deadline", quorum_lost),
+            ("node_that_restarts_is_waited_for", restarted_node),
+            ("rolling_restart_under_load_loses_nothing", rolling_restart),
             ("eight_runs_of_ensure_at_once_end_with_one_key", lifecycle::eight_runs_of_ensure),
             (
-                "runs_of_ensure_while_the_leader_is_lost_can_be_set_right",
+                "interrupted_runs_of_ensure_are_completed_by_the_next_run",
                 lifecycle::eight_runs_of_ensure_without_leader,
             ),
-            ("rotations_while_the_leader_dies_say_which_keys_there_are", lifecycle::rotations),
-            ("many_keys_are_made_once_each_although_the_leader_dies", lifecycle::many_keys),
+            ("rotations_while_the_leader_dies_say_which_keys_exist", lifecycle::rotations),
+            ("create_many_while_the_leader_dies_creates_each_key_once", lifecycle::many_keys),
         ],
     )
 }
@@ -282,7 +282,7 @@ fn stopped_leader(cluster: &Shared) {
 
 fn quorum_lost_and_regained(cluster: &Shared) {
     with(cluster, |cluster| {
-        // Once with the leader left, which takes writes and cannot answer, and once with a follower.
+        // Once with the leader left, which accepts writes and cannot respond, and once with a follower.
         for leader_is_left in [true, false] {
             let (client, mut ledger) = (client(cluster), Ledger::default());
             let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();

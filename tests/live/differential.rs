@@ -9,41 +9,32 @@
 //! * Query strings with `&&` or a broken `%` escape, which the real server reads in its own way.
 //! * Ids and keys for which the real server never sends a response: see the second test.
 
-// A test may fail loudly.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
-#[path = "differential/table.rs"]
 mod table;
 
 use std::fmt::Write;
 use std::io::{self, Read, Write as _};
 use std::net::TcpStream;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::json;
-use support::harness::{or_ignore, run_on};
-use support::{Server, raw};
-use table::{BOOTSTRAP, get, key_with, post, table};
 use typesense_keys::testing::FakeServer;
+
+use self::table::{BOOTSTRAP, get, key_with, post, table};
+use crate::support::harness::or_ignore;
+use crate::support::{Server, raw};
+
+live_tests![
+    fake_and_real_server_send_the_same_bytes,
+    fake_and_real_server_send_the_same_bytes_on_one_connection,
+    fake_server_closes_the_connection_where_the_real_one_hangs,
+];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const NO_RESPONSE: &str = "no response";
 
-fn main() -> ExitCode {
-    run_on(
-        Server::start,
-        &[
-            ("fake_and_real_server_send_the_same_bytes", agree),
-            ("fake_and_real_server_send_the_same_bytes_on_one_connection", agree_on_one_connection),
-            ("fake_server_closes_the_connection_where_the_real_one_hangs", hang),
-        ],
-    )
-}
-
-fn agree(real: &Server) {
+fn fake_and_real_server_send_the_same_bytes(_: &Server) {
+    let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
     let mut differences = String::new();
     let table = table();
@@ -59,7 +50,7 @@ fn agree(real: &Server) {
     assert!(differences.is_empty(), "they differ:\n{differences}");
 }
 
-fn agree_on_one_connection(_: &Server) {
+fn fake_and_real_server_send_the_same_bytes_on_one_connection(_: &Server) {
     let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
     let create = key_with(json!({"value": "on-one-connection"}));
@@ -90,7 +81,7 @@ fn agree_on_one_connection(_: &Server) {
 }
 
 /// Not in the table: each of these occupies a connection of the real server for good.
-fn hang(_: &Server) {
+fn fake_server_closes_the_connection_where_the_real_one_hangs(_: &Server) {
     let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
     let neither_responds = |request: &raw::Request| {

@@ -2,17 +2,14 @@
 //!
 //! The vectors in `scoped/vectors.json` were made with Python's `hmac`, `base64` and `json`.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
-
-mod support;
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use support::{Random, capture};
 use typesense_keys::{Error, ExactValue, Expiry, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
+
+use crate::support::{Random, capture};
 
 #[derive(Deserialize)]
 struct Vector {

@@ -1,9 +1,4 @@
-//! A create whose reply is lost: the next attempt is told that the value is in use, and the key is looked up.
-
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
-mod support;
+//! A create whose response is lost: the next attempt is told that the value is in use, and the key is looked up.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use support::Scripted;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
+
+use crate::support::Scripted;
 
 fn client(server: &FakeServer, api_key: SecretString) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(api_key).timeout(Duration::from_secs(10)).build().unwrap()
@@ -25,7 +21,7 @@ fn request(client: &KeysClient) -> CreateKey {
 }
 
 #[test]
-fn the_key_is_found_and_returned_as_if_nothing_had_happened() {
+fn key_is_found_and_returned_as_if_nothing_had_happened() {
     let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     // Another key of the same scope, which is not to be taken for the new one.
@@ -70,7 +66,7 @@ fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response()
 }
 
 #[test]
-fn a_delete_whose_reply_is_lost_is_done() {
+fn delete_whose_response_is_lost_is_done() {
     let server = FakeServer::start().unwrap();
     let client = client(&server, server.api_key());
     let id = request(&client).send().unwrap().id;
@@ -80,7 +76,7 @@ fn a_delete_whose_reply_is_lost_is_done() {
 }
 
 #[test]
-fn a_node_that_lags_is_asked_until_it_knows_the_key() {
+fn node_that_lags_is_asked_until_it_knows_the_key() {
     let prefix = Mutex::new(None);
     let lists = Mutex::new(0);
     let server = Scripted::start(move |peer| {
@@ -92,7 +88,7 @@ fn a_node_that_lags_is_asked_until_it_knows_the_key() {
                     let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
                     *prefix.lock().unwrap() =
                         body["value"].as_str().and_then(|value| value.get(..4)).map(str::to_owned);
-                    // The reply is lost.
+                    // The response is lost.
                     return Ok(());
                 }
                 Some(_) if asked.head.starts_with("POST") => ("409 Conflict", r#"{"message":"conflict"}"#.to_owned()),
@@ -116,13 +112,13 @@ fn a_node_that_lags_is_asked_until_it_knows_the_key() {
     assert_eq!(asked, ["POST", "POST", "GET", "GET", "GET"]);
 }
 
-/// A proxy whose first answer is an error that tells nothing, and whose others are `answer`.
-fn in_doubt_then(answer: &'static str) -> Scripted {
+/// A proxy whose first response is an error that tells nothing, and whose others are `response`.
+fn in_doubt_then(response: &'static str) -> Scripted {
     let is_first = AtomicBool::new(true);
     Scripted::start(move |peer| {
         peer.request()?;
         let nothing = "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n";
-        peer.send(if is_first.swap(false, Ordering::SeqCst) { nothing } else { answer })
+        peer.send(if is_first.swap(false, Ordering::SeqCst) { nothing } else { response })
     })
 }
 
@@ -131,13 +127,13 @@ fn client_of(server: &Scripted) -> KeysClient {
 }
 
 #[test]
-fn a_proxys_own_404_or_409_ends_no_doubt() {
-    for answer in [
+fn status_404_or_409_of_a_proxy_leaves_the_outcome_unknown() {
+    for response in [
         "HTTP/1.1 404 Not Found\r\ncontent-length: 21\r\n\r\n<h1>nothing here</h1>",
         "HTTP/1.1 404 Not Found\r\ncontent-length: 23\r\n\r\n{\"message\":\"Not Found\"}",
         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
     ] {
-        let server = in_doubt_then(answer);
+        let server = in_doubt_then(response);
         let error = client_of(&server).delete(7).send().unwrap_err();
         assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
     }
@@ -149,7 +145,7 @@ fn a_proxys_own_404_or_409_ends_no_doubt() {
 }
 
 #[test]
-fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
+fn error_page_of_a_proxy_leaves_the_outcome_unknown() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 503 No\r\ncontent-length: 31\r\n\r\n<h1>Upstream Was Not Ready</h1>")
@@ -160,21 +156,21 @@ fn a_proxys_page_is_not_the_servers_word_that_it_did_nothing() {
 }
 
 #[test]
-fn a_create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
+fn create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
     let server = FakeServer::start().unwrap();
     let address = server.url().trim_start_matches("http://").to_owned();
     // As nginx does with `proxy_next_upstream non_idempotent`.
     let balancer = Scripted::start(move |peer| {
         let request = peer.request()?;
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         for _ in 0..if request.head.starts_with("POST") { 2 } else { 1 } {
             let mut node = TcpStream::connect(&address)?;
             node.write_all(request.head.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n").as_bytes())?;
             node.write_all(request.body.as_bytes())?;
-            answer.clear();
-            node.read_to_end(&mut answer)?;
+            response.clear();
+            node.read_to_end(&mut response)?;
         }
-        peer.send(answer)
+        peer.send(response)
     });
     let client = KeysClient::builder().node(balancer.url()).api_key(server.api_key()).build().unwrap();
     let key = request(&client).send().unwrap();

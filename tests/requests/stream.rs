@@ -1,16 +1,13 @@
 //! A list that is read key by key: what arrives is handed on, whatever comes after it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
-
-mod support;
-
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::Scripted;
-use support::scripted::Peer;
 use typesense_keys::{Error, KeyInfo, KeyStream, KeysClient, Phase};
+
+use crate::support::Scripted;
+use crate::support::scripted::Peer;
 
 fn key(id: usize) -> String {
     let expires_at = if id % 10 == 3 { 1 } else { 64_723_363_199_u64 };
@@ -25,16 +22,16 @@ fn list(count: usize) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-fn reply(body: &str) -> String {
+fn response(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A server that says the same to every request.
-fn saying(reply: String) -> Scripted {
+fn saying(response: String) -> Scripted {
     Scripted::start(move |peer| {
         loop {
             peer.request()?;
-            peer.send(&reply)?;
+            peer.send(&response)?;
         }
     })
 }
@@ -54,7 +51,7 @@ fn ids(keys: KeyStream) -> Vec<u32> {
 
 #[test]
 fn it_gives_the_same_keys_as_the_whole_list() {
-    let server = saying(reply(&list(500)));
+    let server = saying(response(&list(500)));
     let client = client(&server);
     let streamed: Result<Vec<KeyInfo>, Error> = client.list().stream().unwrap().collect();
     assert_eq!(streamed.unwrap(), client.list().send().unwrap());
@@ -62,7 +59,7 @@ fn it_gives_the_same_keys_as_the_whole_list() {
 
 #[test]
 fn filters_apply_to_both() {
-    let server = saying(reply(&list(500)));
+    let server = saying(response(&list(500)));
     let client = client(&server);
     for (request, expected) in [
         (client.list().expired(true), 50),
@@ -83,8 +80,8 @@ fn filters_apply_to_both() {
 }
 
 #[test]
-fn a_filter_that_could_find_nothing_is_refused() {
-    let server = saying(reply(&list(1)));
+fn filter_that_could_find_nothing_is_refused() {
+    let server = saying(response(&list(1)));
     let request = client(&server).list().allows("documents:serach", "docs");
     for error in [request.clone().send().unwrap_err(), request.stream().unwrap_err()] {
         assert!(error.to_string().ends_with("did you mean `documents:search`?"), "{error}");
@@ -94,19 +91,19 @@ fn a_filter_that_could_find_nothing_is_refused() {
 
 #[test]
 fn no_more_of_a_value_is_kept_than_the_server_shows() {
-    let server = saying(reply(&list(0)));
+    let server = saying(response(&list(0)));
     let request = client(&server).list().prefix("abcdEFGHsecret");
     assert!(!format!("{request:?}").contains("EFGH"));
 }
 
 #[test]
-fn the_first_key_is_there_before_the_last() {
+fn first_key_arrives_before_the_last_is_sent() {
     // The second half is sent once the first has been seen.
     let (seen, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let server = Scripted::start(move |peer| {
         peer.request()?;
-        let whole = reply(&list(2));
+        let whole = response(&list(2));
         let (first, second) = whole.split_at(whole.len() - 20);
         peer.send(first)?;
         let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(10));
@@ -120,8 +117,8 @@ fn the_first_key_is_there_before_the_last() {
 }
 
 #[test]
-fn a_connection_is_used_again_after_a_whole_list_and_not_after_a_part_of_one() {
-    let server = saying(reply(&list(5_000)));
+fn connection_is_used_again_after_a_whole_list_and_not_after_a_part_of_one() {
+    let server = saying(response(&list(5_000)));
     let client = client(&server);
     for _ in 0..3 {
         assert_eq!(client.list().stream().unwrap().count(), 5_000);
@@ -140,7 +137,7 @@ fn other_calls_can_be_made_meanwhile() {
         loop {
             let asked = peer.request()?;
             let body = if asked.head.starts_with("GET /keys ") { list(300) } else { key(7) };
-            peer.send(reply(&body))?;
+            peer.send(response(&body))?;
         }
     });
     let client = client(&server);
@@ -173,7 +170,7 @@ fn then(go_on: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> 
 }
 
 #[test]
-fn a_break_in_the_middle_is_the_last_item() {
+fn break_in_the_middle_is_the_last_item() {
     let server = then(|_| Ok(()));
     let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
     assert!(matches!(error, Error::Connection { .. }) && error.is_retryable(), "{error}");
@@ -193,7 +190,7 @@ fn what_is_no_list_any_more_is_said_after_so_many_keys() {
 }
 
 #[test]
-fn a_key_without_end_is_too_large() {
+fn key_without_end_is_too_large() {
     let server = then(|peer| {
         peer.send(r#",{"description":""#)?;
         peer.send_without_end("x")
@@ -204,7 +201,7 @@ fn a_key_without_end_is_too_large() {
 }
 
 #[test]
-fn a_silent_server_is_waited_for_no_longer_than_the_timeout() {
+fn silent_server_ends_the_stream_at_the_timeout() {
     let server = then(Peer::wait);
     let started = Instant::now();
     let (before, error) = broken(hasty(&server, Duration::from_millis(500)).list().stream().unwrap());
@@ -214,7 +211,7 @@ fn a_silent_server_is_waited_for_no_longer_than_the_timeout() {
 }
 
 #[test]
-fn a_slow_server_is_waited_for_no_longer_in_all_than_the_timeout() {
+fn slow_server_ends_the_stream_at_the_timeout() {
     let server = then(|peer| peer.drip(" ".repeat(10_000), Duration::from_millis(20)));
     let started = Instant::now();
     let (_, error) = broken(hasty(&server, Duration::from_millis(700)).list().stream().unwrap());
@@ -223,10 +220,10 @@ fn a_slow_server_is_waited_for_no_longer_in_all_than_the_timeout() {
 }
 
 #[test]
-fn the_callers_own_time_does_not_count() {
+fn time_between_keys_does_not_count_for_the_timeout() {
     let server = Scripted::start(|peer| {
         peer.request()?;
-        peer.send(reply(&list(5_000)))?;
+        peer.send(response(&list(5_000)))?;
         peer.wait()
     });
     let keys = hasty(&server, Duration::from_millis(400)).list().stream().unwrap();
@@ -247,13 +244,13 @@ fn until_it_has_begun_it_is_repeated_like_any_call() {
         peer.request()?;
         peer.send("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n")?;
         peer.request()?;
-        peer.send(reply(&list(3)))
+        peer.send(response(&list(3)))
     });
     assert_eq!(ids(client(&server).list().stream().unwrap()), [0, 1, 2]);
 }
 
 #[test]
-fn a_refusal_is_the_same_as_of_the_whole_list() {
+fn stream_refuses_what_the_list_refuses() {
     let server = saying("HTTP/1.1 401 No\r\ncontent-length: 23\r\n\r\n{\"message\":\"Forbidden\"}".to_owned());
     let client = client(&server);
     let (streamed, whole) = (client.list().stream().unwrap_err(), client.list().send().unwrap_err());

@@ -1,8 +1,5 @@
 //! Many keys at once: each is made once, and none is lost, whatever fails.
 
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -110,7 +107,7 @@ fn it_keeps_going_if_told_so() {
 }
 
 #[test]
-fn the_caller_can_stop_it_and_resume() {
+fn batch_that_the_caller_stops_is_resumed() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let stop_at = |limit: usize| {
@@ -128,7 +125,7 @@ fn the_caller_can_stop_it_and_resume() {
 }
 
 #[test]
-fn whatever_happens_to_a_reply_there_is_one_key_for_each_request_in_the_end() {
+fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end() {
     let faults =
         [Fault::LoseResponse, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
     for turn in 0..faults.len() {
@@ -246,7 +243,7 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
 }
 
 #[test]
-fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
+fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let soon = |create: CreateKey| create.expires_in(Duration::from_secs(1));
@@ -267,7 +264,7 @@ fn a_request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
 }
 
 #[test]
-fn a_batch_shows_no_value() {
+fn batch_shows_no_value() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let batch = client.create_many(requests(&client, 2)).send().unwrap();

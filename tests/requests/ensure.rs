@@ -1,17 +1,13 @@
 //! `ensure` leaves one key of a description, however often it is run, interrupted, or run at the same time.
 
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use support::Scripted;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CollectionPattern, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
+
+use crate::support::Scripted;
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
@@ -34,7 +30,7 @@ fn drifted(client: &KeysClient) -> KeyId {
 }
 
 #[test]
-fn the_first_run_creates_and_the_second_leaves_alone() {
+fn first_run_creates_the_key_and_second_run_leaves_it() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     // Of another description, or none: not looked at.
@@ -117,7 +113,7 @@ fn value_of_a_key_with_another_scope_is_drift() {
 }
 
 #[test]
-fn a_value_of_another_key_is_a_conflict() {
+fn value_of_another_key_is_a_conflict() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
@@ -249,7 +245,7 @@ fn eight_runs_at_once_end_with_one_key() {
 }
 
 #[test]
-fn a_key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
+fn key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
     let server = Scripted::start(|peer| {
         loop {
             let asked = peer.request()?;
@@ -274,7 +270,7 @@ fn a_key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
 }
 
 #[test]
-fn a_value_is_not_lost_if_a_node_does_not_hear_of_the_key() {
+fn value_is_in_the_error_if_a_node_does_not_know_the_key() {
     let server = FakeServer::start().unwrap();
     let lagging = Scripted::start(|peer| {
         peer.request()?;
@@ -291,7 +287,7 @@ fn a_value_is_not_lost_if_a_node_does_not_hear_of_the_key() {
 }
 
 #[test]
-fn a_node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
+fn node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
     let value = "a-value-that-nobody-shall-see";
     let server = FakeServer::start().unwrap();
     let gossip = Scripted::start(move |peer| {

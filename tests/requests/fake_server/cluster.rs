@@ -5,8 +5,8 @@ use typesense_keys::KeysClient;
 use typesense_keys::ServerVersion;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 
-use super::support::raw::Request;
 use super::{create, list, send, send_with};
+use crate::support::raw::Request;
 
 fn status(server: &FakeServer, method: &str, path: &str) -> u16 {
     send(server, Request::new(method, path)).unwrap().status

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::raw;
+use crate::support::raw;
 
 /// Stands for the bootstrap key, which differs between the servers.
 pub(crate) const BOOTSTRAP: &str = "(bootstrap)";

@@ -1,30 +1,21 @@
 //! What `FakeServer` promises to those who test with it. That it responds as a real server of 0.24.1 does is the subject
-//! of `differential.rs`; that it responds as v30 does, of `fake_server/v30.rs`.
+//! of `tests/live/differential.rs`; that it responds as v30 does, of `fake_server/v30.rs`.
 
-// A test may fail loudly.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
-#[path = "fake_server/cluster.rs"]
 mod cluster;
-#[path = "fake_server/connections.rs"]
 mod connections;
-#[path = "fake_server/errors.rs"]
 mod errors;
-#[path = "fake_server/faults.rs"]
 mod faults;
-#[path = "fake_server/keys.rs"]
 mod keys;
-mod support;
-#[path = "fake_server/v30.rs"]
 mod v30;
 
 use std::io;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use support::raw::{Request, Response};
 use typesense_keys::KeysClient;
 use typesense_keys::testing::FakeServer;
+
+use crate::support::raw::{Request, Response};
 
 const KEY: &str = r#"{"description": "d", "actions": ["*"], "collections": ["*"]}"#;
 

@@ -1,8 +1,5 @@
 //! A prepared create: its value is known before the key exists, and sending it again never creates a second key.
 
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
 use std::time::Duration;
 
 use typesense_keys::testing::{FakeServer, Fault};

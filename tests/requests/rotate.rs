@@ -1,17 +1,13 @@
 //! A rotation that is interrupted at any of its steps leaves a key that works, and says which keys there are.
 
-#![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-
-mod support;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use support::Scripted;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
+
+use crate::support::Scripted;
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
@@ -31,7 +27,7 @@ fn ids(client: &KeysClient) -> Vec<KeyId> {
 }
 
 #[test]
-fn the_replacement_has_the_same_scope_and_another_value() {
+fn replacement_has_the_same_scope_and_another_value() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
@@ -48,7 +44,7 @@ fn the_replacement_has_the_same_scope_and_another_value() {
 }
 
 #[test]
-fn the_old_key_stays_if_the_caller_wants_an_overlap() {
+fn old_key_stays_with_keep_old() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
@@ -57,7 +53,7 @@ fn the_old_key_stays_if_the_caller_wants_an_overlap() {
 }
 
 #[test]
-fn a_value_and_an_expiry_of_ones_own_are_taken() {
+fn provided_value_and_expiry_are_used() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let old = old_key(&client);
@@ -83,7 +79,7 @@ fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
 }
 
 #[test]
-fn an_expired_key_needs_a_new_expiry() {
+fn expired_key_needs_a_new_expiry() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let key = r#"{"description": "", "actions": ["*"], "collections": ["*"], "expires_at": 1}"#;
@@ -121,7 +117,7 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
 }
 
 #[test]
-fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
+fn interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
     // Get, check the nodes (which asks again, whatever happens), create, wait for replication (the same), delete.
     for step in 0..5 {
         for fault in
@@ -157,7 +153,7 @@ fn an_interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are(
 }
 
 #[test]
-fn the_texts_name_the_keys() {
+fn error_text_names_the_keys() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     let text = |error: Error| error.to_string();
@@ -182,7 +178,7 @@ fn the_texts_name_the_keys() {
 }
 
 #[test]
-fn a_key_that_somebody_else_deletes_meanwhile_is_gone_all_the_same() {
+fn old_key_that_another_caller_deletes_meanwhile_is_no_error() {
     let server = FakeServer::start().unwrap();
     let (client, old) = (client(&server), old_key(&client(&server)));
     let url = format!("{}/keys/{}", server.url(), old.id);
@@ -279,8 +275,8 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
 }
 
 #[test]
-fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
-    for answer in [
+fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
+    for response in [
         "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<h1>log in</h1>",
         // Another key's.
         "HTTP/1.1 200 OK\r\ncontent-length: 97\r\n\r\n{\"id\":999,\"description\":\"\",\"actions\":[\"*\"],\
@@ -291,7 +287,7 @@ fn the_old_key_stays_if_a_node_answers_with_something_else_than_the_new_key() {
         let portal = Scripted::start(move |peer| {
             peer.request()?;
             // First it is asked whether it can be asked at all.
-            peer.send(if asked.swap(true, Ordering::SeqCst) { answer } else { NOT_FOUND })
+            peer.send(if asked.swap(true, Ordering::SeqCst) { response } else { NOT_FOUND })
         });
         let old = old_key(&client(&server));
         let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());

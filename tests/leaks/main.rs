@@ -8,22 +8,16 @@
 // A test may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
-#[path = "leaks/control.rs"]
 mod control;
-#[path = "leaks/hostile.rs"]
 mod hostile;
-#[path = "leaks/life.rs"]
 mod life;
 #[cfg(feature = "tls")]
-#[path = "leaks/tls.rs"]
 mod tls;
-#[path = "leaks/twins.rs"]
 mod twins;
-#[path = "leaks/watch.rs"]
 mod watch;
-#[path = "leaks/wire.rs"]
 mod wire;
 
 use std::process::ExitCode;
@@ -35,26 +29,26 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let result = support::harness::run(&[
-        ("the_search_finds_a_secret_in_every_shape", control::shapes),
-        ("a_plain_agent_leaks_the_key_and_the_value", control::plain_agent),
-        ("the_whole_life_of_a_key_shows_nothing", life::whole_life),
-        ("what_is_built_on_the_four_calls_shows_nothing", life::lifecycle),
+        ("search_finds_a_secret_in_every_shape", control::shapes),
+        ("ureq_alone_leaks_the_key_and_the_value", control::plain_agent),
+        ("whole_life_of_a_key_shows_nothing", life::whole_life),
+        ("ensure_rotate_stream_and_create_many_show_nothing", life::lifecycle),
         ("keys_of_other_lengths_show_nothing", life::lengths),
         ("many_threads_on_one_client_show_nothing", life::threads),
-        ("a_lost_reply_and_its_repeat_show_nothing", life::lost_replies),
-        ("a_server_that_cannot_be_reached_shows_nothing", life::unreachable),
-        ("a_reply_that_repeats_the_secrets_shows_nothing", hostile::whole),
-        ("a_reply_that_repeats_the_secrets_byte_by_byte_shows_nothing", hostile::in_bytes),
-        ("a_value_drawn_by_the_server_is_never_quoted", hostile::drawn_by_the_server),
-        ("a_key_that_is_not_replicated_shows_nothing", hostile::not_replicated),
+        ("lost_response_and_its_repeat_show_nothing", life::lost_responses),
+        ("server_that_cannot_be_reached_shows_nothing", life::unreachable),
+        ("response_that_repeats_the_secrets_shows_nothing", hostile::whole),
+        ("response_that_repeats_the_secrets_byte_by_byte_shows_nothing", hostile::in_bytes),
+        ("value_generated_by_the_server_is_never_quoted", hostile::drawn_by_the_server),
+        ("key_that_is_not_replicated_shows_nothing", hostile::not_replicated),
         ("two_keys_of_one_length_are_logged_alike", twins::alike),
-        ("the_wire_carries_the_key_in_one_header_and_the_value_in_one_field", wire::requests),
+        ("wire_carries_the_key_in_one_header_and_the_value_in_one_field", wire::requests),
         #[cfg(feature = "tls")]
-        ("encryption_shows_nothing", tls::encrypted),
+        ("tls_shows_nothing", tls::encrypted),
         #[cfg(feature = "tls")]
-        ("failed_encryption_shows_nothing", tls::failures),
+        ("failed_tls_handshake_shows_nothing", tls::failures),
         #[cfg(feature = "tls")]
-        ("a_proxy_for_https_shows_nothing", tls::through_a_proxy),
+        ("proxy_for_https_shows_nothing", tls::through_a_proxy),
     ]);
     watch::print_totals();
     result

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use typesense_keys::testing::{FakeServer, Fault, Operation};
 
-use super::support::raw::Request;
 use super::{address, create, list, send};
+use crate::support::raw::Request;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: Fault = Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>" };

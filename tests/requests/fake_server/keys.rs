@@ -7,8 +7,8 @@ use typesense_keys::ServerVersion;
 use typesense_keys::testing::{FakeServer, TestKey};
 use typesense_keys::{Action, CollectionPattern, Error, Expiry, KeyId};
 
-use super::support::raw::Request;
 use super::{client, create, send_with};
+use crate::support::raw::Request;
 
 fn docs() -> TestKey {
     TestKey::new("docs site", [Action::DOCUMENTS_SEARCH], ["docs"])

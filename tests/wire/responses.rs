@@ -1,4 +1,4 @@
-//! Good answers, from servers old and new.
+//! Good responses, from servers old and new.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,13 +7,13 @@ use typesense_keys::{Action, CollectionPattern, CreateKey, Error, Expiry, KeyId,
 
 use super::fixture::{Wire, json};
 
-/// As 0.24 answers.
+/// As 0.24 responses.
 const OLD: &str = r#"{"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As v30 answers.
+/// As v30 responses.
 const NEW: &str = r#"{"autodelete":true,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As a server to come may answer.
+/// As a server to come may respond.
 const NEWER: &str = r#"{"created_at":1,"owner":{"id":8,"value":"no"},"tags":[null,[[]],1e9],"autodelete":false,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
 const SHAPES: [(&str, Option<bool>); 3] = [(OLD, None), (NEW, Some(true)), (NEWER, Some(false))];
@@ -33,7 +33,7 @@ fn is_the_key(info: KeyInfo, expected_autodelete: Option<bool>) {
 #[test]
 fn get_understands_servers_old_and_new() {
     for (shape, autodelete) in SHAPES {
-        let server = Wire::answering(&json(200, format!(r#"{shape}"value_prefix":"abcd"}}"#)));
+        let server = Wire::responding(&json(200, format!(r#"{shape}"value_prefix":"abcd"}}"#)));
         is_the_key(server.client().get(7).send().unwrap(), autodelete);
     }
 }
@@ -41,7 +41,7 @@ fn get_understands_servers_old_and_new() {
 #[test]
 fn list_understands_servers_old_and_new() {
     let keys = SHAPES.map(|(shape, _)| format!(r#"{shape}"value_prefix":"abcd"}}"#)).join(",");
-    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{keys}],"next":null}}"#)));
+    let server = Wire::responding(&json(200, format!(r#"{{"keys":[{keys}],"next":null}}"#)));
     let keys = server.client().list().send().unwrap();
     assert_eq!(keys.len(), 3);
     for (info, (_, autodelete)) in keys.into_iter().zip(SHAPES) {
@@ -52,9 +52,9 @@ fn list_understands_servers_old_and_new() {
 #[test]
 fn unknown_members_are_kept_by_get_list_and_stream() {
     let key = format!(r#"{NEWER}"value_prefix":"abcd"}}"#);
-    let server = Wire::answering(&json(200, &*key));
+    let server = Wire::responding(&json(200, &*key));
     let got = server.client().get(7).send().unwrap();
-    let server = Wire::answering(&json(200, format!(r#"{{"keys":[{key}]}}"#)));
+    let server = Wire::responding(&json(200, format!(r#"{{"keys":[{key}]}}"#)));
     let listed = server.client().list().send().unwrap();
     let streamed: Vec<_> = server.client().list().stream().unwrap().map(Result::unwrap).collect();
     for info in [&got, &listed[0], &streamed[0]] {
@@ -67,8 +67,8 @@ fn unknown_members_are_kept_by_get_list_and_stream() {
 }
 
 #[test]
-fn a_list_may_be_empty() {
-    let server = Wire::answering(&json(200, r#"{"keys":[]}"#));
+fn list_may_be_empty() {
+    let server = Wire::responding(&json(200, r#"{"keys":[]}"#));
     assert_eq!(server.client().list().send().unwrap(), []);
 }
 
@@ -85,12 +85,12 @@ fn create_understands_servers_old_and_new() {
     for (shape, autodelete) in SHAPES {
         // Only a key whose value the server or this crate generates may be deleted by the server.
         let shape = shape.replace("\"autodelete\":true", "\"autodelete\":false");
-        let server = Wire::answering(&json(201, format!(r#"{shape}"value":"abcd🔑\"\\"}}"#)));
+        let server = Wire::responding(&json(201, format!(r#"{shape}"value":"abcd🔑\"\\"}}"#)));
         let key = request(&server).value("abcd🔑\"\\").send().unwrap();
         assert_eq!(key.value.expose_secret(), "abcd🔑\"\\");
         is_the_key(key.info(), autodelete.map(|_| false));
     }
-    let server = Wire::answering(&json(201, format!(r#"{NEW}"value":"abcde"}}"#)));
+    let server = Wire::responding(&json(201, format!(r#"{NEW}"value":"abcde"}}"#)));
     is_the_key(request(&server).autodelete(true).server_generated().send().unwrap().info(), Some(true));
 }
 
@@ -108,7 +108,7 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
     ] {
         assert!(OLD.contains(asked_for));
         let created = OLD.replace(asked_for, created);
-        let server = Wire::answering(&json(201, format!(r#"{created}"value":"abcd"}}"#)));
+        let server = Wire::responding(&json(201, format!(r#"{created}"value":"abcd"}}"#)));
         match request(&server).value("abcd").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
                 assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
@@ -122,7 +122,7 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
 #[test]
 fn created_key_of_another_value_is_no_success_and_returns_ours() {
     for value in [r#""other""#, r#""abcde""#, r#""abc""#, r#""""#, "7", "null", r#"["abcd"]"#] {
-        let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
+        let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
         match request(&server).value("abcd").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
                 assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
@@ -136,35 +136,35 @@ fn created_key_of_another_value_is_no_success_and_returns_ours() {
 #[test]
 fn server_generated_value_is_taken_only_as_plain_text() {
     let create = |server: &Wire| request(server).server_generated().send();
-    let server = Wire::answering(&json(201, format!(r#"{OLD}"value":"Jd5pQ"}}"#)));
+    let server = Wire::responding(&json(201, format!(r#"{OLD}"value":"Jd5pQ"}}"#)));
     assert_eq!(create(&server).unwrap().value.expose_secret(), "Jd5pQ");
     for value in ["7", "null", r#""a\u0062c""#, r#"{"a":"b"}"#] {
-        let server = Wire::answering(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
+        let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
         let error = create(&server).unwrap_err();
         assert!(error.to_string().contains("without a value that can be read"), "{error}");
     }
 }
 
 #[test]
-fn a_key_that_never_expires_is_told_apart() {
+fn key_that_never_expires_has_the_expiry_never() {
     let body = format!(r#"{OLD}"value_prefix":"abcd"}}"#).replace("1893456000", "64723363199");
-    let server = Wire::answering(&json(200, body));
+    let server = Wire::responding(&json(200, body));
     let info = server.client().get(7).send().unwrap();
     assert_eq!(info.expires_at, Expiry::NEVER);
     assert!(!info.is_expired());
 }
 
 #[test]
-fn delete_needs_nothing_but_the_id() {
+fn delete_needs_only_the_id_in_the_response() {
     for body in [r#"{"id":7}"#, r#"{"id":7,"more":{}}"#, " {\n\"id\" : 7 }\r\n"] {
-        let server = Wire::answering(&json(200, body));
+        let server = Wire::responding(&json(200, body));
         assert_eq!(server.client().delete(7).send().unwrap(), KeyId::from(7));
     }
 }
 
 #[test]
-fn the_content_type_is_not_believed_and_so_may_be_wrong() {
-    for answer in [json(200, r#"{"id":7}"#), super::fixture::html(200, r#"{"id":7}"#)] {
-        assert_eq!(Wire::answering(&answer).client().delete(7).send().unwrap().get(), 7);
+fn content_type_of_a_success_may_be_wrong() {
+    for response in [json(200, r#"{"id":7}"#), super::fixture::html(200, r#"{"id":7}"#)] {
+        assert_eq!(Wire::responding(&response).client().delete(7).send().unwrap().get(), 7);
     }
 }

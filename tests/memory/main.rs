@@ -8,14 +8,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[cfg(target_os = "linux")]
-#[path = "memory/calls.rs"]
 mod calls;
 #[cfg(target_os = "linux")]
-#[path = "memory/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]
-#[path = "memory/search.rs"]
 mod search;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::ExitCode;
@@ -26,14 +24,14 @@ fn main() -> ExitCode {
         return child::run();
     }
     support::harness::run(&[
-        ("a_secret_in_freed_memory_is_found", child::control),
-        ("a_key_that_was_created_and_deleted_is_gone", child::life),
-        ("a_refused_key_is_gone", child::refusals),
-        ("a_key_whose_reply_was_lost_is_gone", child::lost_replies),
-        ("a_key_that_went_through_many_threads_is_gone", child::threads),
-        ("a_key_that_a_server_repeats_is_gone", child::echoes),
+        ("secret_in_freed_memory_is_found", child::control),
+        ("key_that_was_created_and_deleted_is_gone", child::life),
+        ("refused_key_is_gone", child::refusals),
+        ("key_whose_response_was_lost_is_gone", child::lost_responses),
+        ("key_that_went_through_many_threads_is_gone", child::threads),
+        ("key_that_a_server_repeats_is_gone", child::echoes),
         #[cfg(feature = "tls")]
-        ("what_encryption_leaves_is_counted", child::encrypted),
+        ("copies_left_by_tls_are_counted", child::encrypted),
     ])
 }
 

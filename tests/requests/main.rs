@@ -1,0 +1,14 @@
+//! What each operation does on the fake server, and on servers that follow a script; and what the fake server promises.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod create_many;
+mod ensure;
+mod fake_server;
+mod lost_responses;
+mod prepared;
+mod rotate;
+mod scoped;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
