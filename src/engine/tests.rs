@@ -183,6 +183,24 @@ fn no_attempt_begins_after_the_deadline_and_all_are_told() {
 }
 
 #[test]
+fn unreachable_nodes_end_the_call_after_the_connect_timeout_unless_one_has_ever_responded() {
+    let nodes = nodes(&["a", "b"]);
+    let time_of_failure = |error: fn() -> AttemptError| {
+        let clock = TestClock::new(1.0);
+        let (result, asked) = call(&nodes, CONFIG, &clock, Operation::List, |_| Err(error()));
+        assert!(result.is_err() && asked.len() > 2, "{asked:?}");
+        clock.passed()
+    };
+    assert!(time_of_failure(refused) <= CONFIG.connect_timeout);
+    // A node that accepts the connection is there.
+    assert!(time_of_failure(reset) > CONFIG.connect_timeout);
+    assert!(time_of_failure(refused) <= CONFIG.connect_timeout);
+    assert!(time_of_failure(|| status(500)) > CONFIG.connect_timeout);
+    // From now on, a refused connection may be an election or a restart.
+    assert!(time_of_failure(refused) > CONFIG.connect_timeout);
+}
+
+#[test]
 fn an_attempt_is_limited_and_so_is_its_connection() {
     let clock = TestClock::new(1.0);
     let seen = Cell::new(None);

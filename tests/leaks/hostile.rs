@@ -6,7 +6,7 @@ use typesense_keys::{Error, KeysClient};
 
 use crate::life::{awkward, builder, create};
 use crate::support::Server;
-use crate::support::faulty::{Pieces, Service};
+use crate::support::faulty::{self, Pieces};
 use crate::support::random_text;
 use crate::watch::{Watch, secret};
 
@@ -84,7 +84,7 @@ pub(super) fn in_bytes(_: &Server) {
 fn try_all(pieces: Pieces) {
     let mut watch = Watch::begin();
     for (place, response) in RESPONSES {
-        let server = Service::echo(response, pieces);
+        let server = faulty::echo(response, pieces);
         let admins = match pieces {
             Pieces::Whole => vec![random_text(32), awkward()],
             // Slow, and about where the response is cut, not about what is in it.
@@ -130,7 +130,7 @@ pub(super) fn drawn_by_the_server(_: &Server) {
             let response = format!(
                 "HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {{length}}\r\n\r\n"
             );
-            let server = Service::echo(&(response + &body), Pieces::Whole);
+            let server = faulty::echo(&(response + &body), Pieces::Whole);
             let client = builder(&server.url(), &admin).retries(false).build().unwrap();
             match create(&client).server_generated().send() {
                 Err(error) => watch.error(error),
@@ -145,15 +145,12 @@ pub(super) fn drawn_by_the_server(_: &Server) {
 pub(super) fn not_replicated(_: &Server) {
     let mut watch = Watch::begin();
     let (admin, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
-    let server = Service::responding(|_, request| {
-        let text = String::from_utf8_lossy(request);
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        let (status, response) = match body.strip_prefix('{') {
+    let server = faulty::responding(Pieces::Whole, |_, request| {
+        let (status, response) = match request.body.strip_prefix('{') {
             Some(fields) => (201, format!("{{\"id\": 7, \"expires_at\": 64723363199, {fields}")),
             None => (404, r#"{"message": "Not Found"}"#.to_owned()),
         };
-        let response = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n{response}", response.len());
-        Some((response.into_bytes(), Pieces::Whole))
+        format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n{response}", response.len())
     });
     let client = builder(&server.url(), &admin).build().unwrap();
     let request = create(&client).value(secret(&own)).wait_for_replication(Duration::from_millis(300));

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeysClient};
 
 use crate::support::Server;
-use crate::support::faulty::{Loss, Service, closed_port};
+use crate::support::faulty::{self, Loss, closed_port};
 use crate::support::random_text;
 use crate::watch::{Watch, secret};
 
@@ -230,7 +230,7 @@ pub(super) fn lost_responses(server: &Server) {
     let real = client(&server.url(), server.api_key());
     for loss in [Loss::Closed, Loss::Silence, Loss::CutAfter(1), Loss::CutAfter(60), Loss::CutAfter(250)] {
         let lossy = |loss, retries| {
-            let proxy = Service::lossy(server.port(), [loss]);
+            let proxy = faulty::lossy(server.port(), [loss]);
             let short = Duration::from_millis(500);
             let client = builder(&proxy.url(), server.api_key()).attempt_timeout(short).retries(retries).build();
             (proxy, client.unwrap())
@@ -267,7 +267,7 @@ pub(super) fn lost_responses(server: &Server) {
 pub(super) fn unreachable(_: &Server) {
     let mut watch = Watch::begin();
     let (key, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
-    let silent = Service::silent();
+    let silent = faulty::silent();
     for url in [format!("http://127.0.0.1:{}", closed_port()), silent.url(), "http://localhost:1".to_owned()] {
         let limit = Duration::from_millis(600);
         let client = builder(&url, &key).timeout(limit).attempt_timeout(limit / 3).build().unwrap();

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::calls::{self, Scene};
 use crate::search::{Copy, Masked, copies};
 use crate::support::Server;
-use crate::support::faulty::{Loss, Pieces, Service, closed_port};
+use crate::support::faulty::{self, Loss, Pieces, closed_port};
 #[cfg(feature = "tls")]
 use crate::support::{TestCa, harness::or_ignore};
 
@@ -42,10 +42,10 @@ pub(super) fn refusals(server: &Server) {
 
 pub(super) fn lost_responses(server: &Server) {
     for loss in [Loss::Closed, Loss::Silence, Loss::CutAfter(100), Loss::CutAfter(250)] {
-        expect_nothing("lost response", server, &Service::lossy(server.port(), [loss]).url());
-        expect_nothing("no response", server, &Service::lossy(server.port(), [loss; 5]).url());
+        expect_nothing("lost response", server, &faulty::lossy(server.port(), [loss]).url());
+        expect_nothing("no response", server, &faulty::lossy(server.port(), [loss; 5]).url());
     }
-    expect_nothing("no response", server, &Service::silent().url());
+    expect_nothing("no response", server, &faulty::silent().url());
     expect_nothing("no response", server, &format!("http://127.0.0.1:{}", closed_port()));
 }
 
@@ -67,7 +67,7 @@ pub(super) fn echoes(server: &Server) {
         "{key} {value}\r\n\r\n",
     ] {
         for pieces in [Pieces::Whole, Pieces::Bytes] {
-            let report = run_child("no response", server.api_key(), &Service::echo(response, pieces).url(), "");
+            let report = run_child("no response", server.api_key(), &faulty::echo(response, pieces).url(), "");
             let heap = report.left - report.on_the_stack;
             assert_eq!(heap, 0, "{response:?} leaves copies:\n{}", report.text);
             // Parsers that are not optimised put what they look at into variables of functions that have returned.
