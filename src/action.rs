@@ -1,4 +1,4 @@
-//! What a key may do: `resource:verb`, checked when it is read from text.
+//! The actions of a key: `resource:verb`, checked when text is parsed.
 
 mod dead;
 mod table;
@@ -15,21 +15,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use self::table::{Route, Row, TABLE};
 use crate::server_version::ServerVersion;
 
-/// What a key may do, as `resource:verb`, such as `documents:search`.
+/// An action that a key allows, as `resource:verb`, such as `documents:search`.
 ///
-/// There is a constant for every action that a server knows, and its documentation lists the routes that it opens.
+/// There is a constant for every action that a server knows. Its documentation lists the routes that it allows.
 /// `resource:*` stands for every verb of exactly that resource, and `*` for everything.
 ///
 /// # Text
 ///
-/// Text becomes an action by a check ([`FromStr`], `TryFrom`), which accepts known actions, `resource:*` for a known
-/// resource, and `*`. The server itself checks nothing: there, a typing error makes a key that opens nothing. Methods
-/// such as [`CreateKey::actions`](crate::CreateKey::actions) take text as well and report a failed check when the
-/// request is sent.
+/// Parsing text ([`FromStr`], `TryFrom`) checks it: only known actions, `resource:*` for a known resource, and `*`
+/// are accepted. The server checks nothing: a typo creates a key that allows nothing. Methods such as
+/// [`CreateKey::actions`](crate::CreateKey::actions) accept text as well, and report a failed check when the request is
+/// sent.
 ///
-/// An `Action` that exists is not checked against the table again, wherever it came from: what a server reports (also
-/// by way of serde, which accepts any text) can be granted to another key. [`validate`](Self::validate) makes the check
-/// at any time, for example for a configuration file.
+/// An existing `Action` is not checked again, whatever its origin: an action that a server reports can be granted to
+/// another key. Deserialization with serde accepts any text. [`validate`](Self::validate) makes the check at any
+/// time, for example for a configuration file.
 ///
 /// ```
 /// use typesense_keys::Action;
@@ -42,27 +42,27 @@ use crate::server_version::ServerVersion;
 ///
 /// # Server versions
 ///
-/// Servers differ in their actions: [`since`](Self::since), [`until`](Self::until) and
-/// [`routes_on`](Self::routes_on) tell how, and [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds what a key holds
-/// in vain. The page [`guide::server_versions`](crate::guide::server_versions) has the evidence.
+/// The actions depend on the server's version: see [`since`](Self::since), [`until`](Self::until) and
+/// [`routes_on`](Self::routes_on). [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds a key's actions that have no
+/// effect on a version. The page [`guide::server_versions`](crate::guide::server_versions) has the evidence.
 ///
-/// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026 for
-/// a coming release, no server that could be tested answers it, and its response is not known.
+/// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026
+/// for a future release, no server that could be tested supports it, and its response is not known.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(Cow<'static, str>);
 
 impl Action {
-    /// `*`: every action of every resource, as the bootstrap key has. A key that leaks with this is the whole cluster.
+    /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole
+    /// cluster.
     pub const ALL: Self = Self::constant("*");
 
     const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
     }
 
-    /// An action that this crate does not know, for a server that is newer than the crate.
+    /// An action that this crate does not know, for servers newer than the crate.
     ///
-    /// A request that grants it is refused only if it can never match: it must be `resource:verb` without spaces and
-    /// commas.
+    /// A request with it is refused only if it can never match: it must be `resource:verb` without spaces and commas.
     #[must_use]
     pub fn custom(text: impl Into<String>) -> Self {
         Self(Cow::Owned(text.into()))
@@ -74,7 +74,7 @@ impl Action {
         &self.0
     }
 
-    /// Whether a key that is granted this action may do `other`: the same, or `resource:*` of its resource, or `*`.
+    /// Whether this action includes `other`: it is the same action, `resource:*` of its resource, or `*`.
     ///
     /// ```
     /// use typesense_keys::Action;
@@ -89,8 +89,9 @@ impl Action {
             || self.whole_resource().is_some_and(|resource| other.as_str().split(':').next() == Some(resource))
     }
 
-    /// The routes that it opens, such as `GET /keys/:id`, on some server from 0.24.1 to v30.2 or the next; for
-    /// `resource:*` and `*`, those of every action that they cover. None for an action that no such server knows.
+    /// The routes that it allows, such as `GET /keys/:id`, on any server from 0.24.1 to v30.2 or the next release.
+    /// For `resource:*` and `*`, the routes of all actions that they cover; for an action that no such server knows,
+    /// none.
     ///
     /// ```
     /// use typesense_keys::Action;
@@ -101,7 +102,7 @@ impl Action {
         self.open_routes(None).map(|route| route.name)
     }
 
-    /// The routes that it opens on servers of one version.
+    /// The routes that it allows on servers of one version.
     ///
     /// ```
     /// use typesense_keys::{Action, ServerVersion};
@@ -112,15 +113,18 @@ impl Action {
         self.open_routes(Some(version)).map(|route| route.name)
     }
 
-    /// The first version on which it opens something. [`V0_24`](ServerVersion::V0_24) also stands for older ones.
+    /// The first version on which it allows something. [`V0_24`](ServerVersion::V0_24) also stands for older
+    /// versions.
     ///
-    /// For `resource:*`, the first version with any such action; `None` for an action that no server knows.
+    /// For `resource:*`, the first version with any action of the resource; `None` for an action that no server
+    /// knows.
     #[must_use]
     pub fn since(&self) -> Option<ServerVersion> {
         self.open_routes(None).map(|route| route.since).min()
     }
 
-    /// The first version on which it no longer opens anything; `None` if the newest known servers have it, or none has.
+    /// The first version on which it no longer allows anything; `None` if the newest known servers have it, or no
+    /// server ever had it.
     ///
     /// ```
     /// use typesense_keys::{Action, ServerVersion};
@@ -134,12 +138,13 @@ impl Action {
         ends?.into_iter().max()
     }
 
-    /// Checks that some server from 0.24.1 to v30.2 or the next opens something for it, as the conversion from text does.
+    /// Checks that the action allows something on any server from 0.24.1 to v30.2 or the next release. Parsing text
+    /// makes the same check.
     ///
     /// # Errors
     ///
-    /// [`InvalidAction`], with a suggestion, if it is malformed, a typing error, or one of the actions that are in the
-    /// public documentation and open nothing.
+    /// [`InvalidAction`], with a suggestion, if it is malformed, misspelled, or one of the actions that the public
+    /// documentation lists but no server implements.
     pub fn validate(&self) -> Result<(), InvalidAction> {
         if !self.rows().is_empty() {
             return Ok(());
@@ -153,12 +158,12 @@ impl Action {
         Err(self.invalid(why))
     }
 
-    /// Checks that the server's rule could match it: what is sent must at least be `resource:verb`.
+    /// Checks that a server could match the action: it must at least be `resource:verb`.
     pub(crate) fn check_form(&self) -> Result<(), InvalidAction> {
         self.malformation().map_or(Ok(()), |why| Err(self.invalid(why)))
     }
 
-    /// Why no server could ever match it.
+    /// Why no server could ever match the action.
     fn malformation(&self) -> Option<&'static str> {
         if *self == Self::ALL {
             return None;
@@ -180,45 +185,45 @@ impl Action {
         })
     }
 
-    /// What to write instead of an action that opens nothing, as the end of a sentence.
+    /// What to write instead of an action that allows nothing, as the end of a sentence.
     pub(crate) fn advice(&self) -> Option<String> {
         let text = self.as_str();
         dead::advice(text).map(str::to_owned).or_else(|| nearest(text).map(|near| format!("did you mean `{near}`?")))
     }
 
-    /// Whether no server opens anything for it: it is malformed, or known to be dead, or the known resource that it
-    /// names, perhaps with a typing error, has no such verb. An action of another resource may be a newer server's.
+    /// Whether no server allows anything with it: it is malformed, or documented but not implemented, or an unknown
+    /// verb of a known (perhaps misspelled) resource. An action of an unknown resource may belong to a newer server.
     pub(crate) fn is_dead(&self) -> bool {
         let text = self.as_str();
         self.rows().is_empty()
             && (self.malformation().is_some() || dead::advice(text).is_some() || names_known_resource(text))
     }
 
-    /// Whether it is known, and opens nothing on servers of this version.
+    /// Whether it is known, but allows nothing on servers of this version.
     pub(crate) fn is_foreign_to(&self, version: ServerVersion) -> bool {
         !self.rows().is_empty() && self.routes_on(version).next().is_none()
     }
 
-    /// What to grant on servers of this version instead of an action that they do not know.
+    /// The actions to grant instead of it on servers of this version, which do not know it.
     pub(crate) fn replacements_on(&self, version: ServerVersion) -> BTreeSet<Self> {
         let found = self.rows().iter().flat_map(|row| replacements(row, version));
         let is_whole = self.whole_resource().is_some();
         found.map(|row| if is_whole { row.whole_resource() } else { row.action.clone() }).collect()
     }
 
-    /// Whether a key's collections limit all that it can do with this action; on every known server, or on those of one
+    /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one
     /// version.
     pub(crate) fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
         self.open_routes(version).next().is_some()
             && self.open_routes(version).all(|route| route.is_limited_by_collections(version))
     }
 
-    /// Whether a key's collections limit something that it can do with this action.
+    /// Whether a key's collections limit anything that the action allows.
     pub(crate) fn acts_in_collections(&self, version: Option<ServerVersion>) -> bool {
         self.open_routes(version).any(|route| route.is_limited_by_collections(version))
     }
 
-    /// The actions among those that it covers which a key's collections do not limit: itself if they limit none of them.
+    /// The covered actions that a key's collections do not limit; the action itself if they limit none of them.
     pub(crate) fn not_limited_by_collections(&self, version: Option<ServerVersion>) -> Vec<Self> {
         // `GET /health` needs no key.
         let opens = |row: &&'static Row| row.action != Self::HEALTH_LIST && row.open_routes(version).next().is_some();
@@ -243,7 +248,7 @@ impl Action {
             return TABLE;
         }
         let (start, end) = match self.as_str().strip_suffix('*').filter(|prefix| prefix.ends_with(':')) {
-            // The table is in alphabetical order, so the rows of a resource are beside each other.
+            // The table is in alphabetical order, so the rows of a resource are adjacent.
             Some(prefix) => {
                 let start = TABLE.partition_point(|row| row.action.as_str() < prefix);
                 let count =
@@ -273,7 +278,7 @@ impl Row {
         Action::custom(format!("{}:*", self.parts().0))
     }
 
-    /// What it opens on servers of one version, or on any.
+    /// The routes on servers of one version, or on any server.
     fn open_routes(&'static self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> {
         self.routes.iter().filter(move |route| version.is_none_or(|version| route.is_on(version)))
     }
@@ -284,19 +289,19 @@ impl Route {
         self.since <= version && self.until.is_none_or(|until| version < until)
     }
 
-    /// On every server, or on those of one version.
+    /// Whether a key's collections limit the route, on all servers or on those of one version.
     fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
         match self.name {
-            // These name the collection in the body.
+            // The body of these requests names the collection.
             "POST /collections" | "POST /multi_search" => true,
-            // From v27 on, the list holds only the collections that the key's entries match.
+            // From v27 on, the list contains only the collections that the key's entries match.
             "GET /collections" => version.is_some_and(|version| version >= ServerVersion::V27),
             path => path.contains("/:collection"),
         }
     }
 }
 
-/// The rows that stand for `row` on servers of this version: its successors, or theirs, or what it succeeded.
+/// The rows that replace `row` on servers of this version: its successors, their successors, or its predecessors.
 fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
     let is_there = |row: &&'static Row| row.open_routes(Some(version)).next().is_some();
     let named = |text: &&'static str| Action::constant(text).rows().first();
@@ -313,16 +318,16 @@ fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
     TABLE.iter().filter(is_succeeded).filter(is_there).collect()
 }
 
-/// Whether the resource of `action` is a known one, perhaps with a typing error.
+/// Whether the resource of `action` is a known one, perhaps misspelled by one letter.
 fn names_known_resource(action: &str) -> bool {
     static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| TABLE.iter().map(|row| row.parts().0).collect());
     let resource = action.split(':').next().unwrap_or_default();
-    // Compared first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
+    // The cheap test comes first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
     let length = resource.chars().count();
     KNOWN.iter().any(|known| known.len().abs_diff(length) <= 1 && is_at_most_one_typo(resource, known))
 }
 
-/// The known action of which `text` is a misspelling: at most one typing error in the resource, and one in the verb.
+/// The known action that `text` misspells, with at most one typo in the resource and one in the verb.
 fn nearest(text: &str) -> Option<String> {
     let (resource, verb) = text.trim().split_once(':')?;
     let is_near = |row: &&Row| {
@@ -334,10 +339,11 @@ fn nearest(text: &str) -> Option<String> {
     Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.into())
 }
 
-/// Whether one character inserted, removed, replaced or swapped with its neighbour makes `a` into `b`, or they are equal.
+/// Whether `a` and `b` are equal, or differ in one character that is inserted, removed, replaced or swapped with the
+/// next.
 fn is_at_most_one_typo(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.chars(), b.chars());
-    // What they have in common at both ends is put aside; what is left is the typing error.
+    // The common start and end are stripped; the rest is the typo.
     strip(&mut a, &mut b, Chars::next);
     strip(&mut a, &mut b, Chars::next_back);
     let mut left = || ((a.next(), a.next(), a.next()), (b.next(), b.next(), b.next()));
@@ -360,19 +366,12 @@ fn strip<'a>(a: &mut Chars<'a>, b: &mut Chars<'a>, next: impl Fn(&mut Chars<'a>)
     }
 }
 
-/// A text that no known server opens anything for. Its `Display` says why, and what may be meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Text that is not an action of any known server. Its `Display` says why, and suggests a correction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct InvalidAction(String);
 
-impl fmt::Display for InvalidAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidAction {}
-
-/// For methods that take an [`Action`] or text: an action that exists needs no check.
+/// For methods that take an [`Action`] or text: an `Action` needs no check.
 impl From<Infallible> for InvalidAction {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -460,7 +459,7 @@ impl Serialize for Action {
     }
 }
 
-/// Accepts any text, because a server may report any.
+/// Accepts any text, because a server may report any text.
 impl<'de> Deserialize<'de> for Action {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(Self::custom)

@@ -1,4 +1,4 @@
-//! What deserves a second look about a key, by its metadata alone.
+//! The audit of a key: findings from its metadata.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,49 +10,49 @@ use crate::expiry::Expiry;
 use crate::key::KeyInfo;
 use crate::server_version::ServerVersion;
 
-/// Something about a key that deserves a second look, found by [`KeyInfo::audit`].
+/// A finding of [`KeyInfo::audit`]: something about a key that deserves a second look.
 ///
-/// Its `Display` is one line of plain words for a report.
+/// Its `Display` is one line for a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditFinding {
-    /// `*` is among its actions: it may do everything that the bootstrap key may.
+    /// The key has the action `*`: it allows everything that the bootstrap key allows.
     EveryAction,
-    /// An action with which it can gain every right: it may create keys or update them, and so make one that may do
-    /// everything. Not reported beside [`EveryAction`](Self::EveryAction).
+    /// An action that leads to every right: the key may create or update keys, including one that allows everything.
+    /// Not reported together with [`EveryAction`](Self::EveryAction).
     GainsEveryRight(Action),
-    /// It may act in every collection: an entry is `*`, or a pattern that matches every name of ASCII letters, digits,
-    /// `_` and `-`, such as `.*`. Reported only if collections limit one of its actions. Patterns with a lookahead are
-    /// not evaluated, and neither is what several entries match together.
+    /// The key is not limited to any collections: an entry is `*`, or a pattern such as `.*` that matches every name
+    /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
+    /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
-    /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`, only
-    /// the part that they do not limit is reported. Not reported beside [`EveryAction`](Self::EveryAction).
+    /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
+    /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
     NotLimitedByCollections(Action),
-    /// Its expiry has passed, by the local clock, but the server still has it.
+    /// The key has expired by the local clock, but the server still has it.
     Expired,
-    /// It never expires.
+    /// The key never expires.
     NeverExpires,
-    /// An action that opens nothing on any server from 0.24.1 to v30.2: malformed (`a:b, c:d`), documented upstream but
-    /// not implemented (`aliases:create`), or of a known resource, perhaps misspelt by one letter, that has no such verb
-    /// (`documents:serach`, `document:get`). A well-formed action of another resource is not reported: it may belong to a
-    /// newer server.
+    /// An action that allows nothing on any server from 0.24.1 to v30.2: it is malformed (`a:b, c:d`), documented
+    /// upstream but not implemented (`aliases:create`), or an unknown verb of a known (perhaps misspelled) resource
+    /// (`documents:serach`, `document:get`). A well-formed action of an unknown resource is not reported: it may
+    /// belong to a newer server.
     DeadAction(Action),
-    /// An action that opens nothing on the version that was given to [`KeyInfo::audit_for`], but does on another.
+    /// An action that allows nothing on the version given to [`KeyInfo::audit_for`], but does on another version.
     NotOnServer(Action, ServerVersion),
-    /// An entry of its collections that no server matches with a name: it is empty or does not compile as a pattern.
-    /// (It would open a collection whose name is that very text.)
+    /// An entry of its collections that matches no name, because it is empty or does not compile as a pattern. (It
+    /// would match only a collection with exactly this text as its name.)
     DeadCollection(CollectionPattern),
     /// From v27 on, `GET /collections` never responds to this key: this entry does not compile as a pattern, and the
     /// key may list collections.
     HangsCollectionList(CollectionPattern),
-    /// It opens nothing at all: it has no collections, or its actions are dead, or collections limit all of those that
-    /// are not, and these are dead.
+    /// The key allows nothing at all: it has no collections, or all its actions are dead, or its collections are dead
+    /// and limit all other actions.
     OpensNothing,
-    /// That many more findings of the kind before this one were left out.
+    /// The number of further findings of the preceding kind, which are omitted.
     Omitted(usize),
 }
 
-/// How many findings of one kind are reported: a key can have hundreds of thousands of entries.
+/// The maximum number of reported findings per kind: a key can have hundreds of thousands of entries.
 const MAX_OF_A_KIND: usize = 50;
 
 impl fmt::Display for AuditFinding {
@@ -109,7 +109,7 @@ impl fmt::Display for AuditFinding {
     }
 }
 
-/// Text that somebody else wrote, as part of one line: escaped, and cut where it is long.
+/// Foreign text as part of one line: escaped and, if it is long, truncated.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -123,10 +123,10 @@ impl fmt::Display for Shown<'_> {
 }
 
 impl KeyInfo {
-    /// What deserves a second look about the key on some server from 0.24.1 to v30.2 or the next. Nothing is sent.
+    /// Audits the key for servers from 0.24.1 to v30.2 and the next release. Sends nothing.
     ///
-    /// The findings are in the order of [`AuditFinding`]'s variants and, within one, of the key's entries; an entry that
-    /// the key has twice is reported once. After 50 findings of one kind, the rest is only
+    /// The findings are in the order of [`AuditFinding`]'s variants and, within a variant, in the order of the key's
+    /// entries. A repeated entry is reported once. After 50 findings of one kind, the rest is only
     /// [counted](AuditFinding::Omitted).
     ///
     /// ```
@@ -150,8 +150,8 @@ impl KeyInfo {
         Audit::new(self, None).findings()
     }
 
-    /// As [`audit`](Self::audit), for servers of one version: also reports the actions that open nothing there, with
-    /// what to grant instead. To prepare an upgrade, give the version that comes.
+    /// Audits the key for servers of one version: also reports the actions that allow nothing there, and what to
+    /// grant instead. To prepare an upgrade, pass the new version.
     ///
     /// ```
     /// use typesense_keys::{Action, AuditFinding, KeyInfo, ServerVersion};
@@ -177,7 +177,7 @@ impl KeyInfo {
     }
 }
 
-/// A key as it is audited: each of its entries once.
+/// A key during its audit, with each of its entries once.
 struct Audit<'a> {
     key: &'a KeyInfo,
     /// `None` for any server.
@@ -205,7 +205,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// In the order of the variants.
+    /// All findings, in the order of the variants.
     fn findings(&self) -> Vec<AuditFinding> {
         let version = self.version;
         let actions = || self.actions.iter().copied();
@@ -256,7 +256,7 @@ impl<'a> Audit<'a> {
         if !filters_list || !self.actions.iter().any(|action| action.covers(&Action::COLLECTIONS_LIST)) {
             return None;
         }
-        // The server compiles the entries in their order, up to `*`. An empty one compiles.
+        // The server compiles the entries in order, up to `*`. An empty entry compiles.
         let mut compiled = self.entries.iter().take_while(|entry| ***entry != CollectionPattern::ALL);
         compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(*entry)).copied()
     }
@@ -272,13 +272,13 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// Each entry once, in the order of its first occurrence.
+/// Each entry once, in the order of the first occurrences.
 fn distinct<T: Eq + Hash>(entries: &[T]) -> Vec<&T> {
     let mut seen = HashSet::new();
     entries.iter().filter(|entry| seen.insert(*entry)).collect()
 }
 
-/// Findings, at most so many of each kind.
+/// Findings, limited to [`MAX_OF_A_KIND`] per kind.
 struct Findings(Vec<AuditFinding>);
 
 impl Findings {

@@ -1,4 +1,4 @@
-//! The settings of a client: all are checked at once, in [`ClientBuilder::build`].
+//! The settings of a client. [`ClientBuilder::build`] checks all of them.
 
 use std::env;
 use std::fmt;
@@ -34,12 +34,13 @@ const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
 /// # #[cfg(feature = "tls")]
 /// assert!(client.is_ok());
 /// ```
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     nodes: Vec<String>,
     nearest_node: Option<String>,
     api_key: Option<SecretString>,
-    /// Where these came from, to be named when one is not valid.
+    /// The names under which errors report these two: a method, or an environment variable.
     nodes_setting: &'static str,
     api_key_setting: &'static str,
     config: RetryConfig,
@@ -50,11 +51,11 @@ pub struct ClientBuilder {
     trust: Trust,
 }
 
-// Here, because a client knows nothing of its builder.
+// Defined here because the client does not depend on its builder.
 impl KeysClient {
-    /// Starts the settings of a client.
+    /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
+        ClientBuilder::default()
     }
 
     /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
@@ -70,8 +71,8 @@ impl KeysClient {
     }
 }
 
-impl ClientBuilder {
-    fn new() -> Self {
+impl Default for ClientBuilder {
+    fn default() -> Self {
         Self {
             nodes: Vec::new(),
             nearest_node: None,
@@ -91,8 +92,10 @@ impl ClientBuilder {
             trust: Trust::default(),
         }
     }
+}
 
-    /// Begins with the nodes from `TYPESENSE_NODES` and the key from `TYPESENSE_API_KEY`; see
+impl ClientBuilder {
+    /// Returns a builder with the nodes from `TYPESENSE_NODES` and the key from `TYPESENSE_API_KEY`: see
     /// [`KeysClient::from_env`].
     ///
     /// # Errors
@@ -106,13 +109,13 @@ impl ClientBuilder {
         };
         let nodes = variable(NODES_VARIABLE, "the servers to use, such as `https://search.example.net`, by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
-        let mut builder = Self::new().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
+        let mut builder = Self::default().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
         builder.nodes_setting = NODES_VARIABLE;
         builder.api_key_setting = API_KEY_VARIABLE;
         Ok(builder.api_key(secret::copy(&api_key)))
     }
 
-    /// Adds a node of the cluster, as `https://host[:port]`; any node will do for any call.
+    /// Adds a node of the cluster, as `https://host[:port]`. Any node can serve any call.
     pub fn node(mut self, address: impl Into<String>) -> Self {
         self.nodes.push(address.into());
         self
@@ -128,104 +131,106 @@ impl ClientBuilder {
         self
     }
 
-    /// A node to ask before the others, such as a load balancer close by. Defaults to none: the nodes take turns.
+    /// Sets a node that is tried before the others, such as a nearby load balancer. Defaults to none: the nodes take
+    /// turns.
     pub fn nearest_node(mut self, address: impl Into<String>) -> Self {
         self.nearest_node = Some(address.into());
         self
     }
 
-    /// The key that the client's own requests carry, with the `keys:…` actions that they need.
+    /// Sets the key with which the client authenticates. It needs the `keys:…` actions of the calls that are made.
     ///
-    /// It is sent as the header `X-TYPESENSE-API-KEY`, and kept in memory once, wiped when the last clone of the
-    /// client is dropped. A `String` or `&str` is taken, too; what the caller has of it is the caller's to wipe.
+    /// It is sent as the header `X-TYPESENSE-API-KEY`. The client keeps one copy in memory and wipes it when its last
+    /// clone is dropped. A `String` or `&str` is accepted as well; the caller is responsible for wiping the original.
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
         self.api_key = Some(key.into());
         self
     }
 
-    /// How long a call may take in all, with every attempt and every wait. Defaults to 30 seconds, which is enough
-    /// for a cluster to elect a new leader (about 7).
+    /// Limits a whole call, including all attempts and waits. Defaults to 30 seconds, which is enough for a cluster
+    /// to elect a new leader (about 7 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self
     }
 
-    /// How long one attempt may take, from looking up the host to the end of the reply. Defaults to 10 seconds.
+    /// Limits one attempt, from the host lookup to the end of the response. Defaults to 10 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.config.attempt_timeout = timeout;
         self
     }
 
-    /// How long an attempt may take to open a connection, encryption included. Defaults to 5 seconds.
+    /// Limits how long one attempt may take to open a connection, including the TLS handshake. Defaults to 5 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
     }
 
-    /// Whether a call makes another attempt after one that failed, where that is safe. Defaults to `true`; `false`
-    /// is for callers who repeat calls themselves: see [`Error::is_retryable`].
+    /// Whether a call makes another attempt after a failed one, where that is safe. Defaults to `true`. Use `false`
+    /// if you repeat calls yourself: see [`Error::is_retryable`].
     pub fn retries(mut self, retries: bool) -> Self {
         self.config.retries = retries;
         self
     }
 
-    /// Permits `http://` to other hosts than this one.
+    /// Whether to allow `http://` to hosts other than this one. Defaults to `false`: [`build`](Self::build) refuses
+    /// such nodes, because anyone on the network path could read the admin key and every new key.
     ///
-    /// Without this, [`build`](Self::build) refuses such nodes, because the admin key and every new key could be
-    /// read on the way. It is for networks that are encrypted by other means.
-    pub fn allow_plaintext(mut self) -> Self {
-        self.allow_plaintext = true;
+    /// Use it only on networks that are encrypted by other means.
+    pub fn allow_plaintext(mut self, allow_plaintext: bool) -> Self {
+        self.allow_plaintext = allow_plaintext;
         self
     }
 
-    /// Whether https goes through the http proxy that `HTTPS_PROXY` or `ALL_PROXY` names, except for the hosts in
-    /// `NO_PROXY`. Plain http never does. Defaults to `true`.
+    /// Whether https connections use the http proxy that `HTTPS_PROXY` or `ALL_PROXY` names, except to the hosts in
+    /// `NO_PROXY`. Plain http never uses a proxy. Defaults to `true`.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
         self.proxy_from_env = proxy_from_env;
         self
     }
 
-    /// The most bytes that the answer to a list may have. Defaults to 64 MiB: more than 300,000 keys.
+    /// Limits the response to a list, in bytes. Defaults to 64 MiB, which is more than 300,000 keys.
     ///
-    /// It applies to [`ListKeys::send`](crate::ListKeys::send), and to the lists in which `ensure` looks for a key, and
-    /// a create whose reply was lost for its id; not to [`ListKeys::stream`](crate::ListKeys::stream).
+    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read:
+    /// `ensure`, `rotate`, and a create whose response was lost. It does not apply to
+    /// [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
         self.max_list_size = bytes;
         self
     }
 
-    /// Trusts the authorities in `pem` (one certificate or more), and no others. Defaults to Mozilla's, which are
-    /// compiled in.
+    /// Trusts only the authorities in `pem` (one or more certificates). Defaults to Mozilla's, which are compiled in.
     #[cfg(feature = "tls")]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.trust.ca_certificates = pem.into();
         self
     }
 
-    /// Trusts what the operating system trusts, instead of the authorities that are compiled in.
+    /// Whether to trust the operating system's authorities instead of the ones that are compiled in. Defaults to
+    /// `false`.
     #[cfg(feature = "native-roots")]
-    pub fn native_roots(mut self) -> Self {
-        self.trust.native_roots = true;
+    pub fn native_roots(mut self, native_roots: bool) -> Self {
+        self.trust.native_roots = native_roots;
         self
     }
 
-    /// Shows servers that ask for it a certificate (PEM, with its chain) and proves it with its private key (PEM:
-    /// PKCS #8, PKCS #1 or SEC 1). Defaults to none.
+    /// Sets the certificate (PEM, with its chain) for servers that require one, and its private key (PEM: PKCS #8,
+    /// PKCS #1 or SEC 1). Defaults to none.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<SecretString>) -> Self {
         self.trust.client_certificate = Some((chain.into(), key.into()));
         self
     }
 
-    /// Checks all settings, and makes the client. Opens no connection.
+    /// Checks all settings and builds the client. Performs no network I/O.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`], which names the setting and says what to do, if
+    /// [`Error::Configuration`], which names the setting and the fix, if
     /// * no node or no key is given, or a node's address is not `http[s]://host[:port][/path]`,
-    /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not set,
+    /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not `true`,
     /// * a node is `https://`, and the crate is built without its feature `tls`,
-    /// * the key has bytes that no HTTP header can carry,
+    /// * the key contains characters that are invalid in an HTTP header,
     /// * a certificate or private key is not valid, or the environment's proxy is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
         let setting = self.nodes_setting;
@@ -268,7 +273,7 @@ impl ClientBuilder {
                 setting,
                 format!(
                     "{origin} is plain http to another host, where anybody on the way can read the admin key and \
-                     every new key: use https, or say `.allow_plaintext()` if the network itself is encrypted"
+                     every new key: use https, or say `.allow_plaintext(true)` if the network itself is encrypted"
                 ),
             ));
         }
@@ -280,7 +285,7 @@ impl ClientBuilder {
 }
 
 impl fmt::Debug for ClientBuilder {
-    /// Addresses are left out as well: before they are checked, a password may be in one.
+    /// Omits the addresses, too: an unchecked address may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             nodes,

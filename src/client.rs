@@ -1,20 +1,23 @@
-//! The client: a handle that all threads share, with one entry point for each operation.
+//! The client: a handle that threads share, with one entry point per operation.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
-use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume};
+use crate::requests::{
+    BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume, wait_until_ready,
+};
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share the connections, which
-/// stay open between calls, and what is known of failed nodes. Every call blocks its thread, for at most the
+/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their connections,
+/// which stay open between calls, and the record of failed nodes. Every call blocks its thread, for at most the
 /// [timeout](crate::ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
 ///
-/// A process that forks may go on using a client: the child opens connections of its own.
+/// A client remains usable after a fork: the child process opens its own connections.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -33,6 +36,18 @@ use crate::requests::{BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, Ge
 pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
+    /// Waits until a node serves requests, for at most `limit`: for scripts that start a server and continue.
+    ///
+    /// The client's key needs no action for it. A response with status 401 counts as ready, too.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at
+    /// the limit. Immediately, if waiting cannot help: [`Error::Tls`] or [`Error::UnexpectedResponse`], for example.
+    pub fn wait_until_ready(&self, limit: Duration) -> Result<(), Error> {
+        wait_until_ready(&self.0, limit)
+    }
+
     /// Creates a key. Needs a key with the action `keys:create`.
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.0.clone())
@@ -40,8 +55,8 @@ impl KeysClient {
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
     ///
-    /// Takes [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. All of them are sent by this client, with the
-    /// timeouts that they were given.
+    /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
+    /// its own timeout.
     pub fn create_many<I>(&self, requests: I) -> CreateMany
     where
         I: IntoIterator,
@@ -62,12 +77,12 @@ impl KeysClient {
 
     /// Deletes a key. Needs a key with the action `keys:delete`.
     ///
-    /// A deleted key opens nothing; on a cluster, once all nodes know.
+    /// The key stops working at once; on a cluster, on each node as soon as that node knows of the deletion.
     pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
         DeleteKey::new(self.0.clone(), id.into())
     }
 
-    /// Replaces a key by a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
+    /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
     /// `keys:delete`; and `keys:list`, which is used only when a response is lost.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
@@ -84,17 +99,17 @@ impl KeysClient {
     }
 }
 
-// Here, because it needs the client, which errors and requests know nothing of.
+// Defined here because errors and requests do not depend on the client.
 impl Incomplete {
-    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until every
-    /// node knows it; deletes the old key.
+    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until
+    /// every node knows it; deletes the old key.
     ///
     /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again.
     ///
     /// # Errors
     ///
-    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing is
-    /// sent: store the value of [`key`](Self::key), and run `ensure` again.
+    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing
+    /// is sent: store the value of [`key`](Self::key), and run `ensure` again.
     pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
         resume(self, &client.0)
     }

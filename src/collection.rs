@@ -1,4 +1,4 @@
-//! Where a key may act: names and patterns of collections.
+//! The collections of a key: names and patterns.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,22 +8,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::pattern::{self, Flaw};
 
-/// One entry of a key's scope: the collections that it may act in.
+/// One entry of a key's collections.
 ///
-/// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for `a.b`
-/// also opens `axb` (seen with 0.24.1). Plain text is therefore accepted only where both readings agree: letters, digits,
-/// `_` and `-`, or `*` for all collections. Say anything else with [`exact`](Self::exact), [`prefix`](Self::prefix) or
-/// [`pattern`](Self::pattern), or, on a command line, as `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` (see
+/// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for
+/// `a.b` also allows `axb` (seen with 0.24.1). Plain text is therefore accepted only if both readings agree: letters,
+/// digits, `_` and `-`, or `*` for all collections. For anything else, use [`exact`](Self::exact),
+/// [`prefix`](Self::prefix) or
+/// [`pattern`](Self::pattern) or, on a command line, `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` (see
 /// [`FromStr`](#impl-FromStr-for-CollectionPattern)).
 ///
 /// Collections restrict only requests that name a collection. They do not restrict a key's `keys:…` or `aliases:…`
 /// actions, and `collections:list` shows every collection (seen with 0.24.1).
 ///
 /// # What is accepted in a new key
-/// A value keeps for good whether it is accepted: through `clone`, and through JSON. An entry that is read from JSON, as
-/// from the server's list of keys, is the pattern that it is on the server, and is accepted unless no server could
-/// compile it; so the scope of one key can be used for another. Two entries are equal if their texts are, and either both
-/// or neither is accepted. Compare with a `&str` to compare the texts alone.
+/// Whether an entry is accepted depends on how it was made, and survives `clone` and JSON. An entry that is read from
+/// JSON, such as the server's list of keys, is the pattern that it is on the server, and is accepted unless no server
+/// could compile it; so the scope of one key can be used for another. Two entries are equal if their texts are equal
+/// and both or neither are accepted. Compare with a `&str` to compare only the texts.
 ///
 /// ```
 /// use typesense_keys::CollectionPattern;
@@ -36,7 +37,7 @@ use crate::pattern::{self, Flaw};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CollectionPattern {
     text: Cow<'static, str>,
-    /// Whether a new key may have it. Decided once, from where the text comes from.
+    /// Whether a new key may have this entry. Depends on the origin of the text.
     is_accepted: bool,
 }
 
@@ -44,13 +45,14 @@ impl CollectionPattern {
     /// Every collection, including future ones.
     pub const ALL: Self = Self { text: Cow::Borrowed("*"), is_accepted: true };
 
-    /// The one collection of exactly this name, whatever characters it has.
+    /// The one collection with exactly this name, whatever its characters.
     #[must_use]
     pub fn exact(name: &str) -> Self {
         Self::pattern(escape(name))
     }
 
-    /// Every collection whose name begins with `start`, including future ones: with an empty `start`, all.
+    /// Every collection whose name begins with `start`, including future ones. An empty `start` means all
+    /// collections.
     #[must_use]
     pub fn prefix(start: &str) -> Self {
         Self::pattern(escape(start) + ".*")
@@ -58,11 +60,11 @@ impl CollectionPattern {
 
     /// Every collection whose whole name matches a regular expression, including future ones.
     ///
-    /// Supported is what C++ `std::regex`, which the server uses, and this crate read alike: literals, `.`, classes, `\d`,
-    /// `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and escaped punctuation, up
-    /// to 4096 bytes. Anything else, such as a lookahead or a back-reference, is refused when the request is sent. So is a
-    /// pattern that the server could not compile: the server would accept it silently, and the key would open nothing.
-    /// `*` is no pattern: that entry is [`ALL`](Self::ALL).
+    /// Supported is the syntax that means the same to this crate and to the server's C++ `std::regex`: literals, `.`,
+    /// classes, `\d`, `\w`, `\s`, `\D`, `\W`, `\S`, groups, `|`, `*`, `+`, `?`, `{2,3}`, `^`, `$`, `\b`, `\B` and
+    /// escaped punctuation, up to 4096 bytes. Sending a request with anything else, such as a lookahead or a
+    /// back-reference, is refused. So is a pattern that the server could not compile: the server would silently
+    /// accept it, and the key would match no collection. `*` is not a pattern: that entry is [`ALL`](Self::ALL).
     #[must_use]
     pub fn pattern(pattern: impl Into<String>) -> Self {
         let text = pattern.into();
@@ -76,24 +78,23 @@ impl CollectionPattern {
         &self.text
     }
 
-    /// Checks that a new key may have this entry, as [`send`](crate::CreateKey::send) does.
+    /// Checks that a new key may have this entry. [`send`](crate::CreateKey::send) makes the same check.
     ///
     /// # Errors
-    /// [`InvalidCollectionPattern`] if the text is empty, could be a name as well as a pattern, or is a pattern that is
-    /// not supported.
+    /// [`InvalidCollectionPattern`] if the text is empty, could mean a name or a pattern, or is an unsupported pattern.
     pub fn validate(&self) -> Result<(), InvalidCollectionPattern> {
         self.check().map_err(InvalidCollectionPattern)
     }
 
-    /// Whether a key with this entry may act in the collection `name`, as far as collections restrict it.
+    /// Whether the server matches this entry with the collection `name`.
     ///
-    /// By the server's rule: the entry is `*`, equals the name, or matches the whole name as a pattern. Where the outcome
-    /// is unknown, the result is `true`, so that a search for the keys that open a collection misses none. It is unknown
-    /// for patterns that the server may compile but [`pattern`](Self::pattern) refuses. The time is bounded by the length
-    /// of the name, whatever the pattern.
+    /// The entry matches if it is `*`, equals the name, or matches the whole name as a pattern. If the outcome is
+    /// unknown, the result is `true`, so that a search for the keys of a collection misses none. It is unknown for
+    /// patterns that the server may compile but [`pattern`](Self::pattern) refuses. The running time is linear in the
+    /// length of the name.
     ///
-    /// An alias is a name of its own: a key for `orders` does not open its alias, and a key for the alias opens the
-    /// documents by that name only.
+    /// The server compares the name in the request: a key for `orders` does not allow requests that name an alias of
+    /// `orders`, and a key for the alias allows only requests that name the alias.
     ///
     /// ```
     /// use typesense_keys::CollectionPattern;
@@ -109,20 +110,20 @@ impl CollectionPattern {
         text == "*" || text == name || (!is_plain(text) && pattern::may_match(text, name))
     }
 
-    /// Whether it certainly matches every name of ASCII letters, digits, `_` and `-`: it is `*`, or one character class
-    /// that holds all of these, repeated (`.*`, `^[\w-]+$`).
+    /// Whether the entry certainly matches every name of ASCII letters, digits, `_` and `-`: it is `*`, or one
+    /// repeated character class that contains all of these (`.*`, `^[\w-]+$`).
     pub(crate) fn matches_every_plain_name(&self) -> bool {
         let alphabet = (0..128_u8).map(char::from).filter(|&character| is_plain_character(character));
         self.as_str() == "*" || pattern::matches_all_of(alphabet, self.as_str())
     }
 
-    /// Whether it certainly matches no name other than its own text.
+    /// Whether the entry certainly matches no name except its own text.
     pub(crate) fn is_dead(&self) -> bool {
         let text = self.as_str();
         text != "*" && (text.is_empty() || pattern::is_broken(text))
     }
 
-    /// Says what is wrong with this entry, and what to write instead.
+    /// Why a new key may not have this entry, and what to write instead.
     fn check(&self) -> Result<(), String> {
         let text = self.as_str();
         let shown = text.escape_debug();
@@ -168,7 +169,7 @@ fn escape(name: &str) -> String {
     escaped
 }
 
-/// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
+/// Plain text: a name of letters, digits, `_` and `-`, or `*`. It is checked when the request is sent.
 impl From<String> for CollectionPattern {
     fn from(text: String) -> Self {
         let is_accepted = text == "*" || is_plain(&text);
@@ -176,7 +177,7 @@ impl From<String> for CollectionPattern {
     }
 }
 
-/// Plain text: a name of letters, digits, `_` and `-`, or `*`. Checked when the request is sent.
+/// Plain text: a name of letters, digits, `_` and `-`, or `*`. It is checked when the request is sent.
 impl From<&str> for CollectionPattern {
     fn from(text: &str) -> Self {
         Self::from(text.to_owned())
@@ -189,12 +190,13 @@ impl From<CollectionPattern> for String {
     }
 }
 
-/// Reads what a person writes: `docs`, `exact:a.b`, `prefix:docs_`, `pattern:docs_[0-9]+`, or `*`.
+/// Parses the notation for people: `docs`, `exact:a.b`, `prefix:docs_`, `pattern:docs_[0-9]+` or `*`.
 impl FromStr for CollectionPattern {
     type Err = InvalidCollectionPattern;
 
     /// # Errors
-    /// As [`validate`](Self::validate), and for an empty prefix, which would match every collection.
+    /// The same as for [`validate`](Self::validate). An empty prefix, which would match every collection, is refused,
+    /// too.
     fn from_str(text: &str) -> Result<Self, InvalidCollectionPattern> {
         let entry = match text.split_once(':') {
             Some(("exact", name)) => Self::exact(name),
@@ -221,7 +223,7 @@ impl Serialize for CollectionPattern {
     }
 }
 
-/// Reads the entry as the server stores it.
+/// Deserializes an entry as the server stores it.
 impl<'de> Deserialize<'de> for CollectionPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_accepted_only_where_it_means_one_thing() {
+    fn ambiguous_text_is_refused() {
         for plain in ["docs", "docs_2", "my-docs", "*", "büro"] {
             assert_eq!(CollectionPattern::from(plain).check(), Ok(()), "{plain}");
         }
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_says_why_and_what_to_write() {
+    fn refused_entry_says_why_and_what_to_write() {
         for (entry, why) in [
             (
                 CollectionPattern::from("a.b"),
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_a_person_says_what_it_means() {
+    fn text_with_a_tag_is_parsed() {
         for (text, entry) in [
             ("docs", CollectionPattern::from("docs")),
             ("*", CollectionPattern::ALL),
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn any_exact_name_is_accepted_and_matches_itself_alone() {
+    fn exact_name_with_any_characters_matches_only_itself() {
         for name in ["a.b", "*", "(", "a[b", "x{", "\\", "^$", "a+b?c|d", "100%", "<a>", "a&&b", "é\n"] {
             let entry = CollectionPattern::exact(name);
             assert_eq!(entry.check(), Ok(()), "{name}");
@@ -375,7 +377,8 @@ mod tests {
         assert_eq!(CollectionPattern::from("docs"), listed("docs"));
         assert_eq!(CollectionPattern::exact("a.b"), listed(r"a\.b"));
         assert_ne!(CollectionPattern::from("a.b"), listed("a.b"), "one is refused");
-        assert!(CollectionPattern::from("a.b") == "a.b" && listed("a.b") == *"a.b", "the text is the same");
+        let ambiguous = CollectionPattern::from("a.b");
+        assert!(ambiguous == "a.b" && listed("a.b") == *"a.b", "the text is the same");
     }
 
     #[test]

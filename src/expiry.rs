@@ -1,4 +1,4 @@
-//! When a key stops working. The server's number for "never" is known only here.
+//! When a key stops working. This module alone knows the server's number for "never".
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// When a key stops working: never, or at a whole second.
 ///
-/// Displays and parses as RFC 3339 in UTC, or `never`. With serde it is the number of seconds that the server uses.
+/// Displays and parses as RFC 3339 in UTC, or as `never`. With serde, it is the server's number of seconds since
+/// 1970.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -28,40 +29,40 @@ use serde::{Deserialize, Serialize};
 pub struct Expiry(u64);
 
 impl Expiry {
-    /// The server's expiry of a key that was created without one (the year 4020).
+    /// The expiry that the server gives a key without one (in the year 4020).
     pub const NEVER: Self = Self(64_723_363_199);
 
     /// The largest time that the server accepts.
     const MAX: u64 = i64::MAX as u64;
 
-    /// The last second of the year 9999, the last that RFC 3339 can express.
+    /// The last second of the year 9999, the latest that RFC 3339 can express.
     const LAST_DATE: Self = Self(253_402_300_799);
 
-    /// The end of the second in which `time` lies, so that a key never expires too early.
+    /// `time`, rounded up to a whole second, so that a key never expires too early.
     ///
-    /// A time before 1970 becomes 1970; one beyond the server's range becomes its largest time.
+    /// A time before 1970 becomes 1970, and a time beyond the server's range becomes its maximum.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
-        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = since_epoch(time);
         let fraction = u64::from(since_epoch.subsec_nanos() > 0);
         Self::from_unix_seconds(since_epoch.as_secs().saturating_add(fraction))
     }
 
     /// `duration` from now, rounded up to a whole second.
     ///
-    /// A time beyond the server's range becomes its largest time, which a request refuses.
+    /// A time beyond the server's range becomes its maximum, which a request refuses.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::at)
     }
 
-    /// From seconds since 1970-01-01 00:00 UTC; at most `i64::MAX`, the server's limit.
+    /// The expiry at this number of seconds since 1970-01-01 00:00 UTC, capped at `i64::MAX`, the server's maximum.
     #[must_use]
     pub const fn from_unix_seconds(seconds: u64) -> Self {
         Self(if seconds > Self::MAX { Self::MAX } else { seconds })
     }
 
-    /// Seconds since 1970-01-01 00:00 UTC. For a key that never expires, the server's number for "never".
+    /// The number of seconds since 1970-01-01 00:00 UTC. For [`NEVER`](Self::NEVER), the server's number for it.
     #[must_use]
     pub const fn unix_seconds(self) -> u64 {
         self.0
@@ -76,10 +77,15 @@ impl Expiry {
     /// Whether the expiry has passed, by the local clock. The server uses its own.
     #[must_use]
     pub fn is_past(self) -> bool {
-        self <= Self::now()
+        self.is_past_for(Duration::ZERO)
     }
 
-    /// The time as the standard library's; `None` for never, and for a time that it cannot express.
+    /// Whether the expiry passed at least this long ago, by the local clock.
+    pub(crate) fn is_past_for(self, duration: Duration) -> bool {
+        Duration::from_secs(self.0).saturating_add(duration) <= since_epoch(SystemTime::now())
+    }
+
+    /// The expiry as a `SystemTime`; `None` for never, or if `SystemTime` cannot represent it.
     #[must_use]
     pub fn system_time(self) -> Option<SystemTime> {
         if self.is_never() {
@@ -94,14 +100,13 @@ impl Expiry {
         if self.is_never() {
             return None;
         }
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Some(Duration::from_secs(self.0).saturating_sub(since_epoch))
+        Some(Duration::from_secs(self.0).saturating_sub(since_epoch(SystemTime::now())))
     }
+}
 
-    fn now() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self(since_epoch.unwrap_or_default().as_secs())
-    }
+/// The time since 1970, or zero for a time before.
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// As [`Expiry::at`].
@@ -111,7 +116,8 @@ impl From<SystemTime> for Expiry {
     }
 }
 
-/// `2030-01-01T00:00:00Z` or `never`; after the year 9999, which RFC 3339 cannot express, `@` and the seconds since 1970.
+/// `2030-01-01T00:00:00Z` or `never`. After the year 9999, which RFC 3339 cannot express: `@` and the seconds since
+/// 1970.
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.system_time() {
@@ -128,7 +134,7 @@ impl fmt::Debug for Expiry {
     }
 }
 
-/// A text that is not the expiry of a key.
+/// Text that is not an expiry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an expiry: write a time in UTC such as `2030-01-01T00:00:00Z`, or `never`")]
 pub struct InvalidExpiry(());
@@ -149,7 +155,7 @@ impl FromStr for Expiry {
     }
 }
 
-/// An expiry as the caller gave it; a duration starts when the request is sent, or the key signed.
+/// An expiry as the caller gave it. A duration starts when the request is sent or the key is signed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Expires {
     At(Expiry),
@@ -161,7 +167,7 @@ impl Expires {
     pub(crate) fn check(self) -> Result<Expiry, &'static str> {
         let expiry = match self {
             Self::At(expiry) => expiry,
-            // `Expiry::after` would round it up to the next second.
+            // `Expiry::after` would round this up to the next second.
             Self::In(Duration::ZERO) => Expiry(0),
             Self::In(duration) => Expiry::after(duration),
         };
@@ -188,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn time_beyond_the_servers_range_becomes_its_largest() {
+    fn time_beyond_the_servers_range_becomes_its_maximum() {
         let largest = i64::MAX.unsigned_abs();
         assert_eq!(Expiry::after(Duration::MAX).unix_seconds(), largest);
         assert_eq!(Expiry::from_unix_seconds(u64::MAX).unix_seconds(), largest);
@@ -221,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_expiry_is_refused() {
+    fn text_that_is_not_an_expiry_is_refused() {
         for bad in [
             "",
             "Never",
@@ -242,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_of_a_request_is_in_the_future_and_before_the_year_10000() {
+    fn expiry_in_the_past_or_after_the_year_9999_is_refused() {
         let day = Duration::from_secs(86_400);
         for good in [Expires::At(Expiry::NEVER), Expires::At(Expiry::LAST_DATE), Expires::In(day)] {
             assert!(good.check().is_ok(), "{good:?}");

@@ -11,7 +11,7 @@ use crate::http::fuzzing;
 pub use crate::http::fuzzing::{Dissected, dissect};
 use crate::node::Node;
 
-/// A client that gets `pieces` as the response to each request, on a connection of its own, and repeats no request.
+/// A client that receives `pieces` as the response to each request, and makes one attempt per call.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A key as the server describes it: its id, its metadata, and, at creation, its value.
+//! A key as the server describes it: its id, its metadata and, at creation, its value.
 
 mod unknown_members;
 
@@ -15,7 +15,15 @@ use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
 
-/// The id of a key: a 32-bit counter that starts at 0; ids are never reused.
+/// How many bytes of a key's value the server shows in its metadata, and a scoped key contains.
+pub(crate) const PREFIX: usize = 4;
+
+/// The part of `value` that the server shows; `None` if it would end inside a character.
+pub(crate) fn prefix(value: &str) -> Option<&str> {
+    value.get(..value.len().min(PREFIX))
+}
+
+/// The id of a key: a 32-bit counter that starts at 0. Ids are never reused.
 ///
 /// Larger numbers cannot be represented, because the server truncates them and acts on another key:
 /// `DELETE /keys/4294967296` deletes key 0 (seen with 0.24.1).
@@ -64,7 +72,7 @@ impl From<KeyId> for u32 {
     }
 }
 
-/// A number or text that is not the id of a key: ids go from 0 to 4294967295.
+/// A number or text that is not a key's id: ids range from 0 to 4294967295.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
 pub struct InvalidKeyId(());
@@ -96,7 +104,7 @@ impl TryFrom<&str> for KeyId {
 impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
-    /// Parses decimal digits only: no sign, no space.
+    /// Parses decimal digits only: no sign and no space.
     fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             text.parse().map(Self).map_err(|_| InvalidKeyId(()))
@@ -116,30 +124,30 @@ pub struct KeyInfo {
     pub id: KeyId,
     /// What the key is for, as its creator described it.
     pub description: String,
-    /// What the key may do.
+    /// The actions that the key allows.
     #[serde(deserialize_with = "few")]
     pub actions: Vec<Action>,
-    /// The collections in which it may do so.
+    /// The collections that these actions are limited to.
     #[serde(deserialize_with = "few")]
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
-    /// The first 4 bytes of the value (the whole value, where it is shorter).
+    /// The first 4 bytes of the value, or all of a shorter one.
     #[serde(rename = "value_prefix")]
     pub prefix: String,
-    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect from
-    /// v27.0 (source).
+    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect
+    /// from v27.0 (source).
     ///
-    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes may
-    /// disagree on whether the key exists.
+    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes
+    /// may disagree on whether the key exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
     #[serde(flatten)]
     pub(crate) unknown: UnknownMembers,
 }
 
-/// Reads a `Vec` with room for one element at first. serde's own has room for four, but most keys have one action and one
-/// collection, and this room is most of the memory of a long list.
+/// Deserializes a `Vec` that starts with room for one element. serde's own starts with room for four, but most keys
+/// have one action and one collection, and the unused room would be most of the memory of a long list.
 fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     struct Few<T>(Vec<T>);
 
@@ -162,11 +170,11 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resul
 }
 
 impl KeyInfo {
-    /// The members that the server sent and this crate does not know, by name.
+    /// The members of the server's response that this crate does not know, by name.
     ///
-    /// A newer server may restrict a key by such a member: what the key may do is then less than
-    /// [`allows`](Self::allows) and [`audit`](Self::audit) say. They are kept when the key is serialised; `Debug` shows
-    /// only their names.
+    /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows)
+    /// and
+    /// [`audit`](Self::audit) report. Serialization keeps the members; `Debug` shows only their names.
     ///
     /// ```
     /// use typesense_keys::KeyInfo;
@@ -189,24 +197,25 @@ impl KeyInfo {
         self.expires_at.is_past()
     }
 
-    /// Whether a key with this scope may do `action` in `collection` by the server's rules, as in: which keys can delete
-    /// documents in `orders`?
+    /// Whether the server would allow a key with this scope to do `action` in `collection`. Use it to find, for
+    /// example, all keys that can delete documents in `orders`.
     ///
-    /// Some action of the key must [cover](Action::covers) it, and some entry must
-    /// [match](CollectionPattern::matches) the collection, if collections limit the action at all. Where a pattern
-    /// cannot be evaluated, the result is `true`. The [expiry](Self::is_expired) is not considered.
+    /// One of the key's actions must [cover](Action::covers) `action` and, if collections limit the action at all,
+    /// one of its entries must [match](CollectionPattern::matches) `collection`. If a pattern cannot be evaluated,
+    /// the result is `true`. The [expiry](Self::is_expired) is not considered.
     ///
-    /// # What a key's collections do not limit
+    /// # What collections do not limit
     ///
-    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…` and
-    ///   everything else whose route names no collection: `collection` does not matter for these.
-    ///   [`audit`](Self::audit) reports such actions in a key that names collections.
-    /// * The list of collections (`collections:list`) up to v26. From v27 on, it holds only what the key's entries match.
+    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…`
+    ///   and everything else whose route names no collection: `collection` is ignored for these.
+    ///   [`audit`](Self::audit) reports such actions of a key that names collections.
+    /// * The list of collections (`collections:list`) up to v26. From v27 on, it contains only collections that
+    ///   match.
     /// * Joined collections, from v28 on: a search in one collection also reads fields of the collections that its
     ///   schema references.
     ///
-    /// An alias is a name of its own: the server compares the name in the request. To find all keys that reach a
-    /// collection, ask for each of its aliases, too.
+    /// The server compares the name in the request, so an alias counts as a name of its own. To find all keys that
+    /// reach a collection, check each of its aliases as well.
     ///
     /// ```
     /// use typesense_keys::{Action, KeyInfo};
@@ -222,16 +231,17 @@ impl KeyInfo {
     /// ```
     #[must_use]
     pub fn allows(&self, action: &Action, collection: &str) -> bool {
-        // The server goes through the entries even where the request names no collection.
+        // The server requires a matching entry even if the request names no collection.
         let is_limited = action.acts_in_collections(None);
         self.actions.iter().any(|granted| granted.covers(action))
             && self.collections.iter().any(|entry| !is_limited || entry.matches(collection))
     }
 }
 
-/// A key that was just created, with its value, which the server does not show again.
+/// A new key with its value, which the server does not show again.
 ///
-/// It is deliberately neither `Clone` nor `Serialize`, and its `Debug` shows no value. To keep the value, write
+/// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. To keep the value,
+/// write
 /// [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager, or a
 /// file that only its owner can read (as `examples/store.rs` does).
 #[derive(Debug)]
@@ -243,9 +253,9 @@ pub struct CreatedKey {
     pub value: SecretString,
     /// What the key is for.
     pub description: String,
-    /// What the key may do.
+    /// The actions that the key allows.
     pub actions: Vec<Action>,
-    /// The collections in which it may do so.
+    /// The collections that these actions are limited to.
     pub collections: Vec<CollectionPattern>,
     /// When the key stops working.
     pub expires_at: Expiry,
@@ -254,13 +264,12 @@ pub struct CreatedKey {
 }
 
 impl CreatedKey {
-    /// The key without its value, as the server will list it.
+    /// The key's metadata, as the server lists it.
     #[must_use]
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
-        let value = value.expose_secret();
-        // If a character crosses the fourth byte, the server has no prefix to show either.
-        let prefix = if value.len() <= 4 { value } else { value.get(..4).unwrap_or_default() }.to_owned();
+        // Without a valid prefix, the server cannot show one either.
+        let prefix = prefix(value.expose_secret()).unwrap_or_default().to_owned();
         KeyInfo {
             id: *id,
             description: description.clone(),
@@ -317,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn key_is_serialised_as_the_server_sent_it() {
+    fn key_is_serialized_as_the_server_sent_it() {
         for json in [
             r#"{"id":7,"description":"a \"b\"","actions":["*","x:y"],"collections":["a.*"],"expires_at":64723363199,"value_prefix":"abcd"}"#,
             r#"{"id":0,"description":"","actions":[],"collections":[],"expires_at":1,"value_prefix":"","autodelete":true}"#,

@@ -1,24 +1,24 @@
-//! The address of a node: what is accepted, and how it is shown.
+//! The address of a node.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// A node's base address. Holds no credentials: user info is refused.
+/// A node's base address. Contains no credentials: addresses with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// `scheme://host[:port]`, as shown in errors.
+    /// `scheme://host[:port]`, as errors show it.
     origin: Box<str>,
-    /// A path under which a proxy serves Typesense, without a slash at its end.
+    /// The path under which a proxy serves Typesense, without a trailing slash.
     prefix: Box<str>,
     is_https: bool,
     is_loopback: bool,
 }
 
 impl Node {
-    /// Reads `http[s]://host[:port][/path]`. The reasons for a refusal do not repeat the address, which may hold a
-    /// password or a key where it does not belong.
+    /// Parses `http[s]://host[:port][/path]`. The reason for a refusal does not repeat the address, which may contain
+    /// a misplaced password or key.
     pub(crate) fn parse(address: &str) -> Result<Self, &'static str> {
         if address.contains('@') {
             return Err("holds user info (`user:password@`), which Typesense does not use: remove it");
@@ -39,7 +39,7 @@ impl Node {
         let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
             return Err("names no host");
         };
-        // `http::Uri` takes `host:` and `host:99999`; neither is a port.
+        // `http::Uri` accepts `host:` and `host:99999`, which have no valid port.
         let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
         if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
             return Err("has a port that is not a number from 1 to 65535");
@@ -64,7 +64,7 @@ impl Node {
         self.is_https
     }
 
-    /// Whether what is sent to the node in plain text can be read on the way.
+    /// Whether requests to the node travel unencrypted over a network.
     pub(crate) fn is_exposed(&self) -> bool {
         !self.is_https && !self.is_loopback
     }
@@ -74,7 +74,7 @@ fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
-        // Names below it (`a.localhost`) are loopback by RFC 6761 as well, but not every resolver knows.
+        // RFC 6761 also reserves names such as `a.localhost`, but not every resolver treats them as loopback.
         Err(_) => host == "localhost",
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_scheme_host_and_perhaps_port_and_path() {
+    fn address_with_scheme_and_host_is_accepted() {
         for (address, url) in [
             ("http://127.0.0.1:8108", "http://127.0.0.1:8108/keys"),
             ("https://search.example.net/", "https://search.example.net/keys"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_address_is_refused() {
         for bad in [
             "",
             "localhost",
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_exposed_beyond_loopback() {
+    fn plain_http_is_exposed_beyond_loopback() {
         for local in ["127.0.0.1", "127.8.8.8", "[::1]", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]"] {
             assert!(!Node::parse(&format!("http://{local}:1")).unwrap().is_exposed(), "{local}");
         }

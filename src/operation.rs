@@ -1,4 +1,4 @@
-//! The four operations, and what each is called: on the wire, in a key's actions, and in an error.
+//! The four operations, with their routes, required actions, and names in errors.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::key::KeyId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// `repeatable`: the request names the value, so that the server itself refuses to create the key twice.
+    /// `repeatable`: the request contains the value, so the server itself refuses to create the key twice.
     Create {
         repeatable: bool,
     },
@@ -38,7 +38,7 @@ impl Operation {
         }
     }
 
-    /// The one status that means success.
+    /// The only status that means success.
     pub(crate) fn success(self) -> u16 {
         match self {
             Self::Create { .. } => 201,

@@ -1,15 +1,16 @@
-//! Which names a pattern matches on the server, found out with `regex-lite`.
+//! Decides with `regex-lite` which names a pattern matches on the server.
 //!
-//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches nothing.
-//! [`Guard`] admits only what means the same to both libraries. For `regex-lite`, each byte becomes the character of the
-//! same number, and no group captures: the memory for captures would grow with the square of their number.
+//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches
+//! nothing.
+//! [`Guard`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the character
+//! with the same number, and no group captures: memory for captures grows with the square of their number.
 
 use regex_lite::{Regex, RegexBuilder};
 
-/// The longest pattern that is read, in bytes. A listed key may hold any text.
+/// The longest supported pattern, in bytes. A listed key may contain any text.
 const MAX_LENGTH: usize = 4096;
 
-/// The most states that the server's automaton may have for a pattern, by a rough count. The server's limit is 100,000.
+/// The maximum number of states of the server's automaton for a pattern, estimated. The server's limit is 100,000.
 const MAX_STATES: usize = 5_000;
 
 const CLASSES: [&str; 12] = [
@@ -30,25 +31,25 @@ const CLASSES: [&str; 12] = [
 /// Why a pattern is refused in a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// No server compiles it: it matches nothing.
+    /// No server compiles the pattern, so it matches nothing.
     Broken(&'static str),
-    /// A server may compile it; what it matches there is unknown.
+    /// A server may compile the pattern, but what it matches there is unknown.
     Unsupported(&'static str),
 }
 
 use Flaw::{Broken, Unsupported};
 
-/// `Ok` if every server compiles `pattern` and its matches are known.
+/// Checks that every server compiles `pattern`, and that its matches are known.
 pub(crate) fn check(pattern: &str) -> Result<(), Flaw> {
     compile(pattern).map(drop)
 }
 
-/// Whether no server compiles `pattern`. `false` where that is unknown.
+/// Whether no server compiles `pattern`; `false` if that is unknown.
 pub(crate) fn is_broken(pattern: &str) -> bool {
     matches!(Guard::translate(pattern), Err(Broken(_)))
 }
 
-/// Whether `pattern` matches the whole of `name` on the server. `true` where that is unknown.
+/// Whether `pattern` matches the whole `name` on the server; `true` if that is unknown.
 pub(crate) fn may_match(pattern: &str, name: &str) -> bool {
     match compile(pattern) {
         Ok(regex) => regex.is_match(&characters(name.as_bytes())),
@@ -56,8 +57,8 @@ pub(crate) fn may_match(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether `pattern` is `.`, `\S` or one class without escaped brackets, repeated by `*` or `+` (`.*`, `^[\w-]+$`), and
-/// so matches every name made of `alphabet`. `false` for all other patterns.
+/// Whether `pattern` is `.`, `\S` or one class without escaped brackets, repeated with `*` or `+` (`.*`, `^[\w-]+$`),
+/// and therefore matches every name over `alphabet`; `false` for all other patterns.
 pub(crate) fn matches_all_of(mut alphabet: impl Iterator<Item = char>, pattern: &str) -> bool {
     let repeated = pattern.strip_prefix('^').unwrap_or(pattern);
     let repeated = repeated.strip_suffix('$').unwrap_or(repeated);
@@ -81,7 +82,7 @@ fn characters(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// Reads a pattern once from left to right. The first flaw counts: up to there, the pattern is understood.
+/// Reads a pattern once from left to right, and stops at the first flaw: only the part before it is understood.
 struct Guard<'a> {
     rest: &'a [u8],
     translated: String,
@@ -98,7 +99,8 @@ impl<'a> Guard<'a> {
     }
 
     fn pattern(&mut self) -> Result<(), Flaw> {
-        // The states so far: of the groups around this one, of this one, and of what a quantifier here would repeat.
+        // The states so far: of each enclosing group, of this group, and of the item that a quantifier here would
+        // repeat.
         let (mut around, mut states, mut last) = (Vec::new(), 0_usize, None);
         while let Some(byte) = self.next() {
             last = match byte {
@@ -116,7 +118,7 @@ impl<'a> Guard<'a> {
                 b'*' | b'+' | b'?' | b'{' => {
                     let once = last.ok_or(Broken("a quantifier (`*`, `+`, `?`, `{`) has nothing to repeat"))?;
                     let most = if byte == b'{' { self.interval()? } else { 1 };
-                    self.eat("?"); // Lazy: no difference where the whole name must match.
+                    self.eat("?"); // Laziness makes no difference, because the whole name must match.
                     let repeated = (once + 2) * most.max(1);
                     states = states - once + repeated;
                     Some(repeated)
@@ -147,7 +149,7 @@ impl<'a> Guard<'a> {
         if around.is_empty() { Ok(()) } else { Err(Broken("a `(` is not closed")) }
     }
 
-    /// Checks what follows a `(`.
+    /// Reads the rest of a group's opening, after `(`.
     fn group(&mut self) -> Result<(), Flaw> {
         match self.rest {
             [b'?', b'=' | b'!', ..] => Err(Unsupported("lookaheads (`(?=` and `(?!`) are not supported")),
@@ -163,7 +165,7 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Checks what follows a `{`. Returns the larger number.
+    /// Reads the rest of an interval, after `{`, and returns its larger number.
     fn interval(&mut self) -> Result<usize, Flaw> {
         const MALFORMED: Flaw = Broken("a `{` begins none of `{2}`, `{2,}` and `{2,3}`");
         let least = self.number()?.ok_or(MALFORMED)?;
@@ -171,7 +173,7 @@ impl<'a> Guard<'a> {
         match most {
             _ if !self.eat("}") => Err(MALFORMED),
             Some(most) if most < least => Err(Broken("the numbers in `{}` are in the wrong order")),
-            // The server copies what is repeated, once more where there is no end.
+            // The server copies the repeated item, with one more copy for an open interval.
             most => Ok(most.unwrap_or(least + 1)),
         }
     }
@@ -189,12 +191,12 @@ impl<'a> Guard<'a> {
         Ok(number)
     }
 
-    /// Checks what follows a `[`.
+    /// Reads the rest of a class, after `[`.
     fn class(&mut self) -> Result<(), Flaw> {
         self.eat("^");
         match self.rest {
             [b']', ..] => return Err(Unsupported("`[]` and `[^]` are not supported")),
-            // A range for the server, two literals for `regex-lite`.
+            // The server reads a range here, and `regex-lite` two literals.
             [b'-', b'-', ..] => return Err(Unsupported("`--` at the start of `[]` is not supported")),
             _ => {}
         }
@@ -218,13 +220,13 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Checks what follows a `\`.
+    /// Reads the rest of an escape, after `\`.
     fn escape(&mut self) -> Result<(), Flaw> {
         match self.next().ok_or(Broken("it ends in a single `\\`"))? {
             b'd' | b'D' | b's' | b'S' | b'w' | b'W' | b'f' | b'n' | b'r' | b't' | b'v' => Ok(()),
             b'x' => self.hexadecimal(2),
             b'u' => self.hexadecimal(4),
-            // Ends of words for `regex-lite`.
+            // Word boundaries for `regex-lite`.
             b'<' | b'>' => Err(Unsupported("`\\<` and `\\>` are not supported: leave out the `\\`")),
             punctuation if punctuation.is_ascii_punctuation() => Ok(()),
             b'1'..=b'9' => Err(Unsupported("back-references (`\\1`) are not supported")),
@@ -269,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn match_is_of_the_whole_name_and_of_bytes() {
+    fn pattern_matches_the_whole_name_by_bytes() {
         for (pattern, name, matches) in [
             ("docs", "docs1", false),
             ("a|bc", "bc", true),
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_pattern_matches_nothing_and_unsupported_one_may_match() {
+    fn broken_pattern_matches_nothing_and_unsupported_pattern_may_match() {
         for broken in
             ["(", ")", ")(", "a)|(b", "[a", "*", "^*", "|*", "(*)", r"\b{2}", "a{", "a{,2}", "a{3,2}", "\\", "(?i)a"]
         {

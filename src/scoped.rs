@@ -1,4 +1,4 @@
-//! Scoped search keys: signed from a search-only key without a server, and read back.
+//! Scoped search keys: signed locally with a search-only key, and parsed.
 
 mod exact;
 mod filter;
@@ -24,24 +24,21 @@ pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
-use crate::key::{CreatedKey, KeyInfo};
+use crate::key::{CreatedKey, KeyInfo, PREFIX};
 use crate::secret;
 
 /// The length of a signature in base64.
 const SIGNATURE: usize = 44;
 
-/// The length of the parent's prefix in a scoped key, in bytes.
-const PREFIX: usize = 4;
-
-/// Signs a scoped search key: a key that searches as its parent does, with embedded parameters that its holder cannot
-/// remove. No request is sent.
+/// Signs a scoped search key: it searches like its parent, with embedded parameters that its holder cannot remove. No
+/// request is sent.
 ///
-/// The parent must be a key whose only action is `documents:search`. The scoped key opens nothing else, and stops working
-/// with its parent. An embedded parameter replaces that of a search request, also when it is empty; `filter_by` is joined
-/// with the request's, so that both must hold (all seen with 0.24.1).
+/// The parent must be a key whose only action is `documents:search`. The scoped key allows nothing else, and stops
+/// working with its parent. An embedded parameter replaces that of a search request, even if it is empty. An embedded
+/// `filter_by` is combined with that of the request, so that both must hold (all seen with 0.24.1).
 ///
-/// Keep the parent's value on your servers: whoever has it can sign any other scoped key, and reaches with an embedded
-/// `collection` what the parent's own collections exclude (seen with 0.24.1, read in v29.0).
+/// Keep the parent's value on your servers: whoever has it can sign any other scoped key, and can search collections
+/// that the parent's own collections exclude by embedding `collection` (seen with 0.24.1, read in v29.0).
 ///
 /// ```
 /// use std::time::Duration;
@@ -73,7 +70,7 @@ pub struct ScopedKeyBuilder<'a> {
     expiry: Option<Expires>,
 }
 
-/// What is known of the parent besides its value.
+/// The known metadata of the parent.
 struct Known {
     actions: Vec<Action>,
     expires_at: Expiry,
@@ -88,14 +85,14 @@ impl From<KeyInfo> for Known {
 }
 
 impl CreatedKey {
-    /// Begins a [scoped search key](ScopedKeyBuilder) of this key, whose actions and expiry are known.
+    /// Returns a builder of a [scoped search key](ScopedKeyBuilder) of this key.
     pub fn scoped(&self) -> ScopedKeyBuilder<'_> {
         ScopedKeyBuilder { known: Some(self.info().into()), ..ScopedKeyBuilder::from_parent(&self.value) }
     }
 }
 
 impl<'a> ScopedKeyBuilder<'a> {
-    /// Begins a scoped key of the key with this value.
+    /// Returns a builder of a scoped key of the key with this value.
     pub fn from_parent(value: &'a SecretString) -> Self {
         Self {
             parent: value,
@@ -109,34 +106,35 @@ impl<'a> ScopedKeyBuilder<'a> {
         }
     }
 
-    /// What the server says about the parent, so that [`sign`](Self::sign) can refuse what the server would.
-    /// Defaults to nothing known.
+    /// Sets the parent's metadata, so that [`sign`](Self::sign) can refuse a parent that the server would refuse.
+    /// Defaults to unknown.
     pub fn parent_info(mut self, info: &KeyInfo) -> Self {
         self.known = Some(info.clone().into());
         self
     }
 
-    /// Only documents whose `field` has exactly this value are found: one tenant's. Several calls must all hold, and a
-    /// [`filter_by`](Self::filter_by) with them.
+    /// Limits searches to documents whose `field` has exactly this value, such as one tenant's. Several calls, and
+    /// [`filter_by`](Self::filter_by), must all hold.
     ///
     /// [`ExactValue`] says which values are exact. The field must be `string`, `int32`, `int64`, `bool` or an array of
-    /// these (a document in several tenants), with neither `stem` nor `stem_dictionary`, which make different words equal
-    /// (v26 and v28; read in v29, `Tokenizer::next`), and without `locale`. A `float` field compares with 24 bits: 16777217
-    /// finds 16777216 (seen with 0.24.1). `token_separators` and `symbols_to_index` do no harm (seen with 0.24.1). On a
-    /// text field, `42` and `"42"` are one value; on an integer field, text is an error of every search.
+    /// these (a document in several tenants), with neither `stem` nor `stem_dictionary`, which make different words
+    /// equal (v26 and v28; read in v29, `Tokenizer::next`), and without `locale`. A `float` field compares with 24
+    /// bits: 16777217 finds 16777216 (seen with 0.24.1). `token_separators` and `symbols_to_index` are harmless (seen
+    /// with 0.24.1). On a text field, `42` and `"42"` are the same value; on an integer field, text makes every
+    /// search fail.
     ///
-    /// The values in the documents must be exact, too: a document of `Acme-1` is found as `acme1`.
+    /// The values in the documents must be exact, too: a document with `Acme-1` is found as `acme1`.
     ///
-    /// What else can show other documents is closed as for [`filter_by`](Self::filter_by). Defaults to no restriction.
+    /// Other ways to see more documents are closed as for [`filter_by`](Self::filter_by). Defaults to no restriction.
     pub fn only(mut self, field: impl Into<String>, value: impl Into<ExactValue>) -> Self {
         self.only.push((field.into(), value.into()));
         self
     }
 
-    /// Only documents that pass this filter are found, whatever the request filters by.
+    /// Limits searches to documents that pass this filter, in addition to the request's own filter.
     ///
-    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. With documents whose `tenant` is a `string`
-    /// field, 0.24.1 finds:
+    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. If `tenant` is a `string` field,
+    /// 0.24.1 finds:
     ///
     /// | filter | documents of |
     /// |---|---|
@@ -145,17 +143,24 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// | ``tenant:=`a` `` | `a`, **`A`, `ä`, `a*`, ` a `, `!=a`** |
     /// | ``tenant:=`straße` `` | `straße`, **`strasse`** |
     /// | ``tenant:=`a,b` `` | `a,b`, **``a`b``, `[a,b]`** |
-    /// | ``tenant:=`a` \|\| n:>0`` (a tenant's name taken as it is) | **all** |
+    /// | ``tenant:=`a` \|\| n:>0`` (an unescaped tenant name) | **all** |
     /// | `n:=1` (an `int32` field) | exactly those |
     ///
-    /// The filter is embedded behind a guard, because a request can escape a plain one with an open back-tick (seen with
-    /// 0.24.1, read up to v30). With it are embedded, unless [`param`](Self::param) sets them: an empty `pinned_hits`, which
-    /// would show documents by their id; `enable_overrides` and `enable_curations` as `false`, since curation rules show
-    /// documents outside of a filter; `validate_field_names` as `true`, so that the filter also holds in a collection that
-    /// lacks its field; `cache_ttl` as 0, because the server's cache (`use_cache`) does not tell keys apart. To embed a filter byte for byte, use `param("filter_by", …)`.
+    /// The filter is embedded behind a guard, because a request can escape a plain filter with an open back-tick
+    /// (seen with 0.24.1, read up to v30). These parameters are embedded as well, unless [`param`](Self::param) sets
+    /// them:
     ///
-    /// One way remains open: what a key without `cache_ttl` 0 has put in the cache is served to the same request of this
-    /// key for up to a minute (seen with 0.24.1). So let no wider key search with `use_cache` on that server.
+    /// * an empty `pinned_hits`, because it shows documents by their id,
+    /// * `enable_overrides` and `enable_curations` as `false`, because curation rules show documents outside the
+    ///   filter,
+    /// * `validate_field_names` as `true`, so that the filter also applies in a collection without its field,
+    /// * `cache_ttl` as 0, because the server's cache (`use_cache`) does not distinguish keys.
+    ///
+    /// To embed a filter byte for byte, use `param("filter_by", …)`.
+    ///
+    /// One gap remains: for up to a minute, the server's cache serves responses of a key without `cache_ttl` 0 to the
+    /// same request of this key (seen with 0.24.1). So do not use `use_cache` with less restricted keys on the same
+    /// server.
     ///
     /// A second call overwrites the first. Defaults to no filter.
     pub fn filter_by(mut self, filter: impl Into<String>) -> Self {
@@ -165,73 +170,73 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Removes these fields from every response: from documents, facets, groups and highlights. Several calls add up.
     ///
-    /// Embeds `exclude_fields`, an empty `facet_by` and `group_by`, and `highlight_fields` as `none`, unless
-    /// [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them, and `cache_ttl` as 0: each of the three shows a field that
-    /// `exclude_fields` removes (seen with 0.24.1). Highlights of a field that is not hidden come back with
-    /// `param("highlight_fields", …)`.
+    /// Embeds `exclude_fields` and, unless [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them,
+    /// an empty `facet_by` and `group_by` and `highlight_fields` as `none`, because each of the three shows fields
+    /// that `exclude_fields` removes (seen with 0.24.1); and `cache_ttl` as 0. To allow highlights of other fields,
+    /// use `param("highlight_fields", …)`.
     ///
-    /// A value can still be *guessed*: `filter_by` and `query_by` tell whether a document has it, and `sort_by` tells the
-    /// order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be closed. What must not
-    /// be guessed belongs in another collection. Defaults to nothing hidden.
+    /// A value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it, and `sort_by`
+    /// reveals the order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be
+    /// closed. Keep values that must not be guessed in another collection. Defaults to no hidden fields.
     pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hidden.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// Every search counts these facets and no others: the request's `facet_by` is replaced. Several calls add up.
+    /// Makes every search count exactly these facets, instead of the request's `facet_by`. Several calls add up.
     /// Defaults to none with [`hide_fields`](Self::hide_fields), otherwise to those of the request.
     pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.facets.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// Leaves these fields, separated by commas, out of documents, to make responses shorter. This protects nothing: a
-    /// request can still show their values by facets, groups and highlights. To protect them, use
+    /// Omits these fields, separated by commas, from documents to shorten responses. This protects nothing: a request
+    /// can still show their values with facets, groups and highlights. To protect fields, use
     /// [`hide_fields`](Self::hide_fields). Defaults to none.
     pub fn exclude_fields(self, fields: impl Into<String>) -> Self {
         self.param("exclude_fields", fields.into())
     }
 
-    /// Leaves only these fields, separated by commas, in documents, to make responses shorter. This protects nothing, like
-    /// [`exclude_fields`](Self::exclude_fields). From v28 on, names without `$` also keep out the fields of joined
-    /// collections (documented upstream, not seen). Defaults to all fields.
+    /// Keeps only these fields, separated by commas, in documents to shorten responses. This protects nothing, like
+    /// [`exclude_fields`](Self::exclude_fields). From v28 on, names without `$` also omit the fields of joined collections
+    /// (documented upstream, not seen). Defaults to all fields.
     pub fn include_fields(self, fields: impl Into<String>) -> Self {
         self.param("include_fields", fields.into())
     }
 
-    /// How many hits can be fetched by turning pages; a search beyond is refused with 422. Facets and `found` still count
-    /// all (both seen with 0.24.1).
+    /// Limits the number of hits over all pages. The server refuses a search for later hits with 422. Facets and
+    /// `found` still count all hits (both seen with 0.24.1).
     ///
-    /// Below 10, the default page, `per_page` is embedded with the same number, since every search without it would be
-    /// refused; [`param`](Self::param) can set another. Defaults to no limit.
+    /// For a limit below 10, the default page size, the same number is embedded as `per_page`, because the server
+    /// would refuse every search without it; [`param`](Self::param) can set another one. Defaults to no limit.
     pub fn limit_hits(self, hits: u32) -> Self {
         self.param("limit_hits", hits)
     }
 
-    /// The one collection that is searched.
+    /// Limits searches to one collection.
     ///
-    /// Up to v29.0 it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request must
-    /// name one that the parent may search, and gets the documents of this one. From v29.1 on it is used where the request
-    /// names none, and another name is refused with 401 (documented upstream, not seen). So name the same collection in
-    /// requests. Defaults to those of the parent.
+    /// Up to v29.0, it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request
+    /// must name one that the parent may search, and gets the documents of this one. From v29.1 on, it is used if the
+    /// request names none, and another name is refused with 401 (documented upstream, not seen). So name the same
+    /// collection in requests. Defaults to the parent's collections.
     pub fn collection(self, name: impl Into<String>) -> Self {
         self.param("collection", name.into())
     }
 
-    /// Any search parameter, by Typesense's name, embedded as it is: text, a number, `true` or `false`.
+    /// Embeds any search parameter under Typesense's name, unchanged: text, a number, `true` or `false`.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.params.push(name.into(), value);
         self
     }
 
-    /// When the scoped key stops working. Defaults to the parent's expiry, which ends the scoped key in any case.
+    /// When the scoped key stops working. Defaults to the parent's expiry, which also ends the scoped key.
     pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
         self.expiry = Some(Expires::At(expiry.into()));
         self
     }
 
-    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to the
-    /// parent's expiry, which ends the scoped key in any case.
+    /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to
+    /// the parent's expiry, which also ends the scoped key.
     pub fn expires_in(mut self, duration: Duration) -> Self {
         self.expiry = Some(Expires::In(duration));
         self
@@ -243,16 +248,16 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// [`Error::InvalidRequest`], which names the field:
     ///
-    /// * `parent` if its value is shorter than 4 bytes, or has a character across the fourth; if it is known to have
-    ///   another action than `documents:search`, or to have expired, since a server refuses every scoped key of it; or if
-    ///   the [info](Self::parent_info) is about another key,
+    /// * `parent` if its value is shorter than 4 bytes or has a character across the fourth byte; if it is known to
+    ///   have another action than `documents:search` or to have expired, because a server refuses every scoped key of
+    ///   it; or if the [metadata](Self::parent_info) belongs to another key,
     /// * `only` if a field is not a name, or a value is not [exact](ExactValue),
-    /// * `filter_by` if it is empty, which a server takes for no filter; if it does not close a back-tick or a bracket, or
-    ///   closes one that it did not open; or if it is not text,
+    /// * `filter_by` if it is empty, which a server reads as no filter; if it has an unmatched back-tick or bracket;
+    ///   or if it is not text,
     /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
-    /// * `params` if a parameter is given twice, is misspelt, or is a list, an object or `null`, which a server ignores; or
-    ///   if there is neither a parameter nor an expiry,
-    /// * `expires_at` if it is past, or later than the parent's.
+    /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
+    ///   ignores; or if there is neither a parameter nor an expiry,
+    /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, known, only, filter, hidden, facets, mut params, expiry } = self;
         let prefix = check_parent(parent, known.as_ref()).map_err(|why| Error::invalid("parent", why))?;
@@ -270,16 +275,16 @@ impl<'a> ScopedKeyBuilder<'a> {
         let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
         parts.resize(SIGNATURE, 0);
-        // Cannot fail: 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
+        // Cannot fail, because 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
         let _ = STANDARD.encode_slice(signature::sign(parent, &json).as_slice(), &mut parts);
         parts.extend_from_slice(prefix.as_bytes());
         parts.extend_from_slice(&json);
-        // Has exactly its length, so that no copy is left behind.
+        // The string has its exact capacity, so that no copy is left behind.
         Ok(SecretString::new(STANDARD.encode(&*parts).into_boxed_str()))
     }
 }
 
-/// The prefix of the parent's value, if a server would take scoped keys of it.
+/// The prefix of the parent's value, if a server would accept scoped keys of it.
 fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&'a str, String> {
     secret::check(parent)?;
     let value = parent.expose_secret();
@@ -305,7 +310,7 @@ fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&
     Ok(prefix)
 }
 
-/// Embeds what `only` and `filter_by` say, and closes the ways around it: see [`ScopedKeyBuilder::filter_by`].
+/// Embeds `only` and `filter_by`, and closes the ways around them: see [`ScopedKeyBuilder::filter_by`].
 fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Option<String>) -> Result<(), Error> {
     let mut conditions = Vec::new();
     for (field, value) in only {
@@ -329,7 +334,7 @@ fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Opti
     Ok(())
 }
 
-/// Embeds what `hide_fields` and `allow_facets` say: see [`ScopedKeyBuilder::hide_fields`].
+/// Embeds `hide_fields` and `allow_facets`: see [`ScopedKeyBuilder::hide_fields`].
 fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Result<(), Error> {
     for (setting, fields) in [("hide_fields", hidden), ("allow_facets", facets)] {
         for field in fields {

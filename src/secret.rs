@@ -1,14 +1,14 @@
-//! Drawing a key's value, and the buffers that hold secrets on their way to and from the wire.
+//! Generates key values, and holds secrets in buffers that are wiped.
 
 use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Length of a value that the server generates (seen with 0.24.1); ours have the same strength.
+/// The length of the values that the server generates (seen with 0.24.1). Ours are as strong.
 const GENERATED_LENGTH: usize = 32;
 
-/// The longest key that is sent. The server's HTTP parser refuses a much larger head.
+/// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
 const MAX_LENGTH: usize = 4096;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -19,7 +19,7 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     if let Some(value) = tests::NEXT_GENERATED.take() {
         return Ok(copy(value));
     }
-    // A byte below 248 = 4 × 62 falls on each character equally often; the others would favour some.
+    // Bytes below 248 = 4 × 62 map to each character equally often. The others would favour some characters.
     const FAIR: u8 = 248;
     let mut value = Zeroizing::new(String::with_capacity(GENERATED_LENGTH));
     let mut random = Zeroizing::new([0_u8; GENERATED_LENGTH]);
@@ -34,29 +34,29 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     Ok(copy(&value))
 }
 
-/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave an
-/// unwiped copy behind.
+/// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave
+/// an unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
 
-/// The text of a JSON string without escapes, such as a value that the server generates; `None` if `json` is another.
+/// The text of a JSON string without escapes, such as a value that the server generated; `None` for any other JSON.
 pub(crate) fn from_plain_json(json: &str) -> Option<SecretString> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
     (!text.is_empty() && !text.contains('\\')).then(|| copy(text))
 }
 
-/// `secret` as it stands between the quotes of a JSON string.
+/// `secret` as a JSON string, without the quotes.
 pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
     let mut json = SecretBuf::default();
-    // Cannot fail: any text can be written as JSON, and the buffer takes any length.
+    // Cannot fail: any text is valid in a JSON string, and the buffer grows as needed.
     _ = serde_json::to_writer(&mut json, secret.expose_secret());
     json.bytes.pop();
     json.take(1);
     json
 }
 
-/// Checks that an HTTP header can carry `secret` unchanged. The reason does not show any of it.
+/// Checks that an HTTP header can carry `secret` unchanged. The reason for a refusal does not repeat it.
 pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     let text = secret.expose_secret();
     if text.is_empty() {
@@ -74,11 +74,11 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A growing byte buffer that leaves no copy in memory: neither when it grows nor when it is dropped.
+/// A growable byte buffer that wipes its old memory when it grows and when it is dropped.
 #[derive(Default)]
 pub(crate) struct SecretBuf {
     bytes: Vec<u8>,
-    /// How many bytes at the front were taken.
+    /// The number of bytes at the front that were taken.
     taken: usize,
 }
 
@@ -94,10 +94,10 @@ impl SecretBuf {
         self.bytes.extend_from_slice(more);
     }
 
-    /// `Vec` itself would move its content to a larger allocation without wiping the old one.
+    /// Makes room for `more` bytes. `Vec` would move its content to a larger allocation without wiping the old one.
     fn make_room(&mut self, more: usize) {
         let left = self.as_slice().len();
-        // Reuses the room of bytes that were taken, but only if few are left: moving many bytes each time would be slow.
+        // Reuses the space of taken bytes only if few bytes are left: moving many each time would be slow.
         if left.max(more) <= self.bytes.capacity() / 2 {
             self.bytes.copy_within(self.taken.., 0);
             if let Some(moved) = self.bytes.get_mut(left..) {
@@ -118,7 +118,7 @@ impl SecretBuf {
         self.bytes.get(self.taken..).unwrap_or_default()
     }
 
-    /// Takes `count` bytes from the front; they are wiped once all have been taken.
+    /// Takes `count` bytes from the front. The buffer is wiped once all bytes have been taken.
     pub(crate) fn take(&mut self, count: usize) {
         self.taken += count;
         if self.as_slice().is_empty() {
@@ -146,7 +146,7 @@ impl SecretBuf {
 
 impl Drop for SecretBuf {
     fn drop(&mut self) {
-        // Not `Vec::zeroize`, which takes longer: bytes behind the end were never written, or have been wiped.
+        // `Vec::zeroize` would also wipe the spare capacity, which was never written or has been wiped already.
         self.clear();
     }
 }
@@ -167,12 +167,12 @@ pub(crate) mod tests {
     use super::*;
 
     std::thread_local! {
-        /// What is generated next in this thread, for tests of values that begin alike.
+        /// The next value that this thread generates, for tests of values with the same prefix.
         pub(crate) static NEXT_GENERATED: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
     }
 
     #[test]
-    fn drawn_values_have_the_servers_format_and_differ() {
+    fn generated_values_have_the_servers_format_and_differ() {
         let (one, other) = (generate().unwrap(), generate().unwrap());
         assert_eq!(one.expose_secret().len(), 32);
         assert!(one.expose_secret().bytes().all(|b| b.is_ascii_alphanumeric()));
@@ -180,14 +180,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_character_is_drawn_about_equally_often() {
+    fn generated_characters_are_equally_frequent() {
         let mut counts = [0_u32; 256];
         for _ in 0..2_000 {
             for byte in generate().unwrap().expose_secret().bytes() {
                 counts[usize::from(byte)] += 1;
             }
         }
-        // 64,000 draws over 62 characters: 1,032 each, standard deviation 32.
+        // 64,000 characters of 62 kinds: 1,032 each, with a standard deviation of 32.
         for &character in ALPHABET {
             let count = counts[usize::from(character)];
             assert!((800..1_265).contains(&count), "{character}: {count}");
@@ -195,7 +195,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn key_that_no_header_can_carry_is_refused() {
+    fn key_that_is_invalid_in_a_header_is_refused() {
         for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", &"k".repeat(4097)] {
             assert!(check(&copy(bad)).is_err(), "{bad:?}");
         }
@@ -205,7 +205,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn secret_in_json_has_its_escapes_and_no_quotes() {
+    fn secret_as_json_is_escaped_and_unquoted() {
         for (secret, json) in [("", ""), ("plain", "plain"), ("a\"b\\c\td", r#"a\"b\\c\td"#), ("clé🔑", "clé🔑")]
         {
             assert_eq!(to_json(&copy(secret)).as_slice(), json.as_bytes(), "{secret:?}");
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn buffer_that_is_never_quite_emptied_does_not_grow() {
+    fn buffer_that_is_never_empty_does_not_grow() {
         let mut buffer = SecretBuf::default();
         buffer.extend(&[0]);
         for _ in 0..10_000 {

@@ -1,14 +1,14 @@
-//! The version of a Typesense server, as far as it matters for what a key opens.
+//! The version of a Typesense server, to the precision that matters for a key's scope.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The version of a Typesense server: v27.1 is newer than v27.0, and both are newer than v0.25.
 ///
-/// Typesense counted 0.24, 0.25 and then 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are not kept, because
-/// none of them changes what a key opens.
+/// After 0.25 came 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are dropped, because none of them changes
+/// what a key allows.
 ///
-/// `GET /debug` tells a server's version; it needs a key with [`Action::DEBUG_LIST`](crate::Action::DEBUG_LIST).
+/// `GET /debug` reports a server's version; it needs a key with [`Action::DEBUG_LIST`](crate::Action::DEBUG_LIST).
 ///
 /// ```
 /// use typesense_keys::ServerVersion;
@@ -40,7 +40,7 @@ impl ServerVersion {
     pub const V29: Self = Self::new(29, 0);
     /// v30.0.
     pub const V30: Self = Self::new(30, 0);
-    /// Everything after v30.2, which was the newest release when this version of the crate was made.
+    /// Everything after v30.2, the newest release when this version of the crate was released.
     pub const AFTER_V30_2: Self = Self::new(30, 3);
 
     /// The version `major.minor`: v27.1 is `new(27, 1)`, and v0.25.2 is `new(0, 25)`.
@@ -56,23 +56,16 @@ impl fmt::Display for ServerVersion {
     }
 }
 
-/// A text that does not start with the two numbers of a server's version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Text that does not start with the two numbers of a server's version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the version of a server: expected two numbers, as in `27.1`, `v30.0` or `0.24.1`")]
 pub struct InvalidServerVersion(());
-
-impl fmt::Display for InvalidServerVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not the version of a server: expected two numbers, as in `27.1`, `v30.0` or `0.24.1`")
-    }
-}
-
-impl std::error::Error for InvalidServerVersion {}
 
 impl FromStr for ServerVersion {
     type Err = InvalidServerVersion;
 
-    /// Reads what `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor version (`v30`)
-    /// are accepted. A development build calls itself `nightly`, which is not a version.
+    /// Parses the version that `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor
+    /// version (`v30`) are accepted. A development build calls itself `nightly`, which is not a version.
     fn from_str(text: &str) -> Result<Self, InvalidServerVersion> {
         let number = |part: &str| {
             let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

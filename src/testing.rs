@@ -1,27 +1,29 @@
 //! A fake Typesense server, for tests (feature `testing`).
 //!
 //! [`FakeServer`] runs inside the test's process, listens on loopback only and keeps its keys in memory. It serves the
-//! key, health and debug endpoints with the bytes of a real server: of 0.24.1, which a differential test in this crate's
-//! repository compares with a real server, or of [v30](crate::ServerVersion::V30), after that server's source.
+//! key, health and debug endpoints with the bytes of a real server: of 0.24.1, which a differential test in this
+//! crate's repository compares with a real server, or of [v30](crate::ServerVersion::V30), following that server's
+//! source.
 //!
 //! **It is a test double, not a server.** It has no collections and no search, keeps nothing after it is dropped, and
-//! does not wipe the secrets in it: give it keys that open nothing else. It differs from a real server in what would
-//! make a test hang or depend on time:
+//! does not wipe its secrets: never give it real keys. It differs from a real server where that would make a test
+//! hang or depend on time:
 //!
-//! * Where a real server never sends a response (to a request for a key id that is not a number, or to show a key whose
-//!   fourth byte falls inside a character), it closes the connection.
-//! * Expired keys with `autodelete` are deleted when [`purge_expired`](FakeServer::purge_expired) is called, not hourly.
+//! * If a real server would never send a response (to a request with a key id that is not a number, or for a key
+//!   whose fourth byte is inside a character), it closes the connection.
+//! * Expired keys with `autodelete` are deleted when [`purge_expired`](FakeServer::purge_expired) is called, not
+//!   hourly.
 //! * It refuses heads above 64 KiB, bodies above 8 MiB and chunked requests with 400, and closes connections that are
 //!   idle for 60 s.
 //! * The nodes of a [`cluster`](FakeServer::cluster) share their keys, so there is no election and no quorum.
 //!
-//! It is `Sync`, keeps connections alive, and serves each connection on a thread of its own: any number of clients may
-//! use it at once. Dropping it closes its connections, ends its threads, and frees its port.
+//! It is `Sync`, keeps connections alive, and serves each connection on its own thread, so any number of clients may
+//! use it concurrently. Dropping it closes its connections, ends its threads and frees its port.
 //!
 //! # How to test error handling
 //!
-//! With `typesense-keys = { version = "0.1", features = ["testing"] }` among the `[dev-dependencies]` of a tool, its
-//! tests can start a server each, and choose what fails:
+//! With `typesense-keys = { version = "0.1", features = ["testing"] }` in the `[dev-dependencies]` of a tool, each of
+//! its tests can start a server and choose which requests fail:
 //!
 //! ```
 //! use typesense_keys::testing::{FakeServer, Fault, Operation};
@@ -55,8 +57,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A program that hides this crate behind a trait of its own needs no server: a mock of that trait returns the keys of
-//! [`TestKey::created`] and [`TestKey::info`], and the errors of [`error()`].
+//! A program that accesses this crate through its own trait needs no server: a mock of the trait can return keys from
+//! [`TestKey::created`] and [`TestKey::info`], and errors from [`error()`].
 
 mod error;
 mod fault;

@@ -1,10 +1,10 @@
-//! Actions that people grant and that open nothing on any server, with what to grant instead.
+//! Likely actions that allow nothing on any server, with the actions to grant instead.
 //!
-//! Most are in the public documentation (its pages on API keys for 0.23.1 to 30.2 were compared with the route tables).
-//! The rule behind them: the server computes an action from a request's method and path, whatever the operation is
-//! called. `PUT` is `upsert`, so nothing is `create`d where the route is a `PUT`.
+//! Most are from the public documentation (its pages on API keys for 0.23.1 to 30.2 were compared with the route
+//! tables). The cause: the server computes an action from a request's method and path, not from the name of the
+//! operation. `PUT` is `upsert`, so a route with `PUT` has no action `create`.
 
-/// What to grant instead of an action that opens nothing, as the end of a sentence.
+/// What to grant instead of an action that allows nothing, as the end of a sentence.
 pub(super) fn advice(action: &str) -> Option<&'static str> {
     DEAD.iter().find_map(|(dead, advice)| (*dead == action).then_some(*advice))
 }
@@ -35,7 +35,7 @@ const DEAD: &[(&str, &str)] = &[
     ("multi_search:*", "grant `documents:search`"),
     ("multi_search:create", "grant `documents:search`"),
     ("presets:create", "grant `presets:upsert`"),
-    // The route exists from v26 on, but no key's actions open it.
+    // The route exists from v26 on, but no action allows it.
     ("health_with_rusage:*", HEALTH_WITH_RUSAGE),
     ("health_with_rusage:list", HEALTH_WITH_RUSAGE),
 ];
@@ -48,7 +48,7 @@ mod tests {
     use crate::action::Action;
 
     #[test]
-    fn advice_names_only_actions_that_open_something() {
+    fn advice_names_only_actions_that_exist() {
         for (dead, advice) in DEAD {
             let named: Vec<_> = advice.split('`').skip(1).step_by(2).filter(|text| text.contains(':')).collect();
             assert_eq!(named.is_empty(), dead.starts_with("health_with_rusage"), "{dead}");
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn no_known_action_is_called_dead() {
+    fn known_action_is_never_dead() {
         for (dead, _) in DEAD {
             assert_eq!(Action::custom(*dead).routes().next(), None, "{dead}");
         }

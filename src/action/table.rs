@@ -1,8 +1,9 @@
-//! Every action that opens something on some server, with the routes that it opens and the servers that have them.
+//! Every action of every known server, with the routes that it allows and the versions that have them.
 //!
-//! Read in the server's route tables (`src/main/typesense_server.cpp`) and in the function that computes an action from
-//! a route (`_get_action`), for the tags v0.24.1 to v29.0 and the branch v30, because the public documentation lists
-//! actions that open nothing. The rows of 0.24.1 are proved against a real server by `tests/live/routes.rs`.
+//! The source is the server's code, because the public documentation lists actions that allow nothing: the route
+//! table (`src/main/typesense_server.cpp`) and the function that computes an action from a route (`_get_action`), for
+//! the tags v0.24.1 to v29.0 and the branch v30. `tests/live/routes.rs` compares the rows of 0.24.1 with a real
+//! server.
 
 use super::Action;
 use crate::server_version::ServerVersion;
@@ -10,16 +11,16 @@ use crate::server_version::ServerVersion;
 pub(super) struct Row {
     pub(super) action: Action,
     pub(super) routes: &'static [Route],
-    /// The actions that open the same, or what came in its place, on newer servers.
+    /// The actions that allow the same, or replaced it, on newer servers.
     pub(super) successors: &'static [&'static str],
 }
 
-/// A route that an action opens, on some servers.
+/// A route that an action allows, on some servers.
 pub(super) struct Route {
     /// Such as `GET /keys/:id`.
     pub(super) name: &'static str,
     pub(super) since: ServerVersion,
-    /// The first version on which the action no longer opens it.
+    /// The first version on which the action no longer allows it.
     pub(super) until: Option<ServerVersion>,
 }
 
@@ -82,7 +83,7 @@ macro_rules! actions {
         /// One constant for each known action.
         impl Action {
             $(
-                #[doc = concat!("`", $text, "` opens:\n")]
+                #[doc = concat!("`", $text, "` allows:\n")]
                 $(#[doc = concat!("* `", $route, "` (", servers!($since $($until)?), ")")])+
                 $(#[doc = concat!("\nIn its place on newer servers:", $(" `", $successor, "`",)+ ".")])?
                 ///
@@ -90,7 +91,7 @@ macro_rules! actions {
                 pub const $name: Self = Self::constant($text);
             )*
 
-            /// Every action that opens something on some server from 0.24.1 to v30.2, or is merged upstream for the
+            /// Every action that allows something on any server from 0.24.1 to v30.2, or is merged upstream for the
             /// next release, in alphabetical order. There is a constant for each.
             #[must_use]
             pub const fn known() -> &'static [Self] {
@@ -112,7 +113,8 @@ macro_rules! actions {
     };
 }
 
-// A row: the constant, its text, and each route with the first version that has it and the first that no longer has it.
+// A row: the constant, its text, and each route with the first version that has it and the first that no longer has
+// it.
 #[rustfmt::skip] // one row, one line: it is a table
 actions! {
     ACTIVE_DELETE = "active:delete": "DELETE /limits/active/:id" V0_25..V26 => "limits/active:delete";
@@ -135,7 +137,7 @@ actions! {
     COLLECTIONS_CREATE = "collections:create": "POST /collections" V0_24..;
     COLLECTIONS_DELETE = "collections:delete": "DELETE /collections/:collection" V0_24..;
     COLLECTIONS_GET = "collections:get": "GET /collections/:collection" V0_24..;
-    /// The list holds every collection up to v26; from v27 on, only those that the key's collections match.
+    /// Up to v26, the list contains every collection; from v27 on, only those that the key's collections match.
     COLLECTIONS_LIST = "collections:list": "GET /collections" V0_24..;
     COLLECTIONS_UPDATE = "collections:update": "PATCH /collections/:collection" V0_24..;
     COMPACT_CREATE = "compact:create": "POST /operations/db/compact" V0_24..V26 => "operations/db/compact:create";
@@ -170,12 +172,13 @@ actions! {
     HEALTH_CREATE = "health:create": "POST /health" V0_24..;
     /// That route needs no key.
     HEALTH_LIST = "health:list": "GET /health" V0_24..;
-    /// It is a way to every right: a key that may create keys may create one for `*`.
+    /// It leads to every right: a key that may create keys may create one for `*`.
     KEYS_CREATE = "keys:create": "POST /keys" V0_24..;
     KEYS_DELETE = "keys:delete": "DELETE /keys/:id" V0_24..;
     KEYS_GET = "keys:get": "GET /keys/:id" V0_24..;
     KEYS_LIST = "keys:list": "GET /keys" V0_24..;
-    /// This crate has no call for it, because no released server answers it. Like `keys:create`, it is a way to every right.
+    /// This crate has no call for it, because no released server supports it. Like `keys:create`, it leads to every
+    /// right.
     KEYS_UPDATE = "keys:update": "PATCH /keys/:id" AFTER_V30_2..;
     LIMITS_ACTIVE_DELETE = "limits/active:delete": "DELETE /limits/active/:id" V26..;
     LIMITS_ACTIVE_LIST = "limits/active:list": "GET /limits/active" V26..;
@@ -195,9 +198,9 @@ actions! {
     OPERATIONS_CACHE_CLEAR_CREATE = "operations/cache/clear:create": "POST /operations/cache/clear" V26..;
     OPERATIONS_DB_COMPACT_CREATE = "operations/db/compact:create": "POST /operations/db/compact" V26..;
     OPERATIONS_RESET_PEERS_CREATE = "operations/reset_peers:create": "POST /operations/reset_peers" V26..;
-    /// Documented upstream for v29, where it opens nothing. Grant `operations/schema_changes:*`.
+    /// Documented upstream for v29, where it allows nothing. Grant `operations/schema_changes:*`.
     OPERATIONS_SCHEMA_CHANGES_GET = "operations/schema_changes:get": "GET /operations/schema_changes" V30..;
-    /// Grant `operations/schema_changes:*`, which opens the route on every server that has it.
+    /// Grant `operations/schema_changes:*`, which allows the route on every server that has it.
     OPERATIONS_SCHEMA_CHANGES_LIST = "operations/schema_changes:list": "GET /operations/schema_changes" V28..;
     OPERATIONS_SNAPSHOT_CREATE = "operations/snapshot:create": "POST /operations/snapshot" V26..;
     OPERATIONS_VOTE_CREATE = "operations/vote:create": "POST /operations/vote" V26..;

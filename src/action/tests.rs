@@ -15,7 +15,7 @@ fn text_that_a_server_matches_is_accepted() {
 }
 
 #[test]
-fn typing_error_is_refused_with_the_right_spelling() {
+fn misspelled_action_is_refused_with_the_right_spelling() {
     let unknown = "is not an action of any known server (`Action::custom` accepts those of newer servers)";
     for (typo, meant) in [
         ("documents:serach", "documents:search"),
@@ -34,7 +34,7 @@ fn typing_error_is_refused_with_the_right_spelling() {
 }
 
 #[test]
-fn dead_action_is_refused_with_the_right_one() {
+fn dead_action_is_refused_with_its_replacement() {
     refused("aliases:create", "`aliases:create` opens nothing on any server; grant `aliases:upsert`");
     refused(
         "analytics:*",
@@ -63,7 +63,7 @@ fn malformed_action_is_refused_even_as_custom() {
 }
 
 #[test]
-fn equal_actions_are_treated_equally_whatever_they_came_from() {
+fn equal_actions_of_any_origin_behave_alike() {
     for text in ["documents:search", "teleports:create", "documents:serach", "aliases:create", "a:b, c:d", "*"] {
         let custom = Action::custom(text);
         let read: Action = serde_json::from_str(&serde_json::to_string(&custom).unwrap()).unwrap();
@@ -78,7 +78,7 @@ fn equal_actions_are_treated_equally_whatever_they_came_from() {
 }
 
 #[test]
-fn star_opens_what_every_verb_of_that_resource_does() {
+fn wildcard_allows_every_route_of_its_resource() {
     let routes = |action: &str| Action::custom(action).routes().count();
     assert_eq!((routes("keys:list"), routes("keys:*"), routes("keys:lst")), (1, 5, 0));
     assert_eq!(routes("curation_sets:*"), 4, "not those of `curation_sets/items`");
@@ -92,7 +92,7 @@ fn star_opens_what_every_verb_of_that_resource_does() {
     assert!(!Action::custom("limits:*").covers(&Action::LIMITS_ACTIVE_LIST));
 }
 
-/// Counted in the sources, less `GET /health_with_rusage` (from v26 on), which no action opens.
+/// Counted in the server's source, without `GET /health_with_rusage` (from v26 on), which no action allows.
 #[test]
 fn every_server_has_as_many_routes_as_in_its_source() {
     for (version, routes) in
@@ -103,7 +103,7 @@ fn every_server_has_as_many_routes_as_in_its_source() {
 }
 
 #[test]
-fn actions_that_are_not_on_every_server_have_their_versions() {
+fn action_of_some_versions_knows_its_versions() {
     let next = V::AFTER_V30_2;
     let versions: &[(&[&str], V, Option<V>)] = &[
         (&["clear", "compact", "snapshot", "vote"], V::V0_24, Some(V::V26)),
@@ -160,7 +160,7 @@ fn routes_change_with_the_version() {
 }
 
 #[test]
-fn action_that_a_version_lacks_has_its_replacements() {
+fn action_that_a_version_lacks_has_replacements() {
     for (action, version, expected) in [
         ("overrides:upsert", V::V30, "curation_sets/items:upsert curation_sets:upsert"),
         ("overrides:list", V::V27, "overrides:get"),
@@ -194,7 +194,7 @@ fn successors_are_known_actions() {
 }
 
 #[test]
-fn collections_limit_what_happens_in_collections() {
+fn collections_limit_actions_on_collections() {
     for limited in ["documents:search", "collections:create", "collections:get", "overrides:get", "documents:*"] {
         assert!(Action::custom(limited).is_limited_by_collections(None), "{limited}");
         assert!(Action::custom(limited).not_limited_by_collections(None).is_empty(), "{limited}");
@@ -241,9 +241,9 @@ fn only_an_action_of_an_unknown_resource_is_not_dead() {
     }
 }
 
-/// Compared with the definition: every single edit of `a`.
+/// Compares with the definition: every single edit of `a`.
 #[test]
-fn one_typo_is_one_edit() {
+fn typo_is_at_most_one_edit() {
     let texts: Vec<String> = (0..=4_usize)
         .flat_map(|length| (0..3_usize.pow(u32::try_from(length).unwrap())).map(move |n| (length, n)))
         .map(|(length, n)| {

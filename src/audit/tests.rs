@@ -43,7 +43,7 @@ fn hangs(text: &str) -> AuditFinding {
 }
 
 #[test]
-fn each_finding_has_its_reason() {
+fn finding_is_reported_only_for_its_reason() {
     for (actions, collections, findings) in [
         (&["documents:search"][..], &["docs"][..], vec![]),
         (&["*"], &["docs"], vec![EveryAction]),
@@ -89,7 +89,7 @@ fn each_finding_has_its_reason() {
 }
 
 #[test]
-fn version_decides_what_opens_nothing_there() {
+fn version_determines_which_actions_allow_nothing() {
     let not_on = |text: &str, version| NotOnServer(action(text), version);
     for (actions, collections, version, findings) in [
         (&["synonyms:*", "documents:get"][..], &["a"][..], V::V29, vec![]),
@@ -116,7 +116,7 @@ fn version_decides_what_opens_nothing_there() {
 }
 
 #[test]
-fn expiry_is_past_or_never_or_neither() {
+fn expiry_is_reported_if_past_or_never() {
     let at = |seconds| key(&["documents:get"], &["docs"], Expiry::from_unix_seconds(seconds)).audit();
     assert_eq!(at(1), [Expired]);
     assert_eq!(key(&["*"], &["docs"], Expiry::NEVER).audit(), [EveryAction, NeverExpires]);
@@ -124,7 +124,7 @@ fn expiry_is_past_or_never_or_neither() {
 }
 
 #[test]
-fn finding_is_one_plain_line() {
+fn finding_displays_as_one_line() {
     for (finding, line) in [
         (EveryAction, "may do everything, as the bootstrap key may"),
         (gains("keys:update"), "has the action `keys:update`, with which it can gain every right"),

@@ -1,12 +1,12 @@
-//! Time: the clock, and how long to wait before the next attempt.
+//! The clock, and the wait before the next attempt.
 
 use std::time::{Duration, Instant};
 
-/// Time; in a test it passes without waiting.
+/// The time source. In tests, time passes without waiting.
 pub(crate) trait Clock: Send + Sync {
     fn now(&self) -> Instant;
     fn sleep(&self, duration: Duration);
-    /// A number from 0 to 1, so that clients which failed together do not come back together.
+    /// A random number from 0 to 1, so that clients which failed together do not retry together.
     fn jitter(&self) -> f64;
 }
 
@@ -22,31 +22,31 @@ impl Clock for SystemClock {
     }
 
     fn jitter(&self) -> f64 {
-        // Without random bytes, the full wait is the safe one.
+        // Without random bytes, the longest wait is the safe choice.
         getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
     }
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// A leader election takes about 7 s (seen with 0.24.1): waits beyond this would only overshoot its end.
+/// A leader election takes about 7 s (seen with 0.24.1). Longer waits would only overshoot its end.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Exponential backoff with full jitter: after the `failures`-th failure in a row, anything from nothing to
-/// 100 ms × 2^(failures − 1), at most a second.
+/// Exponential backoff with full jitter: after `failures` failures in a row, a random wait between 0 and
+/// 100 ms × 2^(failures − 1), at most 1 s.
 pub(crate) fn backoff(failures: u32, clock: &dyn Clock) -> Duration {
     let doublings = failures.saturating_sub(1).min(10);
     let ceiling = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
     ceiling.mul_f64(clock.jitter())
 }
 
-/// `duration` after `now`; a year, where that is more than an [`Instant`] can hold.
+/// `duration` after `now`, capped at a year so that an [`Instant`] can represent it.
 pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     now.checked_add(duration.min(YEAR)).unwrap_or(now)
 }
 
-/// Time that passes only when it is slept through, or taken by an attempt.
+/// A clock that advances only when a test sleeps or makes an attempt.
 #[cfg(test)]
 pub(crate) struct TestClock {
     start: Instant,

@@ -1,4 +1,4 @@
-//! A call that failed, and the one table from it to the error that the caller gets.
+//! A failed call, and the one table that converts it to the caller's error.
 
 use secrecy::SecretString;
 
@@ -17,13 +17,13 @@ pub(crate) struct CallFailure {
 }
 
 impl CallFailure {
-    /// This call, followed by another one that was to resolve its doubt.
+    /// Adds another call, which was to resolve the doubt of this one and failed, too.
     pub(crate) fn followed_by(mut self, other: Self) -> Self {
         self.attempts.extend(other.attempts);
         Self { last: other.last, ..self }
     }
 
-    /// `value`: of the key that may exist, if the call was to create one.
+    /// `value`: the value of the key that the call may have created.
     pub(crate) fn into_error(self, operation: Operation, value: Option<&SecretString>) -> Error {
         if self.in_doubt {
             let what = match (operation, value) {
@@ -56,7 +56,7 @@ impl CallFailure {
                     (409, Operation::Create { .. }) => Error::Conflict(failure),
                     (429, _) => Error::RateLimited { retry_after, failure },
                     (408 | 500.., _) => Error::Unavailable(failure),
-                    // The state of the asked node, which may change: it is out of disk space or memory.
+                    // The node is out of disk space or memory, which may change.
                     (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(failure),
                     _ => Error::Rejected(failure),
                 }
@@ -64,7 +64,7 @@ impl CallFailure {
         }
     }
 
-    /// `candidates`: the listed keys that may be the one that the call was to create.
+    /// `candidates`: the listed keys that may be the one that the call created.
     pub(crate) fn into_outcome_unknown(
         self,
         operation: Operation,

@@ -1,4 +1,5 @@
-//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another, or the deadline expires.
+//! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another one, or the
+//! deadline expires.
 
 mod clock;
 mod failure;
@@ -12,7 +13,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
-use secrecy::SecretString;
 
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
@@ -21,22 +21,21 @@ pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
 use crate::error::Attempt;
-use crate::http::{AttemptError, Deadlines, DecodeError, Http, ResponseBody, ServerEffect};
+use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
 
-/// What all calls of a client share.
+/// The state that all calls of a client share.
 pub(crate) struct Engine {
     pub(crate) nodes: Nodes,
     pub(crate) config: RetryConfig,
-    /// The most bytes that the response to a list may have.
+    /// The maximum size of the response to a list, in bytes.
     pub(crate) max_list_size: u64,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
 }
 
-/// How long calls and attempts may take, and whether attempts are repeated.
+/// The time limits of calls and attempts, and whether attempts are repeated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryConfig {
     pub(crate) timeout: Duration,
@@ -46,49 +45,12 @@ pub(crate) struct RetryConfig {
     pub(crate) retries: bool,
 }
 
-/// Makes one attempt on one node. The model tests of whole operations put a cluster in memory in its place.
-pub(crate) trait Transport: Send + Sync {
-    /// Makes a request, and passes the body of a successful response to `decode`.
-    fn attempt(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError>;
-
-    /// Makes a request without a body; the caller reads the body of a successful response.
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
-}
-
-/// What is sent with each attempt of a call.
-#[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) body: &'a SecretBuf,
-    /// The secret in `body`, which must not get into an error.
-    pub(crate) secret: Option<&'a SecretString>,
-}
-
-impl Request<'_> {
-    /// A request that has no body.
-    pub(crate) const fn bodiless(operation: Operation) -> Self {
-        const NO_BODY: &SecretBuf = &SecretBuf::new();
-        Self { operation, body: NO_BODY, secret: None }
-    }
-}
-
 /// The result of a call that did not fail.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
     Done(T),
-    /// The outcome was in doubt, and then the server refused the same request as done already: with 409 (create) or 404
-    /// (delete).
+    /// The outcome was in doubt, and then the server refused the same request because it was already carried out:
+    /// with 409 (create) or 404 (delete).
     AlreadyApplied(CallFailure),
 }
 
@@ -98,7 +60,7 @@ impl Engine {
         deadline_after(self.clock.now(), timeout.unwrap_or(self.config.timeout))
     }
 
-    /// The time that is left until `deadline`.
+    /// The time until `deadline`.
     pub(crate) fn remaining(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(self.clock.now())
     }
@@ -113,7 +75,7 @@ impl Engine {
         self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
     }
 
-    /// Carries out `operation` on the cluster; `read` takes the response while it arrives.
+    /// Carries out `operation` on the cluster. `read` reads the response as it arrives.
     pub(crate) fn open<T>(
         &self,
         operation: Operation,
@@ -176,28 +138,6 @@ impl Drop for CallGuard {
     }
 }
 
-impl Transport for Http {
-    fn attempt(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError> {
-        let Request { operation, body, secret } = request;
-        Http::attempt(self, node, operation, deadlines, body.copy(), secret, decode)
-    }
-
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        Http::open(self, node, operation, deadlines)
-    }
-}
-
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { nodes, config, max_list_size, clock: _, transport: _ } = self;
@@ -220,7 +160,8 @@ fn run<T>(
 ) -> Result<Outcome<T>, CallFailure> {
     let mut route = nodes.route();
     let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
-    // A wrong address is reported sooner: an election, which a call waits out, ends a connection that once was there.
+    // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
+    // follows earlier responses.
     let connected_by = deadline.min(deadline_after(clock.now(), config.connect_timeout));
     let mut give_up_at = if nodes.have_responded() { deadline } else { connected_by };
     loop {
@@ -256,7 +197,7 @@ fn run<T>(
         if so_far.last.is_response() {
             nodes.set_responded();
         }
-        // A list that is too large for the caller is not the node's fault.
+        // A list that is larger than the caller's limit is not the node's fault.
         let is_well = effect == ServerEffect::Refused || matches!(so_far.last, AttemptError::TooLarge { .. });
         if !is_well && !nodes.is_aside(index, ended) {
             warn!("{} is set aside: {}", node.origin(), so_far.last.result());
@@ -278,7 +219,7 @@ fn run<T>(
         }
         let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
         let wait = match (effect, retry_after) {
-            // Another node may succeed at once.
+            // Another node may succeed immediately.
             (ServerEffect::NotActed | ServerEffect::NodeUnusable | ServerEffect::Unknown, _)
                 if route.has_untried(ended) =>
             {

@@ -1,4 +1,4 @@
-//! Which node is asked next.
+//! The choice of the node for the next attempt.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use crate::node::Node;
 
-/// How long a node that failed is asked only when no other is left.
+/// How long a failed node is set aside: it is used only if no other node is left.
 const SET_ASIDE: Duration = Duration::from_secs(10);
 
-/// The nodes, shared by all calls of a client.
+/// The nodes and their state, shared by all calls of a client.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     nodes: Vec<Node>,
-    /// Whether the first node is nearer than the others, and asked first.
+    /// Whether the first node is the nearest one, which each call tries first.
     has_nearest: bool,
-    /// Where the next call begins among those that are equally near.
+    /// Which of the other nodes the next call starts with.
     turn: AtomicUsize,
     /// Whether any node has ever responded.
     responded: AtomicBool,
-    /// Until when each node is set aside.
+    /// The time until which each node is set aside.
     aside: Mutex<Vec<Option<Instant>>>,
 }
 
 impl Nodes {
-    /// `nodes` is not empty.
+    /// At least one node is given.
     pub(crate) fn new(nearest: Option<Node>, others: Vec<Node>) -> Self {
         let has_nearest = nearest.is_some();
         let nodes: Vec<_> = nearest.into_iter().chain(others).collect();
@@ -49,7 +49,7 @@ impl Nodes {
         self.responded.store(true, Ordering::Relaxed);
     }
 
-    /// The way of one call: the nearest node first, the others in turn.
+    /// The order of nodes for one call: the nearest node first, then the others in turn.
     pub(super) fn route(&self) -> Route<'_> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let first = usize::from(self.has_nearest);
@@ -59,7 +59,7 @@ impl Nodes {
         Route { nodes: self, stops }
     }
 
-    /// Whether a node has failed a moment ago.
+    /// Whether a node failed recently.
     pub(super) fn is_aside(&self, index: usize, now: Instant) -> bool {
         self.aside().get(index).is_some_and(|until| until.is_some_and(|until| now < until))
     }
@@ -70,7 +70,7 @@ impl Nodes {
         }
     }
 
-    /// After a success.
+    /// Records a success.
     pub(super) fn bring_back(&self, index: usize) {
         self.set_responded();
         if let Some(until) = self.aside().get_mut(index) {
@@ -79,12 +79,12 @@ impl Nodes {
     }
 
     fn aside(&self) -> MutexGuard<'_, Vec<Option<Instant>>> {
-        // Each entry is written whole: a thread that panicked has left nothing half done.
+        // Each entry is written in one step, so a panicked thread cannot leave an invalid state.
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The nodes that one call has still to ask, in order; those that were asked stand at the end.
+/// The nodes that one call can still use, in order. Nodes that were tried move to the end.
 pub(super) struct Route<'a> {
     nodes: &'a Nodes,
     stops: VecDeque<Stop>,
@@ -97,7 +97,7 @@ struct Stop {
 }
 
 impl<'a> Route<'a> {
-    /// The next node to ask: one that is set aside only if no other is left; `None` if all were given up.
+    /// The next node to try; one that is set aside only if no other is left. `None` if the call gave up on all nodes.
     pub(super) fn next(&mut self, now: Instant) -> Option<(usize, &'a Node)> {
         let ready = self.stops.iter().position(|stop| !self.nodes.is_aside(stop.index, now));
         let stop = self.stops.remove(ready.unwrap_or(0))?;
@@ -105,7 +105,7 @@ impl<'a> Route<'a> {
         self.nodes.nodes.get(stop.index).map(|node| (stop.index, node))
     }
 
-    /// Whether a node is left that was not asked, and is not set aside.
+    /// Whether any node is left that was neither tried nor set aside.
     pub(super) fn has_untried(&self, now: Instant) -> bool {
         self.stops.iter().any(|stop| !stop.is_tried && !self.nodes.is_aside(stop.index, now))
     }

@@ -1,34 +1,34 @@
-//! What may be repeated: the one table from an operation, and what came of an attempt at it, to what is done next.
+//! Which attempts may be repeated: the one table from an operation and the effect of an attempt to the next step.
 //!
-//! | what came of it         | get, list | create, value known | create, value drawn by the server | delete  |
-//! |-------------------------|-----------|---------------------|-----------------------------------|---------|
-//! | not acted, limited      | repeat    | repeat              | repeat                            | repeat  |
-//! | this node is hopeless   | other node| other node          | other node                        | other node |
-//! | unknown                 | repeat    | repeat, in doubt    | stop, in doubt                    | repeat, in doubt |
-//! | acted, reply unreadable | stop      | stop, in doubt      | stop, in doubt                    | stop, in doubt |
-//! | 409, in doubt           |           | settled             |                                   |         |
-//! | 404, in doubt           |           |                     |                                   | settled |
-//! | any other refusal       | stop      | stop                | stop                              | stop    |
+//! | effect of the attempt     | get, list  | create, value known | create, server-generated value | delete           |
+//! |---------------------------|------------|---------------------|--------------------------------|------------------|
+//! | not acted, rate limited   | repeat     | repeat              | repeat                         | repeat           |
+//! | node unusable             | other node | other node          | other node                     | other node       |
+//! | unknown                   | repeat     | repeat, in doubt    | stop, in doubt                 | repeat, in doubt |
+//! | response unreadable       | stop       | stop, in doubt      | stop, in doubt                 | stop, in doubt   |
+//! | refused: 409, in doubt    |            | already applied     |                                |                  |
+//! | refused: 404, in doubt    |            |                     |                                | already applied  |
+//! | refused: any other        | stop       | stop                | stop                           | stop             |
 //!
-//! In doubt: since an earlier attempt at the same call, it is unknown whether the server acted. A doubt ends only
-//! when the operation succeeds or is settled: an earlier attempt turns out to have done it.
+//! In doubt: it is unknown whether the server acted on an earlier attempt of the same call. A doubt ends only when
+//! the operation succeeds, or turns out to be already applied by an earlier attempt.
 
 use crate::http::ServerEffect;
 use crate::operation::Operation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Try again, on the next node if there is one.
+    /// Make another attempt, on the next node if there is one.
     Repeat { in_doubt: bool },
-    /// Try again, but not on this node.
+    /// Make another attempt, but not on this node.
     OtherNode,
-    /// An earlier attempt did it.
+    /// An earlier attempt carried out the operation.
     AlreadyApplied,
     /// Give up.
     Stop { in_doubt: bool },
 }
 
-/// `in_doubt`: as earlier attempts have left it. `typesense_status`: the status, if it is the server's own.
+/// `in_doubt`: the doubt that earlier attempts left. `typesense_status`: the status, if a Typesense server sent it.
 pub(super) fn next(
     operation: Operation,
     effect: ServerEffect,

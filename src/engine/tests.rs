@@ -1,4 +1,4 @@
-//! The loop without a network and without waiting; then, exhaustively, its accounting.
+//! The retry loop without a network and without waiting. The last part checks its accounting exhaustively.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -70,18 +70,18 @@ fn unexpected(status: u16) -> AttemptError {
     }
 }
 
-/// A call whose attempts all meet what `error` makes; returns it with the names of the nodes that were asked.
+/// Makes a call whose attempts on a node end as `error` says. Returns its result and the names of the tried nodes.
 fn call(
     nodes: &Nodes,
-    pace: RetryConfig,
+    config: RetryConfig,
     clock: &TestClock,
     operation: Operation,
     error: impl Fn(&str) -> Result<(), AttemptError>,
 ) -> (Result<Outcome<()>, CallFailure>, Vec<String>) {
     let asked = RefCell::new(Vec::new());
-    let deadline = deadline_after(clock.now(), pace.timeout);
-    let result = run(nodes, pace, clock, operation, deadline, |node, limits| {
-        assert!(limits.connect_by <= limits.finish_by && limits.finish_by <= deadline, "{limits:?}");
+    let deadline = deadline_after(clock.now(), config.timeout);
+    let result = run(nodes, config, clock, operation, deadline, |node, deadlines| {
+        assert!(deadlines.connect_by <= deadlines.finish_by && deadlines.finish_by <= deadline, "{deadlines:?}");
         asked.borrow_mut().push(name(node));
         error(&name(node))
     });
@@ -89,7 +89,7 @@ fn call(
 }
 
 #[test]
-fn nodes_take_turns() {
+fn successive_calls_rotate_through_the_nodes() {
     let nodes = nodes(&["a", "b", "c"]);
     let firsts: Vec<_> =
         (0..4).map(|_| call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, |_| Ok(())).1.remove(0)).collect();
@@ -97,7 +97,7 @@ fn nodes_take_turns() {
 }
 
 #[test]
-fn the_nearest_node_is_asked_first_each_time() {
+fn nearest_node_is_tried_first_by_every_call() {
     let nodes = Nodes::new(Some(node("near")), vec![node("a"), node("b")]);
     for _ in 0..3 {
         assert_eq!(call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, |_| Ok(())).1, ["near"]);
@@ -105,7 +105,7 @@ fn the_nearest_node_is_asked_first_each_time() {
 }
 
 #[test]
-fn the_next_node_is_asked_at_once() {
+fn failed_attempt_moves_to_the_next_node_without_waiting() {
     let clock = TestClock::new(1.0);
     let fails_on_a = |name: &str| if name == "a" { Err(refused()) } else { Ok(()) };
     let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, fails_on_a);
@@ -114,7 +114,7 @@ fn the_next_node_is_asked_at_once() {
 }
 
 #[test]
-fn a_node_that_failed_is_set_aside_and_comes_back() {
+fn failed_node_is_set_aside_and_returns() {
     let (nodes, clock) = (nodes(&["a", "b"]), TestClock::new(0.5));
     let fails_on_a = |name: &str| if name == "a" { Err(refused()) } else { Ok(()) };
     assert_eq!(call(&nodes, CONFIG, &clock, Operation::List, fails_on_a).1, ["a", "b"]);
@@ -127,7 +127,7 @@ fn a_node_that_failed_is_set_aside_and_comes_back() {
 }
 
 #[test]
-fn a_node_whose_list_is_too_large_for_the_caller_is_not_set_aside() {
+fn node_with_too_large_list_is_not_set_aside() {
     let nodes = Nodes::new(Some(node("near")), vec![node("a")]);
     for _ in 0..3 {
         let too_large = |_: &str| Err(AttemptError::TooLarge { limit: 9 });
@@ -136,7 +136,7 @@ fn a_node_whose_list_is_too_large_for_the_caller_is_not_set_aside() {
 }
 
 #[test]
-fn nodes_that_are_set_aside_are_asked_when_no_other_is_left() {
+fn set_aside_nodes_are_tried_if_no_other_is_left() {
     let (nodes, clock) = (nodes(&["a", "b"]), TestClock::new(0.5));
     let all_fail =
         call(&nodes, RetryConfig { timeout: SECOND, ..CONFIG }, &clock, Operation::List, |_| Err(refused()));
@@ -145,7 +145,7 @@ fn nodes_that_are_set_aside_are_asked_when_no_other_is_left() {
 }
 
 #[test]
-fn waits_grow_to_a_second_and_are_drawn_in_full() {
+fn backoff_grows_to_one_second_with_full_jitter() {
     let waits = |jitter| -> Vec<_> {
         (1..8).map(|failures| backoff(failures, &TestClock::new(jitter)).as_millis()).collect()
     };
@@ -156,7 +156,7 @@ fn waits_grow_to_a_second_and_are_drawn_in_full() {
 }
 
 #[test]
-fn a_leader_election_is_ridden_out() {
+fn leader_election_is_waited_out() {
     let clock = TestClock::new(1.0);
     let no_leader_for_7_s = |_: &str| {
         clock.pass(Duration::from_millis(1));
@@ -168,7 +168,7 @@ fn a_leader_election_is_ridden_out() {
 }
 
 #[test]
-fn no_attempt_begins_after_the_deadline_and_all_are_told() {
+fn expired_deadline_ends_the_call_and_reports_every_attempt() {
     for jitter in [0.01, 0.5, 1.0] {
         let clock = TestClock::new(jitter);
         let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, Operation::List, |_| {
@@ -201,7 +201,7 @@ fn unreachable_nodes_end_the_call_after_the_connect_timeout_unless_one_has_ever_
 }
 
 #[test]
-fn an_attempt_is_limited_and_so_is_its_connection() {
+fn attempt_and_connection_have_their_own_deadlines() {
     let clock = TestClock::new(1.0);
     let seen = Cell::new(None);
     let begun = clock.now();
@@ -213,7 +213,7 @@ fn an_attempt_is_limited_and_so_is_its_connection() {
 }
 
 #[test]
-fn a_server_that_asks_for_time_gets_it_within_the_deadline() {
+fn retry_after_is_honored_within_the_deadline() {
     for code in [429, 503] {
         let clock = TestClock::new(0.0);
         let (result, asked) = call(&nodes(&["a"]), CONFIG, &clock, CREATE, |_| {
@@ -229,7 +229,7 @@ fn a_server_that_asks_for_time_gets_it_within_the_deadline() {
 }
 
 #[test]
-fn a_node_with_a_bad_certificate_is_not_asked_again() {
+fn node_with_bad_certificate_is_not_tried_again() {
     let clock = TestClock::new(0.5);
     let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, |_| Err(untrusted()));
     assert!(matches!(result.unwrap_err().last, AttemptError::Tls { .. }));
@@ -237,7 +237,7 @@ fn a_node_with_a_bad_certificate_is_not_asked_again() {
 }
 
 #[test]
-fn without_retries_there_is_one_attempt() {
+fn call_without_retries_makes_one_attempt() {
     let once = RetryConfig { retries: false, ..CONFIG };
     for (error, in_doubt) in [(refused as fn() -> AttemptError, false), (reset, true), (untrusted, false)] {
         let (result, asked) = call(&nodes(&["a", "b"]), once, &TestClock::new(0.5), CREATE, |_| Err(error()));
@@ -246,7 +246,7 @@ fn without_retries_there_is_one_attempt() {
 }
 
 #[test]
-fn a_read_is_never_in_doubt() {
+fn failed_read_is_never_in_doubt() {
     for error in [reset, garbled, refused] {
         let short = RetryConfig { timeout: SECOND, ..CONFIG };
         let (result, _) = call(&nodes(&["a"]), short, &TestClock::new(0.5), Operation::List, |_| Err(error()));
@@ -255,7 +255,7 @@ fn a_read_is_never_in_doubt() {
 }
 
 #[test]
-fn only_in_doubt_does_a_refusal_mean_that_it_is_done() {
+fn refusal_means_already_applied_only_in_doubt() {
     for (operation, refusal) in [(CREATE, 409), (delete(), 404)] {
         let (first, _) = call(&nodes(&["a"]), CONFIG, &TestClock::new(0.5), operation, |_| Err(status(refusal)));
         assert!(!first.unwrap_err().in_doubt, "{operation}");
@@ -269,12 +269,12 @@ fn only_in_doubt_does_a_refusal_mean_that_it_is_done() {
     }
 }
 
-// The model: every course that a call can take, up to six attempts, against a server that is a count of keys.
+// The model: every course of a call with up to six attempts, against a server that only counts keys.
 
-/// What becomes of one attempt.
+/// The outcome of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
-    Answered,
+    Succeeded,
     NotSent,
     NotReady,
     Limited,
@@ -284,12 +284,12 @@ enum Event {
     LostAfter,
     GarbledAfter,
     Rejected,
-    /// A proxy's own 404 or 409, which says nothing about a key.
+    /// A 404 or 409 of a proxy, which says nothing about a key.
     RejectedByAnother,
 }
 
 const EVENTS: [Event; 11] = [
-    Event::Answered,
+    Event::Succeeded,
     Event::NotSent,
     Event::NotReady,
     Event::Limited,
@@ -302,10 +302,10 @@ const EVENTS: [Event; 11] = [
     Event::RejectedByAnother,
 ];
 
-/// The keys that a create of one value, or the deletes of one key, concern.
+/// The keys that the creates of one value, or the deletes of one key, affect.
 struct Server {
     keys: Cell<u32>,
-    /// How often it created or deleted.
+    /// The number of creates or deletes that the server carried out.
     acts: Cell<u32>,
 }
 
@@ -314,10 +314,10 @@ impl Server {
         Self { keys: Cell::new(u32::from(matches!(operation, Operation::Delete(_)))), acts: Cell::new(0) }
     }
 
-    /// What the server answers to an attempt that reaches it.
+    /// The server's response to an attempt that reaches it.
     fn act(&self, operation: Operation) -> Result<(), AttemptError> {
         let (keys, refusal) = match operation {
-            // Each attempt at this one has another value, drawn by the server.
+            // The server generates a new value for each attempt.
             Operation::Create { repeatable: false } => (self.keys.get() + 1, None),
             Operation::Create { repeatable: true } => (1, (self.keys.get() == 1).then_some(409)),
             _ => (0, (self.keys.get() == 0).then_some(404)),
@@ -332,7 +332,7 @@ impl Server {
 
     fn meet(&self, event: Event, operation: Operation) -> Result<(), AttemptError> {
         match event {
-            Event::Answered => self.act(operation),
+            Event::Succeeded => self.act(operation),
             Event::NotSent => Err(refused()),
             Event::NotReady => Err(status(503)),
             Event::Limited => Err(status(429)),
@@ -342,7 +342,7 @@ impl Server {
             Event::RejectedByAnother => {
                 Err(unexpected(if matches!(operation, Operation::Delete(_)) { 404 } else { 409 }))
             }
-            // A refusal is no act whose reply could be lost: what is lost is the refusal.
+            // If the server refuses, the refusal is lost.
             Event::FailedAfter => self.act(operation).and(Err(status(500))).or(Err(status(500))),
             Event::LostAfter => self.act(operation).and(Err(reset())).or(Err(reset())),
             Event::GarbledAfter => self.act(operation).and(Err(garbled())),
@@ -351,14 +351,14 @@ impl Server {
 }
 
 #[test]
-fn whatever_happens_every_key_is_accounted_for() {
+fn every_course_of_a_call_accounts_for_every_key() {
     for operation in [CREATE, CREATE_BY_SERVER, delete()] {
         let courses = explore(operation, &mut Vec::new());
         assert!(courses > 1_000, "{operation}: {courses}");
     }
 }
 
-/// Tries every course that begins with `events`, and how many there are: of up to six attempts, then the deadline.
+/// Checks every course that begins with `events`, with up to six attempts before the deadline. Returns their number.
 fn explore(operation: Operation, events: &mut Vec<Event>) -> usize {
     let is_over = accounting_holds(operation, events);
     if is_over || events.len() == 6 {
@@ -399,7 +399,7 @@ fn accounting_holds(operation: Operation, events: &[Event]) -> bool {
         }
         Err(CallFailure { in_doubt: true, .. }) => {
             let clear = [
-                Event::Answered,
+                Event::Succeeded,
                 Event::NotSent,
                 Event::NotReady,
                 Event::Limited,

@@ -1,4 +1,4 @@
-//! What a call met on the wire: the last response, and one line for each attempt.
+//! The report of a call: its attempts, and the last response.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::snippet::Snippet;
 use crate::operation::Operation;
 
-/// What an attempt was doing when it ended, in the order in which the phases follow each other.
+/// What an attempt was doing when it ended. The phases are in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -78,7 +78,7 @@ impl Attempt {
         self.phase
     }
 
-    /// What came of it, in a few words, such as `connection refused` or `status 500`.
+    /// The result in a few words, such as `connection refused` or `status 500`.
     #[must_use]
     pub fn result(&self) -> &str {
         &self.result
@@ -116,10 +116,10 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// What a call met on the wire: which nodes were asked, the last response, and every attempt.
+/// The report of a call: every attempt with its node, and the last response.
 ///
-/// Holds no secret: texts from the server are cut, and covered where they repeat a key. `{:?}` counts the attempts,
-/// `{:#?}` shows all of them.
+/// Contains no secret: texts from the server are truncated, and masked where they repeat a key's value. `{:?}` counts
+/// the attempts, and `{:#?}` shows all of them.
 pub struct CallReport(pub(crate) Box<Details>);
 
 pub(crate) struct Details {
@@ -185,14 +185,14 @@ impl CallReport {
         format!("{status}: {}", self.message().unwrap_or("no reason given"))
     }
 
-    /// ` (text/html): "<html>…"`, as far as it is known.
+    /// ` (text/html): "<html>…"`, or the part of it that is known.
     pub(crate) fn quotation(&self) -> String {
         let content_type = self.content_type().map(|text| format!(" ({text})")).unwrap_or_default();
         let message = self.message().map(|text| format!(": \"{text}\"")).unwrap_or_default();
         content_type + &message
     }
 
-    /// The end of an error's text: how often and how long it was tried, if more than once.
+    /// The end of an error's text: the number and duration of the attempts, if there was more than one.
     pub(crate) fn tail(&self) -> String {
         const SHOWN: usize = 3;
         let attempts = self.attempts();

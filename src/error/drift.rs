@@ -5,7 +5,8 @@ use std::fmt;
 use super::Joined;
 use crate::key::KeyInfo;
 
-/// A key has the description that [`ensure`](crate::KeysClient::ensure) was given, but another scope. Nothing was changed.
+/// A key has the description given to [`ensure`](crate::KeysClient::ensure), but a different scope. Nothing was
+/// changed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "key {} (`{}`) differs from the request: {}; change the request, or use `replace_on_drift`",

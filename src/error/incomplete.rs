@@ -1,4 +1,4 @@
-//! A call of several steps that was interrupted: which keys exist now.
+//! An interrupted call of several steps.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -9,33 +9,33 @@ use secrecy::SecretString;
 use super::Error;
 use crate::key::{CreatedKey, KeyId};
 
-/// A rotation, or an `ensure`, that was interrupted between its steps, or in the middle of one.
+/// A rotation or an `ensure` that was interrupted between its steps, or during one.
 ///
-/// Nothing is undone, so that no key is deleted that may be in use. The text says which keys exist; the methods say the
-/// same to a program.
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist, and the methods
+/// tell the same to a program.
 pub struct Incomplete {
     pub(crate) what: String,
     pub(crate) key: Option<CreatedKey>,
     pub(crate) left_over: Option<KeyId>,
     pub(crate) cause: Error,
-    /// The steps that are left of a rotation; its type belongs to the module of that request.
+    /// The remaining steps of a rotation. Their type is private to the module of that request.
     pub(crate) rest: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Incomplete {
-    /// The key that this call has created: it exists.
+    /// The key that this call created. It exists.
     #[must_use]
     pub fn key(&self) -> Option<&CreatedKey> {
         self.key.as_ref()
     }
 
-    /// The same, to keep.
+    /// The same, as an owned value.
     #[must_use]
     pub fn into_key(self) -> Option<CreatedKey> {
         self.key
     }
 
-    /// The value of a key that this call may have created: the response was lost.
+    /// The value of a key that this call may have created, if the response was lost.
     #[must_use]
     pub fn value(&self) -> Option<&SecretString> {
         match self.cause() {
@@ -44,20 +44,20 @@ impl Incomplete {
         }
     }
 
-    /// The key that this call was to delete. It exists; or it may exist, if [`cause`](Self::cause) is an
-    /// [`Error::OutcomeUnknown`] about its deletion. `None` if it is deleted.
+    /// The key that this call should have deleted; `None` if it is deleted. It exists, or may exist if
+    /// [`cause`](Self::cause) is an [`Error::OutcomeUnknown`] about its deletion.
     #[must_use]
     pub fn left_over(&self) -> Option<KeyId> {
         self.left_over
     }
 
-    /// What interrupted the call, to keep.
+    /// The error that interrupted the call, as an owned value.
     #[must_use]
     pub fn into_cause(self) -> Error {
         self.cause
     }
 
-    /// What interrupted the call.
+    /// The error that interrupted the call.
     #[must_use]
     pub fn cause(&self) -> &Error {
         &self.cause
@@ -83,7 +83,7 @@ impl fmt::Display for Incomplete {
 }
 
 impl StdError for Incomplete {
-    /// Of the cause: its own text is in this error's.
+    /// The source of the cause, because this error's text already contains that of the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.source()
     }

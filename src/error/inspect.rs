@@ -1,4 +1,4 @@
-//! What a program can ask of an error, whichever variant it is.
+//! What a program can ask of any error.
 
 use secrecy::SecretString;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -7,7 +7,7 @@ use super::{Attempt, CallReport, Error, ErrorKind};
 use crate::key::KeyId;
 
 impl Error {
-    /// Which variant it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -35,15 +35,15 @@ impl Error {
 
     /// Whether the server may have created or deleted a key although the call failed.
     ///
-    /// `false` means that every key is as it was before the call.
+    /// `false` means that the call changed no key.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         matches!(self, Self::OutcomeUnknown(_) | Self::NotReplicated(_) | Self::Incomplete(_))
     }
 
-    /// Whether the same call may succeed later although nothing is changed, and calling it again is safe.
+    /// Whether the same call may succeed later without any change, and calling it again is safe.
     ///
-    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown): find out first what became of it.
+    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown): determine the outcome first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
@@ -56,8 +56,8 @@ impl Error {
         )
     }
 
-    /// The value of a key that exists, or may exist, although the call failed: store it, or find the key and delete
-    /// it. `None` if there is no such key, or if the server drew its value and the response was lost.
+    /// The value of a key that exists or may exist although the call failed: store it, or find the key and delete it.
+    /// `None` if there is no such key, or if the server generated the value and the response was lost.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -90,7 +90,7 @@ impl Error {
         }
     }
 
-    /// The same as [`value`](Self::value), to keep.
+    /// The same as [`value`](Self::value), as an owned value.
     #[must_use]
     pub fn into_value(self) -> Option<SecretString> {
         match self {
@@ -124,7 +124,7 @@ impl Error {
         self.failure().and_then(CallReport::status)
     }
 
-    /// What the call met on the wire; `None` if nothing was sent, or where the error has nodes of its own.
+    /// The report of the call; `None` if nothing was sent, or if the error has its own list of nodes.
     #[must_use]
     pub fn failure(&self) -> Option<&CallReport> {
         match self {

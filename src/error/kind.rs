@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What kind of [`Error`](crate::Error) it is: for a program to match, log, count or map to an exit code.
+/// The kind of an [`Error`](crate::Error), for programs to match, log, count or map to an exit code.
 ///
-/// The names that `Display` and serde write, such as `invalid_request`, do not change between versions.
+/// Its names in `Display` and serde, such as `invalid_request`, are stable across versions.
 ///
 /// ```
 /// use typesense_keys::{ErrorKind, KeysClient};

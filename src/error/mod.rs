@@ -30,16 +30,16 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
 /// Why a call did not succeed.
 ///
-/// `{err}` is one line that says what happened and what to do next; the cause, where there is one, is the
-/// [`source`](StdError::source). Neither it nor `{err:?}` ever shows a key. `{err:?}` counts the attempts, `{err:#?}`
-/// shows each of them. Serialised, an error is its `kind`, `message`, `status` and `attempts`.
+/// `{err}` is one line that says what happened and what to do next. The cause, if there is one, is the
+/// [`source`](StdError::source). Neither `{err}` nor `{err:?}` ever shows a key's value. `{err:?}` counts the attempts,
+/// and `{err:#?}` shows each of them. Serialized, an error is its `kind`, `message`, `status` and `attempts`.
 ///
-/// Each variant says whether the server may have acted; [`may_have_acted`](Self::may_have_acted) tells it to a program.
-/// The value of a key that may exist after all is never lost: see [`value`](Self::value).
+/// Each variant says whether the server may have acted; a program can ask [`may_have_acted`](Self::may_have_acted).
+/// The value of a key that may exist is never lost: see [`value`](Self::value).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is not valid. Nothing was sent. Correct the named field.
+    /// The request is invalid. Nothing was sent. Correct the named field.
     #[error("invalid request: `{field}`: {reason}")]
     #[non_exhaustive]
     InvalidRequest {
@@ -53,11 +53,11 @@ pub enum Error {
     #[error("invalid configuration: `{setting}`: {reason}")]
     #[non_exhaustive]
     Configuration {
-        /// The [`ClientBuilder`](crate::ClientBuilder)'s method, or the environment variable.
+        /// The method of [`ClientBuilder`](crate::ClientBuilder), or the environment variable.
         setting: &'static str,
         /// What is wrong with it, and what to write instead.
         reason: String,
-        /// The cause, where another library found it.
+        /// The cause, if another library found the problem.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
@@ -72,13 +72,13 @@ pub enum Error {
     )]
     Unauthorized(CallReport),
 
-    /// Status 404: there is no key with this id. The server did not act.
+    /// Status 404: no key has this id. The server did not act.
     #[error("{}: {} has no key with this id{}", .failure.operation(), .failure.node(), .failure.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
         id: KeyId,
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
     },
 
@@ -102,7 +102,7 @@ pub enum Error {
     RateLimited {
         /// How long the server asked to wait.
         retry_after: Option<Duration>,
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
     },
 
@@ -123,18 +123,18 @@ pub enum Error {
     Timeout {
         /// What the last attempt was doing.
         phase: Phase,
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
     },
 
-    /// No connection, or one that broke. The server did not act, or the call only reads.
+    /// No connection could be opened, or it broke. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the address right (http or https?), and is the server running?{}",
         .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail()
     )]
     #[non_exhaustive]
     Connection {
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
@@ -144,7 +144,7 @@ pub enum Error {
     #[error("{}: {}: {}{}", .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail())]
     #[non_exhaustive]
     Tls {
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
@@ -158,9 +158,9 @@ pub enum Error {
     )]
     #[non_exhaustive]
     UnexpectedResponse {
-        /// What the call met; [`CallReport::message`] is the beginning of the response.
+        /// The attempts of the call; [`CallReport::message`] is the beginning of the last response.
         failure: CallReport,
-        /// The cause, where the response could not be decoded.
+        /// The cause, if the response could not be decoded.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
@@ -173,16 +173,16 @@ pub enum Error {
     TooLarge {
         /// The limit in bytes.
         limit: u64,
-        /// What the call met.
+        /// The attempts of the call, and the last response.
         failure: CallReport,
     },
 
-    /// Too few nodes could be asked to confirm a new key, so a rotation was not begun. The server did not act. Call
+    /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
     /// again when the named nodes are back.
     #[error(transparent)]
     NodesUnavailable(Box<NodesUnavailable>),
 
-    /// **The server may have acted**, and it could not be found out whether it did. What may exist is in the error.
+    /// **The server may have acted**, and the outcome could not be determined. The error contains what may exist.
     #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
@@ -191,16 +191,16 @@ pub enum Error {
     #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
-    /// A rotation, or an `ensure`, **did some of its steps**: which keys exist now is in the error.
+    /// A rotation or an `ensure` **completed only some of its steps**. The error says which keys exist now.
     #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
-    /// A key with this description exists, but with another scope: only [`ensure`](crate::KeysClient::ensure) returns
-    /// this. Nothing was changed.
+    /// A key with this description exists, but with a different scope. Nothing was changed. Only
+    /// [`ensure`](crate::KeysClient::ensure) returns this.
     #[error(transparent)]
     Drift(Box<Drift>),
 
-    /// The operating system gave no random bytes, so no value could be drawn. Nothing was sent.
+    /// The operating system provided no random bytes, so no value could be generated. Nothing was sent.
     #[error(
         "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
     )]

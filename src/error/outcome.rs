@@ -1,15 +1,15 @@
-//! Errors of calls that change something, and that did not end in a plain yes or no.
+//! Errors of calls that changed something, or may have.
 
 use secrecy::SecretString;
 
 use super::{Attempt, CallReport, Joined, Source};
 use crate::key::{CreatedKey, KeyId};
 
-/// A create or delete of which it is not known whether the server did it.
+/// A create or delete with an unknown outcome.
 ///
-/// After a create, a key may exist. If its value is known, it is [here](Self::value): keep it, or look for the key
-/// (its value's first four characters are the `prefix` in a list) and delete it.
-/// After a delete, the key may still exist: delete it again, which does no harm.
+/// After a create, a key may exist. If its [value](Self::value) is known, keep it, or find the key (a list shows the
+/// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
+/// again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}",
@@ -24,34 +24,34 @@ pub struct OutcomeUnknown {
 }
 
 impl OutcomeUnknown {
-    /// The value of the key that may exist; `None` after a delete, and where the server was to draw it.
+    /// The value of the key that may exist; `None` after a delete, or if the server generates the value.
     #[must_use]
     pub fn value(&self) -> Option<&SecretString> {
         self.value.as_ref()
     }
 
-    /// The same, to keep.
+    /// The same, as an owned value.
     #[must_use]
     pub fn into_value(self) -> Option<SecretString> {
         self.value
     }
 
-    /// The key that was to be deleted; `None` after a create, because the id was in the response that was lost.
+    /// The key to delete; `None` after a create, because the id was in the lost response.
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
         self.failure.operation().key_id()
     }
 
-    /// After a create, the listed keys that may be the one: those with its prefix, description and scope.
+    /// After a create, the listed keys that may be the new key: those with its prefix, description and scope.
     ///
-    /// Empty where no list was available. None of them may be it, because four bytes do not identify a key: do not
-    /// delete them for being in here.
+    /// Empty if no list was available. Possibly none of them is the new key, because four bytes do not identify a
+    /// key: do not delete a key only because it is a candidate.
     #[must_use]
     pub fn candidates(&self) -> &[KeyId] {
         &self.candidates
     }
 
-    /// What the call met.
+    /// The attempts of the call, and the last response.
     #[must_use]
     pub fn failure(&self) -> &CallReport {
         &self.failure
@@ -66,7 +66,7 @@ fn named(candidates: &[KeyId]) -> String {
     }
 }
 
-/// A create or delete that the server has done, but that some nodes did not confirm in time.
+/// A create or delete that the server carried out, but that some nodes did not confirm in time.
 #[derive(Debug, thiserror::Error)]
 #[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
 pub struct NotReplicated {
@@ -89,7 +89,7 @@ impl NotReplicated {
         self.key.as_ref()
     }
 
-    /// The same, to keep.
+    /// The same, as an owned value.
     #[must_use]
     pub fn into_key(self) -> Option<CreatedKey> {
         self.key
@@ -102,7 +102,7 @@ impl NotReplicated {
     }
 }
 
-/// A rotation that was not begun because too few nodes could be asked to confirm the new key.
+/// A rotation that did not start because too few nodes are available to confirm the new key.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "nothing was changed: rotate needs {needed} of {total} nodes to confirm the new key; these could not be asked: {}",
@@ -115,7 +115,7 @@ pub struct NodesUnavailable {
 }
 
 impl NodesUnavailable {
-    /// The nodes that could not be asked, each with what came of the attempt.
+    /// The unavailable nodes, each with the result of the attempt.
     #[must_use]
     pub fn nodes(&self) -> &[Attempt] {
         &self.nodes

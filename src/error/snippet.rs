@@ -1,4 +1,4 @@
-//! The only way for text from a server into an error: short, printable, and free of secrets.
+//! The only way for a server's text to get into an error: short, printable and without secrets.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret;
 
-/// Enough to recognise an error page by.
+/// Enough to recognize an error page.
 const MAX_CHARACTERS: usize = 200;
 
-/// How much of a text is looked at; more could not be shown.
+/// How much of a text is read. More would not be shown.
 const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 
-/// Any run of this many bytes of a secret is covered, so that a truncated secret is covered, too.
+/// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Snippet {
         let mut covered = looked_at.to_vec();
         for secret in secrets {
             cover(looked_at, secret.expose_secret().as_bytes(), &mut covered);
-            // As it is written in a body: a response may repeat a piece of the request.
+            // As the request's body contains it: a response may repeat a part of the request.
             let json = secret::to_json(secret);
             cover(looked_at, json.as_slice(), &mut covered);
         }
@@ -41,7 +41,7 @@ impl Snippet {
     }
 }
 
-/// Writes `*` over every byte of `text` that is part of a window of `secret`.
+/// Masks with `*` every byte of `text` that is part of a window of `secret`.
 fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
     let window = WINDOW.min(secret.len()).max(1);
     for part in secret.windows(window) {
@@ -53,7 +53,7 @@ fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
     }
 }
 
-/// Excludes control characters, and those that reverse the direction of text on a terminal.
+/// Excludes control characters and characters that change the direction of text on a terminal.
 fn is_safe_to_print(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_is_covered_whole_repeated_or_truncated() {
+    fn secret_is_masked_whole_repeated_or_truncated() {
         let key = "abcdefghijklmnop";
         assert_eq!(snippet(b"key abcdefghijklmnop!", key), "key ****************!");
         assert_eq!(snippet(b"abcdefgh / klmnop", key), "******** / ******");
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn secret_is_covered_as_json_writes_it() {
+    fn secret_is_masked_in_its_json_form() {
         let key = "a\"b\\c\"d\\e\"f\tg";
         let body = format!("{{\"value\":{},\"x\":1}}", serde_json::to_string(key).unwrap());
         assert_eq!(snippet(body.as_bytes(), key), format!("{{\"value\":\"{}\",\"x\":1}}", "*".repeat(19)));
     }
 
     #[test]
-    fn long_or_unprintable_text_is_cut_and_cleaned() {
+    fn long_or_unprintable_text_is_truncated_and_cleaned() {
         let long = snippet("ü".repeat(5_000).as_bytes(), "key");
         assert!(long.ends_with('…') && long.chars().count() == 201, "{long}");
         assert_eq!(snippet(b"\x1b[31mred\r\n\0", "key"), "[31mred");

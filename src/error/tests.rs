@@ -1,4 +1,4 @@
-//! What every variant says to people and to programs.
+//! What every variant tells people and programs.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::secret::copy;
 
 const VALUE: &str = "s3cr3t-value-of-a-key";
 
-/// Of `count` attempts, each of 1.5 ms, one a second.
+/// A report of `count` attempts of 1.5 ms each, one per second.
 fn report(operation: Operation, count: u64) -> CallReport {
     let start = Instant::now();
     let attempt = |at| Attempt { started: start + Duration::from_secs(at), ..Attempt::example("status 500") };
@@ -104,7 +104,7 @@ fn errors() -> Vec<Error> {
 }
 
 #[test]
-fn every_kind_has_a_stable_name_and_says_what_may_have_happened() {
+fn every_kind_has_a_stable_name_and_effect() {
     let told: Vec<_> = errors()
         .iter()
         .map(|error| (error.kind().to_string(), error.may_have_acted(), error.is_retryable()))
@@ -137,7 +137,7 @@ fn every_kind_has_a_stable_name_and_says_what_may_have_happened() {
 }
 
 #[test]
-fn surviving_value_and_its_id_are_found_in_whichever_variant() {
+fn surviving_value_and_id_are_found_in_any_variant() {
     let nothing = || Error::Conflict(report(CREATE, 1));
     for (error, value, id) in [
         (unknown(CREATE, Some(VALUE)), Some(VALUE), None),
@@ -218,7 +218,7 @@ fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
 }
 
 #[test]
-fn text_says_how_often_and_how_long_it_was_tried() {
+fn text_says_how_many_attempts_were_made_and_how_long() {
     let tail = |count| report(Operation::List, count).tail();
     let last = "http://a.test:80: status 500 after 1.5 ms";
     assert_eq!((tail(0), tail(1)), (String::new(), String::new()));

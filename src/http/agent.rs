@@ -1,4 +1,4 @@
-//! The ureq agent: its settings, and the parts that are replaced by ours.
+//! The ureq agent: most of its features are off, and connections are ours.
 
 use std::env;
 
@@ -13,14 +13,14 @@ use crate::error::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
 
-/// Enough for a burst of threads that share a client; further connections are closed after use.
+/// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
 pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>) -> Result<Agent, Error> {
     let config = Config::builder();
     #[cfg(feature = "tls")]
     let config = config.tls_config(trust.config()?);
-    // No time limits: the transport enforces the deadlines, and ureq would start a thread for each request.
+    // The transport enforces the time limits: ureq's limits would start a thread for each request.
     let config = config
         .user_agent(USER_AGENT)
         .accept("application/json")
@@ -29,7 +29,7 @@ pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(proxy)
-        // More than rustls decrypts at once, so that nothing stays inside it where `is_open` cannot see it.
+        // More than rustls decrypts at once, so that no data stays inside rustls, where `is_open` cannot see it.
         .input_buffer_size(2 * BUFFER)
         .output_buffer_size(BUFFER)
         .max_idle_connections(MAX_IDLE_PER_NODE * 4)
@@ -38,13 +38,13 @@ pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: Option<Proxy>)
     Ok(Agent::with_parts(config, SwapConnector::default(), DeferredResolver))
 }
 
-/// The proxy that the environment names for https: `HTTPS_PROXY`, else `ALL_PROXY`, both also in lower case. `NO_PROXY`
-/// lists hosts that are contacted directly.
+/// The proxy for https from the environment: `HTTPS_PROXY`, else `ALL_PROXY`, each also in lower case. `NO_PROXY`
+/// lists the hosts that are connected directly.
 pub(super) fn proxy_from_env() -> Result<Option<Proxy>, Error> {
     let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         let Some(address) = of(name) else { continue };
-        // The error shows neither the address nor the cause: they may hold a password.
+        // The error shows neither the address nor the cause, which may contain a password.
         let unusable = |reason: &str| Error::configuration(name, format!("{reason} (or see `proxy_from_env`)"));
         let named = Proxy::new(&address).map_err(|_| unusable("is not the address of a proxy"))?;
         if !matches!(named.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {

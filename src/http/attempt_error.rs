@@ -8,10 +8,10 @@ use super::response::Fault;
 use super::tls::explain;
 use crate::error::{Phase, Snippet, Source};
 
-/// Why one attempt gave no result.
+/// Why one attempt has no result.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// No connection, or it broke.
+    /// No connection could be opened, or it broke.
     Connection { phase: Phase, result: String, source: Option<Source> },
     /// The TLS handshake failed.
     Tls { result: String, source: Option<Source> },
@@ -25,38 +25,38 @@ pub(crate) enum AttemptError {
         result: String,
         source: Option<Source>,
     },
-    /// A status other than that of success.
+    /// A status that does not mean success.
     Status { status: u16, content_type: Snippet, message: Snippet, retry_after: Option<Duration> },
-    /// A response with the status of success, and a body above the limit, in bytes.
+    /// A successful response whose body exceeds the limit, in bytes.
     TooLarge { limit: u64 },
-    /// This thread is making another call, which a logger interrupted to make this one.
+    /// A logger made this call while its thread was making another call.
     Reentrant,
 }
 
-/// What a failed attempt did on the server.
+/// The effect of a failed attempt on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerEffect {
-    /// It never saw the whole request, or was not ready to look at it. Another attempt may do better.
+    /// The server did not receive the whole request, or was not ready for it. Another attempt may succeed.
     NotActed,
-    /// It asked to wait for a while, and did not act.
+    /// The server asked to wait, and did not act.
     RateLimited,
-    /// This node cannot be used at all; nothing was sent.
+    /// The node is unusable. Nothing was sent.
     NodeUnusable,
-    /// It may have acted.
+    /// The server may have acted.
     Unknown,
-    /// It acted, if the operation was a write, but its response cannot be read.
+    /// The server acted, if the operation was a write, but its response cannot be decoded.
     ResponseUnreadable,
-    /// It did not act, and would not act on another attempt.
+    /// The server did not act, and would not act on another attempt.
     Refused,
 }
 
 impl AttemptError {
-    /// The result of a call that made no attempt.
+    /// The error of a call that made no attempt.
     pub(crate) fn no_node() -> Self {
         Self::Connection { phase: Phase::Resolve, result: "no node can be used".to_owned(), source: None }
     }
 
-    /// The one table from what happened to what it means.
+    /// The one table from an error to its effect on the server.
     pub(crate) fn effect(&self) -> ServerEffect {
         match self {
             Self::Tls { .. } => ServerEffect::NodeUnusable,
@@ -70,14 +70,15 @@ impl AttemptError {
             Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
                 ServerEffect::NotActed
             }
-            // From v0.25.0 on, a follower that cannot reach the leader in time answers 408, and the leader may have
-            // committed the write.
+            // From v0.25.0 on, a follower that cannot reach the leader in time responds with 408, although the leader
+            // may have committed the write.
             Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
-            // This node is short of disk or memory, or was told to skip writes; another node may accept the write.
+            // This node is short of disk or memory, or is configured to skip writes. Another node may accept the
+            // write.
             Self::Status { status: 422, message, .. } if refuses_all_writes(message.as_str()) => {
                 ServerEffect::NotActed
             }
-            // A status of success, or no HTTP at all: whoever sent it may have acted.
+            // A successful status, or no HTTP at all: the sender may have acted.
             Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
             }
@@ -85,12 +86,12 @@ impl AttemptError {
         }
     }
 
-    /// Whether no connection could be opened, because the host is unknown or refuses.
+    /// Whether no connection could be opened, because the host is unknown or refuses connections.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Connection { phase: Phase::Resolve | Phase::Connect, .. })
     }
 
-    /// Whether the node responded at all.
+    /// Whether the node sent a response.
     pub(crate) fn is_response(&self) -> bool {
         matches!(self, Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. })
     }
@@ -132,7 +133,7 @@ impl AttemptError {
         }
     }
 
-    /// A few words for the list of attempts.
+    /// A short description for the list of attempts.
     pub(crate) fn result(&self) -> String {
         match self {
             Self::Connection { result, .. } | Self::Tls { result, .. } | Self::Unexpected { result, .. } => {
@@ -145,7 +146,7 @@ impl AttemptError {
         }
     }
 
-    /// `phase`: what the attempt was doing, which says more than ureq's error does.
+    /// `phase`: what the attempt was doing, which is more specific than ureq's error.
     pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
         match error {
             ureq::Error::Timeout(_) => Self::Timeout { phase },
@@ -180,7 +181,7 @@ impl AttemptError {
         if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
             return Self::Timeout { phase };
         }
-        // What the inner transport wraps so that it can pass through `std::io`.
+        // The inner transport wraps ureq's errors so that they can pass through `std::io`.
         let error = match error.downcast::<ureq::Error>() {
             Ok(error) => return Self::from_ureq(error, phase),
             Err(error) => error,
@@ -209,7 +210,7 @@ fn refuses_all_writes(message: &str) -> bool {
     message == "Skipping writes." || message.starts_with("Rejecting write: running out of resource type")
 }
 
-/// Without TLS there is nothing to explain.
+/// Without TLS, there is nothing to explain.
 #[cfg(not(feature = "tls"))]
 fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
     None
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn status_decides_the_effect_on_the_server() {
+    fn status_and_message_determine_the_effect() {
         use ServerEffect::{NotActed, RateLimited, Refused, Unknown};
         for (status, message, expected) in [
             (400, "Bad JSON.", Refused),

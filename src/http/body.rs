@@ -20,7 +20,7 @@ impl Body {
         Self { connection, decoder: BodyDecoder::new(head), closes: head.closes }
     }
 
-    /// Waits for more of the body, and adds it to `content`; `false` at the body's end.
+    /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
     pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
         let before = content.as_slice().len();
         loop {
@@ -42,7 +42,7 @@ impl Body {
         }
     }
 
-    /// Reads the whole body into `content`; `false` if it is longer than `limit`, and was not read to its end.
+    /// Reads the whole body into `content`. Returns `false` if it exceeds `limit` and was not read to its end.
     pub(super) fn read_all(
         &mut self,
         content: &mut SecretBuf,
@@ -57,7 +57,7 @@ impl Body {
         Ok(true)
     }
 
-    /// The connection, if the body has been read to its end and another response may follow.
+    /// The connection, if the body was read to its end and the connection can take another request.
     pub(super) fn into_connection(self) -> Option<Connection> {
         (self.decoder.is_done() && !self.closes).then_some(self.connection)
     }

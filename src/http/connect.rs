@@ -1,4 +1,4 @@
-//! Opens a connection: resolve the name, connect (through a proxy, for https), set up TLS, and put the
+//! Opens a connection: resolves the name, connects (https perhaps through a proxy), sets up TLS, and puts the
 //! [`SwapTransport`] on top.
 
 use std::net::{IpAddr, SocketAddr};
@@ -19,10 +19,10 @@ use super::tcp::{TcpTransport, remaining};
 use super::transport::SwapTransport;
 use crate::error::Phase;
 
-/// Resolves nothing: [`SwapConnector`] does that when it opens a connection.
+/// Resolves nothing: [`SwapConnector`] resolves the name when it needs an address.
 ///
-/// ureq asks for addresses before it looks for a pooled connection. With a time limit, that starts a thread, which costs
-/// more than the request itself.
+/// ureq resolves before it looks for a pooled connection, and starts a thread for that if there is a time limit,
+/// which costs more than the request itself.
 #[derive(Debug)]
 pub(super) struct DeferredResolver;
 
@@ -34,7 +34,7 @@ impl Resolver for DeferredResolver {
     }
 }
 
-/// Opens connections for ureq, which calls it only when it has no pooled one.
+/// Opens connections for ureq, which calls it only if it has no pooled connection.
 #[derive(Debug, Default)]
 pub(super) struct SwapConnector {
     resolver: DefaultResolver,
@@ -47,7 +47,7 @@ impl SwapConnector {
     fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
         current(|exchange| exchange.phase = Phase::Resolve)?;
         let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        // With a time limit, ureq resolves in a thread of its own, which an IP address does not need.
+        // With a time limit, ureq resolves in a thread. An IP address does not need that.
         let limit = if host.parse::<IpAddr>().is_ok() { NextTimeout::default() } else { details.timeout };
         self.resolver.resolve(details.uri, details.config, limit)
     }
@@ -62,7 +62,7 @@ impl SwapConnector {
         Ok(Box::new(TcpTransport::connect(&addresses, connect_by, buffers)?))
     }
 
-    /// Calls [`connect`](Connector::connect) again, for the connection to the proxy.
+    /// Calls [`connect`](Connector::connect) again for the connection to the proxy.
     fn connect_tunnel(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
         current(|exchange| exchange.is_tunnelling = true)?;
         let tunnel = Connector::<()>::connect(&self.tunnel, details, None);
@@ -106,7 +106,7 @@ impl Connector for SwapConnector {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        // Plain http never goes through a proxy: it is for loopback, or where `allow_plaintext` permits it.
+        // Plain http never uses a proxy: it goes to loopback, or to a host for which the caller allowed plain text.
         let proxy = details.config.proxy().filter(|_| details.needs_tls() && !is_to_proxy);
         let connection = match proxy {
             Some(proxy) if !proxy.is_no_proxy(details.uri) => self.connect_tunnel(&details)?,
@@ -137,7 +137,7 @@ impl Transport for ProxyTransport {
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
-        // ureq renews the limit for each read of the proxy's response, so a slow proxy could hold a call for ever.
+        // ureq renews the limit for each read, so a proxy that sends its response slowly could hold the call forever.
         let connect_by =
             current(|exchange| exchange.phase.is_before_sending().then_some(exchange.deadlines.connect_by));
         if let Ok(Some(connect_by)) = connect_by {
@@ -147,7 +147,7 @@ impl Transport for ProxyTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        // An https proxy's TLS may have decrypted bytes that the TLS inside of it has not read.
+        // The TLS of the proxy may have decrypted data that the inner TLS has not read yet.
         self.0.buffers().input().is_empty() && self.0.is_open()
     }
 

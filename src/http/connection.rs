@@ -1,4 +1,4 @@
-//! One connection to a node, above TLS: sends and receives what ureq must not see.
+//! One connection to a node, inside TLS if there is TLS: sends and receives the bytes that ureq must not see.
 
 use std::fmt;
 use std::process;
@@ -11,15 +11,15 @@ use zeroize::Zeroize;
 use super::tcp::remaining;
 use crate::secret::SecretBuf;
 
-/// How many bytes are written at once, and half of what is read at once.
+/// The size of the write buffer in bytes, and half of that of the read buffer.
 pub(super) const BUFFER: usize = 16 * 1024;
 
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
-    /// What has arrived and has not been parsed.
+    /// The bytes that have arrived and are not parsed yet.
     pub(super) received: SecretBuf,
-    /// The process that opened the connection. After a fork, two processes share it, and would receive each other's
-    /// responses.
+    /// The process that opened the connection. After a fork, two processes have the same connection and would read
+    /// each other's responses.
     process: u32,
 }
 
@@ -28,7 +28,7 @@ impl Connection {
         Self { inner, received: SecretBuf::default(), process: process::id() }
     }
 
-    /// Sends all of `parts`, and wipes the buffer that they pass through, whatever happens.
+    /// Sends all `parts`, and always wipes the buffer that they pass through.
     pub(super) fn send(&mut self, parts: &[&[u8]], finish_by: Instant) -> Result<(), Error> {
         let mut parts = parts.iter().copied();
         let mut part = parts.next();
@@ -52,7 +52,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once, and wipes the buffer that the bytes pass through; `false` if the other side has closed the
+    /// Reads once, and wipes the buffer that the bytes pass through. Returns `false` if the other side closed the
     /// connection.
     pub(super) fn receive(&mut self, finish_by: Instant) -> Result<bool, Error> {
         let is_open = self.inner.await_input(timeout(finish_by)?)?;
@@ -61,7 +61,7 @@ impl Connection {
         let count = arrived.len();
         self.received.extend(arrived);
         buffers.input_consume(count);
-        // Emptied, the buffer is filled from its beginning again.
+        // The emptied buffer starts at its beginning again, where the bytes still are.
         if let Some(used) = buffers.input_append_buf().get_mut(..count) {
             used.zeroize();
         }
@@ -72,7 +72,7 @@ impl Connection {
 
     /// Whether the connection can take another request.
     pub(super) fn is_open(&mut self) -> bool {
-        // Checked first: another process must not even probe the socket.
+        // Checked first: in another process, even a look at the socket would disturb its owner.
         self.process == process::id()
             && self.received.as_slice().is_empty()
             && self.inner.buffers().input().is_empty()

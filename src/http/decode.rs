@@ -1,4 +1,4 @@
-//! What a response means: the one table from its status and body to a decoded value or an [`AttemptError`].
+//! The one table from a response's status and body to a decoded value or an [`AttemptError`].
 
 use std::borrow::Cow;
 
@@ -16,14 +16,14 @@ pub(super) struct Response<'a> {
     pub(super) operation: Operation,
     pub(super) head: &'a Head,
     pub(super) content: &'a [u8],
-    /// Whether `content` is all of the body, and not just its beginning.
+    /// Whether `content` is the whole body, not just its beginning.
     pub(super) is_complete: bool,
-    /// What must not be in an error.
+    /// The secrets that errors must not show.
     pub(super) secrets: &'a [Option<&'a SecretString>],
 }
 
 impl Response<'_> {
-    /// Decodes the content with `decode` if the status is that of success.
+    /// Decodes the content of a successful response with `decode`.
     pub(super) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>) -> Result<T, AttemptError> {
         if self.head.status != self.operation.success() || self.head.is_compressed() {
             return Err(self.refusal());
@@ -34,7 +34,7 @@ impl Response<'_> {
         decode(self.content).map_err(|why| self.undecodable(why))
     }
 
-    /// What a response means that is not a success, or that is compressed.
+    /// The error for a response that is not successful, or that is compressed.
     pub(super) fn refusal(&self) -> AttemptError {
         let (success, status) = (self.operation.success(), self.head.status);
         let message = message(self.quotable());
@@ -42,8 +42,8 @@ impl Response<'_> {
             (status, _) if status == success => {
                 self.unexpected("the response is compressed, which was not asked for", None)
             }
-            // These two can turn a doubt into a certainty, so nothing else must pass for them: not a proxy's page, and
-            // not the server's `Not Found` for a route that it does not have.
+            // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
+            // the server's `Not Found` for an unknown route.
             (404, message) if self.operation.key_id().is_some() && !is_text(message.as_ref(), "Not found.") => {
                 self.unexpected("status 404, but not about a key (is the path in the node's address right?)", None)
             }
@@ -83,15 +83,15 @@ impl Response<'_> {
         Snippet::new(bytes, self.secrets.iter().copied().flatten())
     }
 
-    /// As much of the content as may be shown, once known secrets are covered.
+    /// The part of the content that errors may show after known secrets are covered.
     fn quotable(&self) -> &[u8] {
         let is_redirect = (300..400).contains(&self.head.status);
-        // The body of a redirect repeats its target, of which only the host is shown.
+        // The body of a redirect repeats its target. Errors show only the target's host.
         if is_redirect || self.head.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
     }
 
-    /// Whether the content may hold the value of a key that was just created. A value that the server generated is not
-    /// known here, so it could not be covered.
+    /// Whether the content may contain the value of a new key. A server-generated value is unknown here, so it could
+    /// not be covered.
     fn may_hold_new_value(&self) -> bool {
         const FIELD: &[u8] = b"\"value\"";
         matches!(self.operation, Operation::Create { .. })
@@ -99,8 +99,8 @@ impl Response<'_> {
     }
 }
 
-/// Why a response could not be decoded. Of the JSON parser's error only the place is kept: its text repeats what could
-/// not be parsed, which may be a key.
+/// Why a response could not be decoded. Only the position of a JSON error is kept: the parser's text repeats the
+/// input, which may contain a key.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("not JSON (line {line}, column {column})")]
@@ -126,7 +126,7 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-/// The server's message, if the response is `{"message": "…"}`. A secret, as it may repeat one.
+/// The server's message, if the response is `{"message": "…"}`. It is a secret because it may repeat one.
 fn message(content: &[u8]) -> Option<SecretString> {
     #[derive(Deserialize)]
     struct Message<'a> {
@@ -140,7 +140,7 @@ fn is_text(message: Option<&SecretString>, text: &str) -> bool {
     message.is_some_and(|message| message.expose_secret() == text)
 }
 
-/// Only the host: the rest of a redirect's target may repeat what it should not.
+/// The host of a redirect's target. The rest of the target may repeat a secret.
 fn location_host(location: &[u8]) -> &str {
     let host = || {
         let (scheme, rest) = std::str::from_utf8(location).ok()?.split_once("//")?;
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn location_of_a_redirect_shows_only_its_host() {
+    fn redirect_shows_only_the_host_of_its_target() {
         for (location, host) in [
             ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
             ("http://user:password@b.test:8108", "b.test"),

@@ -1,7 +1,7 @@
-//! What one attempt passes to the transport and gets back from it, without ureq.
+//! The data that one attempt passes to the transport and back, without ureq seeing it.
 //!
-//! ureq passes nothing to the transport that identifies the request, but it always calls it on the thread that makes the
-//! request. So the exchange is in a thread-local slot while ureq works on it.
+//! ureq does not tell the transport which request it works on, but it always calls it in the thread of the request.
+//! So the exchange is in a thread-local slot while ureq works on the request.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -20,26 +20,26 @@ pub(super) struct Exchange {
     pub(super) api_key: Arc<SecretString>,
     pub(super) operation: Operation,
     pub(super) deadlines: Deadlines,
-    /// The request's head, as far as ureq has written it.
+    /// The part of the request's head that ureq has written.
     pub(super) request_head: Vec<u8>,
     pub(super) request_body: SecretBuf,
-    /// Whether the body of a success stays on the connection, for the caller to read.
+    /// Whether the caller reads the body of a successful response from the connection.
     pub(super) is_streamed: bool,
     pub(super) phase: Phase,
     /// Whether the connection to a proxy is being opened.
     pub(super) is_tunnelling: bool,
     pub(super) response: Option<Received>,
-    /// A connection whose body has been streamed to its end, on its way back into ureq's pool.
+    /// A connection that returns to ureq's pool after its body was streamed to the end.
     pub(super) returned: Option<Connection>,
 }
 
-/// A response, as far as it has been received.
+/// A received response.
 pub(super) struct Received {
     pub(super) head: Head,
     pub(super) content: SecretBuf,
-    /// Whether `content` is the whole body. Otherwise that is larger than allowed, or is streamed.
+    /// Whether `content` is the whole body. Otherwise, the body is too large or streamed.
     pub(super) is_complete: bool,
-    /// The body of a response that is streamed.
+    /// The body of a streamed response.
     pub(super) rest: Option<Body>,
 }
 
@@ -64,11 +64,11 @@ thread_local! {
     static CURRENT: Cell<Option<Box<Exchange>>> = const { Cell::new(None) };
 }
 
-/// Runs `work`, during which the transport finds `exchange`, and returns it afterwards. `None` if this thread is working
-/// on another exchange: a logger makes a request while ureq logs. ureq may hold the lock of its pool then, and the
-/// request would wait for it for ever.
+/// Runs `work` while the transport has access to `exchange`, and returns both. Returns `None` if this thread already
+/// works on another exchange: a logger sends a request while ureq logs, possibly while ureq holds the lock of its
+/// pool, on which that request would wait forever.
 pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
-    /// Empties the slot also when `work` panics.
+    /// Empties the slot even if `work` panics.
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -85,7 +85,7 @@ pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(
     CURRENT.take().map(|exchange| (exchange, result))
 }
 
-/// Gives access to this thread's exchange. `access` must not log: a logger might start another exchange.
+/// Accesses this thread's exchange. `access` must not log: a logger might start another exchange.
 pub(super) fn current<T>(access: impl FnOnce(&mut Exchange) -> T) -> Result<T, ureq::Error> {
     let mut exchange = CURRENT.take().ok_or(ureq::Error::ConnectionFailed)?;
     let result = access(&mut exchange);

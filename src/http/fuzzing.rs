@@ -18,18 +18,18 @@ use super::{Deadlines, Http};
 use crate::error;
 use crate::operation::Operation;
 
-/// What the transport makes of a response.
+/// The result of the transport for a response.
 #[derive(Debug)]
 pub struct Dissected {
-    /// What ureq sees.
+    /// The bytes that ureq sees.
     pub shown: Vec<u8>,
-    /// The body, if all of it arrived.
+    /// The body, if it arrived completely.
     pub payload: Option<Vec<u8>>,
     /// Whether the response was refused.
     pub is_refused: bool,
 }
 
-/// Sends a request, to which `pieces` are the response, one for each read.
+/// Sends a request. Each read receives one of `pieces` as part of the response.
 pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
     let mut transport = SwapTransport::new(Connection::new(Box::new(Scripted::new(pieces.to_vec()))));
     let limit = Instant::now() + Duration::from_secs(3600);
@@ -53,7 +53,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
     Dissected { shown: result.unwrap_or_default(), payload, is_refused }
 }
 
-/// Gets `pieces` as the response to each request, on a connection of its own.
+/// Receives `pieces` as the response to each request, which has a connection of its own.
 pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
     let usual = agent(
         #[cfg(feature = "tls")]
@@ -75,7 +75,7 @@ impl Connector for Responses {
     }
 }
 
-/// A connection that accepts anything, and on which `pieces` arrive.
+/// A connection that accepts any data, and on which `pieces` arrive.
 #[derive(Debug)]
 struct Scripted {
     buffers: LazyBuffers,

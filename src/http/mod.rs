@@ -1,4 +1,4 @@
-//! One attempt at one operation on one node: bytes out, a response or an [`AttemptError`] back.
+//! One attempt of an operation on one node: sends a request, and returns the response or an [`AttemptError`].
 
 mod agent;
 mod attempt_error;
@@ -36,34 +36,71 @@ use crate::node::Node;
 use crate::operation::{Method, Operation};
 use crate::secret::SecretBuf;
 
-/// How long an attempt may take, by default.
+/// The default time limit of an attempt.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long opening a connection may take, by default.
+/// The default time limit for opening a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes that the body of a response may have, except for a list: Typesense sends less than 1 KiB plus the
-/// key's scope.
+/// The maximum body size of responses other than lists, in bytes. Typesense sends less than 1 KiB plus the key's
+/// scope.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The most bytes of an error's body that are read.
+/// How many bytes of an error's body are read at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// Makes the requests. All threads share its connections, and all requests carry its key.
+/// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
     agent: Agent,
     api_key: Arc<SecretString>,
 }
 
-/// The body of a successful response, read as it arrives.
+/// Makes one attempt on one node. In the model tests of whole operations, a cluster in memory implements it.
+pub(crate) trait Transport: Send + Sync {
+    /// Sends a request, and passes the body of a successful response to `decode`.
+    fn attempt(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError>;
+
+    /// Sends a request without a body. The caller reads the body of a successful response.
+    fn open(
+        &self,
+        node: &Node,
+        operation: Operation,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
+}
+
+/// The request that each attempt of a call sends.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) body: &'a SecretBuf,
+    /// The secret in `body`, which no error may show.
+    pub(crate) secret: Option<&'a SecretString>,
+}
+
+impl Request<'_> {
+    /// A request without a body.
+    pub(crate) const fn bodiless(operation: Operation) -> Self {
+        const NO_BODY: &SecretBuf = &SecretBuf::new();
+        Self { operation, body: NO_BODY, secret: None }
+    }
+}
+
+/// The body of a successful response, which the caller reads as it arrives.
 pub(crate) trait ResponseBody: Send {
-    /// Waits for more of the body, and adds it to `content`; `false` at the body's end.
+    /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
-    /// The error of a body that cannot be decoded from `rest` on. `secret`: what the error must not show.
+    /// The error for a body that cannot be decoded from `rest` on. The error does not show `secret`.
     fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError;
 
-    /// The node that responds.
+    /// The node that sends the response.
     fn node(&self) -> &str;
 }
 
@@ -89,30 +126,44 @@ impl Http {
         Ok(Self { agent, api_key })
     }
 
-    /// Makes one request, and decodes the response with `decode` if its status is that of success.
-    ///
-    /// `value` is the secret that `body` holds besides the client's key: it is kept out of errors.
-    pub(crate) fn attempt<T>(
+    /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
+    fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
+        let operation = exchange.operation;
+        let url = node.url(&operation.path());
+        let entered = enter(exchange, || match operation.method() {
+            Method::Get => self.agent.get(url).call(),
+            Method::Delete => self.agent.delete(url).call(),
+            Method::Post => self.agent.post(url).content_type("application/json").send_empty(),
+        });
+        let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
+        let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
+        match exchange.response.take() {
+            Some(received) => Ok((received, response.into_parts().1)),
+            None => Err(AttemptError::from_ureq(ureq::Error::ConnectionFailed, exchange.phase)),
+        }
+    }
+}
+
+impl Transport for Http {
+    fn attempt(
         &self,
         node: &Node,
-        operation: Operation,
+        request: Request<'_>,
         deadlines: Deadlines,
-        body: SecretBuf,
-        value: Option<&SecretString>,
-        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, AttemptError> {
+        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), AttemptError> {
+        let Request { operation, body, secret } = request;
         let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        exchange.request_body = body;
+        exchange.request_body = body.copy();
         let (received, _) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest: _ } = received;
-        let secrets = [Some(&*self.api_key), value];
+        let secrets = [Some(&*self.api_key), secret];
         let response =
             Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
         response.decode(decode)
     }
 
-    /// Makes one request; if the status is that of success, the caller reads the body as it arrives.
-    pub(crate) fn open(
+    fn open(
         &self,
         node: &Node,
         operation: Operation,
@@ -130,23 +181,6 @@ impl Http {
         let response =
             Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
         Err(response.refusal())
-    }
-
-    /// Sends the request, and receives the response. ureq's view of the body matters only if it is streamed.
-    fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
-        let operation = exchange.operation;
-        let url = node.url(&operation.path());
-        let entered = enter(exchange, || match operation.method() {
-            Method::Get => self.agent.get(url).call(),
-            Method::Delete => self.agent.delete(url).call(),
-            Method::Post => self.agent.post(url).content_type("application/json").send_empty(),
-        });
-        let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
-        let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
-        match exchange.response.take() {
-            Some(received) => Ok((received, response.into_parts().1)),
-            None => Err(AttemptError::from_ureq(ureq::Error::ConnectionFailed, exchange.phase)),
-        }
     }
 }
 

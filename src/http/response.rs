@@ -1,4 +1,4 @@
-//! Parses a response as its bytes arrive: the head, and the body by the framing that the head declares.
+//! Parses a response as its bytes arrive: the head, then the body by the framing that the head declares.
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -9,29 +9,29 @@ use zeroize::Zeroize;
 
 use crate::secret::SecretBuf;
 
-/// The most bytes that all heads of one response may take (a Typesense head takes about 200).
+/// The maximum size of all heads of one response, in bytes. A head from Typesense has about 200.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// The most bytes that one line of a chunked body's framing may take, and all trailers together.
+/// The maximum size in bytes of one line of a chunked body's framing, and of all trailers together.
 const MAX_LINE: usize = 1024;
 
-/// The most headers that one head may have.
+/// The maximum number of headers in one head.
 const MAX_HEADERS: usize = 100;
 
-/// What is kept of a response's head. Wiped when dropped: a server may repeat in it what it was sent.
+/// The relevant parts of a response's head. Wiped when dropped, because a server may repeat a secret in it.
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) content_type: Vec<u8>,
     pub(super) content_encoding: Vec<u8>,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub(super) location: Vec<u8>,
     pub(super) retry_after: Option<Duration>,
     framing: Framing,
-    /// Whether the connection ends with this response.
+    /// Whether the server closes the connection after this response.
     pub(super) closes: bool,
 }
 
-/// A response that breaks HTTP/1, or that is made to do harm.
+/// A response that violates HTTP/1, or that looks like an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     NotHttp,
@@ -62,15 +62,15 @@ impl Fault {
     }
 }
 
-/// Parses the head of one response, after any number of interim ones (status 1xx).
+/// Parses the head of one response, and skips interim heads (status 1xx) before it.
 #[derive(Default)]
 pub(super) struct HeadParser {
-    /// The bytes of interim heads so far.
+    /// The size of the interim heads so far, in bytes.
     seen: usize,
 }
 
 impl HeadParser {
-    /// Takes the head from the front of `received`; `None` until all of it has arrived.
+    /// Takes the head from the front of `received`. Returns `None` until the whole head has arrived.
     pub(super) fn parse(&mut self, received: &mut SecretBuf) -> Result<Option<Head>, Fault> {
         loop {
             let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
@@ -130,7 +130,7 @@ impl Head {
             } else if header.name.eq_ignore_ascii_case("location") {
                 head.location = value.into();
             } else if header.name.eq_ignore_ascii_case("retry-after") {
-                // The other form, a date, is for pauses longer than any call here waits.
+                // The other form, a date, is for pauses that are longer than any call waits.
                 let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                 head.retry_after = seconds.map(Duration::from_secs);
             }
@@ -160,8 +160,8 @@ enum Framing {
     UntilClose,
 }
 
-/// How the body is framed, and whether the connection ends with it: RFC 9112, section 6.3. What two readers could
-/// understand differently is refused.
+/// The framing of the body, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two
+/// readers could understand differently are refused.
 fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> {
     let is_http_1_0 = head.version == Some(0);
     let mut length = None;
@@ -190,7 +190,7 @@ fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> 
     }
     let framing = match (chunked, length) {
         (true, Some(_)) => return Err(Fault::ConflictingLengths),
-        // HTTP/1.0 has no chunks: section 6.1 calls this faulty.
+        // HTTP/1.0 has no chunks: section 6.1 calls such a message faulty.
         (true, None) if is_http_1_0 => return Err(Fault::ConflictingLengths),
         (true, None) => Framing::Chunked,
         (false, Some(length)) => Framing::Length(length),
@@ -199,7 +199,7 @@ fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> 
     Ok((framing, must_close || !may_stay || framing == Framing::UntilClose))
 }
 
-/// What comes next in a body.
+/// The next part of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Length(u64),
@@ -211,7 +211,7 @@ enum State {
     Done,
 }
 
-/// Takes a body out of its framing.
+/// Extracts a body from its framing.
 #[derive(Debug)]
 pub(super) struct BodyDecoder(State);
 
@@ -229,12 +229,12 @@ impl BodyDecoder {
         self.0 == State::Done
     }
 
-    /// Whether the body is complete if the other side closes the connection now.
+    /// Whether the body is complete if the server closes the connection now.
     pub(super) fn is_done_at_close(&self) -> bool {
         matches!(self.0, State::Done | State::UntilClose)
     }
 
-    /// Moves what there is of the body from `received` to `content`.
+    /// Moves the available part of the body from `received` to `content`.
     pub(super) fn decode(&mut self, received: &mut SecretBuf, content: &mut SecretBuf) -> Result<(), Fault> {
         loop {
             let available = received.as_slice();
@@ -258,7 +258,7 @@ impl BodyDecoder {
                     received.clear();
                     return Ok(());
                 }
-                // httparse takes a line without a digit for the size 0, which would end the body early.
+                // httparse reads a line without a digit as the size 0, which would end the body early.
                 State::ChunkSize if available.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
                     return Err(Fault::BadChunk);
                 }

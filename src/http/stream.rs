@@ -1,4 +1,4 @@
-//! The body of a successful response, read by the caller as it arrives.
+//! The body of a successful response, which the caller reads as it arrives.
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct ResponseStream {
     operation: Operation,
     api_key: Arc<SecretString>,
     head: Head,
-    /// `None` at its end.
+    /// `None` after the end of the body.
     body: Option<Body>,
     ureq_body: ureq::Body,
 }
@@ -46,7 +46,7 @@ impl ResponseStream {
         let deadlines = Deadlines { connect_by: now, finish_by: now };
         let mut exchange = Exchange::new(Arc::clone(&self.api_key), self.operation, deadlines);
         exchange.returned = Some(connection);
-        // If this fails, the connection is closed, and nothing else is lost.
+        // If this fails, the connection is closed, which does no other harm.
         let _ = enter(exchange, || io::copy(&mut self.ureq_body.as_reader(), &mut io::sink()));
     }
 }

@@ -1,7 +1,7 @@
 //! A TCP connection whose reads and writes end by their deadline.
 //!
-//! ureq's own TCP transport gives each partial write the whole time limit again, so a server that reads slowly holds a
-//! call for a multiple of its deadline.
+//! ureq's own TCP transport gives each partial write the whole time limit again, so a server that reads slowly could
+//! hold a call for a multiple of the limit.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-/// A socket timeout below this may be late: Linux exceeds long ones by up to an eighth.
+/// Socket timeouts up to this may be set as they are. Linux exceeds long timeouts by up to an eighth.
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Long socket timeouts are multiples of this, so that successive reads mostly use the same one and need no system
-/// call to set it.
+/// Long socket timeouts are multiples of this, so that successive reads mostly use the same timeout and need no
+/// system call to set it.
 const GRAIN: Duration = Duration::from_millis(50);
 
 pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
-    /// The timeouts that the socket has.
+    /// The current timeouts of the socket.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
 }
 
 impl TcpTransport {
-    /// Connects to the first of `addresses` that accepts. Each gets an equal share of the time that remains.
+    /// Connects to the first of `addresses` that accepts. Each attempt gets an equal share of the remaining time.
     pub(super) fn connect(
         addresses: &[SocketAddr],
         connect_by: Instant,
@@ -86,7 +86,7 @@ impl Transport for TcpTransport {
         }
     }
 
-    /// Whether the other side has neither closed the connection nor sent what nobody asked for.
+    /// Whether the other side has neither closed the connection nor sent unexpected data.
     fn is_open(&mut self) -> bool {
         let probe = || {
             self.stream.set_nonblocking(true)?;
@@ -94,7 +94,7 @@ impl Transport for TcpTransport {
             self.stream.set_nonblocking(false)?;
             found
         };
-        // Under TLS, encrypted bytes may be in the buffer.
+        // Below TLS, the buffer may contain encrypted bytes.
         self.buffers.input().is_empty() && probe().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
@@ -106,7 +106,7 @@ impl fmt::Debug for TcpTransport {
     }
 }
 
-/// How long until `deadline`; a timeout if that has passed.
+/// The time until `deadline`, or a timeout error if it has passed.
 pub(super) fn remaining(deadline: Instant) -> Result<Duration, Error> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(Error::Timeout(Timeout::Global)) } else { Ok(left) }
@@ -121,7 +121,7 @@ fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
-/// Changes one of the socket's timeouts, unless it is as wanted.
+/// Changes one of the socket's timeouts, unless it already has the wanted value.
 fn update(
     current: &mut Option<Duration>,
     wanted: Duration,
@@ -132,17 +132,18 @@ fn update(
     }
     match set(Some(wanted)) {
         Ok(()) => *current = Some(wanted),
-        // macOS refuses once the other side has closed the connection. What it sent before can still be read.
+        // macOS refuses once the other side has closed the connection. The data that it sent before can still be
+        // read.
         Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
-/// The timeout to set on the socket, so that it hardly exceeds `left` even if the system adds an eighth.
+/// The timeout to set on a socket, so that it expires hardly later than `left` even if it is an eighth late.
 fn socket_timeout(left: Duration) -> Duration {
     if left <= SHORT {
-        // The operating system takes 0 for no timeout at all.
+        // For the operating system, 0 means no timeout.
         return left.max(Duration::from_millis(1));
     }
     let grains = (left * 7 / 8).as_millis() / GRAIN.as_millis();
@@ -158,9 +159,9 @@ mod tests {
 
     use super::*;
 
-    /// The reader takes seconds for all of it. A limit that each partial write renewed would never expire.
+    /// The reader needs seconds for all the data. A limit that each partial write renews would not expire.
     #[test]
-    fn sending_to_a_slow_reader_ends_at_the_deadline() {
+    fn write_to_a_slow_reader_ends_at_the_deadline() {
         const SIZE: usize = 64 * 1024 * 1024;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn socket_timeout_that_is_an_eighth_late_is_hardly_later_than_the_deadline() {
+    fn late_socket_timeout_hardly_exceeds_the_deadline() {
         for left in (1..60_000).map(Duration::from_millis) {
             let worst = socket_timeout(left) * 9 / 8;
             assert!(!socket_timeout(left).is_zero() && worst <= left + Duration::from_millis(25), "{left:?}");

@@ -1,4 +1,4 @@
-//! TLS: which certificates are trusted, our own certificate, and what is wrong with one.
+//! TLS: the trusted certificates, the client's own certificate, and explanations of TLS errors.
 //! Certificates are always checked; no setting turns that off.
 
 use std::error::Error as StdError;
@@ -11,8 +11,8 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::error::{Error, Phase};
 
-/// The builder's settings on trust, unchecked.
-#[derive(Default)]
+/// The builder's TLS settings, unchecked.
+#[derive(Clone, Default)]
 pub(crate) struct Trust {
     pub(crate) ca_certificates: Vec<u8>,
     pub(crate) native_roots: bool,
@@ -53,7 +53,7 @@ fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => Err(Error::configuration(setting, "holds no PEM block `-----BEGIN CERTIFICATE-----`")),
-        // The cause is left out: it may repeat parts of what it could not read.
+        // The cause is omitted, because it may repeat the input.
         Err(_) => Err(Error::configuration(setting, "is not valid PEM")),
     }
 }
@@ -69,7 +69,7 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     let (Ok(parsed), Ok(key)) = (PrivateKeyDer::from_pem_slice(pem), PrivateKey::from_pem(pem)) else {
         return Err(Error::configuration(SETTING, "its key is not a PEM block of a private key"));
     };
-    // ureq would panic at the first request.
+    // Checked here, because ureq would panic at the first request.
     let provider = rustls::crypto::CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| rustls::crypto::ring::default_provider().into());
     ClientConfig::builder_with_provider(provider)
@@ -84,11 +84,11 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     Ok(ClientCert::new_with_certs(&owned(&chain), key))
 }
 
-/// Why the TLS handshake failed, and what to do about it; `None` if `error` is not about TLS, or if the server may have
-/// received the request.
+/// Why the TLS handshake failed, and what to do. Returns `None` if `error` is not about TLS, or if the server may
+/// have received the request.
 pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
     let error = find(error)?;
-    // With TLS 1.3, a server that wants a client certificate says so after the handshake, and reads no request.
+    // With TLS 1.3, a server that requires a client certificate reports so after the handshake, and reads no request.
     // Once it has begun to respond, it has read the request.
     (phase <= Phase::Handshake || (phase < Phase::ReadResponse && refuses_certificate(error)))
         .then(|| describe(error))
@@ -136,7 +136,8 @@ fn describe(error: &rustls::Error) -> &'static str {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet (is this machine's clock right?)"
             }
-            // Authorities are found by name: another one has the same name, perhaps because it was created anew.
+            // Authorities are found by name: a different authority has the same name, perhaps because it was
+            // recreated.
             CertificateError::BadSignature => {
                 "its certificate was not signed by the authority of that name that is trusted here (name the right one \
                  with `ca_certificates`)"

@@ -1,12 +1,13 @@
 //! The transport that keeps secrets out of ureq.
 //!
-//! ureq 3 logs all that passes through it (level `trace`: heads and bodies, as text and as hexadecimal) and does not
-//! wipe its buffers. So it composes a request without key and body, and sees an empty response. This transport sits
-//! between ureq and the connection: it adds the key and the body to the request, reads the whole response, and shows
-//! ureq only the status. Not a byte from the server reaches ureq, whatever a server makes of a secret.
+//! ureq 3 logs all data that passes through it (level `trace`: heads and bodies, as text and as hexadecimal) and does
+//! not wipe its buffers. So ureq composes a request without key and body, and receives an empty response. This
+//! transport sits between ureq and the connection: it adds the key and the body to the request, reads the whole
+//! response, and shows ureq only its status. No byte of a response reaches ureq, however and wherever a server
+//! repeats a secret.
 //!
-//! A list is streamed: the caller reads the body from the connection, and ureq is told of a body of one byte. It gets that
-//! byte together with the connection, once the whole list has been read, and returns the connection to its pool.
+//! A list is streamed: the caller reads its body from the connection, while ureq waits for one byte of filler. The
+//! filler arrives with the connection, once the list was read to its end and the connection can be used again.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -25,16 +26,16 @@ use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::secret::SecretBuf;
 
-/// Room for the response that ureq sees.
+/// The buffer size for the response that ureq sees.
 const SHOWN: usize = 128;
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// The body that ureq sees of a response that is streamed.
+/// The body that ureq sees of a streamed response.
 const FILLER: &str = "-";
 
 pub(super) struct SwapTransport {
-    /// `None` while the caller streams a body, and once the connection cannot be used any more.
+    /// `None` while the caller streams a body, and once the connection is unusable.
     connection: Option<Connection>,
     is_tls: bool,
     ureq_buffers: LazyBuffers,
@@ -46,7 +47,7 @@ impl SwapTransport {
         Self { connection: Some(connection), is_tls, ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
-    /// Lets ureq see `text`.
+    /// Shows `text` to ureq.
     fn show(&mut self, text: fmt::Arguments<'_>) -> Result<(), Error> {
         let mut room = self.ureq_buffers.input_append_buf();
         let size = room.len();
@@ -62,7 +63,7 @@ impl Transport for SwapTransport {
         &mut self.ureq_buffers
     }
 
-    /// Sends the request, once ureq has written all of its head.
+    /// Sends the request once ureq has written the whole head.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let connection = self.connection.as_mut().ok_or(Error::ConnectionFailed)?;
         let written = self.ureq_buffers.output().get(..amount).unwrap_or_default();
@@ -71,7 +72,7 @@ impl Transport for SwapTransport {
             if !exchange.request_head.ends_with(b"\r\n\r\n") {
                 return Ok(None);
             }
-            // Before the phase says that something may have been sent.
+            // Checked before the phase says that data may have been sent.
             timeout(exchange.deadlines.finish_by)?;
             exchange.phase = Phase::Send;
             let (head, body) = (mem::take(&mut exchange.request_head), mem::take(&mut exchange.request_body));
@@ -93,7 +94,7 @@ impl Transport for SwapTransport {
         current(|exchange| exchange.phase = Phase::AwaitResponse)
     }
 
-    /// Receives the response, or gets the connection back after its body has been streamed.
+    /// Receives the response, or takes the connection back after its body was streamed.
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let (returned, is_streamed, operation, finish_by) = current(|exchange| {
             let Exchange { operation, is_streamed, deadlines, .. } = *exchange;
@@ -133,7 +134,7 @@ impl Transport for SwapTransport {
     }
 }
 
-/// The headers before and after the one in which ureq says that there is no body, since it is given none.
+/// Removes the header with which ureq declares an empty body: returns the headers before and after it.
 fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
     const NO_BODY: &[u8] = b"content-length: 0\r\n";
     let at = headers.windows(NO_BODY.len()).position(|line| line == NO_BODY).unwrap_or(headers.len());

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// The unknown members of a key, as the text of a JSON object; `None` if there are none, as for nearly every key.
 ///
-/// Parsed values would take many times the memory of their text, which a hostile server could use.
+/// Parsed values would take many times the memory of their text, which a hostile server could exploit.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct UnknownMembers(Option<Box<str>>);
 

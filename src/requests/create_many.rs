@@ -1,4 +1,4 @@
-//! Create many keys over a few connections: each once, and none of them faster than the caller takes them.
+//! Create many keys over a few connections, each once, and not faster than the caller processes them.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,15 +11,16 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::CreatedKey;
 
-/// How many keys are created at once by default.
+/// The default number of concurrent requests.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// A request to create many keys, such as one for each tenant. Made by
 /// [`KeysClient::create_many`](crate::KeysClient::create_many).
 ///
-/// Each request keeps its own timeout, and its own wait for replication. Existing keys are not looked for: see [`ensure`](crate::KeysClient::ensure).
+/// Each request keeps its own timeout and its own wait for replication. Existing keys are not looked for: use
+/// [`ensure`](crate::KeysClient::ensure) for that.
 ///
-/// Prepare the requests and store the values first, so that no crash leaves a key that nobody holds:
+/// Prepare the requests and store the values first, so that a crash cannot leave a key whose value is lost:
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -92,11 +93,11 @@ enum Item {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// How many requests have ended, those before a [resumption](Batch::resume) included.
+    /// The number of finished requests, including those before a [`resume`](Batch::resume).
     pub done: usize,
-    /// How many requests there are in all.
+    /// The total number of requests.
     pub total: usize,
-    /// Which request has ended, counted from 0 in the order in which they were given.
+    /// The position of the finished request, counted from 0 in the order of the requests.
     pub index: usize,
     /// Its result.
     pub result: Result<&'a CreatedKey, &'a Error>,
@@ -108,15 +109,14 @@ impl CreateMany {
         Self { engine, items, connections: CONNECTIONS, keep_going: false }
     }
 
-    /// How many keys are created at once, each over a connection and in a thread of its own. Defaults to 4; 0 counts
-    /// as 1.
+    /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
         self
     }
 
-    /// Whether to continue after a request has failed. Defaults to `false`: no more requests are begun then, and those
-    /// under way are completed.
+    /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
+    /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
         self.keep_going = keep_going;
         self
@@ -126,16 +126,16 @@ impl CreateMany {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`], before anything is sent, if one of the requests is not valid, with its number; and
-    /// [`Error::RandomSource`]. Later errors are in the [`Batch`].
+    /// [`Error::InvalidRequest`], with the position of the request, if one of them is invalid; [`Error::RandomSource`]. In both
+    /// cases, nothing was sent. The [`Batch`] contains all later errors.
     pub fn send(self) -> Result<Batch, Error> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
 
     /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
     ///
-    /// The requests wait for `progress`: at no moment do more than [`connections`](Self::connections) keys exist that it
-    /// has not been called with. When it returns [`ControlFlow::Break`], no more requests are begun.
+    /// The requests wait for `progress`: at any time, at most [`connections`](Self::connections) keys exist for which
+    /// it has not been called. After it returns [`ControlFlow::Break`], no further requests are started.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl CreateMany {
         let mut done = total - requests.clone().count();
         let mut results: Vec<_> = items.iter().map(|_| None).collect();
         let threads = connections.get().min(total - done);
-        // `None` once no more requests are to be begun.
+        // `None` once no further requests are to be started.
         let todo = Mutex::new(Some(requests));
         let todo = || todo.lock().unwrap_or_else(PoisonError::into_inner);
         let next = || todo().as_mut().and_then(Iterator::next);
@@ -171,7 +171,7 @@ impl CreateMany {
                     while let Some((index, request)) = next() {
                         let (reported, is_reported) = mpsc::channel::<()>();
                         let is_sent = sender.send((index, request.send_by(engine), reported)).is_ok();
-                        // Without a report, the caller has panicked.
+                        // If the report is missing, `progress` has panicked.
                         if !is_sent || is_reported.recv().is_err() {
                             break;
                         }
@@ -185,7 +185,7 @@ impl CreateMany {
                 let _ = reported.send(());
             }
             if begun == 0 {
-                // No thread can be had.
+                // No thread could be started.
                 while let Some((index, request)) = next() {
                     report(index, request.send_by(&engine));
                 }
@@ -197,7 +197,7 @@ impl CreateMany {
 }
 
 impl Batch {
-    /// Whether every request has led to its key.
+    /// Whether every request has created its key.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.0.items.iter().all(|item| matches!(item, Item::Created(_)))
@@ -211,7 +211,8 @@ impl Batch {
         })
     }
 
-    /// The requests that failed, each with its position, counted from 0. The others without a key were not begun.
+    /// The requests that failed, each with its position, counted from 0. The other requests without a key were not
+    /// started.
     pub fn failed(&self) -> impl Iterator<Item = (usize, &Error)> {
         self.0.items.iter().enumerate().filter_map(|(index, item)| match item {
             Item::Failed(_, error) => Some((index, error)),
@@ -223,7 +224,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// The batch itself, with all that it holds, if it is not [complete](Self::is_complete).
+    /// The unchanged batch if it is not [complete](Self::is_complete).
     pub fn into_keys(self) -> Result<Vec<CreatedKey>, Self> {
         if !self.is_complete() {
             return Err(self);
@@ -235,10 +236,11 @@ impl Batch {
         Ok(keys.collect())
     }
 
-    /// Returns a request that continues with what failed or was not begun. Store what it creates, too.
+    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that
+    /// it creates, too.
     ///
-    /// A request with an unknown outcome is repeated with the same value, so that it creates no second key. If the
-    /// server was to generate that value, it is not repeated.
+    /// A request with an unknown outcome is repeated with the same value, so that it cannot create a second key. If
+    /// the server generates the value, the request is not repeated.
     pub fn resume(self) -> CreateMany {
         self.0
     }
@@ -258,7 +260,7 @@ impl Item {
         }
     }
 
-    /// The request, if it is still to be sent.
+    /// The request, if it has to be sent.
     fn request(&self) -> Option<&PreparedCreate> {
         match self {
             Self::Ready(request) => Some(request),

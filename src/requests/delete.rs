@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::{Engine, Outcome};
 use crate::error::Error;
-use crate::http::DecodeError;
+use crate::http::{DecodeError, Request};
 use crate::key::KeyId;
 use crate::operation::Operation;
 
@@ -28,7 +28,7 @@ impl DeleteKey {
         Self { engine, id, ignore_missing: false, options: CallOptions::default() }
     }
 
-    /// Whether it is a success if no such key exists. Defaults to `false`: [`Error::NotFound`].
+    /// Whether deleting a missing key is a success. Defaults to `false`: [`Error::NotFound`].
     pub fn ignore_missing(mut self, ignore_missing: bool) -> Self {
         self.ignore_missing = ignore_missing;
         self
@@ -36,14 +36,15 @@ impl DeleteKey {
 
     /// Deletes the key, and returns its id.
     ///
-    /// When the response to an attempt is lost and the next one finds no such key, the first has deleted it: a success.
+    /// If the response to an attempt is lost and the next attempt finds no such key, the lost attempt has deleted it,
+    /// and the call succeeds.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
     /// [`Error::OutcomeUnknown`] if it is unknown whether the server deleted it (to delete it again does no harm: ids
-    /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or what
-    /// prevents a call: see [`Error`].
+    /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or a
+    /// failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
         let Self { engine, id, ignore_missing, options } = self;
         match delete(&engine, id, engine.deadline(options.timeout)) {

@@ -1,4 +1,4 @@
-//! Ensure that a key with a description and scope exists, for scripts that run again and again.
+//! Ensure that a key with a description and scope exists, for scripts that run repeatedly.
 
 mod run;
 mod survey;
@@ -18,34 +18,37 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// A request that ensures that a key with a description and scope exists. Made by
 /// [`KeysClient::ensure`](crate::KeysClient::ensure).
 ///
-/// It is for deploy and build scripts, which run again and again, and sometimes twice at once:
+/// It is meant for deployment and build scripts, which run repeatedly and sometimes concurrently:
 ///
-/// | keys of this description | what happens |
+/// | keys with this description | result |
 /// |---|---|
-/// | one with this scope | it is left alone |
+/// | one with this scope | it is kept |
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
-/// | one with another scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | one is created beside it |
+/// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
+/// | one that has expired | a new one is created |
 ///
-/// Every run lists all keys. The description must not be empty. The scope is the actions and collections, in any order;
-/// `autodelete`, if it is set; and the expiry: never; or the very moment given by [`expires_at`](Self::expires_at); or,
-/// with [`expires_in`](Self::expires_in), any future moment that is no further away. Another [`value`](Self::value) than
-/// the one given counts as another scope.
+/// Every run lists all keys. The description must not be empty. The scope consists of
 ///
-/// **The value.** Only the run that creates the key learns a value that was generated: it must store it. With
-/// [`value`](Self::value), every run knows it, and the server accepts it once. A list shows the first 4 bytes of a value,
-/// so a run tries to create the key, and takes a listed one for it only if the server says that the value is in use, and
-/// no other key of this description and scope has a value that begins alike.
+/// * the actions and collections, in any order,
+/// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
+///   [`expires_in`](Self::expires_in), any future time within that duration,
+/// * [`autodelete`](Self::autodelete), if it is set,
+/// * the [`value`](Self::value), if it is given.
 ///
-/// **Several runs at once.** Of several keys that runs have created, the one with the lowest id stays. The other runs
-/// delete theirs and return that one; a run that has lost the response to its create keeps its own key, and reports the
-/// other. Runs that ask for *different* scopes under one description report each other's
-/// keys as drift.
+/// **The value.** Only the run that creates the key learns a generated value, and must store it. With
+/// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
+/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use
+/// and no other key with this description and scope has the same prefix.
 ///
-/// **Deletions.** A run deletes nothing but a key that it has created itself and, where the value is generated: with
-/// `replace_on_drift`, keys that were listed with another scope before it created anything; and keys that expired more
-/// than a day ago. Whatever else it saw is in [`EnsuredKey::duplicates`].
+/// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
+/// keys and return that one; a run that lost the response to its create keeps its own key and reports the other. Runs
+/// with *different* scopes for one description report each other's keys as drift.
+///
+/// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
+/// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created
+/// anything.
+/// [`EnsuredKey::duplicates`] contains all other keys with this description.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -78,22 +81,22 @@ pub struct EnsureKey {
 pub struct EnsuredKey {
     /// The key that exists.
     pub key: KeyInfo,
-    /// Its value, if this run has created it or was given it.
+    /// Its value, if this run created the key or was given the value.
     pub value: Option<SecretString>,
-    /// Whether this run has created it. With a [`value`](EnsureKey::value) of your own, `false` also where a response
-    /// was lost and the key was then found in a list.
+    /// Whether this run created the key. With your own [`value`](EnsureKey::value), also `false` if a response was
+    /// lost and the key was then found in a list.
     pub created: bool,
-    /// The keys that this run has deleted because this one replaces them.
+    /// The keys that this run deleted because this key replaces them.
     pub replaced: Vec<KeyId>,
-    /// Other keys of this description, whatever their scope, that this run saw and left. They may be left over from a
-    /// run that was interrupted.
+    /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
+    /// from an interrupted run.
     pub duplicates: Vec<KeyId>,
 }
 
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, "never");
 timeout_method!(EnsureKey);
-replication_method!(EnsureKey, "everything else, waits until the key is known");
+replication_method!(EnsureKey, "all other steps, waits until the key is known");
 
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
@@ -101,50 +104,52 @@ impl EnsureKey {
         Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
     }
 
-    /// Whether to replace a key of this description that has another scope, and to delete those that an interrupted
-    /// replacement has left beside a key with this scope. Every node knows the new key before an old one is deleted.
-    /// Defaults to `false`: [`Error::Drift`].
+    /// Whether to replace a key with this description and a different scope, and to delete such keys that an
+    /// interrupted replacement left beside a key with this scope. An old key is deleted only after every node knows
+    /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
-    /// A key with [members that this crate does not know](KeyInfo::unknown_members) is never replaced: they may restrict
-    /// it, and the new key might open more.
+    /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key,
+    /// and the new key might allow more.
     ///
-    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to be
-    /// deleted first, and it is known only by its first 4 bytes.
+    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to
+    /// be deleted first, and only its first 4 bytes are known.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
+    }
+
+    /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
+    pub fn validate(&self) -> Result<(), Error> {
+        check(self.settings.clone(), self.replace_on_drift).map(drop)
     }
 
     /// Looks for the key, and creates or replaces it if needed.
     ///
     /// # Errors
     ///
-    /// It is safe to run it again after any error. With these, nothing was changed:
+    /// It is safe to run it again after any error. After these, nothing was changed:
     ///
-    /// * [`Error::Drift`] if the key has another scope,
+    /// * [`Error::Drift`] if the key has a different scope,
     /// * [`Error::InvalidRequest`], before anything is sent,
     /// * [`Error::Conflict`] if another key has the value,
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create`, `keys:delete` or `keys:get`,
-    /// * [`Error::NodesUnavailable`] if a node cannot be asked before a key is replaced,
-    /// * what prevents a call: see [`Error`].
+    /// * [`Error::NodesUnavailable`] if a node is unavailable before a key is replaced,
+    /// * a failure of the call itself: see [`Error`].
     ///
-    /// With these, a key may have been created or deleted:
+    /// After these, a key may have been created or deleted:
     ///
-    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and carries the new one,
+    /// * [`Error::Incomplete`] if the run was interrupted after a change: it says which keys exist, and contains the
+    ///   new one,
     /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists,
-    /// * [`Error::NotReplicated`], with the key if this run has created it, if not every node knows it in time.
+    /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
-        if settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
-        }
         let expiry = settings.expiry;
-        let key = NewKey::try_from(settings)?;
-        if replace_on_drift && key.origin == Origin::Provided {
-            let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
-                       leave `value` out, or delete the old key by its id, or give the new key another description";
-            return Err(Error::invalid("replace_on_drift", why));
-        }
+        let key = check(settings, replace_on_drift)?;
         let deadline = engine.deadline(options.timeout);
         let ensured = Run::new(&engine, &key, expiry, replace_on_drift, deadline).finish()?;
         let Some(limit) = options.replicated_within else {
@@ -155,10 +160,23 @@ impl EnsureKey {
             Ok(()) => Ok(ensured),
             Err(lag) => {
                 let EnsuredKey { key, value, created, .. } = ensured;
-                // No later run could tell the value.
+                // No later run knows the value.
                 let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
                 Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
             }
         }
     }
+}
+
+fn check(settings: KeySettings, replace_on_drift: bool) -> Result<NewKey, Error> {
+    if settings.description.trim().is_empty() {
+        return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
+    }
+    let key = NewKey::try_from(settings)?;
+    if replace_on_drift && key.origin == Origin::Provided {
+        let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
+                   leave `value` out, or delete the old key by its id, or give the new key another description";
+        return Err(Error::invalid("replace_on_drift", why));
+    }
+    Ok(key)
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::options::{CallOptions, timeout_method};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::{Engine, Outcome};
 use crate::error::Error;
-use crate::http::DecodeError;
+use crate::http::{DecodeError, Request};
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
@@ -31,7 +31,7 @@ impl GetKey {
     /// # Errors
     ///
     /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:get`, or
-    /// what prevents a call: see [`Error`].
+    /// a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
         get(&self.engine, self.id, self.engine.deadline(self.options.timeout))
     }
@@ -45,7 +45,7 @@ pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyIn
     }
 }
 
-/// Reads the response to a request for key `id`.
+/// Decodes the response to a request for key `id`.
 pub(super) fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, DecodeError> {
     move |response| {
         let info: KeyInfo = serde_json::from_slice(response)?;

@@ -1,4 +1,4 @@
-//! List all keys' metadata: whole, or key by key.
+//! List the metadata of all keys, as a whole or key by key.
 
 mod decoder;
 mod filter;
@@ -24,8 +24,8 @@ use crate::operation::Operation;
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
 /// [`KeysClient::list`](crate::KeysClient::list).
 ///
-/// The server has no pages and no filters: it always sends all keys, and the filters are applied here. It keeps no
-/// creation date; a key with a higher id was created later.
+/// The server supports neither pages nor filters: it always sends all keys, and this crate applies the filters. The
+/// server keeps no creation date, but a key with a higher id was created later.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -56,28 +56,29 @@ impl ListKeys {
         Self { engine, filter: Filter::default(), options: CallOptions::default() }
     }
 
-    /// Only keys whose value begins so, as far as the server tells: it shows 4 bytes.
+    /// Only keys whose value begins with `prefix`. The server shows 4 bytes of a value, so only the first 4 bytes
+    /// count.
     ///
-    /// To find the id of a key that has leaked, its whole value may be given; no more than 4 bytes of it are kept.
+    /// To find the id of a leaked key, its whole value may be given: only the first 4 bytes are kept.
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.filter.set_prefix(prefix);
         self
     }
 
-    /// Only keys of exactly this description.
+    /// Only keys with exactly this description.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.filter.description = Some(description.into());
         self
     }
 
-    /// Only keys whose time is over by this machine's clock (`true`), or is not (`false`).
+    /// Only keys that have expired by the local clock (`true`), or that have not (`false`).
     pub fn expired(mut self, expired: bool) -> Self {
         self.filter.expired = Some(expired);
         self
     }
 
-    /// Only keys that may do `action` in `collection`: see [`KeyInfo::allows`]. Text that is not an action is reported
-    /// when the request is sent.
+    /// Only keys that allow `action` in `collection`: see [`KeyInfo::allows`]. Sending the request reports text that
+    /// is not an action.
     pub fn allows(
         mut self,
         action: impl TryInto<Action, Error: Into<InvalidAction>>,
@@ -92,25 +93,24 @@ impl ListKeys {
         self
     }
 
-    /// Lists the keys, in the order of their ids, without their values.
+    /// Lists the metadata of the keys, in the order of their ids.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] if a filter names an action that no server knows, [`Error::Unauthorized`] if the
     /// client's key lacks `keys:list`, [`Error::TooLarge`] if there are more keys than
-    /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or what keeps a call from coming through: see
-    /// [`Error`].
+    /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
         let deadline = self.engine.deadline(self.options.timeout);
         all(&self.engine, &self.filter, deadline, None).map_err(|failure| failure.into_error(Operation::List, None))
     }
 
-    /// Lists the keys one by one as they arrive, in the server's order, with little memory however many there are.
+    /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
     ///
-    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits how long the stream
-    /// waits for the server in all; time that the caller spends between two keys does not count, but a server may close
-    /// a connection that is not read from for long.
+    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits the total time that the
+    /// stream waits for the server. Time that the caller spends between two keys does not count, but a server may
+    /// close a connection that is not read for a long time.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -127,8 +127,8 @@ impl ListKeys {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), as long as nothing of the list has arrived. After that, the iterator's last item
-    /// says why there are no more: begin again then.
+    /// As for [`send`](Self::send), until the list begins to arrive. After that, an error is the iterator's last
+    /// item: start again then.
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { engine, filter, options } = self;
         filter.check()?;
@@ -137,13 +137,13 @@ impl ListKeys {
         Ok(KeyStream {
             filter,
             reader: Some(Reader::new(response, u64::MAX)),
-            patience: options.timeout.unwrap_or(engine.config.timeout),
-            patience_at_once: engine.config.attempt_timeout,
+            timeout: options.timeout.unwrap_or(engine.config.timeout),
+            wait_timeout: engine.config.attempt_timeout,
         })
     }
 }
 
-/// All keys that pass the filter, in the order of their ids. `secret` must not get into an error.
+/// All keys that pass the filter, in the order of their ids. Errors do not show `secret`.
 pub(super) fn all(
     engine: &Engine,
     filter: &Filter,
@@ -159,7 +159,7 @@ pub(super) fn all(
                 keys.push(key);
             }
         }
-        // The server's order is that of the ids as text: 10 comes before 9.
+        // The server orders the ids as text: 10 comes before 9.
         keys.sort_unstable_by_key(|key| key.id);
         Ok(keys)
     })

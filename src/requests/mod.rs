@@ -1,5 +1,5 @@
-//! The requests. Each holds the engine and plain input; `send` turns the input into a valid request before anything
-//! else, and the result of its calls into a value or an [`Error`](crate::Error).
+//! The requests. Each has the engine and the caller's input. `send` first checks the input, then makes its calls, and
+//! returns a value or an [`Error`](crate::Error).
 
 mod create;
 mod create_many;
@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod new_key;
 mod options;
+mod ready;
 mod replication;
 mod rotate;
 #[cfg(test)]
@@ -20,5 +21,6 @@ pub use self::delete::DeleteKey;
 pub use self::ensure::{EnsureKey, EnsuredKey};
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};
+pub(crate) use self::ready::wait_until_ready;
 pub use self::rotate::RotateKey;
 pub(crate) use self::rotate::resume;

@@ -1,4 +1,4 @@
-//! The options of a call, and the settings of a new key, with the methods that set them: each is written once.
+//! The options of a call and the settings of a new key, with the methods that set them.
 
 use std::time::Duration;
 
@@ -8,19 +8,20 @@ use crate::action::{Action, InvalidAction};
 use crate::collection::CollectionPattern;
 use crate::expiry::Expires;
 
-/// How long a call may take.
+/// The time limits of a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CallOptions {
     pub(super) timeout: Option<Duration>,
-    /// How long to wait for every node to know the result.
+    /// How long to wait until every node knows the result.
     pub(super) replicated_within: Option<Duration>,
 }
 
-/// Adds the method that sets a call's timeout to a type with a field `options`.
+/// Adds the method for a call's timeout to a type with a field `options`.
 macro_rules! timeout_method {
     ($request:ty) => {
         impl $request {
-            /// Limits the whole call. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+            /// Limits the whole call, including all attempts and waits. Defaults to the client's
+            /// [`timeout`](crate::ClientBuilder::timeout).
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.timeout = Some(timeout);
                 self
@@ -29,13 +30,13 @@ macro_rules! timeout_method {
     };
 }
 
-/// Adds the method that makes a call wait for replication to a type with a field `options`. `$done` completes "after …".
+/// Adds the method for waiting for replication to a type with a field `options`. `$done` completes "After …".
 macro_rules! replication_method {
     ($request:ty, $done:literal) => {
         impl $request {
             #[doc = concat!("After ", $done, " on every node of the client, for at most `limit`. Needs `keys:get`.")]
             ///
-            /// Defaults to no waiting: for a moment, nodes that lag do not know of the change.
+            /// Defaults to no wait: nodes that lag do not know of the change for a moment.
             pub fn wait_for_replication(mut self, limit: std::time::Duration) -> Self {
                 self.options.replicated_within = Some(limit);
                 self
@@ -70,8 +71,8 @@ pub(super) enum Value {
 macro_rules! scope_methods {
     ($request:ty) => {
         impl $request {
-            /// Adds to what the key may do: [`Action`](crate::Action)s, or text such as `"documents:search"`, which is
-            /// checked; a failed check is reported when the request is sent.
+            /// Adds [`Action`](crate::Action)s that the key allows. Text such as `"documents:search"` is accepted and
+            /// checked; sending the request reports a failed check.
             pub fn actions<I>(mut self, actions: I) -> Self
             where
                 I: IntoIterator,
@@ -88,8 +89,8 @@ macro_rules! scope_methods {
                 self
             }
 
-            /// Adds to where the key may act: [`CollectionPattern`](crate::CollectionPattern)s; or text, which is a name
-            /// of letters, digits, `_` and `-`, or `"*"` for all collections.
+            /// Adds collections that the key is limited to: [`CollectionPattern`](crate::CollectionPattern)s, or
+            /// names of letters, digits, `_` and `-` as text, or `"*"` for all collections.
             pub fn collections<I>(mut self, collections: I) -> Self
             where
                 I: IntoIterator,
@@ -101,12 +102,12 @@ macro_rules! scope_methods {
 
             /// Whether the server deletes the key after its expiry. Defaults to the server's default: no.
             ///
-            /// Servers know this from v26.0 on, and act on it from v27.0 on; older ones ignore it. Each node deletes
-            /// by its own clock, once an hour, so that nodes may disagree for up to an hour.
+            /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. Each node
+            /// deletes expired keys once an hour by its own clock, so nodes may disagree for up to an hour.
             ///
-            /// `true` cannot be combined with [`value`](Self::value): a value that is created again when some nodes have
-            /// deleted the expired key and others have not makes the nodes number new keys differently, and from then
-            /// on a delete removes different keys on different nodes (read in v27.0 to v30).
+            /// `true` cannot be combined with [`value`](Self::value). If a value is created again after some nodes
+            /// have deleted the expired key and others have not, the nodes number new keys differently, and later
+            /// deletes remove different keys on different nodes (read in v27.0 to v30).
             pub fn autodelete(mut self, autodelete: bool) -> Self {
                 self.settings.autodelete = Some(autodelete);
                 self
@@ -119,10 +120,10 @@ macro_rules! scope_methods {
 macro_rules! value_methods {
     ($request:ty, $default:literal) => {
         impl $request {
-            /// Sets the key's value, such as one that is in use already and moves to this server. Defaults to a value
-            /// that this crate generates.
+            /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that
+            /// this crate generates.
             ///
-            /// The server accepts any text, however weak, but refuses the value of another key
+            /// The server accepts any text, even a weak one, but refuses the value of another key
             /// ([`Error::Conflict`](crate::Error::Conflict)).
             pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
                 self.settings.value = crate::requests::options::Value::Provided(value.into());
@@ -140,8 +141,8 @@ macro_rules! value_methods {
                 $default, "."
             )]
             ///
-            /// The moment is computed from this machine's clock and judged by the server's: if this clock is behind
-            /// by more than `duration`, the key never works. Servers do not tell their time.
+            /// The expiry is computed with the local clock and checked with the server's: if the local clock is
+            /// behind by more than `duration`, the key never works. Servers do not report their time.
             pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
                 self.settings.expiry = Some(crate::expiry::Expires::In(duration));
                 self

@@ -1,25 +1,25 @@
-//! Waits until the nodes agree that a key exists, or that it is gone.
+//! Waits until the nodes agree that a key exists, or that it does not.
 
 use std::time::Instant;
 
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, Request, backoff, deadline_after};
+use crate::engine::{Engine, backoff, deadline_after};
 use crate::error::{Attempt, NotReplicated, Phase};
-use crate::http::{AttemptError, Deadlines};
+use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
 
-/// What the nodes are to say.
+/// The state that the nodes should report.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wanted<'a> {
-    /// They know this key.
+    /// The nodes know this key.
     Known(&'a KeyInfo),
-    /// They have no such key.
+    /// The nodes do not have this key.
     Gone(KeyId),
-    /// Anything about this key: they can be asked.
+    /// The nodes respond to a request for this key, with any result.
     Any(KeyId),
 }
 
@@ -31,20 +31,20 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether a node agrees that has no such key.
+    /// Whether a node without the key agrees.
     fn is_met_by_absence(self) -> bool {
         match self {
-            // A node that deletes expired keys does so by its own clock.
+            // A node may have deleted the expired key by its own clock.
             Self::Known(key) => key.autodelete == Some(true) && key.is_expired(),
             Self::Gone(_) | Self::Any(_) => true,
         }
     }
 }
 
-/// Asks the nodes until enough of them agree: all, or `majority` of them. Otherwise returns, at the deadline, the last
-/// responses of those that do not agree.
+/// Requests the key from the nodes until enough of them agree: all, or `majority` of them. At the deadline, returns
+/// the last results of the nodes that do not agree.
 ///
-/// `secret`: the key's value, if it is known; a node may repeat it, and it must not get into an error.
+/// `secret`: the key's value, if it is known. Errors do not show it, even if a node repeats it.
 pub(super) fn wait(
     engine: &Engine,
     wanted: Wanted<'_>,
@@ -59,7 +59,7 @@ pub(super) fn wait(
         rounds += 1;
         let mut disagreeing = Vec::new();
         for (at, &node) in waiting.iter().enumerate() {
-            // A fair share of the time: a node that hangs must not take that of the others.
+            // Each node gets an equal share of the time, so that a hanging node leaves enough for the others.
             let share = engine.remaining(deadline) / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
             let finish_by = deadline_after(engine.clock.now(), share);
             disagreeing.extend(ask(engine, node, wanted, secret, finish_by).map(|response| (node, response)));

@@ -1,4 +1,4 @@
-//! Replace a key by a new one of the same scope, so that at every moment one of the two works.
+//! Replace a key with a new one of the same scope, so that one of the two works at any time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use super::options::{CallOptions, KeySettings, replication_method, timeout_metho
 use super::replication::{self, Wanted};
 use crate::engine::{Engine, deadline_after};
 use crate::error::{Error, Incomplete, NodesUnavailable};
+use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
-/// A request to replace a key by a new one with the same description, actions, collections and expiry. Made by
+/// A request to replace a key with a new one of the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`](crate::KeysClient::rotate).
 ///
 /// ```
@@ -41,7 +42,7 @@ use crate::operation::Operation;
 pub struct RotateKey {
     engine: Arc<Engine>,
     id: KeyId,
-    /// Only value and expiry: the rest is that of the old key.
+    /// Only the value and the expiry. Everything else is copied from the old key.
     settings: KeySettings,
     keep_old: bool,
     accept_majority: bool,
@@ -66,15 +67,16 @@ impl RotateKey {
         }
     }
 
-    /// Whether to leave the old key as it is, for the caller to [delete](crate::KeysClient::delete) when nobody uses it any
-    /// more. Defaults to `false`: the old key is deleted once every node knows the new one.
+    /// Whether to keep the old key, so that the caller can [delete](crate::KeysClient::delete) it when it is no
+    /// longer used. Defaults to `false`: the old key is deleted once every node knows the new one.
     pub fn keep_old(mut self, keep_old: bool) -> Self {
         self.keep_old = keep_old;
         self
     }
 
-    /// Whether a majority of the client's nodes is enough: to be asked first, and to know the new key before the old one is
-    /// deleted. So a key can be rotated while a node is down. Defaults to `false`: every node.
+    /// Whether a majority of the client's nodes is enough: to be available at the start, and to know the new key
+    /// before the old one is deleted. A key can then be rotated while a node is down. Defaults to `false`: every node
+    /// is required.
     ///
     /// A node that was down refuses the new key until it has caught up.
     pub fn accept_majority(mut self, accept_majority: bool) -> Self {
@@ -82,34 +84,48 @@ impl RotateKey {
         self
     }
 
-    /// Whether to pass members of the old key that this crate does not know on to the new one, unchanged. Defaults to
-    /// `false`: [`Error::InvalidRequest`], which names them. Newer servers may restrict a key by such members, and a
-    /// replacement without them might open more.
+    /// Whether to copy unknown members of the old key to the new one, unchanged. Defaults to `false`:
+    /// [`Error::InvalidRequest`], which names the members. Newer servers may restrict a key with such members, and a
+    /// replacement without them might allow more.
     ///
-    /// Even so, the new key must come back with them: a server that ignores them ends the rotation in
-    /// [`Error::Incomplete`], and the old key stays.
+    /// The server's response must confirm the members: if the server ignores them, the rotation returns
+    /// [`Error::Incomplete`] and keeps the old key.
     pub fn copy_unknown_members(mut self, copy_unknown_members: bool) -> Self {
         self.copy_unknown_members = copy_unknown_members;
         self
     }
 
-    /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
-    ///
-    /// Before anything is created, every node is asked for the old key: a node that is down would keep the rotation from
-    /// ending. The timeout of the call includes the wait for the new key.
-    ///
-    /// Two rotations of one key at once create two new keys, each known to its caller. The client's own key can be
-    /// rotated; the client can do nothing more afterwards, so do not ask it to
-    /// [wait](Self::wait_for_replication).
+    /// Checks the value and the expiry without sending anything. [`send`](Self::send) makes the same checks, and
+    /// checks the old key.
     ///
     /// # Errors
     ///
-    /// [`Error::Incomplete`], which says which keys exist and carries the new one, if something went wrong when the new
-    /// key existed, or may have: finish it with [`Incomplete::resume`]. With any other error nothing was changed:
-    /// [`Error::NodesUnavailable`] if a node cannot be asked, [`Error::NotFound`] if no key has this id,
-    /// [`Error::InvalidRequest`] if its expiry is past and no other is given, [`Error::Conflict`] if another key has the
-    /// [`value`](Self::value) given, [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
-    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or what prevents a call: see [`Error`].
+    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let KeySettings { value, expiry, .. } = self.settings.clone();
+        expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?;
+        value.check(None).map(drop)
+    }
+
+    /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
+    ///
+    /// Before anything is created, the old key is requested from every node, so that a rotation does not start that
+    /// an unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
+    ///
+    /// Two concurrent rotations of one key create two new keys, each known to its caller. The client's own key can be
+    /// rotated, but the client is unusable afterwards, so do not use
+    /// [`wait_for_replication`](Self::wait_for_replication).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incomplete`], which says which keys exist and contains the new one, if a step failed after the new key was or
+    /// may have been created: finish the rotation with [`Incomplete::resume`]. After any other error, nothing was
+    /// changed:
+    /// [`Error::NodesUnavailable`] if a node is unavailable, [`Error::NotFound`] if no key has this id,
+    /// [`Error::InvalidRequest`] if its expiry has passed and no new one is given, [`Error::Conflict`] if another key has
+    /// the given [`value`](Self::value), [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
+    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or a failure of the call itself: see
+    /// [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
         let Self { engine, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
         let deadline = engine.deadline(options.timeout);
@@ -119,7 +135,7 @@ impl RotateKey {
         check_nodes(&engine, id, majority, deadline)?;
         let mut others = vec![id];
         if key.origin == Origin::Provided {
-            // After a lost response, none of these is to be taken for the new key.
+            // After a lost response, none of these keys can be the new one.
             let listed = list::all(&engine, &Filter::default(), deadline, Some(&key.value));
             let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
             others.extend(listed.iter().filter(|listed| key.may_be(listed)).map(|listed| listed.id));
@@ -129,7 +145,7 @@ impl RotateKey {
     }
 }
 
-/// Makes sure that the nodes can be asked, before a key is created that they are to confirm.
+/// Checks that the nodes are available before a key is created that they must confirm.
 pub(super) fn check_nodes(
     engine: &Engine,
     id: KeyId,
@@ -147,14 +163,14 @@ pub(super) fn check_nodes(
     })
 }
 
-/// The steps of a rotation, which an [`Incomplete`] carries so that they can be finished.
+/// The steps of a rotation. An [`Incomplete`] contains them so that the rotation can be resumed.
 struct Rotation {
     key: NewKey,
     old: KeyId,
-    /// Keys that existed before, and are not the new one.
+    /// Keys that existed before, so that none of them is the new one.
     others: Vec<KeyId>,
     keep_old: bool,
-    /// How many nodes must know the new key, if not all.
+    /// How many nodes must know the new key; all if `None`.
     majority: Option<usize>,
     gone_within: Option<Duration>,
 }

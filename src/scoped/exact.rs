@@ -1,25 +1,25 @@
-//! Values that a filter matches exactly, whatever the server's text normalisation does.
+//! Values that a filter matches exactly, despite the server's normalization of text.
 
 use crate::error::Error;
 
-/// The server indexes no more of a token: values that share these bytes are equal (typesense issue 2548; v29,
-/// `filter_result_iterator.cpp`).
+/// The number of bytes of a token that the server indexes: values with the same first bytes are equal (typesense
+/// issue 2548; v29, `filter_result_iterator.cpp`).
 const MAX_TEXT: usize = 100;
 
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// A value that [`ScopedKeyBuilder::only`](crate::ScopedKeyBuilder::only) compares exactly.
 ///
-/// A server compares text by normalised tokens: it drops case, accents and symbols, so that a filter on `acme-1` also
-/// finds `acme1` and `Acme_1` (seen with 0.24.1). The following values survive normalisation, so that no two of them
-/// are equal to a server:
+/// A server compares normalized tokens: it drops case, accents and symbols, so a filter on `acme-1` also finds
+/// `acme1` and `Acme_1` (seen with 0.24.1). Normalization does not change the following values, so no two of them are
+/// equal for a server:
 ///
 /// * integers from `i64::MIN` to `i64::MAX`, and `bool`,
 /// * text of 1 to 100 lower-case ASCII letters and digits, but not 32 hexadecimal digits, which equal a UUID,
 /// * UUIDs in lower case with hyphens, whose three groups of four digits differ from each other.
 ///
-/// Build one with `From`, and check a tenant's name with [`check`](Self::check) before it is stored. Two different values
-/// that pass are two different tenants.
+/// Create one with `From`, and check a tenant's name with [`check`](Self::check) before you store it. Two different
+/// values that pass the check are two different tenants.
 ///
 /// ```
 /// use typesense_keys::ExactValue;
@@ -41,11 +41,12 @@ enum Kind {
 }
 
 impl ExactValue {
-    /// Whether the value can be compared exactly.
+    /// Checks that a filter can match the value exactly.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] with the field `only`, the reason, and what to use instead. The value is not in the text.
+    /// [`Error::InvalidRequest`] with the field `only`, the reason, and what to use instead. The text does not contain the
+    /// value.
     pub fn check(&self) -> Result<(), Error> {
         match &self.0 {
             Kind::Integer(number) => check_integer(*number),
@@ -55,16 +56,16 @@ impl ExactValue {
         .map_err(|why| Error::invalid("only", why))
     }
 
-    /// The condition that `field` has this value. Only exact after [`check`](Self::check).
+    /// The condition that `field` has this value. It is exact only if [`check`](Self::check) accepts the value.
     pub(super) fn condition(&self, field: &str) -> String {
         match &self.0 {
-            // A text field drops the sign, so that -5 would find "5" (seen with 0.24.1). The second comparison makes a
-            // text field match nothing, since no single token is both.
+            // A text field drops the sign, so -5 would find "5" (seen with 0.24.1). The second comparison makes a
+            // text field match nothing, because no single token fulfils both.
             Kind::Integer(number) if *number < 0 => format!("{field}:={number} && {field}:<0"),
             Kind::Integer(number) => format!("{field}:={number}"),
             Kind::Bool(truth) => format!("{field}:={truth}"),
-            // Back-ticks make an integer field refuse digits (400), where it would take `007` for 7. In a list, the
-            // server strips them also where `symbols_to_index` contains the back-tick. Both seen with 0.24.1.
+            // Back-ticks make an integer field refuse digits (400); without them, it would read `007` as 7. In a
+            // list, the server strips them even if `symbols_to_index` contains the back-tick. Both seen with 0.24.1.
             Kind::Text(text) => format!("{field}:=[`{text}`]"),
         }
     }
@@ -75,7 +76,7 @@ fn check_integer(number: i128) -> Result<(), &'static str> {
     i64::try_from(number).map(drop).map_err(|_| "the integer is beyond the range of an `int64` field")
 }
 
-/// The rule for text. Its promise: no two accepted texts have the same tokens on any server.
+/// Checks text, so that no two accepted texts have the same tokens on any server.
 pub(super) fn check_text(text: &str) -> Result<(), &'static str> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if let Some(groups) = uuid_groups(text).filter(|groups| groups.iter().all(|group| is_hex(group))) {
@@ -153,7 +154,7 @@ mod tests {
 
     const UUID: &str = "0b5c61f3-4a52-4c1e-9d3f-2e7a8b90c1d4";
 
-    /// The tokens of a text as the server makes them, with its three ways to treat a hyphen.
+    /// The server's tokens of a text, for each of its three treatments of a hyphen.
     fn tokens(text: &str, hyphen: &str) -> Vec<String> {
         let text = text.to_lowercase().replace('-', hyphen);
         let kept = |token: &str| token.chars().filter(|c| c.is_alphanumeric() || *c == '-').take(100).collect();
@@ -205,8 +206,8 @@ mod tests {
         }
     }
 
-    /// All texts of up to nine characters that are cheap to list, and UUIDs with their parts: whatever is accepted must
-    /// have tokens of its own.
+    /// Checks short texts over a small alphabet, and UUIDs with their parts: each accepted text must have unique
+    /// tokens.
     #[test]
     fn accepted_texts_never_have_the_same_tokens() {
         let mut texts: Vec<String> = vec![String::new()];
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_keep_to_the_value() {
+    fn condition_matches_the_value() {
         for (value, condition) in [
             (ExactValue::from(42), "t:=42"),
             (ExactValue::from(-5_i64), "t:=-5 && t:<0"),

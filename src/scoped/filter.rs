@@ -1,17 +1,16 @@
-//! The embedded filter: joined from its conditions, and closed against the request's own filter.
+//! The embedded filter: combines its conditions, and protects them from the request's own filter.
 //!
-//! The server joins the two as text, `(REQUEST) && (EMBEDDED)`, and lets a quoted value run to the end where a back-tick
-//! is never closed. A request with ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every
-//! document (seen with 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in
-//! `string_utils.cpp`, `filter::parse_filter_string` in v30's `filter.cpp`).
+//! The server joins the two as text, `(REQUEST) && (EMBEDDED)`, and an unclosed back-tick quotes everything up to the
+//! end. A request with
+//! ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every document (seen with 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in `string_utils.cpp`, `filter::parse_filter_string` in v30's `filter.cpp`).
 
-/// Precedes every filter, and changes nothing in it: no document has two ids. Where an open back-tick has swallowed its
-/// beginning, the quoted `(&` is read as filter text, in which a single `&` is a syntax error: the server responds with
-/// 400 instead of documents.
+/// Precedes every filter without changing its meaning, because no document has two ids. If an open back-tick swallows
+/// its beginning, the server reads the quoted `(&` as filter text, in which a single `&` is a syntax error: it
+/// responds with 400 instead of documents.
 ///
 /// Newer servers also skip text by counting brackets, quoted or not (joins since v25, object filters and several
-/// geopoints since v29). What is embedded never closes more of them than it opened, so that nothing a request opens is
-/// closed inside of it: such a request is a 400, too.
+/// geopoints since v29). The embedded text never closes more brackets than it opened, so it cannot close a bracket
+/// that the request opened: the server responds to such a request with 400, too.
 const GUARD: &str = "(id:=`(&` && id:=a) || ";
 
 /// The text to embed for conditions that must all hold.
@@ -19,19 +18,19 @@ pub(super) fn guarded(conditions: &[String]) -> String {
     format!("{GUARD}({})", conditions.join(" && "))
 }
 
-/// The filter inside of its guard, if it has one.
+/// The filter inside its guard, if it has one.
 pub(super) fn unguarded(embedded: &str) -> Option<&str> {
     embedded.strip_prefix(GUARD)?.strip_prefix('(')?.strip_suffix(')')
 }
 
-/// Whether the guard can protect this filter, and parentheses around it hold it together.
+/// Checks that the guard can protect this filter, and that parentheses can enclose it.
 pub(super) fn check(filter: &str) -> Result<(), &'static str> {
     if filter.trim().is_empty() {
         return Err("is empty: the server would find every document; leave it out if that is intended");
     }
     let mut is_quoted = false;
     let mut open = 0_usize;
-    // What is open of `(`, `[` and `{` when quotes are not heeded.
+    // The open `(`, `[` and `{`, quoted or not.
     let mut counts = [0_usize; 3];
     for character in filter.chars() {
         is_quoted ^= character == '`';
@@ -57,7 +56,7 @@ pub(super) fn check(filter: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The text of `only`'s first argument, and of the fields to hide: one field, and nothing else.
+/// Checks that `name` is the name of one field.
 pub(super) fn check_field(name: &str) -> Result<(), String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
     if !name.is_empty() && name.bytes().all(is_allowed) {
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guard_goes_on_and_off() {
+    fn guarded_filter_is_unguarded_unchanged() {
         let embedded = guarded(&["t:=1".to_owned(), "(a:=b || c:=d)".to_owned()]);
         assert_eq!(embedded, "(id:=`(&` && id:=a) || (t:=1 && (a:=b || c:=d))");
         assert_eq!(unguarded(&embedded), Some("t:=1 && (a:=b || c:=d)"));

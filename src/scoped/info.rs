@@ -1,4 +1,4 @@
-//! What a scoped key tells whoever holds it.
+//! The readable content of a scoped key.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,27 +10,29 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::warning::{ScopedKeyWarning, warnings};
-use super::{PREFIX, SIGNATURE, filter, signature};
+use super::{SIGNATURE, filter, signature};
 use crate::error::Error;
 use crate::expiry::Expiry;
+use crate::key::PREFIX;
 
-/// The content of a scoped search key, which anyone who holds the key can read: see [`ScopedKeyInfo::parse`].
+/// The content of a scoped search key, which anyone who has the key can read. Made by [`ScopedKeyInfo::parse`].
 ///
 /// Parsing does not prove that the key is genuine: see [`is_signed_by`](Self::is_signed_by).
 pub struct ScopedKeyInfo {
     signature: Zeroizing<[u8; signature::LENGTH]>,
     parent_prefix: String,
-    /// As they were signed, byte for byte.
+    /// The signed parameters, byte for byte.
     json: String,
     params: Map<String, Value>,
     expires_at: Expiry,
 }
+
 impl ScopedKeyInfo {
-    /// Reads a scoped key. Needs neither its parent nor a server.
+    /// Parses a scoped key. Needs neither its parent nor a server.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] with the field `scoped_key` if this is not a scoped key, but a plain one for example.
+    /// [`Error::InvalidRequest`] with the field `scoped_key` if this is not a scoped key, but for example a plain one.
     pub fn parse(scoped: &SecretString) -> Result<Self, Error> {
         Self::read(scoped.expose_secret()).map_err(|why| Error::invalid("scoped_key", why))
     }
@@ -62,46 +64,46 @@ impl ScopedKeyInfo {
         Ok(Self { signature, parent_prefix: prefix.to_owned(), json: json.to_owned(), params, expires_at })
     }
 
-    /// The first 4 bytes of the parent's value, by which the server finds it: see
+    /// The first 4 bytes of the parent's value, with which the server finds the parent: see
     /// [`ListKeys::prefix`](crate::ListKeys::prefix).
     #[must_use]
     pub fn parent_prefix(&self) -> &str {
         &self.parent_prefix
     }
 
-    /// The embedded search parameters, `expires_at` included.
+    /// The embedded search parameters, including `expires_at`.
     #[must_use]
     pub fn params(&self) -> &Map<String, Value> {
         &self.params
     }
 
-    /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::ScopedKeyBuilder) puts before it.
+    /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::ScopedKeyBuilder) adds.
     #[must_use]
     pub fn filter_by(&self) -> Option<&str> {
         let embedded = self.params.get("filter_by").and_then(Value::as_str)?;
         Some(filter::unguarded(embedded).unwrap_or(embedded))
     }
 
-    /// What the key leaves open, or what makes it fail, as far as its parameters tell. Empty for a key of
+    /// The gaps and errors that the parameters reveal. Empty for a key that was signed with only
     /// [`only`](crate::ScopedKeyBuilder::only) and [`hide_fields`](crate::ScopedKeyBuilder::hide_fields).
     #[must_use]
     pub fn warnings(&self) -> Vec<ScopedKeyWarning> {
         warnings(|name| self.params.get(name))
     }
 
-    /// When the key expires, unless its parent does earlier.
+    /// When the key expires, unless its parent expires earlier.
     #[must_use]
     pub fn expires_at(&self) -> Expiry {
         self.expires_at
     }
 
-    /// How long the key remains valid by its own expiry and the local clock: zero if that is past, `None` if it has none.
+    /// The time until the key's own expiry, by the local clock: zero if it has passed, `None` if the key has none.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.expires_at.remaining()
     }
 
-    /// Whether the key was signed with this parent, and not changed since. Takes the same time for every signature.
+    /// Whether the key was signed with this parent and not changed since. The comparison takes constant time.
     #[must_use]
     pub fn is_signed_by(&self, parent: &SecretString) -> bool {
         let is_prefix = parent.expose_secret().as_bytes().starts_with(self.parent_prefix.as_bytes());
@@ -110,7 +112,7 @@ impl ScopedKeyInfo {
 }
 
 impl fmt::Debug for ScopedKeyInfo {
-    /// Without the signature, which together with the rest is the key.
+    /// Omits the signature, which together with the rest is the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { signature: _, parent_prefix, json, params: _, expires_at } = self;
         f.debug_struct("ScopedKeyInfo")

@@ -1,4 +1,4 @@
-//! The parameters of a scoped key, in the order in which they are signed.
+//! The parameters of a scoped key, in the signed order.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// Parameters whose misspelling would leave a key open: the server ignores names that it does not know.
+/// Parameters whose misspelling would leave a key unrestricted, because the server ignores unknown names.
 const RESTRICTIONS: [&str; 5] = ["filter_by", "include_fields", "exclude_fields", "limit_hits", "expires_at"];
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Params {
         self.0.insert(0, (name.into(), value.into()));
     }
 
-    /// Adds a parameter unless the caller has given it.
+    /// Adds a parameter unless the caller has set it.
     pub(super) fn push_default(&mut self, name: &'static str, value: impl Into<Value>) {
         if self.get(name).is_none() {
             self.push(name, value);
@@ -81,7 +81,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the names are the same but for case, symbols and one typing error.
+/// Whether the names differ only in case, symbols and at most one typo.
 fn is_near_miss(name: &str, known: &str) -> bool {
     let letters = |name: &str| -> Vec<char> {
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_misses_are_refused_with_the_right_spelling() {
+    fn misspelled_restriction_is_refused_with_the_right_spelling() {
         for (name, meant) in [
             ("filter_by ", "filter_by"),
             (" filter_by", "filter_by"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn real_parameters_are_no_near_misses() {
+    fn real_parameter_is_accepted() {
         // From `collection.cpp` in v29.
         for name in [
             "q",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_other_characters_are_refused() {
+    fn name_with_invalid_characters_is_refused() {
         for name in ["", " ", "_a", "1a", "per page", "per-page", "Per_page", "é", "a\n", "$a"] {
             assert!(check_name(name).is_err(), "{name:?}");
         }

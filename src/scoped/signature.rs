@@ -14,12 +14,12 @@ pub(super) fn sign(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; LENGT
         .map_or_else(Zeroizing::default, |mac| Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
-/// Whether `signature` is that of `params`. Takes the same time wherever the two differ.
+/// Whether `signature` is the signature of `params`. The comparison takes constant time.
 pub(super) fn is_valid(signature: &[u8; LENGTH], parent: &SecretString, params: &[u8]) -> bool {
     mac(parent.expose_secret().as_bytes(), params).is_some_and(|mac| mac.verify_slice(signature).is_ok())
 }
 
-/// Always `Some`: HMAC takes a key of any length.
+/// Always `Some`, because HMAC accepts a key of any length.
 fn mac(key: &[u8], message: &[u8]) -> Option<Hmac<Sha256>> {
     let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     Some(mac.chain_update(message))
@@ -28,6 +28,7 @@ fn mac(key: &[u8], message: &[u8]) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// RFC 4231, section 4, without the vector whose output is truncated.
     #[test]
     fn hmac_of_rfc_4231_vectors_matches() {

@@ -1,4 +1,4 @@
-//! What a scoped key leaves open, told from its parameters.
+//! Warnings about the parameters of a scoped key.
 
 use std::fmt;
 
@@ -6,44 +6,48 @@ use serde_json::Value;
 
 use super::{exact, filter};
 
-/// A page has this many hits unless the request says otherwise.
+/// The server's default page size.
 pub(super) const DEFAULT_PAGE: u32 = 10;
 
-/// Parameters by which a request names fields whose values the response then shows, and what switches each of them off.
-/// An empty `highlight_fields` still highlights what `query_by` names, and within an object every field (seen with 0.24.1).
+/// Parameters with which a request makes the response show values of fields, and the value that turns each of them
+/// off. An empty `highlight_fields` still highlights the fields of `query_by`, and all fields of an object (seen with
+/// 0.24.1).
 pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
 
-/// Something that a scoped key leaves open, or that makes it fail: see [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
+/// A gap of a scoped key, or something that makes it fail. Found by
+/// [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScopedKeyWarning {
-    /// The filter has no guard, so that a request whose own filter leaves a back-tick open finds every document (seen with
-    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the guard.
+    /// The filter has no guard, so a request whose own filter leaves a back-tick open finds every document (seen with
+    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the
+    /// guard.
     UnguardedFilter,
     /// A request's `pinned_hits` shows documents that the filter excludes, by their id (seen with 0.24.1).
     PinnedHits,
     /// Curation rules of the collection may show documents that the filter excludes (seen with 0.24.1).
     Curation,
-    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its field
-    /// (read in v29).
+    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its
+    /// field (read in v29).
     MissingField,
     /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
     LooseComparison,
-    /// A quoted text with characters that the server drops or folds, so that it finds other values, too (seen with 0.24.1).
+    /// Quoted text with characters that the server drops or folds, so that it also finds other values (seen with
+    /// 0.24.1).
     InexactText,
-    /// An `||` at the top level of the filter: it may have come from a value.
+    /// An `||` at the top level of the filter, which may come from an unescaped value.
     TopLevelOr,
-    /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that collection,
-    /// and responds with 400 where it cannot (read in v27.1 and v29).
+    /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that
+    /// collection, and responds with 400 if it cannot (read in v27.1 and v29).
     Join,
-    /// A response that this key puts in the server's cache (`use_cache`) is served to any other key that makes the same
-    /// request, with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
+    /// The server's cache (`use_cache`) serves the responses to this key to any other key that sends the same request
+    /// with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
     SharedCache,
-    /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values by
-    /// `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
+    /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
+    /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
     FieldsNotHidden,
-    /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page` fails
-    /// (seen with 0.24.1).
+    /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
+    /// fails (seen with 0.24.1).
     LimitBelowPage,
 }
 
@@ -70,7 +74,7 @@ impl fmt::Display for ScopedKeyWarning {
     }
 }
 
-/// The warnings for parameters, by name.
+/// The warnings for the parameters, which `get` returns by name.
 pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<ScopedKeyWarning> {
     let mut found = Vec::new();
     let mut add_if = |holds: bool, warning| found.extend(holds.then_some(warning));
@@ -110,7 +114,7 @@ fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// What a filter's text shows without the collection's schema.
+/// What a filter's text reveals without the collection's schema.
 #[derive(Default)]
 struct Text {
     has_loose_comparison: bool,
@@ -144,7 +148,7 @@ impl Text {
     }
 }
 
-/// Whether what follows a field's colon compares without `=`. Points and ranges are compared otherwise.
+/// Whether the text after a field's colon compares without `=`. Points and ranges are compared differently.
 fn is_loose(comparison: &str) -> bool {
     let is_range = comparison.split(['&', '|', ')']).next().is_some_and(|value| value.contains(".."));
     !comparison.starts_with(['=', '<', '>', '!', '(']) && !is_range
@@ -165,7 +169,7 @@ mod tests {
         warnings(|name| params.get(name))
     }
 
-    /// The warnings for a guarded filter with everything else closed.
+    /// The warnings for a guarded filter without any other gap.
     fn of_filter(filter: &str) -> Vec<ScopedKeyWarning> {
         let embedded = filter::guarded(&[filter.to_owned()]);
         of(
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_the_filter_is_judged() {
+    fn suspicious_filter_has_a_warning() {
         for (filter, expected) in [
             ("t:a", LooseComparison),
             ("t: `a`", LooseComparison),
@@ -206,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn verbatim_filter_leaves_five_ways_open() {
+    fn verbatim_filter_has_five_warnings() {
         assert_eq!(
             of(&json!({"filter_by": "t:=1"})),
             [UnguardedFilter, PinnedHits, Curation, MissingField, SharedCache]
@@ -225,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn low_limit_needs_a_page() {
+    fn low_limit_without_per_page_has_a_warning() {
         for limit in [json!(9), json!("9")] {
             assert_eq!(of(&json!({"limit_hits": limit})), [LimitBelowPage]);
         }

@@ -12,8 +12,8 @@ use crate::operation::Operation;
 
 /// An error of this kind, for a mock to return. Nothing is sent.
 ///
-/// It is about key 7, or about a new key 8 that is to replace it, and has one attempt on `http://127.0.0.1:8108`. Where
-/// a key exists or may exist, its value is that of [`TestKey::created`].
+/// It is about key 7, or about a new key 8 that replaces it, and has one attempt on `http://127.0.0.1:8108`. If a key
+/// exists or may exist, its value is that of [`TestKey::created`].
 ///
 /// ```
 /// use typesense_keys::{ErrorKind, testing};

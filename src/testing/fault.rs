@@ -1,11 +1,11 @@
-//! What goes wrong, and with which request.
+//! Faults, and the requests that they apply to.
 
 use std::time::Duration;
 
 use super::response::{Delivery, Response};
 use super::{FakeServer, lock};
 
-/// What a client asks of the server's keys.
+/// An operation on the server's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// `POST /keys`
@@ -18,10 +18,10 @@ pub enum Operation {
     Delete,
 }
 
-/// What goes wrong with one request.
+/// A fault of one request.
 ///
-/// A fault applies whichever key the request presents. Where it says *act*, the server first does what it would have
-/// done without the fault.
+/// A fault applies whichever key the request presents. *Act* means that the server carries out the request as it
+/// would without the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -31,30 +31,30 @@ pub enum Fault {
     DropConnection,
     /// Act, then send 500 with an empty body.
     ErrorAfter,
-    /// Send 500 with an empty body without acting, as a cluster does to writes while it has no leader.
+    /// Send 500 with an empty body without acting, like a cluster without a leader for writes.
     ErrorBefore,
     /// Send 503 `Not Ready or Lagging` without acting.
     NotReady {
-        /// Sent as `Retry-After`, in whole seconds, rounded up.
+        /// The value of `Retry-After`, rounded up to whole seconds.
         retry_after: Option<Duration>,
     },
     /// Send 429 without acting. A real server sends no `Retry-After`; a proxy may.
     RateLimited {
-        /// Sent as `Retry-After`, in whole seconds, rounded up.
+        /// The value of `Retry-After`, rounded up to whole seconds.
         retry_after: Option<Duration>,
     },
-    /// Send 401 without acting, as a node does that has another bootstrap key or does not know the key yet.
+    /// Send 401 without acting, like a node that has another bootstrap key or does not know the key yet.
     Unauthorized,
-    /// Send 408 with an empty body, as a follower of v0.25.0 or later does whose request to the leader timed out.
+    /// Send 408 with an empty body, like a follower of v0.25.0 or later whose request to the leader timed out.
     RequestTimeout {
         /// Whether the leader has carried out the request.
         acted: bool,
     },
     /// Send 422 `Rejecting write: running out of resource type: OUT_OF_DISK` without acting.
     OutOfResources,
-    /// Send 422 `Skipping writes.` without acting, as a server does that was told to by `POST /config`.
+    /// Send 422 `Skipping writes.` without acting, like a server that was configured so with `POST /config`.
     SkippingWrites,
-    /// Send this response without acting: a proxy's error page, for example.
+    /// Send this response without acting, for example a proxy's error page.
     Respond {
         /// The HTTP status, from 200 to 599.
         status: u16,
@@ -65,9 +65,9 @@ pub enum Fault {
     },
     /// Send bytes that are not HTTP, without acting, then close the connection.
     Garbage,
-    /// Act and send the head of the response at once, but its body only after this long.
+    /// Act and send the head of the response immediately, but its body only after this delay.
     Delay(Duration),
-    /// Do not act, and keep the connection open without a response until the client closes it, for 60 s at most.
+    /// Do not act, and keep the connection open without a response until the client closes it, for at most 60 s.
     Hang,
 }
 
@@ -79,7 +79,7 @@ impl Fault {
         )
     }
 
-    /// `response`: what the server would send; `None` if it did not act, or never sends a response to such a request.
+    /// `response`: the server's response; `None` if it did not act, or never responds to such a request.
     pub(super) fn delivery(self, response: Option<Response>) -> Delivery {
         Delivery::Send(match self {
             Fault::LoseResponse | Fault::DropConnection => return Delivery::Close,
@@ -106,12 +106,12 @@ impl Fault {
     }
 }
 
-/// Which requests a fault is for; made by [`FakeServer::fail`](super::FakeServer::fail).
+/// The requests that a fault applies to. Made by [`FakeServer::fail`](super::FakeServer::fail).
 #[derive(Debug)]
 #[must_use = "call `with` to register the fault"]
 pub struct FaultRule<'a> {
     server: &'a FakeServer,
-    /// `None`: any.
+    /// `None` for any operation.
     operation: Option<Operation>,
     skip: usize,
     times: usize,
@@ -122,13 +122,13 @@ impl<'a> FaultRule<'a> {
         FaultRule { server, operation, skip: 0, times: 1 }
     }
 
-    /// The first request that fails, counted from this moment and from 1. Defaults to 1.
+    /// Sets the first request that fails, counted from now, starting at 1. Defaults to 1.
     pub fn nth(mut self, nth: usize) -> Self {
         self.skip = nth.saturating_sub(1);
         self
     }
 
-    /// How many requests in succession fail; [`usize::MAX`] for all. Defaults to 1.
+    /// Sets how many successive requests fail; [`usize::MAX`] for all. Defaults to 1.
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
@@ -141,7 +141,7 @@ impl<'a> FaultRule<'a> {
     }
 }
 
-/// The faults that are still to come, in the order of their registration.
+/// The pending faults, in the order of registration.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Due>);
 
@@ -157,7 +157,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The fault of the next request: the first one that is due. Others that are due wait.
+    /// The fault of the next request: the first one that is due. Other due faults wait.
     pub(super) fn next(&mut self, operation: Operation) -> Option<Fault> {
         let mut next = None;
         for due in self.0.iter_mut().filter(|due| due.operation.is_none_or(|named| named == operation)) {

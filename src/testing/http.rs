@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the clients of a Typesense server use.
+//! The subset of HTTP/1.1 that clients of a Typesense server use.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::response::{Delivery, Response};
 
-/// The longest request line with headers; the real server has such a limit, too.
+/// The maximum size of the request line and headers. The real server has such a limit, too.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_BODY: usize = 8 * 1024 * 1024;
 /// How long a connection may be idle, and how long one read or write may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct Request {
     pub(super) method: String,
@@ -27,8 +27,8 @@ pub(super) struct Request {
 /// Serves the requests of one connection until either side closes it.
 pub(super) fn serve(mut stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let mut received = Vec::new();
     loop {
         match parse(&received) {
@@ -46,7 +46,7 @@ pub(super) fn serve(mut stream: &TcpStream, respond: impl Fn(&Request) -> Delive
                 }
             }
             Err(Unreadable) => {
-                // Where the next request begins is not known.
+                // The start of the next request is unknown.
                 let response = Response::message(400, "FakeServer cannot read this request.");
                 return deliver(Delivery::Send(response), false, stream).map(drop);
             }
@@ -58,7 +58,7 @@ pub(super) fn serve(mut stream: &TcpStream, respond: impl Fn(&Request) -> Delive
 fn deliver(delivery: Delivery, keep_alive: bool, mut stream: &TcpStream) -> io::Result<bool> {
     match delivery {
         Delivery::Send(response) => {
-            // One write, hence usually one packet.
+            // One write is usually one packet.
             stream.write_all(&[response.head(keep_alive), response.chunks()].concat())?;
             return Ok(keep_alive);
         }
@@ -75,23 +75,23 @@ fn deliver(delivery: Delivery, keep_alive: bool, mut stream: &TcpStream) -> io::
     Ok(false)
 }
 
-/// Waits, but no longer than the client does.
+/// Waits, unless the client closes the connection before.
 fn wait_for(wait: Duration, stream: &TcpStream) -> io::Result<()> {
     let started = Instant::now();
     while let Some(left) = wait.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
         stream.set_read_timeout(Some(left))?;
         match stream.peek(&mut [0]) {
             Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
-            // The client has already sent its next request, so it cannot be watched.
+            // The client has already sent its next request, so a closed connection cannot be detected.
             Ok(_) => thread::sleep(left.min(Duration::from_millis(10))),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             Err(error) => return Err(error),
         }
     }
-    stream.set_read_timeout(Some(PATIENCE))
+    stream.set_read_timeout(Some(TIMEOUT))
 }
 
-/// A request that is malformed, or larger than the limits.
+/// A request that is malformed or exceeds the limits.
 struct Unreadable;
 
 /// The first request in `received` and its length; `None` while it is incomplete.

@@ -1,4 +1,4 @@
-//! How a Typesense server reads a request, including where it is odd.
+//! Reads requests like a Typesense server, including its quirks.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const NEVER: u64 = 64_723_363_199;
 /// A key as a request describes it.
 #[derive(Clone)]
 pub(super) struct NewKey {
-    /// `None`: the server draws one.
+    /// `None` if the server generates it.
     pub(super) value: Option<String>,
     pub(super) description: String,
     pub(super) actions: Vec<String>,
@@ -21,13 +21,13 @@ pub(super) struct NewKey {
 }
 
 impl Request {
-    /// The parts of the path. A slash at the end, and several in a row, make no difference.
+    /// The parts of the path. Trailing and repeated slashes make no difference.
     pub(super) fn path(&self) -> Vec<&str> {
         let path = self.target.split('?').next().unwrap_or_default();
         path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
-    /// From the header; without one, from the last query parameter of that name.
+    /// The key from the header or, without a header, from the last query parameter of that name.
     pub(super) fn presented_key(&self) -> String {
         if let Some(header) = &self.api_key {
             return header.clone();
@@ -38,8 +38,8 @@ impl Request {
     }
 }
 
-/// Like C's `strtoul`: white space and a sign may lead, anything may follow the digits, a negative number wraps around.
-/// The result is truncated to 32 bits.
+/// Parses an id like C's `strtoul`: white space and a sign may precede the digits, anything may follow them, and a
+/// negative number wraps around. The result is truncated to 32 bits.
 pub(super) fn id(segment: &str) -> Option<u32> {
     let text = percent_decode(segment);
     let text = text.trim_start();
@@ -72,12 +72,12 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Older servers ignore `autodelete`.
+/// Whether servers of this version know `autodelete`. Others ignore it.
 pub(super) fn knows_autodelete(version: ServerVersion) -> bool {
     version >= ServerVersion::V26
 }
 
-/// Checks in the real server's order: only the first thing wrong is reported, as its message.
+/// Checks the members in the real server's order, because only the first error is reported. The error is its message.
 pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, String> {
     let input = json(body).ok_or("Bad JSON.")?;
     let required = |name: &str| {
@@ -92,7 +92,7 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
     let description = text(description).ok_or("Key description must be a string.")?;
     let wrong_list = |name: &str| format!("Wrong format for `{name}`. It should be an array of string.");
     let items = |list: &Value| list.as_array().filter(|items| !items.is_empty()).cloned();
-    // Both lists are looked at before the items of either.
+    // Both lists are checked before the items of either.
     let actions = items(actions).ok_or_else(|| wrong_list("actions"))?;
     let collections = items(collections).ok_or_else(|| wrong_list("collections"))?;
     let texts = |items: &[Value]| items.iter().map(text).collect::<Option<Vec<_>>>();
@@ -100,7 +100,7 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
     let collections = texts(&collections).ok_or_else(|| wrong_list("collections"))?;
     let expires_at = match input.get("expires_at") {
         None => NEVER,
-        // Up to the largest *signed* number, whatever the message says.
+        // The limit is the largest *signed* number, despite the message.
         Some(given) => given
             .as_i64()
             .and_then(|at| u64::try_from(at).ok())
@@ -108,13 +108,13 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
     };
     let autodelete = match input.get("autodelete").filter(|_| knows_autodelete(version)) {
         None => false,
-        // The server does not check the type, so that another one is an exception.
+        // The server does not check the type: another one raises an exception.
         Some(given) => given.as_bool().ok_or("Bad request.")?,
     };
     Ok(NewKey { value, description, actions, collections, expires_at, autodelete })
 }
 
-/// Bytes that are not UTF-8 are dropped, a byte order mark is skipped, a NUL ends the text.
+/// Drops bytes that are not UTF-8, skips a byte order mark, and ends the text at a NUL.
 fn json(body: &[u8]) -> Option<Value> {
     let text: String = body.utf8_chunks().map(|chunk| chunk.valid()).collect();
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

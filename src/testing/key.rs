@@ -1,4 +1,4 @@
-//! A key as a test describes it.
+//! A key that a test describes.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -9,8 +9,8 @@ use crate::expiry::Expiry;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::secret;
 
-/// A key for a test: on a [`FakeServer`](super::FakeServer) by [`seed`](super::FakeServer::seed), or as the value that
-/// a mock returns. Nothing in it is checked, so it can be a key that this crate would not create.
+/// A key for a test: to [`seed`](super::FakeServer::seed) a [`FakeServer`](super::FakeServer), or to return from a
+/// mock. Nothing is checked, so it can be a key that this crate would not create.
 ///
 /// ```
 /// use typesense_keys::testing::TestKey;
@@ -71,7 +71,7 @@ impl TestKey {
         self
     }
 
-    /// The key as a create returns it.
+    /// The key, as a create returns it.
     #[must_use]
     pub fn created(&self, id: impl Into<KeyId>) -> CreatedKey {
         let Self { description, actions, collections, expires_at, autodelete, value } = self.clone();
@@ -86,7 +86,7 @@ impl TestKey {
         }
     }
 
-    /// The key as it is listed.
+    /// The key's metadata, as a list shows it.
     #[must_use]
     pub fn info(&self, id: impl Into<KeyId>) -> KeyInfo {
         self.created(id).info()

@@ -1,4 +1,4 @@
-//! The keys of a server, and what it responds from them.
+//! The keys of a server, and its responses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,15 +11,15 @@ use super::Operation;
 use super::http::Request;
 use super::input::{self, NewKey};
 use super::response::Response;
-use crate::secret;
 use crate::server_version::ServerVersion;
+use crate::{key, secret};
 
-/// What the nodes of a cluster share.
+/// The state that the nodes of a cluster share.
 #[derive(Clone)]
 pub(super) struct Keys {
     version: ServerVersion,
     bootstrap_key: SecretString,
-    /// By id written in decimal, the order in which the real server lists keys: 10 before 9.
+    /// By the decimal text of the id, which is the order of the real server's list: 10 before 9.
     keys: BTreeMap<String, Key>,
     next_id: u32,
 }
@@ -31,7 +31,7 @@ struct Key {
     settings: NewKey,
 }
 
-/// What a request is for.
+/// The route of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Route {
     Health,
@@ -40,7 +40,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// The route, and the action that the presented key must allow, if a key is needed.
+    /// The route, and the action that the presented key must allow, if the route requires a key.
     pub(super) fn of(request: &Request) -> Option<(Route, Option<&'static str>)> {
         let (route, action) = match (request.method.as_str(), request.path().as_slice()) {
             ("GET", ["health"]) => return Some((Route::Health, None)),
@@ -61,8 +61,8 @@ impl Keys {
         Keys { version, bootstrap_key, keys: BTreeMap::new(), next_id: 0 }
     }
 
-    /// `lagging`: what the node knows that got the request, if it lags behind. `None` where a real server never sends a
-    /// response.
+    /// Carries out the request. `lagging`: the keys that the node knows, if it lags behind. Returns `None` if a real
+    /// server would never respond.
     pub(super) fn respond(&mut self, request: &Request, lagging: Option<&Keys>, is_leader: bool) -> Option<Response> {
         let Some((route, action)) = Route::of(request) else {
             return Some(Response::router_message(404, "Not Found"));
@@ -94,7 +94,7 @@ impl Keys {
         if presented == self.bootstrap_key.expose_secret() {
             return true;
         }
-        // A key with an empty value can exist, but a request without a key does not present it.
+        // A key with an empty value can exist, but a request without a key must not match it.
         let key = self.keys.values().find(|key| key.value == presented);
         !presented.is_empty() && key.is_some_and(|key| !key.has_expired() && key.allows(action))
     }
@@ -126,7 +126,7 @@ impl Keys {
         }
     }
 
-    /// Fails if the value is in use, or if there are no random bytes for one.
+    /// Fails if the value is in use, or if there are no random bytes to generate one.
     fn insert(&mut self, mut settings: NewKey) -> io::Result<Key> {
         let value = match settings.value.take() {
             Some(value) => value,
@@ -142,7 +142,7 @@ impl Keys {
         Ok(key)
     }
 
-    /// Whether there was such a key.
+    /// Returns whether the key existed.
     pub(super) fn remove(&mut self, id: u32) -> bool {
         self.keys.remove(&id.to_string()).is_some()
     }
@@ -160,14 +160,13 @@ impl Key {
         now.is_ok_and(|now| now.as_secs() > self.settings.expires_at)
     }
 
-    /// `None` where the prefix, which is cut after four bytes, ends inside a character: a real server cannot write that
-    /// as JSON.
+    /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
     fn metadata(&self, version: ServerVersion) -> Option<Value> {
-        let prefix = self.value.get(..self.value.len().min(4))?;
+        let prefix = key::prefix(&self.value)?;
         Some(self.describe("value_prefix", prefix, version))
     }
 
-    /// Members in alphabetical order.
+    /// The key as JSON, with its members in alphabetical order.
     fn describe(&self, value_name: &str, value: &str, version: ServerVersion) -> Value {
         let NewKey { value: _, description, actions, collections, expires_at, autodelete } = &self.settings;
         let mut members = Map::new();
@@ -184,7 +183,7 @@ impl Key {
     }
 }
 
-/// What a test does, past HTTP.
+/// Direct access for tests, without HTTP.
 impl Keys {
     pub(super) fn seed(&mut self, mut new: NewKey) -> io::Result<u32> {
         new.autodelete &= input::knows_autodelete(self.version);
@@ -195,7 +194,7 @@ impl Keys {
         self.keys.len()
     }
 
-    /// All keys' metadata, as a list shows it. Where the prefix cannot be shown, it is empty.
+    /// The metadata of all keys, as a list shows it. A prefix that cannot be shown is empty.
     pub(super) fn metadata(&self) -> impl Iterator<Item = Value> + '_ {
         let metadata = |key: &Key| key.metadata(self.version);
         self.keys

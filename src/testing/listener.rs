@@ -1,4 +1,4 @@
-//! The loop that accepts connections, with a thread for each; and its end.
+//! Accepts connections, and serves each on its own thread.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::lock;
 
-/// Accepts connections until it is dropped, which closes all of them and waits for their threads.
+/// Accepts connections until it is dropped. Dropping it closes all connections and waits for their threads.
 pub(super) struct Listener {
     address: SocketAddr,
     connections: Arc<Mutex<Connections>>,
@@ -22,7 +22,7 @@ struct Connections {
 }
 
 impl Listener {
-    /// Calls `serve` with each connection, on a thread of its own. It closes when `serve` returns.
+    /// Calls `serve` for each connection on its own thread. The connection closes when `serve` returns.
     pub(super) fn start<F>(address: SocketAddr, serve: F) -> io::Result<Listener>
     where
         F: Fn(&TcpStream) + Send + Sync + 'static,
@@ -40,7 +40,7 @@ impl Listener {
     }
 }
 
-/// Returns once all threads that it has started have ended.
+/// Returns after all threads that it started have ended.
 fn accept(listener: &TcpListener, connections: &Mutex<Connections>, serve: &(dyn Fn(&TcpStream) + Sync)) {
     thread::scope(|scope| {
         loop {
@@ -51,14 +51,14 @@ fn accept(listener: &TcpListener, connections: &Mutex<Connections>, serve: &(dyn
             }
             let Ok((stream, _)) = accepted else {
                 drop(connections);
-                // Most likely, the process has too many open files.
+                // The process probably has too many open files.
                 thread::sleep(Duration::from_millis(10));
                 continue;
             };
             let stream = Arc::new(stream);
             connections.open.retain(|stream| stream.strong_count() > 0);
             connections.open.push(Arc::downgrade(&stream));
-            // If no thread can be started, the connection closes here.
+            // If no thread can be started, this closes the connection.
             let _ = thread::Builder::new().spawn_scoped(scope, move || serve(&stream));
         }
     });
@@ -69,11 +69,11 @@ impl Drop for Listener {
         let mut connections = lock(&self.connections);
         connections.is_closing = true;
         for stream in connections.open.iter().filter_map(Weak::upgrade) {
-            // Fails if the client was faster.
+            // Fails if the client has already closed the connection.
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
         drop(connections);
-        // `accept` returns only with a connection. Without one, it cannot be waited for.
+        // `accept` returns only for a connection. If none can be made, waiting for the thread could block forever.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         if let (Ok(_), Some(acceptor)) = (woken, self.acceptor.take()) {
             let _ = acceptor.join();
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dropped_listener_has_ended_its_threads() {
+    fn dropped_listener_ends_its_threads() {
         let alive = Arc::new(());
         let in_thread = Arc::clone(&alive);
         let (started, all_started) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! One node: what it shares with the others, what it keeps to itself, and how it treats a request.
+//! One node: its shared and own state, and how it handles a request.
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -19,14 +19,14 @@ pub(super) struct FakeNode {
 #[derive(Default)]
 pub(super) struct Own {
     pub(super) faults: Faults,
-    /// What the node knew when it began to lag.
+    /// The keys that the node knew when it began to lag.
     pub(super) lagging: Option<Keys>,
     pub(super) connections: usize,
     pub(super) requests: Vec<Option<Operation>>,
 }
 
 impl FakeNode {
-    /// Serves one connection. An error ends it, and concerns the client alone.
+    /// Serves one connection. An error ends the connection, and matters only to the client.
     pub(super) fn serve(&self, stream: &TcpStream) {
         lock(&self.own).connections += 1;
         let _ = http::serve(stream, |request| self.respond(request));

@@ -1,15 +1,15 @@
-//! What goes back to the client, with the bytes of a Typesense server.
+//! Responses with the bytes of a Typesense server.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// What happens to a request after it was carried out, or not.
+/// How a request ends.
 pub(super) enum Delivery {
     Send(Response),
-    /// The head at once, the body after this long.
+    /// Send the head immediately, and the body after this delay.
     SendLate(Response, Duration),
-    /// These bytes instead of a response, then close.
+    /// Send these bytes instead of a response, then close the connection.
     SendBytes(&'static [u8]),
     /// Keep the connection open and send nothing.
     Hang,
@@ -30,12 +30,12 @@ impl Response {
         Response::new(status, JSON, body.to_string())
     }
 
-    /// A refusal by the code that carries out requests. `text` must need no escape in JSON.
+    /// A refusal by the server's request handlers. `text` must not need escapes in JSON.
     pub(super) fn message(status: u16, text: &str) -> Response {
         Response::new(status, JSON, format!(r#"{{"message": "{text}"}}"#))
     }
 
-    /// A refusal by the router, which writes one more space.
+    /// A refusal by the server's router, which writes one more space.
     pub(super) fn router_message(status: u16, text: &str) -> Response {
         Response::new(status, JSON, format!(r#"{{ "message": "{text}"}}"#))
     }
@@ -44,7 +44,7 @@ impl Response {
         Response::message(401, "Forbidden - a valid `x-typesense-api-key` header must be sent.")
     }
 
-    /// No body, and a content type without a value: so a node fails that could not forward a write to the leader.
+    /// An empty body, and a content type without a value, like a node that could not forward a write to the leader.
     pub(super) fn empty(status: u16) -> Response {
         Response::new(status, "", "")
     }
@@ -58,7 +58,7 @@ impl Response {
         Response { retry_after, ..self }
     }
 
-    /// Status line and headers, named and ordered as the real server does.
+    /// The status line and headers, with the real server's names and order.
     pub(super) fn head(&self, keep_alive: bool) -> Vec<u8> {
         let Self { status, content_type, retry_after, body: _ } = self;
         let connection = if keep_alive { "keep-alive" } else { "close" };
@@ -75,7 +75,7 @@ impl Response {
         head.into_bytes()
     }
 
-    /// The body, in the transfer encoding `chunked`.
+    /// The body in the transfer encoding `chunked`.
     pub(super) fn chunks(&self) -> Vec<u8> {
         let last = b"0\r\n\r\n";
         if self.body.is_empty() {
@@ -86,7 +86,7 @@ impl Response {
     }
 }
 
-/// The real server's table: statuses that it does not hold have no reason phrase.
+/// The real server's reason phrases. It has none for other statuses.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

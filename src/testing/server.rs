@@ -1,4 +1,4 @@
-//! [`FakeServer`], as tests use it.
+//! The [`FakeServer`] that tests use.
 
 use std::fmt;
 use std::io;
@@ -19,7 +19,7 @@ use crate::server_version::ServerVersion;
 
 /// A fake Typesense server, or one node of a fake cluster.
 ///
-/// See the [module documentation](super) for what it does and does not do.
+/// The [module documentation](super) describes what it can do.
 ///
 /// # Example
 ///
@@ -30,13 +30,13 @@ use crate::server_version::ServerVersion;
 /// let server = FakeServer::builder().version(ServerVersion::V30).start()?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
 ///
-/// // There is a key that expired in 1970.
+/// // Add a key that expired in 1970.
 /// let expired = TestKey::new("last year's demo", ["documents:search"], ["demo"]);
 /// let id = server.seed(expired.autodelete(true).expires_at(Expiry::from_unix_seconds(1)))?;
 /// assert_eq!(server.keys()[0].id, id);
 /// assert_eq!(server.purge_expired(), 1);
 ///
-/// // From now on, each delete is carried out, but its response is lost.
+/// // From now on, every delete is carried out, but its response is lost.
 /// server.fail(Operation::Delete).times(usize::MAX).with(Fault::LoseResponse);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -48,7 +48,7 @@ pub struct FakeServer {
     api_key: SecretString,
 }
 
-/// Settings of a [`FakeServer`] that is to be started.
+/// The settings of a new [`FakeServer`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FakeServerBuilder {
@@ -56,8 +56,8 @@ pub struct FakeServerBuilder {
 }
 
 impl FakeServerBuilder {
-    /// The version of Typesense whose responses the server sends: [`ServerVersion::V0_24`], the default, is compared with
-    /// a real server 0.24.1; [`ServerVersion::V30`] follows that server's source, and has `autodelete`.
+    /// The version of Typesense whose responses the server sends: [`ServerVersion::V0_24`], the default, is compared
+    /// with a real server 0.24.1; [`ServerVersion::V30`] follows that server's source, and has `autodelete`.
     pub fn version(mut self, version: ServerVersion) -> FakeServerBuilder {
         self.version = version;
         self
@@ -125,7 +125,7 @@ impl FakeServer {
         FakeServer::builder().start_cluster()
     }
 
-    /// Settings for a server or a cluster.
+    /// Returns the settings of a new server or cluster.
     pub fn builder() -> FakeServerBuilder {
         FakeServerBuilder { version: ServerVersion::V0_24 }
     }
@@ -136,7 +136,7 @@ impl FakeServer {
         format!("http://{}", self.address)
     }
 
-    /// The bootstrap key, which allows everything. Each server or cluster has another one.
+    /// The bootstrap key, which allows everything. Each server or cluster has its own.
     #[must_use]
     pub fn api_key(&self) -> SecretString {
         self.api_key.clone()
@@ -147,8 +147,8 @@ impl FakeServer {
 impl FakeServer {
     /// Lets the next request for a key operation fail.
     ///
-    /// If several faults are due, the one registered first is used; the others wait for the next request. Health and
-    /// debug requests never fail.
+    /// If several faults are due, the request fails with the one that was registered first, and the others wait.
+    /// Health and debug requests never fail.
     pub fn inject(&self, fault: Fault) {
         FaultRule::new(self, None).with(fault);
     }
@@ -158,7 +158,7 @@ impl FakeServer {
         FaultRule::new(self, Some(operation))
     }
 
-    /// Drops all faults that are still to come.
+    /// Removes all pending faults.
     pub fn clear_faults(&self) {
         lock(&self.node.own).faults.clear();
     }
@@ -183,8 +183,8 @@ impl FakeServer {
 
     /// Makes this node of a cluster lag behind, or catch up.
     ///
-    /// A lagging node shows and accepts the keys of the moment when the lag began. What is written through it reaches
-    /// the other nodes at once, and itself when it catches up.
+    /// A lagging node shows and accepts the keys that existed when the lag began. Writes through it reach the other
+    /// nodes immediately, and the node itself when it catches up.
     pub fn set_lagging(&self, lagging: bool) {
         let mut own = lock(&self.node.own);
         if lagging != own.lagging.is_some() {
@@ -193,7 +193,7 @@ impl FakeServer {
     }
 }
 
-/// Keys, past HTTP.
+/// Direct access to the keys, without HTTP.
 impl FakeServer {
     /// Adds a key, and returns its id.
     ///
@@ -204,7 +204,7 @@ impl FakeServer {
         lock(&self.node.keys).seed(key.into()).map(KeyId::from)
     }
 
-    /// All keys but the bootstrap key, by id, as a client lists them. Lag does not show here.
+    /// All keys except the bootstrap key, in the order of their ids, as a client lists them. Lag has no effect on it.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
         let keys = lock(&self.node.keys);
@@ -213,21 +213,21 @@ impl FakeServer {
         keys
     }
 
-    /// The value of a key, which no real server shows.
+    /// The value of a key, which a real server never shows.
     #[must_use]
     pub fn value_of(&self, id: impl Into<KeyId>) -> Option<SecretString> {
         lock(&self.node.keys).value(id.into().get())
     }
 
-    /// Removes a key, as another client might. Returns whether there was one.
+    /// Removes a key, like another client. Returns whether the key existed.
     pub fn remove(&self, id: impl Into<KeyId>) -> bool {
         lock(&self.node.keys).remove(id.into().get())
     }
 
-    /// Removes the expired keys that were created with `autodelete`, as a real server does every hour. Returns how many.
+    /// Removes the expired keys with `autodelete`, like a real server every hour. Returns their number.
     ///
-    /// A lagging node keeps them, as nodes whose clocks differ do for a while. Always 0 with
-    /// [`ServerVersion::V0_24`], which ignores `autodelete`.
+    /// A lagging node keeps them, like a node whose clock is behind. Always 0 with [`ServerVersion::V0_24`], which
+    /// ignores `autodelete`.
     pub fn purge_expired(&self) -> usize {
         lock(&self.node.keys).purge_expired()
     }

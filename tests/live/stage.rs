@@ -128,7 +128,7 @@ impl Drop for Stage<'_> {
 /// The settings of a client with the bootstrap key.
 pub(crate) fn admin(server: &Server) -> ClientBuilder {
     // `TYPESENSE_TEST_URL` is named on purpose, wherever it is.
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).allow_plaintext()
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).allow_plaintext(true)
 }
 
 /// A name that no other test, and no earlier run, has used.

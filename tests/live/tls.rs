@@ -55,7 +55,7 @@ fn private_authority_is_trusted_only_if_named(_: &Server) {
     assert_tls_error(trusting(&TestCa::new(), &server), namesake);
     #[cfg(feature = "native-roots")]
     {
-        let native = KeysClient::builder().node(server.url()).api_key(server.api_key()).native_roots();
+        let native = KeysClient::builder().node(server.url()).api_key(server.api_key()).native_roots(true);
         assert_tls_error(native, untrusted);
     }
 }

@@ -55,7 +55,7 @@ fn refused_connection_may_be_tried_again() {
 fn unknown_host_is_a_connection_error_while_resolving() {
     // By RFC 6761, no resolver may know a name below `invalid`.
     let url = "http://nobody.invalid:8108";
-    let client = builder(url).allow_plaintext().build().unwrap();
+    let client = builder(url).allow_plaintext(true).build().unwrap();
     let error = client.delete(7).send().unwrap_err();
     reads(
         &error,

@@ -97,7 +97,7 @@ fn plain_text_to_another_host_must_be_allowed() {
     let reason = |origin: &str| {
         format!(
             "{origin} is plain http to another host, where anybody on the way can read the admin key and every new \
-             key: use https, or say `.allow_plaintext()` if the network itself is encrypted"
+             key: use https, or say `.allow_plaintext(true)` if the network itself is encrypted"
         )
     };
     for (address, origin) in [
@@ -110,7 +110,7 @@ fn plain_text_to_another_host_must_be_allowed() {
     ] {
         refused(with_key().node(address), "node", &reason(origin));
         refused(with_key().node("http://127.0.0.1:1").nearest_node(address), "nearest_node", &reason(origin));
-        assert!(with_key().node(address).allow_plaintext().build().is_ok(), "{address}");
+        assert!(with_key().node(address).allow_plaintext(true).build().is_ok(), "{address}");
     }
     for local in ["http://127.0.0.1", "http://127.1.2.3:1", "http://[::1]:1", "http://localhost:1/x"] {
         assert!(with_key().node(local).build().is_ok(), "{local}");
@@ -174,7 +174,7 @@ mod tls {
     #[test]
     fn native_roots_and_ca_certificates_exclude_each_other() {
         refused(
-            https().native_roots().ca_certificates(TestCa::new().pem()),
+            https().native_roots(true).ca_certificates(TestCa::new().pem()),
             "ca_certificates",
             "excludes `native_roots`: trust either the operating system's authorities or these",
         );

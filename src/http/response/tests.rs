@@ -1,10 +1,10 @@
-//! A response is the same response however it is cut on its way.
+//! Responses in every framing, cut into pieces at any place.
 
 use super::*;
 
 const PAYLOAD: &str = r#"{"id": 7, "value": "aVeryS3cretValue\u00e9"}"#;
 
-/// What was parsed of a response.
+/// The parsed parts of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Parsed {
     status: u16,
@@ -15,7 +15,7 @@ struct Parsed {
     retry_after: Option<Duration>,
 }
 
-/// Parses what arrives in `pieces`; `None` if that ends within the head.
+/// Parses a response that arrives in `pieces`. Returns `None` if it ends within the head.
 fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, Fault> {
     let (mut parser, mut received, mut content) = (HeadParser::default(), SecretBuf::default(), SecretBuf::default());
     let mut response = None;
@@ -46,7 +46,7 @@ fn chunk(payload: &str, extension: &str) -> String {
     format!("{:X}{extension}\r\n{payload}\r\n", payload.len())
 }
 
-/// Good responses with the same payload, framed in every way that HTTP/1 knows.
+/// Valid responses with the same payload, in every framing of HTTP/1.
 fn good_responses() -> Vec<(&'static str, String)> {
     const HEAD: &str = "HTTP/1.1 201 Created\r\nServer: x\r\ncontent-TYPE: application/json\r\nRetry-After: 3\r\n";
     let length = PAYLOAD.len();
@@ -79,7 +79,7 @@ fn good_responses() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_framing_gives_the_same_payload_and_status() {
+fn response_in_any_framing_has_the_same_payload_and_status() {
     for (framing, response) in good_responses() {
         let parsed = whole(&response).unwrap().unwrap();
         assert_eq!(parsed.payload, PAYLOAD, "{framing}");
@@ -93,7 +93,7 @@ fn every_framing_gives_the_same_payload_and_status() {
 }
 
 #[test]
-fn response_that_is_cut_anywhere_is_the_same_response() {
+fn response_cut_anywhere_is_parsed_alike() {
     for (framing, response) in good_responses() {
         let expected = whole(&response);
         for at in 0..=response.len() {
@@ -142,7 +142,7 @@ fn status_without_a_body_ends_with_its_head() {
 }
 
 #[test]
-fn bad_response_is_refused_however_it_is_cut() {
+fn bad_response_cut_anywhere_is_refused() {
     let many_headers = format!("HTTP/1.1 200\r\n{}\r\n", "a: b\r\n".repeat(101));
     let long_head = format!("HTTP/1.1 200\r\na: {}\r\n\r\n", "x".repeat(MAX_HEAD));
     let long_line =
@@ -207,7 +207,7 @@ fn bad_response_is_refused_however_it_is_cut() {
 }
 
 #[test]
-fn bytes_after_a_response_are_no_part_of_it() {
+fn bytes_after_a_response_are_not_part_of_it() {
     for (framing, response) in good_responses() {
         let expected = whole(&response).unwrap().unwrap();
         if expected.is_complete {
@@ -218,7 +218,7 @@ fn bytes_after_a_response_are_no_part_of_it() {
 }
 
 #[test]
-fn largest_sizes_are_accepted_and_nothing_is_allocated_for_them() {
+fn largest_declared_sizes_are_accepted_without_allocation() {
     for head in
         ["Content-Length: 18446744073709551615\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n"]
     {
@@ -228,7 +228,7 @@ fn largest_sizes_are_accepted_and_nothing_is_allocated_for_them() {
 }
 
 #[test]
-fn thousand_early_hints_take_no_more_stack_than_one() {
+fn many_interim_heads_use_constant_stack() {
     let response = format!("{}HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 103\r\n\r\n".repeat(1_000));
     let small = std::thread::Builder::new().stack_size(256 * 1024);
     let taken = small.spawn(move || whole(&response)).unwrap().join().unwrap();

@@ -1,4 +1,5 @@
-//! One run of `ensure`: list, create if needed, list again, and delete what the new key replaces. Each step happens once.
+//! One run of `ensure`: list, create if needed, list again, and delete what the new key replaces. Each step happens
+//! once.
 
 use std::time::Instant;
 
@@ -55,8 +56,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A listed key may have the value that was given. To be refused a second key of that value proves that some key
-    /// has it; the listed one is taken for it if it is the only one.
+    /// A listed key may have the given value. If the server refuses to create a second key with it, some key has the
+    /// value. The listed key is accepted if it is the only candidate.
     fn prove(self, before: Survey) -> Result<EnsuredKey, Error> {
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
             Ok(created) => self.settle(created, &before),
@@ -68,14 +69,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// No listed key is as wanted.
+    /// No listed key has the wanted scope.
     fn create(mut self, before: Survey) -> Result<EnsuredKey, Error> {
         if let Some((old, _)) = before.drifted.first() {
             check_nodes(self.engine, old.id, None, self.deadline)?;
         }
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
             Ok(created) => self.settle(created, &before),
-            // A run at the same time may have created it with the same value.
+            // A concurrent run may have created it with the same value.
             Err(conflict @ Error::Conflict(_)) if self.key.origin == Origin::Provided => {
                 let after = self.survey()?;
                 match after.wanted.as_slice() {
@@ -87,7 +88,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// This run has created a key. Keeps it, unless another one is in its way.
+    /// This run created a key. Keeps it unless another key takes precedence.
     fn settle(mut self, created: Created, before: &Survey) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (created.key.info(), created.is_certain);
         self.created = Some(created);
@@ -105,7 +106,7 @@ impl<'a> Run<'a> {
             return Err(drift);
         }
         match after.wanted.iter().find(|key| key.id < own.id) {
-            // Of several, the one with the lowest id stays: a list that shows a key shows those before it, too.
+            // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
             Some(first) if is_certain => {
                 self.undo(own.id)?;
                 self.conclude(first, before, after.ids().into_iter().filter(|id| *id != own.id).collect())
@@ -114,7 +115,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `stays` is as wanted. Deletes what it replaces, and what has expired long ago.
+    /// `stays` has the wanted scope. Deletes the keys that it replaces and the keys that expired long ago.
     fn conclude(mut self, stays: &KeyInfo, before: &Survey, mut seen: Vec<KeyId>) -> Result<EnsuredKey, Error> {
         if self.key.origin != Origin::Provided {
             let drifted = before.replaceable().filter(|id| self.replace_on_drift && *id < stays.id);
@@ -141,7 +142,7 @@ impl<'a> Run<'a> {
         Ok(Survey::of(keys, self.key, self.expiry, own))
     }
 
-    /// Lists until the key that this run has created is shown: a node may lag.
+    /// Reads the list until it shows the key that this run created, because a node may lag.
     fn survey_with_own(&mut self, own: &KeyInfo) -> Result<Survey, Error> {
         let mut rounds = 0;
         loop {
@@ -152,12 +153,12 @@ impl<'a> Run<'a> {
             }
             rounds += 1;
             let pause = backoff(rounds, &*self.engine.clock);
-            // Past the deadline, the next list fails.
+            // After the deadline, the next list fails.
             self.engine.clock.sleep(pause.min(self.engine.remaining(self.deadline)));
         }
     }
 
-    /// Deletes the key that this run has created.
+    /// Deletes the key that this run created.
     fn undo(&mut self, own: KeyId) -> Result<(), Error> {
         self.delete(own)?;
         self.created = None;
@@ -171,7 +172,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `seen`: the keys of the description that were listed last.
+    /// `seen`: the keys with this description in the last list.
     fn ensured(self, key: KeyInfo, mut seen: Vec<KeyId>) -> EnsuredKey {
         seen.retain(|id| *id != key.id);
         let Self { key: wanted, created, replaced, .. } = self;
@@ -185,7 +186,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The error of a run that ends here. `left_over`: the key that was to be deleted.
+    /// The error of a run that ends here. `left_over`: the key that should have been deleted.
     fn interrupted(&mut self, left_over: Option<KeyId>, cause: Error) -> Error {
         let created = self.created.take();
         let own = created.as_ref().map(|created| created.key.id);

@@ -1,32 +1,32 @@
-//! Which of the listed keys are as wanted, without a request.
+//! Compares the listed keys with the wanted key. Sends nothing.
 
 use std::time::Duration;
 
 use crate::error::Difference;
-use crate::expiry::{Expires, Expiry};
+use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
 
-/// How long a key must have expired before it is deleted: a local clock that is wrong by less than this deletes no key
-/// that still works.
+/// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
+/// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// What a [`Difference`] calls members that this crate does not know. They may restrict the key, so a replacement without
-/// them might open more.
+/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
+/// might allow more.
 const UNKNOWN_MEMBERS: &str = "unknown members";
 
-/// The listed keys of one description, by their ids.
+/// The listed keys with one description, in the order of their ids.
 pub(super) struct Survey {
-    /// Not expired, and with the scope that is wanted.
+    /// Not expired, with the wanted scope.
     pub(super) wanted: Vec<KeyInfo>,
-    /// Not expired, and with another scope.
+    /// Not expired, with a different scope.
     pub(super) drifted: Vec<(KeyInfo, Vec<Difference>)>,
     /// Expired by the local clock.
     pub(super) expired: Vec<KeyInfo>,
 }
 
 impl Survey {
-    /// `own`: a key that this run has created, which is as wanted whatever the time.
+    /// `own`: a key that this run created, which counts as wanted even if it has expired since.
     pub(super) fn of(keys: Vec<KeyInfo>, wanted: &NewKey, expiry: Option<Expires>, own: Option<KeyId>) -> Self {
         let mut survey = Self { wanted: Vec::new(), drifted: Vec::new(), expired: Vec::new() };
         for key in keys.into_iter().filter(|key| key.description == wanted.description) {
@@ -36,7 +36,7 @@ impl Survey {
             }
             let mut differences = differences(&key, wanted, expiry);
             if own.is_some() && wanted.origin == Origin::Provided && differences.is_empty() {
-                // The server has accepted the value for another key.
+                // The server accepted the value for the run's own key, so this key has another one.
                 differences.push(other_value(&key));
             }
             if key.is_expired() {
@@ -69,11 +69,9 @@ impl Survey {
         self.drifted.iter().filter(|(_, differences)| is_replaceable(differences)).map(|(key, _)| key.id)
     }
 
-    /// The keys that have been expired for so long that no clock is wrong by as much.
+    /// The keys that expired longer than [`CLOCK_MARGIN`] ago.
     pub(super) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
-        let latest =
-            Expiry::at(std::time::SystemTime::now().checked_sub(CLOCK_MARGIN).unwrap_or(std::time::UNIX_EPOCH));
-        self.expired.iter().filter(move |key| key.expires_at < latest).map(|key| key.id)
+        self.expired.iter().filter(|key| key.expires_at.is_past_for(CLOCK_MARGIN)).map(|key| key.id)
     }
 }
 
@@ -85,9 +83,9 @@ fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<D
         }
     };
     let (found, asked) = (&key.actions, &wanted.actions);
-    compare("actions", format!("{found:?}"), format!("{asked:?}"), are_the_same(found, asked));
+    compare("actions", format!("{found:?}"), format!("{asked:?}"), are_same_set(found, asked));
     let (found, asked) = (&key.collections, &wanted.collections);
-    compare("collections", format!("{found:?}"), format!("{asked:?}"), are_the_same(found, asked));
+    compare("collections", format!("{found:?}"), format!("{asked:?}"), are_same_set(found, asked));
     let (found, asked) = (key.expires_at, wanted.expires_at);
     let is_same = match expiry {
         Some(Expires::In(_)) => !found.is_never() && found <= asked,
@@ -117,7 +115,7 @@ fn other_value(key: &KeyInfo) -> Difference {
     Difference { field: "value", found, wanted: "the one given".to_owned() }
 }
 
-/// In any order, and any number of times.
-fn are_the_same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
-    some.iter().all(|one| others.contains(one)) && others.iter().all(|one| some.contains(one))
+/// Whether both contain the same items, ignoring order and repetition.
+fn are_same_set<T: PartialEq>(left: &[T], right: &[T]) -> bool {
+    left.iter().all(|item| right.contains(item)) && right.iter().all(|item| left.contains(item))
 }

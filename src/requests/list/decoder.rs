@@ -1,6 +1,6 @@
-//! Decodes the keys of a list while it arrives: `{"keys": [{…}, {…}]}`. Members besides `keys` are skipped.
+//! Decodes the keys of a list as it arrives: `{"keys": [{…}, {…}]}`. Other members are skipped.
 //!
-//! A value that has arrived in part is parsed when all of it has arrived. [`Scan`] finds its end, and looks at each byte
+//! A value that arrives in parts is parsed once, after its last part. [`Scan`] finds its end and reads each byte
 //! once.
 
 use std::borrow::Cow;
@@ -12,11 +12,11 @@ use crate::http::DecodeError;
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
-/// The most elements that a key may have, in its arrays and objects together, if it does not arrive as a whole. An element
-/// takes as little as three bytes in JSON and more than ten times that in memory.
+/// The maximum number of elements in the arrays and objects of a key that arrives in parts. An element can take as
+/// little as three bytes in JSON, and more than ten times that in memory.
 const MAX_ELEMENTS: usize = 64 * 1024;
 
-/// What comes next in the list.
+/// The next part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
@@ -53,7 +53,7 @@ impl Decoder {
         Self { place: Place::Start, scan: Scan::START, has_keys: false, count: 0 }
     }
 
-    /// Takes the next key from the front of `arrived`. `is_all`: nothing will follow `arrived`.
+    /// Takes the next key from the front of `arrived`. `is_all`: no more bytes will arrive.
     pub(super) fn next(&mut self, arrived: &mut SecretBuf, is_all: bool) -> Result<Step, DecodeError> {
         loop {
             let spaces = arrived.as_slice().iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
@@ -105,7 +105,7 @@ impl Decoder {
                 }
                 (Place::AfterKey, b',') => punctuation(Place::Key),
                 (Place::AfterValue, b',') => punctuation(Place::Name),
-                // The beginning of another JSON value.
+                // The beginning of a JSON value of another type.
                 (Place::Start | Place::KeysStart, b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'[' | b'{') => {
                     return Err(self.shape());
                 }
@@ -114,14 +114,14 @@ impl Decoder {
         }
     }
 
-    /// How many keys have been decoded.
+    /// The number of keys so far.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// The key at the front of `bytes`, and its length; `None` until all of it has arrived.
+    /// The key at the front of `bytes`, and its length; `None` until it has arrived completely.
     fn key(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<(KeyInfo, usize)>, DecodeError> {
-        // Most keys have arrived as a whole, so that the parser itself finds their end.
+        // Most keys arrive as a whole, and the parser itself finds their end.
         if self.scan.seen == 0 {
             let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
             if let Some(Ok(key)) = values.next() {
@@ -135,7 +135,7 @@ impl Decoder {
         Ok(Some((self.parse(value)?, value.len())))
     }
 
-    /// The value at the front of `bytes`; `None` until all of it has arrived.
+    /// The value at the front of `bytes`; `None` until it has arrived completely.
     fn value<'a>(&mut self, bytes: &'a [u8], is_all: bool) -> Option<&'a [u8]> {
         match self.scan.end(bytes) {
             Some(end) => bytes.get(..end),
@@ -143,7 +143,7 @@ impl Decoder {
         }
     }
 
-    /// Parses a value, and begins the scan of the next.
+    /// Parses a value, and resets the scan for the next one.
     fn parse<'a, T: Deserialize<'a>>(&mut self, value: &'a [u8]) -> Result<T, DecodeError> {
         self.scan = Scan::START;
         serde_json::from_slice(value).map_err(|error| if error.is_data() { self.shape() } else { self.syntax() })
@@ -158,16 +158,15 @@ impl Decoder {
     }
 }
 
-/// A member's name. Borrowed, unless it has escapes: a server may repeat a secret here.
+/// A member's name. Borrowed unless it has escapes, because a server may repeat a secret here.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The search for the end of one JSON value; it continues where it stopped. Text that is not JSON is refused when it is
-/// parsed.
+/// The resumable search for the end of one JSON value. Invalid JSON gets some end, too; the parser refuses it later.
 struct Scan {
-    /// How many bytes of the value have been scanned.
+    /// The number of bytes of the value that were read.
     seen: usize,
-    /// How many arrays and objects are open.
+    /// The number of open arrays and objects.
     depth: usize,
     in_string: bool,
     is_escaped: bool,
@@ -177,7 +176,7 @@ struct Scan {
 impl Scan {
     const START: Self = Self { seen: 0, depth: 0, in_string: false, is_escaped: false, elements: 0 };
 
-    /// The length of the value that `bytes` begins with; `None` if its end has not arrived.
+    /// The length of the value at the front of `bytes`; `None` if its end has not arrived.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for &byte in bytes.get(self.seen..).unwrap_or_default() {
             self.seen += 1;
@@ -199,7 +198,7 @@ impl Scan {
                 b',' if self.depth > 0 => self.elements += 1,
                 b'}' | b']' if self.depth > 1 => self.depth -= 1,
                 b'}' | b']' if self.depth == 1 => return Some(self.seen),
-                // The byte after a number or a literal.
+                // This byte follows a number or word.
                 b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
                     return Some(self.seen - 1);
                 }
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn list_in_pieces_is_decoded_as_serde_json_decodes_the_whole() {
+    fn list_in_pieces_is_decoded_like_the_whole_list() {
         let key = KEY;
         for text in [
             r#"{"keys":[]}"#.to_owned(),
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn list_that_serde_json_refuses_is_refused() {
+    fn invalid_or_truncated_list_is_refused() {
         let key = KEY;
         let good = format!("{{\"keys\":[{key},{key}]}}");
         let cut = (1..good.len()).map(|length| good.get(..length).unwrap().to_owned());
@@ -292,7 +291,7 @@ mod tests {
         }
     }
 
-    /// Takes minutes if the decoder starts the key again for each piece.
+    /// This would take minutes if each piece restarted the scan of the key.
     #[test]
     fn large_key_in_small_pieces_is_decoded_in_linear_time() {
         let text = format!("{{\"keys\":[{}]}}", KEY.replace("quoted", &"x".repeat(1_000_000)));

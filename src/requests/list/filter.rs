@@ -1,15 +1,12 @@
-//! Which keys of a list are wanted.
+//! The filter of a list.
 
 use crate::action::{Action, InvalidAction};
 use crate::error::Error;
-use crate::key::KeyInfo;
-
-/// How much of a key's value the server shows.
-const SHOWN: usize = 4;
+use crate::key::{KeyInfo, PREFIX};
 
 #[derive(Debug, Clone, Default)]
 pub(in crate::requests) struct Filter {
-    /// At most as much as the server shows: more could be a key, which is not to be kept.
+    /// At most as many bytes as the server shows: more could be a whole value, which must not be kept.
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,
     pub(super) expired: Option<bool>,
@@ -19,10 +16,10 @@ pub(in crate::requests) struct Filter {
 
 impl Filter {
     pub(super) fn set_prefix(&mut self, prefix: &str) {
-        self.prefix = prefix.as_bytes().get(..SHOWN).or(Some(prefix.as_bytes())).map(Into::into);
+        self.prefix = prefix.as_bytes().get(..PREFIX).or(Some(prefix.as_bytes())).map(Into::into);
     }
 
-    /// Whether it asks for something that no key can be: a filter that is not valid would find nothing in silence.
+    /// Checks the actions, because an invalid one would silently match no key.
     pub(super) fn check(&self) -> Result<(), Error> {
         if let Some(invalid) = &self.invalid_action {
             return Err(invalid.clone().into());
@@ -44,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_of_a_prefix_is_kept_than_the_server_shows() {
+    fn long_prefix_is_truncated_to_what_the_server_shows() {
         let mut filter = Filter::default();
         filter.set_prefix("abcdefghijklmnop");
         assert_eq!(filter.prefix.as_deref(), Some(b"abcd".as_slice()));

@@ -1,4 +1,4 @@
-//! Reads the keys of a list from a response while it arrives.
+//! Reads the keys of a list from a response as it arrives.
 
 use std::time::{Duration, Instant};
 
@@ -11,33 +11,33 @@ use crate::http::{AttemptError, ResponseBody};
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
-/// The most bytes that one key of a list may take: its scope is the only part that can be long.
+/// The maximum size of one key in a list, in bytes. Only its scope can be long.
 const MAX_KEY: usize = 1024 * 1024;
 
-/// How many times more memory than `max_size` the keys of a list may take. Keys as Typesense sends them take less than
-/// twice their JSON, but an empty action of three bytes takes 32.
+/// How many times `max_size` the keys of a list may take in memory. Keys from Typesense take less than twice the size
+/// of their JSON, but a hostile empty action of three bytes takes 32.
 const MAX_EXPANSION: u64 = 4;
 
-/// How many bytes of the beginning are kept: more than an error quotes.
+/// How many bytes of the beginning are kept. An error quotes fewer.
 const QUOTABLE: usize = 1024;
 
 pub(super) struct Reader {
     response: Box<dyn ResponseBody>,
-    /// What has arrived and has not been decoded.
+    /// The bytes that have arrived and are not decoded yet.
     arrived: SecretBuf,
-    /// The beginning of the response, to be quoted if it is not a list.
+    /// The beginning of the response, to quote in an error if it is not a list.
     beginning: SecretBuf,
     decoder: Decoder,
     is_all: bool,
     received: u64,
     max_size: u64,
-    /// How many bytes of memory the keys take that the caller keeps.
+    /// The memory of the keys that the caller keeps, in bytes.
     kept: u64,
     waited: Duration,
 }
 
 impl Reader {
-    /// `max_size`: the most bytes that the whole list may have.
+    /// `max_size`: the maximum size of the whole list, in bytes.
     pub(super) fn new(response: Box<dyn ResponseBody>, max_size: u64) -> Self {
         Self {
             response,
@@ -54,8 +54,8 @@ impl Reader {
 
     /// The next key; `None` at the end of the list.
     ///
-    /// `finish_by` gives the deadline of the next read, after so much time spent waiting. `value` is a secret that must
-    /// not appear in an error.
+    /// `finish_by` computes the deadline of the next read from the time that was waited so far. Errors do not show
+    /// the secret `value`.
     pub(super) fn next(
         &mut self,
         finish_by: impl Fn(Duration) -> Instant,
@@ -94,7 +94,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Counts the memory that `key` takes. All keys together may take at most a multiple of `max_size`.
+    /// Adds the memory of `key` to the total, which may not exceed a multiple of `max_size`.
     pub(super) fn keep(&mut self, key: &KeyInfo) -> Result<(), AttemptError> {
         self.kept += size_in_memory(key);
         if self.kept > self.max_size.saturating_mul(MAX_EXPANSION) {
@@ -107,7 +107,7 @@ impl Reader {
         self.response.node()
     }
 
-    /// How long the reader has waited for the server.
+    /// The total time that it waited for the server.
     pub(super) fn waited(&self) -> Duration {
         self.waited
     }

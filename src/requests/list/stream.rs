@@ -1,4 +1,4 @@
-//! The keys of a list, one by one as they arrive.
+//! The stream of a list's keys.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -12,25 +12,25 @@ use crate::http::AttemptError;
 use crate::key::KeyInfo;
 use crate::operation::Operation;
 
-/// The metadata of the server's keys, one by one as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
+/// An iterator over the metadata of all keys as they arrive. Made by [`ListKeys::stream`](crate::ListKeys::stream).
 ///
-/// An error is the last item. A stream may be dropped at any time, and sent to another thread.
+/// An error is the last item. The stream may be dropped at any time, and sent to another thread.
 pub struct KeyStream {
     pub(super) filter: Filter,
-    /// `None` after the last key.
+    /// `None` after the last item.
     pub(super) reader: Option<Reader>,
-    /// How long the stream may wait for the server in total, and for a single read.
-    pub(super) patience: Duration,
-    pub(super) patience_at_once: Duration,
+    /// The limit of the total time that the stream waits for the server.
+    pub(super) timeout: Duration,
+    /// The limit of one such wait.
+    pub(super) wait_timeout: Duration,
 }
 
 impl Iterator for KeyStream {
     type Item = Result<KeyInfo, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Self { filter, reader, patience, patience_at_once } = self;
-        let finish_by =
-            |waited| deadline_after(Instant::now(), patience.saturating_sub(waited).min(*patience_at_once));
+        let Self { filter, reader, timeout, wait_timeout } = self;
+        let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(*wait_timeout));
         loop {
             match reader.as_mut()?.next(finish_by, None) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
@@ -53,12 +53,12 @@ fn broken(reader: &Reader, last: AttemptError) -> Error {
 
 impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, reader, patience, patience_at_once } = self;
+        let Self { filter, reader, timeout, wait_timeout } = self;
         f.debug_struct("KeyStream")
             .field("filter", filter)
             .field("node", &reader.as_ref().map(Reader::node))
-            .field("patience", patience)
-            .field("patience_at_once", patience_at_once)
+            .field("timeout", timeout)
+            .field("wait_timeout", wait_timeout)
             .finish()
     }
 }

@@ -7,9 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::client::KeysClient;
-use crate::engine::{Engine, Nodes, Request, RetryConfig, TestClock, Transport};
+use crate::engine::{Engine, Nodes, RetryConfig, TestClock};
 use crate::error::{Phase, Snippet};
-use crate::http::{AttemptError, Deadlines, DecodeError, ResponseBody};
+use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;

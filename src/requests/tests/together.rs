@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::courses::{Before, Operation, Told, Value};
 use super::model::{Act, Entry, Event, Model};
-use crate::engine::{Request, Transport};
-use crate::http::{AttemptError, Deadlines, DecodeError, ResponseBody};
+use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation as Call;

@@ -1,0 +1,29 @@
+//! Wait until the server responds, for scripts that start one.
+
+use std::time::Duration;
+
+use super::get::get;
+use crate::engine::{Engine, backoff};
+use crate::error::Error;
+use crate::key::KeyId;
+
+/// Waits until a node serves requests, for at most `limit`.
+pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), Error> {
+    let deadline = engine.deadline(Some(limit));
+    let mut failures = 0;
+    loop {
+        // The cheapest request that a server which is not ready refuses.
+        match get(engine, KeyId::from(0), deadline) {
+            Ok(_) | Err(Error::NotFound { .. } | Error::Unauthorized(_)) => return Ok(()),
+            Err(error) if error.is_retryable() => {
+                failures += 1;
+                let pause = backoff(failures, &*engine.clock);
+                if pause >= engine.remaining(deadline) {
+                    return Err(error);
+                }
+                engine.clock.sleep(pause);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
