@@ -30,7 +30,7 @@ pub(super) fn failures(real: &Server) {
     let server = or_ignore(Server::start_tls(&ca.issue(&["elsewhere.test"])));
     watch.secret("admin key", server.api_key());
     let echo = faulty::echo("HTTP/1.1 400 {key} {value}\r\n\r\n{key} {value} {body}", Pieces::Whole);
-    let own = watch.draw("own value", 32);
+    let own = watch.draw("provided value", 32);
     let https = |port: u16| format!("https://127.0.0.1:{port}");
     for (url, ca) in [
         (server.url(), &ca),

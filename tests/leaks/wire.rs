@@ -7,7 +7,7 @@ use crate::watch::{Watch, secret};
 
 pub(super) fn requests(_: &Server) {
     let mut watch = Watch::begin();
-    let (key, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
+    let (key, own) = (watch.draw("admin key", 32), watch.draw("provided value", 32));
     let server = faulty::echo("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n", Pieces::Whole);
     let client = builder(&format!("{}/search", server.url()), &key).retries(false).build().unwrap();
     for error in [
