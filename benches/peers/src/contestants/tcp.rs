@@ -29,7 +29,9 @@ impl Keys for Tcp {
     }
 
     fn get(&self, id: u32) {
-        self.exchange(&format!("GET /keys/{id}"), "", |response| assert!(response.starts_with("HTTP/1.1 200 "), "{response}"));
+        self.exchange(&format!("GET /keys/{id}"), "", |response| {
+            assert!(response.starts_with("HTTP/1.1 200 "), "{response}")
+        });
     }
 
     fn delete(&self, id: u32) {
