@@ -230,13 +230,13 @@ impl<'a> Run<'a> {
             can_drift: !drifted.is_empty() || is_provided && !call.before.is_empty(),
             deletions: if name == "ensure, replacing" { drifted } else { BTreeSet::new() },
             has_value: true,
+            deletes_after_creating: call.ids(|key| !key.has_drifted).is_empty(),
         };
         let told = result.map(|ensured| {
             let deleted = ensured.replaced.iter().copied().collect();
             let others: BTreeSet<_> =
                 call.ids(|key| key.info.id != ensured.key.id).difference(&deleted).copied().collect();
             let duplicates = ensured.duplicates.iter().copied().collect::<BTreeSet<_>>();
-            // A list that was taken before a create need not show a key that was found after it.
             let are_told = duplicates == others;
             (Told { id: ensured.key.id, value: ensured.value, deleted }, are_told, ensured.created)
         });
@@ -270,6 +270,7 @@ impl<'a> Run<'a> {
             can_conflict: name == "rotate, provided" && call.has_value(&provided),
             deletions: deletions.clone(),
             has_value: true,
+            deletes_after_creating: true,
             ..Allowed::default()
         };
         match result {
@@ -325,7 +326,7 @@ impl<'a> Run<'a> {
                         _ => {}
                     }
                 }
-                if allowed.has_value && created.is_empty() && !deleted.is_empty() {
+                if allowed.deletes_after_creating && created.is_empty() && !deleted.is_empty() {
                     return wrong("the old key is gone, and there is no new one");
                 }
                 error.kind().to_string()
@@ -415,6 +416,8 @@ struct Allowed {
     has_value: bool,
     can_conflict: bool,
     can_drift: bool,
+    /// Whether a key may be deleted only if a new one exists.
+    deletes_after_creating: bool,
 }
 
 impl Allowed {
