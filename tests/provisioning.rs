@@ -7,7 +7,7 @@ mod support;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,10 +17,6 @@ use support::example::{assert_hides, example, printed};
 use support::{Cluster, Random, Server, Unavailable, fresh_directory, harness, raw};
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{Expiry, KeyInfo, KeysClient, ScopedKeyInfo};
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
-}
 
 // ---- tenants -----------------------------------------------------------------------------------
 
@@ -459,73 +455,172 @@ fn tenants_killed_on_a_cluster_have_one_key_each_and_it_is_stored() {
 
 // ---- build_script ------------------------------------------------------------------------------
 
-fn build(server: Option<&FakeServer>, directory: &Path) -> Output {
-    build_for("docs", server, directory)
+/// The program `build_script` for a site, whose sources are in a directory of their own.
+struct Site(tempfile::TempDir);
+
+impl Site {
+    fn new() -> Self {
+        Self(fresh_directory())
+    }
+
+    fn build(&self, server: &FakeServer, collection: &str) -> Output {
+        self.build_with(&server.url(), server.api_key().expose_secret(), collection)
+    }
+
+    fn build_offline(&self) -> Output {
+        self.build_with(
+            &format!("http://127.0.0.1:{}", support::faulty::closed_port()),
+            "nobody's-key-at-all",
+            "docs",
+        )
+    }
+
+    fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {
+        let mut command = example("build_script");
+        command.env("CARGO_MANIFEST_DIR", self.0.path()).env("SITE_COLLECTION", collection);
+        command.env("TYPESENSE_NODES", nodes).env("TYPESENSE_API_KEY", api_key);
+        let output = command.output().unwrap();
+        assert_hides(&printed(&output), api_key);
+        if self.file().exists() {
+            assert_hides(&printed(&output), &self.key());
+        }
+        output
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join(".search-key")
+    }
+
+    fn key(&self) -> String {
+        fs::read_to_string(self.file()).unwrap()
+    }
 }
 
-fn build_for(collection: &str, server: Option<&FakeServer>, directory: &Path) -> Output {
-    let mut command = example("build_script");
-    command.env("OUT_DIR", directory).env("SITE_COLLECTION", collection);
-    command.env("TYPESENSE_API_KEY", "nobody's-key-at-all");
-    match server {
-        Some(server) => {
-            command.env("TYPESENSE_NODES", server.url()).env("TYPESENSE_API_KEY", server.api_key().expose_secret())
-        }
-        None => command.env("TYPESENSE_NODES", format!("http://127.0.0.1:{}", support::faulty::closed_port())),
-    };
-    command.output().unwrap()
+/// The one key that may search the collection has this value.
+#[track_caller]
+fn assert_opens(server: &FakeServer, value: &str, collection: &str) {
+    let keys = server.keys();
+    let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
+    assert_eq!(key.actions, ["documents:search"]);
+    assert_eq!(server.value_of(key.id).unwrap().expose_secret(), value);
 }
 
 #[test]
-fn a_site_gets_its_key_once_in_a_file() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = build(Some(&server), directory.path());
-    assert!(output.status.success(), "{}", printed(&output));
-    let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
-    assert_hides(&printed(&output), &key);
-    assert_hides(&printed(&output), server.api_key().expose_secret());
-    let known = client(&server).list().prefix(&key).send().unwrap();
-    assert_eq!((known.len(), known[0].actions[0].as_str()), (1, "documents:search"));
-    // A rebuild makes no request.
-    let before = server.request_count();
-    assert!(build(Some(&server), directory.path()).status.success());
-    assert_eq!(server.request_count(), before);
-    assert_eq!(fs::read_to_string(directory.path().join("search-key")).unwrap(), key);
-    // In a directory that was cleaned, the old key is replaced.
-    fs::remove_file(directory.path().join("search-key")).unwrap();
-    fs::write(directory.path().join("search-key.new"), "of a build that was interrupted").unwrap();
-    assert!(build(Some(&server), directory.path()).status.success());
-    assert_ne!(fs::read_to_string(directory.path().join("search-key")).unwrap(), key);
+fn site_built_again_keeps_its_one_key() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    assert!(site.build(&server, "docs").status.success());
+    let key = site.key();
+    assert_opens(&server, &key, "docs");
+    // As debug and release builds do, and as one after `cargo clean`.
+    for _ in 0..2 {
+        assert!(site.build(&server, "docs").status.success());
+    }
+    assert_eq!((server.key_count(), site.key()), (1, key));
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(site.file()).unwrap().permissions()) & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn revoked_key_of_a_site_is_replaced_and_never_revived() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let revoked = site.key();
+    server.remove(server.keys()[0].id);
+    fs::write(site.0.path().join(".search-key.new"), "of a build that was interrupted").unwrap();
+    assert!(site.build(&server, "docs").status.success());
+    assert_ne!(site.key(), revoked);
+    assert_opens(&server, &site.key(), "docs");
     assert_eq!(server.key_count(), 1);
 }
 
 #[test]
-fn another_collection_gets_another_key() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    build(Some(&server), directory.path());
-    assert!(build_for("blog", Some(&server), directory.path()).status.success());
-    let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
-    let known = client(&server).list().send().unwrap();
-    assert_eq!((known.len(), known[0].collections[0].as_str()), (1, "blog"));
-    assert!(key.starts_with(&known[0].prefix));
+fn site_with_another_collection_gets_another_key() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let first = site.key();
+    assert!(site.build(&server, "blog").status.success());
+    assert_ne!(site.key(), first);
+    assert_opens(&server, &site.key(), "blog");
+}
+
+#[test]
+fn two_checkouts_of_a_site_have_a_key_each() {
+    let (server, one, two) = (FakeServer::start().unwrap(), Site::new(), Site::new());
+    for site in [&one, &two, &one, &two] {
+        let output = site.build(&server, "docs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_ne!(one.key(), two.key());
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn site_built_offline_uses_the_stored_key_and_warns() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let key = site.key();
+    let output = site.build_offline();
+    assert!(output.status.success(), "{}", printed(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("cargo::warning=the search key is the stored one, which was not checked: list keys: "),
+        "{said}"
+    );
+    assert_eq!(site.key(), key);
+}
+
+#[test]
+fn site_built_offline_without_a_stored_key_fails_and_says_why() {
+    let site = Site::new();
+    let output = site.build_offline();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("cargo::error=no search key for the site: ") && said.contains("connection refused"),
+        "{said}"
+    );
+}
+
+#[test]
+fn refused_admin_key_fails_the_build_although_a_key_is_stored() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let output = site.build_with(&server.url(), "not-the-admin-key-at-all", "docs");
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+}
+
+#[test]
+fn revoked_key_that_cannot_be_replaced_fails_the_build() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    server.remove(server.keys()[0].id);
+    server
+        .fail(Operation::Create)
+        .times(usize::MAX)
+        .with(Fault::RateLimited { retry_after: Some(Duration::from_secs(3_600)) });
+    let output = site.build(&server, "docs");
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+}
+
+#[test]
+fn value_of_a_site_is_stored_before_its_key_exists() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    server.fail(Operation::Create).times(usize::MAX).with(Fault::Unauthorized);
+    assert!(!site.build(&server, "docs").status.success());
+    assert_eq!((site.key().len(), server.key_count()), (32, 0));
+    server.clear_faults();
+    assert!(site.build(&server, "docs").status.success());
+    assert_opens(&server, &site.key(), "docs");
 }
 
 #[test]
 fn cargo_is_not_asked_to_watch_the_admin_key() {
     // It would keep it in its build directory as it is.
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = printed(&build(Some(&server), directory.path()));
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    let output = printed(&site.build(&server, "docs"));
     assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
     assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");
-}
-
-#[test]
-fn a_build_without_a_server_fails_and_says_why() {
-    let directory = fresh_directory();
-    let output = build(None, directory.path());
-    assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("cargo::error=no search key for the site: list keys: http://127.0.0.1:"), "{text}");
-    assert!(text.contains("connection refused"), "{text}");
-    assert!(!directory.path().join("search-key").exists());
 }
