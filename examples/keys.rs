@@ -20,8 +20,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
 use serde_json::json;
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry, KeyId, KeyInfo,
-    KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry,
+    InvalidCollectionPattern, KeyId, KeyInfo, KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -506,7 +506,7 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
 }
 
 /// Checks the text, which clap would otherwise take by `From`, as a plain name.
-fn pattern(text: &str) -> Result<CollectionPattern, KeysError> {
+fn pattern(text: &str) -> Result<CollectionPattern, InvalidCollectionPattern> {
     text.parse()
 }
 
