@@ -1,38 +1,33 @@
-//! A build script that gives a static site its search key: to be copied as `build.rs`.
-//!
-//! The key ends up in the pages, where everybody can read it; so it may search one collection and nothing else. A build in
-//! a directory of the same path without the file, as after `cargo clean`, replaces it: the one before then opens nothing,
-//! so publish what was built last. It is handed on in a file, and not in what cargo prints and keeps:
+//! A build script that gives a static site its search key: copy it as `build.rs`.
 //!
 //! ```text
-//! const SEARCH_KEY: &str = include_str!(concat!(env!("OUT_DIR"), "/search-key"));
+//! const SEARCH_KEY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/.search-key"));
 //! ```
 //!
-//! Cargo runs it again if the server or the collection changes. If it is run all the same, and the file is there and for
-//! them, it makes no request. Without a server, the build fails within ten seconds and says why. It needs in Cargo.toml:
+//! The key is in `.search-key`, beside the sources: one for debug and release builds, which `cargo clean` does not
+//! remove. Add `/.search-key*` to `.gitignore`, so that each checkout has a key of its own; a build service should keep the
+//! file from one build to the next. Everybody who visits the site can read the key, so it may search one collection and
+//! nothing else.
 //!
-//! ```toml
-//! [build-dependencies]
-//! typesense-keys = "0.1"
-//! secrecy = "0.10"
-//! ```
+//! Cargo runs the script again if the server, the collection or the file changes. It then makes sure that the server has
+//! this very key, and creates it again if it was revoked. Without a server, the build goes on with the stored key. Needs
+//! `typesense-keys` under `[build-dependencies]`.
 
 use std::env;
 use std::error::Error;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-use typesense_keys::{Action, ClientBuilder};
+use typesense_keys::{Action, ClientBuilder, ExposeSecret, SecretString};
 
 fn main() -> ExitCode {
     // Not TYPESENSE_API_KEY: cargo writes what it watches into its build directory, for everybody to read.
-    for variable in ["TYPESENSE_NODES", "SITE_COLLECTION"] {
-        println!("cargo::rerun-if-env-changed={variable}");
-    }
+    println!("cargo::rerun-if-env-changed=TYPESENSE_NODES");
+    println!("cargo::rerun-if-env-changed=SITE_COLLECTION");
+    println!("cargo::rerun-if-changed=.search-key");
     match search_key() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,44 +38,63 @@ fn main() -> ExitCode {
 }
 
 fn search_key() -> Result<(), Box<dyn Error>> {
-    let directory = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: this is a build script")?);
+    let sources = env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set: this is a build script")?;
+    let file = PathBuf::from(sources).join(".search-key");
     let collection =
         env::var("SITE_COLLECTION").map_err(|_| "SITE_COLLECTION is not set: the collection to search")?;
-    let (file, purpose) = (directory.join("search-key"), directory.join("search-key.for"));
-    let wanted = format!("{collection} on {}", env::var("TYPESENSE_NODES").unwrap_or_default());
-    if file.exists() && fs::read_to_string(&purpose).is_ok_and(|found| found == wanted) {
-        return Ok(());
-    }
-    let client = ClientBuilder::from_env()?.timeout(Duration::from_secs(10)).build()?;
-    // Renamed when it is complete, so that a build which is interrupted begins again. Made first: a key that could not be
-    // written would be of use to nobody.
-    let unfinished = directory.join("search-key.new");
-    let mut place = private_file(&unfinished)?;
-    let ensured = client
-        .ensure(format!("search on the site built in {}", directory.display()))
-        .actions([Action::DOCUMENTS_SEARCH])
-        .collections([collection])
-        .replace_on_drift(true)
-        .send()?;
-    let value = match ensured.value {
-        Some(value) => value,
-        // An earlier build here has made it, and its file is gone.
-        None => client.rotate(ensured.key.id).send()?.value,
+    // Gives up after this time if no server responds at all.
+    let client = ClientBuilder::from_env()?.connect_timeout(Duration::from_millis(300)).build()?;
+    // Each checkout finds its own key by this. A list shows the first four characters anyway.
+    let description = |value: &SecretString| {
+        format!("site search in {collection}, key {}…", value.expose_secret().chars().take(4).collect::<String>())
     };
-    place.write_all(value.expose_secret().as_bytes())?;
-    fs::rename(unfinished, file)?;
-    Ok(fs::write(purpose, wanted)?)
+    let mut value = read(&file)?;
+    if let Some(stored) = &value {
+        match client.list().description(description(stored)).send() {
+            Err(error) if error.is_retryable() => {
+                println!("cargo::warning=the search key is the stored one, which was not checked: {error}");
+                return Ok(());
+            }
+            // Revoked: to create the same value again would revive it.
+            Ok(keys) if keys.is_empty() => value = None,
+            keys => drop(keys?),
+        }
+    }
+    let value = match value {
+        Some(value) => value,
+        None => {
+            let request = client.create().actions([Action::DOCUMENTS_SEARCH]).collections([collection.as_str()]);
+            let value = request.prepare()?.value().clone();
+            store(&value, &file)?; // before the key exists, so that it is never lost
+            value
+        }
+    };
+    let request = client.ensure(description(&value)).actions([Action::DOCUMENTS_SEARCH]);
+    request.collections([collection.as_str()]).value(value).send()?;
+    Ok(())
 }
 
-/// A new file that only its owner can read, in the place of one that may be there.
-fn private_file(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+fn read(file: &Path) -> Result<Option<SecretString>, Box<dyn Error>> {
+    match fs::read_to_string(file) {
+        Ok(value) => Ok(Some(value.into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", file.display()).into()),
+    }
+}
+
+/// Replaces the file by one that only its owner can read.
+fn store(value: &SecretString, file: &Path) -> Result<(), Box<dyn Error>> {
+    let unfinished = file.with_extension("new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let mut place = options.open(&unfinished)?;
+    place.write_all(value.expose_secret().as_bytes())?;
+    place.sync_all()?;
+    Ok(fs::rename(unfinished, file)?)
 }

@@ -1,7 +1,7 @@
 //! A command-line program for the keys of a Typesense server: `cargo run --example keys -- --help`.
 //!
-//! A value goes to a new file that only its owner can read (`--out FILE`), or to standard output where that is asked for
-//! (`--show`), and nowhere else. What is asked for goes to standard output, and what is told besides to standard error.
+//! A value goes to a new file that only its owner can read (`--out FILE`) or, on request, to standard output (`--show`),
+//! and nowhere else. Results go to standard output; messages and errors to standard error.
 
 #[path = "common/place.rs"]
 mod place;
@@ -18,23 +18,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
-use secrecy::SecretString;
 use serde_json::json;
 use typesense_keys::{
-    ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry, KeyId, KeyInfo, KeysClient,
-    ScopedKeyBuilder,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry,
+    InvalidCollectionPattern, KeyId, KeyInfo, KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
 ///
-/// The server and the key to use are named by TYPESENSE_NODES and TYPESENSE_API_KEY.
+/// TYPESENSE_NODES names the server, and TYPESENSE_API_KEY is the key to use.
 ///
-/// Exit codes: 0 done; 1 not done, and nothing changed; 2 wrong usage; 3 something was changed, or may have been, and
-/// needs a look; 4 `audit --check` has found something.
+/// Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 failed, and something changed or may have changed;
+/// 4 `audit --check` found something.
 #[derive(Parser)]
 #[command(name = "keys", version)]
 struct Cli {
-    /// Print JSON to standard output: one object, or one for each key.
+    /// Print JSON: one object for each key to standard output; an error, as one object, to standard error.
     #[arg(long, global = true)]
     json: bool,
     /// How long a command may take, in seconds.
@@ -79,12 +78,15 @@ enum Command {
         /// Leave the old key for you to delete.
         #[arg(long)]
         keep_old: bool,
+        /// Rotate although a minority of the nodes is down. Such a node refuses the new key until it has caught up.
+        #[arg(long)]
+        accept_majority: bool,
         #[command(flatten)]
         expiry: Lifetime,
         #[command(flatten)]
         sink: Sink,
     },
-    /// See to it that there is one key of this description and scope.
+    /// Ensure that a key with this description and scope exists.
     ///
     /// Only the run that creates the key writes its value.
     Ensure {
@@ -126,11 +128,14 @@ enum Command {
         #[command(flatten)]
         sink: Sink,
     },
-    /// Tell what is worth a second look: keys that are too broad, expired, never expire, or open nothing.
+    /// Report keys that deserve a second look: they are too broad, have expired, never expire, or open nothing.
     Audit {
         #[command(flatten)]
         filter: Filter,
-        /// Exit with 4 if anything is found.
+        /// Also report actions that open nothing on servers of this version, such as `30.0`.
+        #[arg(long = "for", value_name = "VERSION")]
+        version: Option<ServerVersion>,
+        /// Exit with 4 if there is anything to report.
         #[arg(long)]
         check: bool,
     },
@@ -140,9 +145,9 @@ enum Command {
 struct Scope {
     /// What the key may do, such as `documents:search`. May be repeated.
     #[arg(short, long = "action", value_name = "ACTION", required = true)]
-    actions: Vec<String>,
+    actions: Vec<Action>,
     /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
-    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = collections)]
+    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = pattern)]
     collections: Vec<CollectionPattern>,
 }
 
@@ -182,18 +187,21 @@ struct Filter {
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    let json = cli.json;
+    match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            tell(format_args!("keys: {error}"));
-            let is_to_be_looked_at = error.downcast_ref::<KeysError>().is_some_and(has_acted) || error.is::<Kept>();
-            ExitCode::from(if is_to_be_looked_at { 3 } else { 1 })
+            let of_keys = error.downcast_ref::<KeysError>();
+            match of_keys.map(serde_json::to_string) {
+                _ if !json => tell(format_args!("keys: {error}")),
+                Some(Ok(object)) => tell(object),
+                _ => tell(json!({ "kind": "program", "message": error.to_string() })),
+            }
+            let may_have_acted = of_keys.is_some_and(KeysError::may_have_acted) || error.is::<Changed>();
+            ExitCode::from(if may_have_acted { 3 } else { 1 })
         }
     }
-}
-
-fn has_acted(error: &KeysError) -> bool {
-    matches!(error, KeysError::OutcomeUnknown(_) | KeysError::NotReplicated(_) | KeysError::Incomplete(_))
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
@@ -214,32 +222,35 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::List { filter } => list(filter.apply(&client()?), json)?,
         Command::Show { id } => table(&[client()?.get(id).send()?], json)?,
         Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
-        Command::Rotate { id, keep_old, expiry, sink } => {
+        Command::Rotate { id, keep_old, accept_majority, expiry, sink } => {
             let client = client()?;
             let place = sink.place()?;
             let request =
                 expiry.expires_in.into_iter().fold(client.rotate(id), |request, time| request.expires_in(time));
-            keep(request.keep_old(keep_old).send(), place, json)?;
+            keep(request.keep_old(keep_old).accept_majority(accept_majority).send(), place, json)?;
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {
             let client = client()?;
             let place = sink.place()?;
             let request = client.ensure(description).actions(scope.actions).collections(scope.collections);
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
-            let ensured = request.replace_on_drift(replace_on_drift).send();
-            match ensured {
-                Ok(ensured) => match ensured.value {
-                    Some(value) => write(&value, place, &ensured.key, json)?,
-                    None => {
-                        place.remove();
-                        tell(format_args!("key {} is there already; its value is not known", ensured.key.id));
-                        // Whoever reads standard output takes what comes there for a value, if it goes there.
-                        if matches!(place, Place::NewFile(..)) {
-                            table(&[ensured.key], json)?;
-                        }
+            let ensured = match request.replace_on_drift(replace_on_drift).send() {
+                Ok(ensured) => ensured,
+                Err(error) => return failed(error, place),
+            };
+            match ensured.value {
+                Some(value) => write(&value, place, &ensured.key, json)?,
+                None => {
+                    place.remove();
+                    tell(format_args!("key {} exists already; its value is not known", ensured.key.id));
+                    // With `--show`, standard output is for a value only.
+                    if matches!(place, Place::NewFile(..)) {
+                        table(&[ensured.key], json)?;
                     }
-                },
-                Err(error) => failed(error, place)?,
+                }
+            }
+            for id in ensured.duplicates {
+                tell(format_args!("key {id} has the same description, and was left alone"));
             }
         }
         Command::Scope {
@@ -263,8 +274,8 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let scoped = expiry.expires_in.into_iter().fold(key, ScopedKeyBuilder::expires_in).sign()?;
             sink.place()?.write(&scoped)?;
         }
-        Command::Audit { filter, check } => {
-            let has_found = audit(filter.apply(&client()?), json)?;
+        Command::Audit { filter, version, check } => {
+            let has_found = audit(filter.apply(&client()?), version, json)?;
             if has_found && check {
                 return Ok(ExitCode::from(4));
             }
@@ -273,48 +284,42 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A key exists that should be looked at, whatever became of its value.
+/// The command failed after it had changed something.
 #[derive(Debug)]
-struct Kept(String);
+struct Changed(String);
 
-impl Display for Kept {
+impl Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Error for Kept {}
+impl Error for Changed {}
 
-/// Writes the value of a key that was made, or that may have been.
+/// Writes the value of a key that exists, or may exist.
 fn keep(result: Result<CreatedKey, KeysError>, place: Place, json: bool) -> Result<(), Box<dyn Error>> {
     match result {
         Ok(key) => write(&key.value, place, &key.info(), json),
-        Err(error) => failed(error, place),
+        Err(error) => failed(error, place).map(drop),
     }
 }
 
 fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> Result<(), Box<dyn Error>> {
     if let Err(error) = place.write(value) {
-        return Err(Kept(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
+        return Err(Changed(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
     }
     tell(format_args!("the value of key {} was written to {place}; it expires {}", key.id, expiry(key.expires_at)));
-    // Standard output is the value's, if it goes there.
+    // With `--show`, standard output is for the value only.
     if json && matches!(place, Place::NewFile(..)) {
-        let told = table(std::slice::from_ref(key), json);
-        told.map_err(|error| Kept(format!("key {} exists, but that could not be told: {error}", key.id)))?;
+        let shown = table(std::slice::from_ref(key), json);
+        shown.map_err(|error| Changed(format!("key {} exists, but could not be shown: {error}", key.id)))?;
     }
     Ok(())
 }
 
-/// Whatever value is in the error is kept: its key may exist.
-fn failed(error: KeysError, mut place: Place) -> Result<(), Box<dyn Error>> {
-    let value = match &error {
-        KeysError::OutcomeUnknown(unknown) => unknown.value(),
-        KeysError::NotReplicated(lag) => lag.key().map(|key| &key.value),
-        KeysError::Incomplete(incomplete) => incomplete.key().map(|key| &key.value).or(incomplete.value()),
-        _ => None,
-    };
-    match value {
+/// Keeps the value that the error carries: its key may exist.
+fn failed(error: KeysError, mut place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    match error.value() {
         Some(value) => match place.write(value) {
             Ok(()) => tell(format_args!("its value was written to {place}")),
             Err(failed) => tell(format_args!("its value could not be written to {place}: {failed}")),
@@ -325,7 +330,7 @@ fn failed(error: KeysError, mut place: Place) -> Result<(), Box<dyn Error>> {
 }
 
 impl Sink {
-    /// Made before the key, so that there is no key that cannot be kept.
+    /// Opened before the key is created, so that no key exists that cannot be stored.
     fn place(&self) -> Result<Place, Box<dyn Error>> {
         match &self.out {
             Some(file) => Place::new_file(file.clone()),
@@ -357,9 +362,7 @@ fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Err
         }
         return Ok(());
     }
-    let mut keys = request.send()?;
-    keys.sort_by_key(|key| key.id);
-    table(&keys, json)
+    table(&request.send()?, json)
 }
 
 fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
@@ -384,7 +387,7 @@ fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// It is no failure if whoever reads has enough, as in `keys list | head`.
+/// A reader that has read enough, as in `keys list | head`, is no failure.
 fn line(text: impl Display) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -392,7 +395,7 @@ fn line(text: impl Display) -> io::Result<()> {
     }
 }
 
-/// Nobody may be there to be told, which must not end the program: it holds a value that is to be kept.
+/// A message. That nobody reads it must not end the program, which may hold a value that is not stored yet.
 fn tell(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -407,7 +410,7 @@ fn row(key: &KeyInfo) -> [String; 6] {
         expiry(*expires_at),
         actions.join(","),
         collections.join(","),
-        // Whoever wrote it may have meant to draw on this terminal.
+        // It may hold control characters of a terminal.
         description.escape_debug().to_string(),
     ]
 }
@@ -440,16 +443,16 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     };
     let bar = progress(ids.len());
     for (done, id) in ids.iter().enumerate() {
-        match client.delete(*id).send() {
+        // A newer server deletes some expired keys itself.
+        match client.delete(*id).ignore_missing(expired).send() {
             Ok(id) if json => line(json!({ "id": id }))?,
-            // A newer server removes some of these by itself.
-            Err(KeysError::NotFound { .. }) if expired => {}
             Ok(_) => {}
             Err(error) => {
                 bar.abandon();
-                let is_doubtful = has_acted(&error);
-                let text = format!("{done} of {} deleted; {error}", ids.len());
-                return Err(if done > 0 || is_doubtful { Kept(text).into() } else { text.into() });
+                if done == 0 {
+                    return Err(error.into());
+                }
+                return Err(Changed(format!("{done} of {} deleted; {error}", ids.len())).into());
             }
         }
         bar.inc(1);
@@ -459,7 +462,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     Ok(())
 }
 
-/// To be seen only by somebody who is there to see it.
+/// Shown on a terminal only.
 fn progress(count: usize) -> ProgressBar {
     let bar = ProgressBar::new(count as u64);
     if count < 2 || !io::stderr().is_terminal() {
@@ -471,12 +474,17 @@ fn progress(count: usize) -> ProgressBar {
     }
 }
 
-/// Whether anything was found.
-fn audit(request: typesense_keys::ListKeys, json: bool) -> Result<bool, Box<dyn Error>> {
+/// Returns whether there was anything to report.
+fn audit(
+    request: typesense_keys::ListKeys,
+    version: Option<ServerVersion>,
+    json: bool,
+) -> Result<bool, Box<dyn Error>> {
     let mut has_found = false;
     for key in request.stream()? {
         let key = key?;
-        let findings: Vec<String> = key.audit().iter().map(ToString::to_string).collect();
+        let findings = version.map_or_else(|| key.audit(), |version| key.audit_for(version));
+        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         has_found |= !findings.is_empty();
         if json {
             line(json!({"id": key.id, "description": key.description, "findings": findings}))?;
@@ -497,17 +505,12 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
     Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
 }
 
-fn collections(text: &str) -> Result<CollectionPattern, String> {
-    Ok(match text.split_once(':') {
-        Some(("exact", name)) => CollectionPattern::exact(name),
-        Some(("prefix", start)) => CollectionPattern::prefix(start),
-        Some(("pattern", pattern)) => CollectionPattern::pattern(pattern),
-        Some((other, _)) => return Err(format!("`{other}:` is none of `exact:`, `prefix:` and `pattern:`")),
-        None => text.into(),
-    })
+/// Checks the text, which clap would otherwise take by `From`, as a plain name.
+fn pattern(text: &str) -> Result<CollectionPattern, InvalidCollectionPattern> {
+    text.parse()
 }
 
-/// A value as its field most likely has it. Text that is written like a number finds the same text as the number does.
+/// The value in the type that its field most likely has. Digits find the same text as number and as text.
 fn only(text: &str) -> Result<(String, ExactValue), String> {
     let (field, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not FIELD=VALUE"))?;
     let value = match (value.parse::<i64>(), value.parse::<bool>()) {

@@ -1,158 +1,167 @@
-//! A search key for each tenant of a service, however often this is run and wherever it was interrupted.
+//! A search key for each tenant of a service. Run it as often as you like, and again after it was interrupted.
 //!
 //! ```text
-//! cargo run --example tenants -- NAMES KEYS
+//! cargo run --example tenants -- NAMES STORE                   the key of `ada` searches all collections `ada_…`
+//! cargo run --example tenants -- NAMES STORE --scoped orders   the key of `ada` searches the documents in `orders`
+//!                                                              whose field `tenant` (a `string`) is `ada`
 //! ```
 //!
-//! NAMES holds a tenant on each line. To KEYS, a file that only its owner can read, a line is added for each key at the
-//! moment when it is made: tenant, id and value, by tabs. Tenants that are in KEYS already are left alone. A tenant that
-//! has a key of which KEYS knows nothing, because this program came to an end in between, gets another in its place: so
-//! always name the same KEYS.
-//!
-//! The key of `ada` is for all collections whose names begin with `ada_`.
+//! Each value is stored before its key exists, so a crash at any moment loses nothing: the next run completes what this
+//! one began. Always name the same STORE, which only its owner can read, and run one process at a time on it.
 
-use std::collections::HashSet;
-use std::env;
+#[path = "common/store_file.rs"]
+mod store_file;
+
+use std::collections::BTreeSet;
 use std::error::Error;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{IsTerminal, Write};
+use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
 use indicatif::ProgressBar;
-use secrecy::ExposeSecret;
-use typesense_keys::{Action, CollectionPattern, CreatedKey, Error as KeysError, KeysClient};
-use zeroize::Zeroizing;
+use typesense_keys::{
+    Action, CollectionPattern, CreateKey, ExactValue, Expiry, ExposeSecret, KeysClient, ScopedKeyBuilder,
+};
+
+use store_file::Store;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How many keys are begun together: what the next run has to complete, at most.
+const CHUNK: usize = 100;
+
+/// Gives each tenant a search key, on the server that TYPESENSE_NODES and TYPESENSE_API_KEY name.
+#[derive(Parser)]
+struct Cli {
+    /// A file with the name of a tenant on each line: lower-case letters and digits, or a UUID.
+    names: PathBuf,
+    /// The file for the keys, created if there is none.
+    store: PathBuf,
+    /// Sign scoped keys for this collection, all from one key, instead of creating a key for each tenant.
+    #[arg(long, value_name = "COLLECTION")]
+    scoped: Option<String>,
+    /// When new keys stop working, such as `2030-01-01T00:00:00Z`.
+    #[arg(long, value_name = "TIME", default_value = "never")]
+    expires: Expiry,
+    /// Delete this store's keys that it has no line for. Without this, they are only reported.
+    #[arg(long)]
+    sweep: bool,
+}
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let [names, keys] = arguments.as_slice() else {
-        eprintln!("usage: tenants NAMES KEYS");
-        return ExitCode::from(2);
-    };
-    match provision(Path::new(names), Path::new(keys)) {
-        Ok(made) => {
-            eprintln!("{made} keys made; all tenants have one");
-            ExitCode::SUCCESS
-        }
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tenants: {error}; what was made is in {}: run this again to go on", Path::new(keys).display());
+            eprintln!("tenants: {error} (nothing is lost: run this again to go on)");
             ExitCode::FAILURE
         }
     }
 }
 
-fn provision(names: &Path, keys: &Path) -> Result<usize, Box<dyn Error>> {
+fn run(cli: &Cli) -> Result<()> {
+    let text = fs::read_to_string(&cli.names).map_err(|error| format!("{}: {error}", cli.names.display()))?;
+    let tenants = names(&text)?;
     let client = KeysClient::from_env()?;
-    let names = fs::read_to_string(names).map_err(|error| format!("{}: {error}", names.display()))?;
-    let mut keys = Ledger::open(keys)?;
-    let mut seen = HashSet::new();
-    let mut tenants: Vec<&str> =
-        names.lines().map(str::trim).filter(|name| !name.is_empty() && seen.insert(*name)).collect();
-    seen.extend(keys.tenants.iter().map(String::as_str));
-    check(&seen)?;
-    tenants.retain(|tenant| !keys.tenants.contains(*tenant));
-
-    let mut made = 0;
-    // Made by a run that did not live to write it down: its value is lost.
-    for lost in client.list().stream()? {
-        let lost = lost?;
-        let Some(at) = tenants.iter().position(|tenant| lost.description == description(tenant)) else { continue };
-        match client.rotate(lost.id).send() {
-            Ok(key) => keys.add(tenants.swap_remove(at), &key)?,
-            Err(error) => {
-                // The new key, which is there although the old one may be, too.
-                if let KeysError::Incomplete(incomplete) = &error {
-                    incomplete.key().map_or(Ok(()), |key| keys.add(tenants.swap_remove(at), key))?;
-                }
-                return Err(error.into());
-            }
+    let mut store = Store::open(&cli.store)?;
+    complete(&client, &mut store)?;
+    match &cli.scoped {
+        None => create(&client, &mut store, &tenants, cli.expires)?,
+        Some(collection) => {
+            CollectionPattern::from(collection.as_str()).validate()?;
+            let parent = format!("parent:{collection}");
+            create(&client, &mut store, &BTreeSet::from([parent.as_str()]), cli.expires)?;
+            sign(&mut store, &parent, collection, &tenants)?;
         }
-        made += 1;
     }
-
-    let requests: Vec<_> = tenants
-        .iter()
-        .map(|tenant| {
-            let request = client.create().description(description(tenant)).actions([Action::DOCUMENTS_SEARCH]);
-            request.collections([CollectionPattern::prefix(&format!("{tenant}_"))])
-        })
-        .collect();
-    let bar =
-        if std::io::stderr().is_terminal() { ProgressBar::new(requests.len() as u64) } else { ProgressBar::hidden() };
-    let mut unwritten = None;
-    let batch = client.create_many(requests).connections(8).send_with(|progress| {
-        bar.inc(1);
-        if let (Ok(key), Some(tenant)) = (progress.result, tenants.get(progress.index)) {
-            if let Err(error) = keys.add(tenant, key) {
-                unwritten.get_or_insert(error);
-                return ControlFlow::Break(());
-            }
-            made += 1;
-        }
-        ControlFlow::Continue(())
-    })?;
-    bar.finish_and_clear();
-    if let Some(error) = unwritten {
-        return Err(error);
-    }
-    match batch.failed().next() {
-        Some((index, error)) => Err(format!("{}: {error}", tenants.get(index).unwrap_or(&"?")).into()),
-        None => Ok(made),
-    }
+    println!("each of the {} tenants has a key", tenants.len());
+    report_left_overs(&client, &store, cli.sweep)
 }
 
-/// That no tenant's collections are also another's, as those of `ada_x` would be `ada`'s.
-fn check(tenants: &HashSet<&str>) -> Result<(), Box<dyn Error>> {
-    for tenant in tenants {
-        if tenant.contains('\t') {
-            return Err(format!("the name `{}` holds a tab", tenant.escape_debug()).into());
+/// Two names that a server could take for each other are refused: one tenant would find the documents of another.
+fn names(text: &str) -> Result<BTreeSet<&str>> {
+    let mut names = BTreeSet::new();
+    for name in text.lines().map(str::trim).filter(|name| !name.is_empty()) {
+        ExactValue::from(name).check().map_err(|error| format!("`{}`: {error}", name.escape_debug()))?;
+        if !names.insert(name) {
+            return Err(format!("`{name}` is named twice").into());
         }
-        let mut beginnings = tenant.match_indices('_').filter_map(|(at, _)| tenant.get(..at));
-        if let Some(other) = beginnings.find(|beginning| tenants.contains(beginning)) {
-            return Err(format!("the key of `{other}` would open the collections of `{tenant}`: rename one").into());
+    }
+    Ok(names)
+}
+
+fn request(client: &KeysClient, store: &Store, name: &str) -> CreateKey {
+    let collection = match name.strip_prefix("parent:") {
+        Some(collection) => CollectionPattern::exact(collection),
+        // No name has a `_`, so no collection is two tenants'.
+        None => CollectionPattern::prefix(&format!("{name}_")),
+    };
+    let description = format!("{}{name}", store.prefix);
+    client.create().description(description).actions([Action::DOCUMENTS_SEARCH]).collections([collection])
+}
+
+/// Completes what an interrupted run has begun: its keys may exist, and may not.
+fn complete(client: &KeysClient, store: &mut Store) -> Result<()> {
+    for (name, begun) in store.unfinished() {
+        let request = request(client, store, &name).value(begun.value).expires_at(begun.expires_at);
+        let key = request.prepare()?.send_again()?;
+        store.append(&[&name, "done", &key.id.to_string()])?;
+    }
+    Ok(())
+}
+
+fn create(client: &KeysClient, store: &mut Store, names: &BTreeSet<&str>, expires: Expiry) -> Result<()> {
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !store.has(name)).collect();
+    let bar = ProgressBar::new(missing.len() as u64);
+    for names in missing.chunks(CHUNK) {
+        let mut prepared = Vec::new();
+        for name in names {
+            let key = request(client, store, name).expires_at(expires).prepare()?;
+            store.append(&[name, "begun", &expires.to_string(), key.value().expose_secret()])?;
+            prepared.push(key);
+        }
+        store.sync()?; // from here on, the keys may exist
+        let mut written = Ok(());
+        let batch = client.create_many(prepared).connections(8).send_with(|progress| {
+            bar.inc(1);
+            if let (Ok(()), Ok(key), Some(name)) = (&written, progress.result, names.get(progress.index)) {
+                written = store.append(&[name, "done", &key.id.to_string()]);
+            }
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        written?;
+        if let Some((index, error)) = batch.failed().next() {
+            return Err(format!("{}: {error}", names.get(index).unwrap_or(&"?")).into());
         }
     }
     Ok(())
 }
 
-fn description(tenant: &str) -> String {
-    format!("tenant {tenant}, search only")
-}
-
-/// The file of keys, and the tenants that are in it.
-struct Ledger {
-    file: File,
-    tenants: HashSet<String>,
-}
-
-impl Ledger {
-    fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        // It may have been there before.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        let text = Zeroizing::new(fs::read_to_string(path)?);
-        let whole_lines = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        if whole_lines.len() + 1 < text.len() {
-            return Err(format!("the last line of {} is not whole: remove it", path.display()).into());
+/// Signing needs no server. The keys stop working with their parent.
+fn sign(store: &mut Store, parent: &str, collection: &str, tenants: &BTreeSet<&str>) -> Result<()> {
+    let (parent, value) = store.done(parent).ok_or("the parent of the scoped keys is not in the store")?;
+    for tenant in tenants {
+        if !store.has_scoped(tenant, parent) {
+            let key = ScopedKeyBuilder::from_parent(&value).only("tenant", *tenant).collection(collection).sign()?;
+            store.append(&[tenant, "scoped", &parent.to_string(), key.expose_secret()])?;
         }
-        let tenants = whole_lines.lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect();
-        Ok(Self { file, tenants })
     }
+    store.sync()
+}
 
-    fn add(&mut self, tenant: &str, key: &CreatedKey) -> Result<(), Box<dyn Error>> {
-        // One write: a line is there or not.
-        let line = Zeroizing::new(format!("{tenant}\t{}\t{}\n", key.id, key.value.expose_secret()));
-        self.file.write_all(line.as_bytes())?;
-        self.file.sync_data()?;
-        Ok(())
+/// Keys of this store that it has no line for: it was restored from a backup, perhaps, or a line was removed.
+fn report_left_overs(client: &KeysClient, store: &Store, sweep: bool) -> Result<()> {
+    for key in client.list().send()? {
+        if key.description.starts_with(&store.prefix) && !store.ids.contains(&key.id) {
+            println!("left over: key {} ({})", key.id, key.description.escape_debug());
+            if sweep {
+                client.delete(key.id).ignore_missing(true).send()?;
+                println!("deleted:   key {}", key.id);
+            }
+        }
     }
+    Ok(())
 }

@@ -25,6 +25,10 @@ pub enum AuditFinding {
     /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
     /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
+    /// The key names collections, and its one action is `documents:search`. Whoever holds it can sign a scoped key with an
+    /// embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused from v29.1 on).
+    /// Give its users [scoped keys](crate::ScopedKeyBuilder), which cannot sign others.
+    SignsForEveryCollection,
     /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
     /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
     NotLimitedByCollections(Action),
@@ -63,6 +67,9 @@ impl fmt::Display for AuditFinding {
                 write!(f, "has the action `{}`, with which it can gain every right", Shown(action.as_str()))
             }
             Self::EveryCollection => f.write_str("may act in every collection, present and future"),
+            Self::SignsForEveryCollection => {
+                f.write_str("can sign scoped keys for every collection, although it names some (before v29.1)")
+            }
             Self::NotLimitedByCollections(action) => {
                 let since = if *action == Action::COLLECTIONS_LIST { " before v27" } else { "" };
                 write!(f, "has the action `{}`, which its collections do not limit{since}", Shown(action.as_str()))
@@ -213,6 +220,7 @@ impl<'a> Audit<'a> {
         findings.add(self.has_every_action, AuditFinding::EveryAction);
         findings.add_each(actions().filter(|action| self.gains_every_right(action)), AuditFinding::GainsEveryRight);
         findings.add(self.acts_in_every_collection(), AuditFinding::EveryCollection);
+        findings.add(self.signs_for_every_collection(), AuditFinding::SignsForEveryCollection);
         findings.add_each(&self.not_limited_by_collections(), AuditFinding::NotLimitedByCollections);
         findings.add(self.key.is_expired(), AuditFinding::Expired);
         findings.add(self.key.expires_at >= Expiry::NEVER, AuditFinding::NeverExpires);
@@ -240,6 +248,14 @@ impl<'a> Audit<'a> {
 
     fn acts_in_every_collection(&self) -> bool {
         self.names_every_collection && self.actions.iter().any(|action| action.acts_in_collections(self.version))
+    }
+
+    fn signs_for_every_collection(&self) -> bool {
+        // A server accepts scoped keys of a key with exactly this action.
+        self.key.actions == [Action::DOCUMENTS_SEARCH]
+            && self.version.is_none_or(|version| version < ServerVersion::new(29, 1))
+            && !self.names_every_collection
+            && !self.entries.is_empty()
     }
 
     fn not_limited_by_collections(&self) -> Vec<Action> {

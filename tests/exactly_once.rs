@@ -1,5 +1,6 @@
-//! Creates and deletes through faulty proxies in front of a real server: afterwards every key on the server is
-//! accounted for.
+//! Every operation through faulty proxies in front of a real server, beside keys that look alike. After each run, every
+//! key on the server is accounted for: nothing is deleted that may not be, `Ok` names its own key, whatever was created
+//! is told, and an error that promises "unchanged" has changed nothing.
 //!
 //! `SEED=7` repeats one run; it is printed when a run fails.
 
@@ -7,7 +8,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use support::proxy::{FAULTS, Fault, Plan, Proxy};
 use support::{Random, Server, harness, raw};
-use typesense_keys::{Error, KeyId, KeyInfo, KeysClient};
+use typesense_keys::{CreateKey, Error, ErrorKind, KeyId, KeyInfo, KeysClient};
 
 const RUNS: u64 = 1_200;
 const THREADS: u64 = 8;
@@ -27,10 +28,16 @@ const SLOW: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
     // A server of its own: the tests count keys.
-    harness::run_on(Server::start, &[("no_key_is_lost_or_made_twice", no_key_is_lost_or_made_twice)])
+    harness::run_on(
+        Server::start,
+        &[(
+            "no_key_is_lost_or_created_twice_or_deleted_by_mistake",
+            no_key_is_lost_or_created_twice_or_deleted_by_mistake,
+        )],
+    )
 }
 
-fn no_key_is_lost_or_made_twice(server: &Server) {
+fn no_key_is_lost_or_created_twice_or_deleted_by_mistake(server: &Server) {
     let seeds = match std::env::var("SEED") {
         Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
         Err(_) => 1..=RUNS,
@@ -54,6 +61,13 @@ fn no_key_is_lost_or_made_twice(server: &Server) {
     let totals = totals.into_inner().unwrap();
     println!("{totals:#?}");
     assert!(totals.failures.is_empty(), "{:#?}", totals.failures);
+    if totals.runs > 100 {
+        let has_ended_well = |operation: &&str| {
+            totals.results.keys().any(|result| result.starts_with(*operation) && result.ends_with(": Ok"))
+        };
+        let never: Vec<_> = OPERATIONS.iter().filter(|operation| !has_ended_well(operation)).collect();
+        assert!(never.is_empty(), "never succeeded, so nothing is proved: {never:?}");
+    }
 }
 
 /// What all runs came to.
@@ -128,70 +142,200 @@ impl<'a> Run<'a> {
         if self.random.below(2) == 0 {
             _ = client.list().send();
         }
-        match self.random.below(8) {
-            0..3 => self.create(&client, proxies, Value::Drawn),
-            3 => self.create(&client, proxies, Value::Provided),
-            4 => self.create(&client, proxies, Value::ByServer),
-            _ => self.delete(&client, proxies),
+        let call = Call { client, proxies, before: self.keys_that_exist() };
+        match self.random.below(16) {
+            0..4 => self.create(call),
+            4..7 => self.delete(call),
+            7..12 => self.ensure(call),
+            _ => self.rotate(call),
         }
     }
 
-    fn create(&mut self, client: &KeysClient, proxies: Vec<Proxy>, value: Value) -> Result<String, String> {
-        let own = SecretString::from(format!("value-of-run-{}-{}", self.seed, self.random.next()));
-        let request = client.create().description(self.name()).actions(["keys:get"]).collections(["*"]);
-        let request = match value {
-            Value::Drawn => request,
-            Value::Provided => request.value(own),
-            Value::ByServer => request.server_generated(),
+    /// Up to three keys of this run's description: of the same scope or another, with a value that begins like all others
+    /// of these tests, or with one that nobody knows.
+    fn keys_that_exist(&mut self) -> Vec<Existing> {
+        let count = self.random.below(4);
+        (0..count)
+            .map(|_| {
+                let has_drifted = self.random.below(3) == 0;
+                let value = (self.random.below(3) > 0).then(|| self.own_value());
+                let request = self.direct.create().description(self.name()).collections(["*"]);
+                let request =
+                    request.actions(if has_drifted { &OTHER_SCOPE[..] } else { &SCOPE[..] }.iter().copied());
+                let key = value.clone().into_iter().fold(request, CreateKey::value).send().unwrap();
+                Existing { info: key.info(), value: key.value, has_drifted }
+            })
+            .collect()
+    }
+
+    /// All of them show the same prefix in a list.
+    fn own_value(&mut self) -> SecretString {
+        format!("same-prefix-{}-{}", self.seed, self.random.next()).into()
+    }
+
+    /// A new value, or, now and then, that of a key which exists.
+    fn provided(&mut self, before: &[Existing]) -> SecretString {
+        match self.random.below(4) {
+            0 if !before.is_empty() => before[self.random.below(before.len())].value.clone(),
+            _ => self.own_value(),
+        }
+    }
+
+    fn create(&mut self, call: Call) -> Result<String, String> {
+        let provided = self.provided(&call.before);
+        let request = call.client.create().description(self.name()).actions(SCOPE).collections(["*"]);
+        let (request, name) = match self.random.below(4) {
+            0 | 1 => (request, "create"),
+            2 => (request.value(provided.clone()), "create, provided"),
+            _ => (request.server_generated(), "create, by the server"),
         };
+        let result = self.time(|| request.send());
+        let can_conflict = name == "create, provided" && call.has_value(&provided);
+        let allowed = Allowed { has_value: name != "create, by the server", can_conflict, ..Allowed::default() };
+        let told = result.map(|key| Told { id: key.id, value: Some(key.value), deleted: BTreeSet::new() });
+        self.check(name, call, &allowed, told)
+    }
+
+    fn delete(&mut self, mut call: Call) -> Result<String, String> {
+        let request = self.direct.create().description(self.name()).actions(SCOPE).collections(["*"]);
+        let key = request.send().unwrap();
+        let id = key.id;
+        call.before.push(Existing { info: key.info(), value: key.value, has_drifted: false });
+        let result = self.time(|| call.client.delete(id).send());
+        let allowed = Allowed { deletions: BTreeSet::from([id]), ..Allowed::default() };
+        match result {
+            Ok(deleted) if deleted != id => Err(format!("deleted {deleted} instead of {id}")),
+            Err(error) if error.may_have_acted() && error.key_id() != Some(id) => Err(format!("no id: {error}")),
+            result => {
+                let told = result.map(|id| Told { id, value: None, deleted: BTreeSet::from([id]) });
+                self.check("delete", call, &allowed, told)
+            }
+        }
+    }
+
+    fn ensure(&mut self, call: Call) -> Result<String, String> {
+        let provided = self.provided(&call.before);
+        let request = call.client.ensure(self.name()).actions(SCOPE).collections(["*"]);
+        let (request, name) = match self.random.below(4) {
+            0 => (request, "ensure"),
+            1 => (request.value(provided.clone()), "ensure, provided"),
+            _ => (request.replace_on_drift(true), "ensure, replacing"),
+        };
+        let result = self.time(|| request.send());
+        let drifted = call.ids(|key| key.has_drifted);
+        let is_provided = name == "ensure, provided";
+        let allowed = Allowed {
+            // A key of the same scope exists, perhaps, with another value.
+            can_conflict: is_provided && call.has_value(&provided),
+            can_drift: !drifted.is_empty() || is_provided && !call.before.is_empty(),
+            deletions: if name == "ensure, replacing" { drifted } else { BTreeSet::new() },
+            has_value: true,
+            deletes_after_creating: call.ids(|key| !key.has_drifted).is_empty(),
+        };
+        let told = result.map(|ensured| {
+            let deleted = ensured.replaced.iter().copied().collect();
+            let others: BTreeSet<_> =
+                call.ids(|key| key.info.id != ensured.key.id).difference(&deleted).copied().collect();
+            let duplicates = ensured.duplicates.iter().copied().collect::<BTreeSet<_>>();
+            let are_told = duplicates == others;
+            (Told { id: ensured.key.id, value: ensured.value, deleted }, are_told, ensured.created)
+        });
+        match told {
+            Ok((_, false, _)) => Err(format!("{name}: duplicates are not told, of {:?}", call.ids(|_| true))),
+            Ok((told, _, true)) if call.ids(|_| true).contains(&told.id) => {
+                Err(format!("{name}: found, not created"))
+            }
+            Ok((told, ..)) => self.check(name, call, &allowed, Ok(told)),
+            Err(error) => self.check(name, call, &allowed, Err(error)),
+        }
+    }
+
+    fn rotate(&mut self, mut call: Call) -> Result<String, String> {
+        if call.before.is_empty() {
+            let request = self.direct.create().description(self.name()).actions(SCOPE).collections(["*"]);
+            let key = request.value(self.own_value()).send().unwrap();
+            call.before.push(Existing { info: key.info(), value: key.value, has_drifted: false });
+        }
+        let old = call.before[self.random.below(call.before.len())].info.id;
+        let provided = self.provided(&call.before);
+        let keep_old = self.random.below(3) == 0;
+        let request = call.client.rotate(old).keep_old(keep_old).accept_majority(self.random.below(2) == 0);
+        let (request, name) = match self.random.below(2) {
+            0 => (request, "rotate"),
+            _ => (request.value(provided.clone()), "rotate, provided"),
+        };
+        let result = self.time(|| request.send());
+        let deletions = if keep_old { BTreeSet::new() } else { BTreeSet::from([old]) };
+        let allowed = Allowed {
+            can_conflict: name == "rotate, provided" && call.has_value(&provided),
+            deletions: deletions.clone(),
+            has_value: true,
+            deletes_after_creating: true,
+            ..Allowed::default()
+        };
+        match result {
+            Ok(key) if call.ids(|_| true).contains(&key.id) => Err(format!("{name}: key {} is not new", key.id)),
+            Ok(key) => {
+                let told = Told { id: key.id, value: Some(key.value), deleted: deletions };
+                self.check(name, call, &allowed, Ok(told))
+            }
+            Err(error) => self.check(name, call, &allowed, Err(error)),
+        }
+    }
+
+    fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
         let started = Instant::now();
-        let result = request.send();
+        let result = call();
         self.took = started.elapsed();
+        result
+    }
+
+    /// The contract, whatever the operation. The kind of result; or what does not add up.
+    fn check(
+        &self,
+        name: &str,
+        call: Call,
+        allowed: &Allowed,
+        result: Result<Told, Error>,
+    ) -> Result<String, String> {
+        let before = call.ids(|_| true);
         // What is still on its way arrives now.
-        drop(proxies);
-        let keys = self.keys();
-        let kind = match (result, keys.as_slice()) {
-            (Ok(key), [only]) if only.id == key.id => {
-                self.allows(&key.value, key.id)?;
-                "Ok"
-            }
-            (Ok(key), keys) => return Err(format!("Ok with id {}, but on the server: {keys:?}", key.id)),
-            (Err(Error::OutcomeUnknown(unknown)), [] | [_]) => {
-                if unknown.value().is_some() != (value != Value::ByServer) {
-                    return Err(format!("a lost value: {unknown}"));
-                }
-                if let (Some(value), [key]) = (unknown.value(), keys.as_slice()) {
-                    self.allows(value, key.id)?;
-                }
-                "OutcomeUnknown"
-            }
-            (Err(error), []) => kind(&error),
-            (Err(error), keys) => return Err(format!("orphans or duplicates after {error}: {keys:?}")),
-        };
-        for key in keys {
-            self.direct.delete(key.id).send().unwrap();
+        drop(call.proxies);
+        let after: BTreeSet<KeyId> = self.keys().iter().map(|key| key.id).collect();
+        let (deleted, created) = (&before - &after, &after - &before);
+        let wrong = |why: &str| Err(format!("{name}: {why}; before {before:?}, after {after:?}: {result:?}"));
+        if !deleted.is_subset(&allowed.deletions) {
+            return wrong("a key was deleted that may not be");
         }
-        Ok(format!("create {value:?}: {kind}"))
-    }
-
-    fn delete(&mut self, client: &KeysClient, proxies: Vec<Proxy>) -> Result<String, String> {
-        let request = self.direct.create().description(self.name()).actions(["keys:get"]).collections(["*"]);
-        let id = request.send().unwrap().id;
-        let started = Instant::now();
-        let result = client.delete(id).send();
-        self.took = started.elapsed();
-        drop(proxies);
-        let keys = self.keys();
-        let kind = match (&result, keys.as_slice()) {
-            (Ok(deleted), []) if *deleted == id => "Ok",
-            (Err(Error::OutcomeUnknown(unknown)), _) if unknown.key_id() == Some(id) => "OutcomeUnknown",
-            (Err(error), [_]) => kind(error),
-            _ => return Err(format!("{result:?}, but on the server: {keys:?}")),
-        };
-        for key in keys {
-            self.direct.delete(key.id).send().unwrap();
+        if created.len() > 1 {
+            return wrong("created more than one key");
         }
-        Ok(format!("delete: {kind}"))
+        let kind = match &result {
+            Ok(told) if told.deleted != deleted => return wrong("what was deleted is not what is told"),
+            Ok(told) if !after.contains(&told.id) && !deleted.contains(&told.id) => return wrong("no such key"),
+            Ok(told) if created.iter().any(|id| *id != told.id) => return wrong("another key was created"),
+            Ok(Told { id, value: Some(value), .. }) if !self.is_of(value, *id) => return wrong("not its value"),
+            Ok(_) => "Ok".to_owned(),
+            Err(error) if !error.may_have_acted() && before != after => return wrong("changed something"),
+            Err(error) if !allowed.permits(error.kind()) => return wrong("no fault here can cause this"),
+            Err(error) => {
+                for id in &created {
+                    match error.value() {
+                        Some(value) if !self.is_of(value, *id) => return wrong("the value is not the new key's"),
+                        None if allowed.has_value => return wrong("a lost value"),
+                        _ => {}
+                    }
+                }
+                if allowed.deletes_after_creating && created.is_empty() && !deleted.is_empty() {
+                    return wrong("the old key is gone, and there is no new one");
+                }
+                error.kind().to_string()
+            }
+        };
+        for id in self.keys().iter().map(|key| key.id) {
+            self.direct.delete(id).send().unwrap();
+        }
+        Ok(format!("{name}: {kind}"))
     }
 
     fn name(&self) -> String {
@@ -200,34 +344,90 @@ impl<'a> Run<'a> {
 
     /// This run's keys, as the server itself tells.
     fn keys(&self) -> Vec<KeyInfo> {
-        let all = self.direct.list().send().unwrap();
-        all.into_iter().filter(|key| key.description == self.name()).collect()
+        self.direct.list().description(self.name()).send().unwrap()
     }
 
-    fn allows(&self, value: &SecretString, id: KeyId) -> Result<(), String> {
-        let request = raw::Request::new("GET", &format!("/keys/{id}")).api_key(value.expose_secret());
-        let reply = request.send(("127.0.0.1", self.server.port()), Duration::from_secs(10)).unwrap();
-        if reply.status == 200 {
-            Ok(())
-        } else {
-            Err(format!("the value of key {id} opens nothing: {}", reply.status))
+    /// Whether key `id` has this value: it works until that key is deleted, which this does.
+    fn is_of(&self, value: &SecretString, id: KeyId) -> bool {
+        let status = || {
+            let request = raw::Request::new("GET", &format!("/keys/{id}")).api_key(value.expose_secret());
+            request.send(("127.0.0.1", self.server.port()), Duration::from_secs(10)).unwrap().status
+        };
+        status() == 200 && {
+            self.direct.delete(id).send().unwrap();
+            status() == 401
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value {
-    Drawn,
-    Provided,
-    ByServer,
+const OPERATIONS: [&str; 9] = [
+    "create",
+    "create, provided",
+    "create, by the server",
+    "delete",
+    "ensure",
+    "ensure, provided",
+    "ensure, replacing",
+    "rotate",
+    "rotate, provided",
+];
+
+/// Both may get a key, which tells whether a value works.
+const SCOPE: [&str; 1] = ["keys:get"];
+const OTHER_SCOPE: [&str; 2] = ["keys:get", "keys:list"];
+
+/// A client behind faulty proxies, and the keys that exist before it is used.
+struct Call {
+    client: KeysClient,
+    proxies: Vec<Proxy>,
+    before: Vec<Existing>,
 }
 
-/// An error's variant. None of these is for a call that the server may have carried out.
-fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::Connection { .. } => "Connection",
-        Error::Timeout { .. } => "Timeout",
-        Error::Unavailable(_) => "Unavailable",
-        other => panic!("an error that no fault here can cause: {other}"),
+struct Existing {
+    info: KeyInfo,
+    value: SecretString,
+    has_drifted: bool,
+}
+
+impl Call {
+    fn ids(&self, which: impl Fn(&Existing) -> bool) -> BTreeSet<KeyId> {
+        self.before.iter().filter(|key| which(key)).map(|key| key.info.id).collect()
+    }
+
+    fn has_value(&self, value: &SecretString) -> bool {
+        self.before.iter().any(|key| key.value.expose_secret() == value.expose_secret())
+    }
+}
+
+/// What a call that succeeded says.
+#[derive(Debug)]
+struct Told {
+    /// The key that exists, or was deleted.
+    id: KeyId,
+    value: Option<SecretString>,
+    deleted: BTreeSet<KeyId>,
+}
+
+/// What a call may do and say.
+#[derive(Default)]
+struct Allowed {
+    deletions: BTreeSet<KeyId>,
+    /// Whether the value of a key that it creates is known here.
+    has_value: bool,
+    can_conflict: bool,
+    can_drift: bool,
+    /// Whether a key may be deleted only if a new one exists.
+    deletes_after_creating: bool,
+}
+
+impl Allowed {
+    fn permits(&self, kind: ErrorKind) -> bool {
+        match kind {
+            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Unavailable => true,
+            ErrorKind::NodesUnavailable | ErrorKind::OutcomeUnknown | ErrorKind::Incomplete => true,
+            ErrorKind::Conflict => self.can_conflict,
+            ErrorKind::Drift => self.can_drift,
+            _ => false,
+        }
     }
 }

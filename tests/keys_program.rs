@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use support::example::{assert_hides, example, printed};
 use support::fresh_directory;
-use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{KeysClient, ScopedKeyInfo};
 
 /// A server, a directory for what is written, and the program.
@@ -87,7 +87,7 @@ fn create<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn help_tells_every_command_and_the_exit_codes() {
+fn help_names_every_command_and_the_exit_codes() {
     let stage = Stage::new();
     let help = stage.good(&["--help"]);
     for word in ["create", "list", "show", "delete", "rotate", "ensure", "scope", "audit", "--json", "Exit codes"] {
@@ -99,7 +99,7 @@ fn help_tells_every_command_and_the_exit_codes() {
 }
 
 #[test]
-fn a_value_goes_to_a_file_for_its_owner_alone_and_is_shown_nowhere() {
+fn value_goes_to_a_private_file_and_nowhere_else() {
     let stage = Stage::new();
     let output = stage.run(&create(&["--expires-in", "30d", "--out", "key"]));
     assert!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
@@ -110,7 +110,7 @@ fn a_value_goes_to_a_file_for_its_owner_alone_and_is_shown_nowhere() {
 }
 
 #[test]
-fn a_value_goes_to_standard_output_where_that_is_asked_for() {
+fn value_goes_to_standard_output_if_asked() {
     let stage = Stage::new();
     let output = stage.run(&create(&["--show"]));
     let value = String::from_utf8(output.stdout.clone()).unwrap();
@@ -164,7 +164,74 @@ fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
 }
 
 #[test]
-fn a_key_is_rotated() {
+fn key_is_rotated_with_a_minority_of_nodes_down_only_if_asked() {
+    let nodes = FakeServer::cluster::<3>().unwrap();
+    let directory = fresh_directory();
+    let rotate = |more: &[&str]| {
+        let mut command = example("keys");
+        command.env("TYPESENSE_NODES", nodes.each_ref().map(FakeServer::url).join(","));
+        command.env("TYPESENSE_API_KEY", nodes[0].api_key().expose_secret()).current_dir(directory.path());
+        command.args(["rotate", "0", "--out", "new", "--timeout", "3"]).args(more).output().unwrap()
+    };
+    nodes[0].seed(TestKey::new("docs site", ["documents:search"], ["docs"])).unwrap();
+    nodes[2].stop();
+    let refused = rotate(&[]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("nothing was changed") && nodes[0].keys()[0].id.get() == 0, "{}", said(&refused));
+    let done = rotate(&["--accept-majority"]);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let ids: Vec<_> = nodes[0].keys().iter().map(|key| key.id.get()).collect();
+    assert_eq!(ids, [1]);
+}
+
+#[test]
+fn error_is_json_on_standard_error_if_asked() {
+    let stage = Stage::new();
+    let json = |code: i32, arguments: &[&str]| -> Value {
+        let output = stage.run(arguments);
+        assert_eq!(output.status.code(), Some(code));
+        assert!(output.stdout.is_empty());
+        serde_json::from_str(said(&output).lines().last().unwrap()).unwrap()
+    };
+    let missing = json(1, &["show", "7", "--json"]);
+    assert_eq!((&missing["kind"], &missing["status"]), (&"not_found".into(), &404.into()));
+    assert!(missing["message"].as_str().unwrap().contains("has no key with this id"));
+    stage.good(&create(&["--out", "key"]));
+    let other = json(1, &create(&["--json", "--out", "key"]));
+    assert_eq!(other["kind"], "program");
+    stage.server.fail(Operation::Create).times(usize::MAX).with(Fault::LoseResponse);
+    let unknown = json(3, &create(&["--json", "--timeout", "1", "--out", "perhaps"]));
+    assert_eq!(unknown["kind"], "outcome_unknown");
+    assert_hides(&unknown.to_string(), &value(&stage.file("perhaps")));
+}
+
+#[test]
+fn ensure_reports_duplicates() {
+    let stage = Stage::new();
+    for name in ["a", "b", "c"] {
+        stage.good(&create(&["--out", name]));
+    }
+    let output = stage.run(&[&["ensure", "docs site"][..], &SEARCH, &["--out", "key"]].concat());
+    let said = said(&output);
+    assert!(said.contains("key 0 exists already") && !said.contains("key 0 has"), "{said}");
+    for id in [1, 2] {
+        assert!(said.contains(&format!("key {id} has the same description, and was left alone")), "{said}");
+    }
+    assert_eq!(stage.server.key_count(), 3);
+}
+
+#[test]
+fn audit_for_a_version_reports_what_it_lacks() {
+    let stage = Stage::new();
+    stage.good(&["create", "-d", "old", "-a", "synonyms:upsert", "-c", "docs", "--expires-in", "1d", "--out", "a"]);
+    assert_eq!(stage.good(&["audit", "--check", "--for", "29.0"]), "");
+    let report = stage.run(&["audit", "--check", "--for", "30.0"]);
+    assert_eq!(report.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&report.stdout).contains("opens nothing on v30.0"));
+}
+
+#[test]
+fn key_is_rotated() {
     let stage = Stage::new();
     stage.good(&create(&["--out", "old"]));
     stage.good(&["rotate", "0", "--keep-old", "--out", "new"]);
@@ -178,13 +245,13 @@ fn a_key_is_rotated() {
 }
 
 #[test]
-fn a_key_is_ensured_again_and_again() {
+fn key_is_ensured_again_and_again() {
     let stage = Stage::new();
     let ensure = |more: &[&'static str]| [&["ensure", "docs site"][..], &SEARCH, more].concat();
     stage.good(&ensure(&["--out", "key"]));
     let first = value(&stage.file("key"));
     let again = stage.run(&ensure(&["--out", "again"]));
-    assert!(again.status.success() && said(&again).contains("key 0 is there already"), "{}", said(&again));
+    assert!(again.status.success() && said(&again).contains("key 0 exists already"), "{}", said(&again));
     assert!(!stage.file("again").exists());
     assert_eq!(stage.good(&ensure(&["--show"])), "", "what is taken for a value is none");
     let drift = stage.bad(1, &ensure(&["-a", "documents:get", "--out", "other"]));
@@ -195,7 +262,7 @@ fn a_key_is_ensured_again_and_again() {
 }
 
 #[test]
-fn a_scoped_key_is_made_without_a_server() {
+fn scoped_key_is_signed_without_a_server() {
     let stage = Stage::new();
     fs::write(stage.file("parent"), "RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127\n").unwrap();
     let mut command = example("keys");
@@ -234,7 +301,7 @@ fn a_scoped_key_is_made_without_a_server() {
 }
 
 #[test]
-fn an_audit_names_what_is_worth_a_look() {
+fn audit_reports_broad_keys() {
     let stage = Stage::new();
     stage.good(&["create", "-d", "all of it", "-a", "*", "-c", "*", "--out", "a"]);
     stage.good(&create(&["--expires-in", "30d", "--out", "b"]));
@@ -247,20 +314,26 @@ fn an_audit_names_what_is_worth_a_look() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_anything_is_sent() {
+fn wrong_usage_is_reported_before_anything_is_sent() {
     let stage = Stage::new();
     let duration = create(&["--expires-in", "3 weeks", "--show"]);
     assert!(stage.bad(2, &duration).contains("is not a number with `s`, `m`, `h` or `d`"));
     assert!(stage.bad(2, &["show", "4294967296"]).contains("ids are whole numbers from 0 to 4294967295"));
-    assert!(stage.bad(2, &["create", "-a", "*", "-c", "preifx:a", "--show"]).contains("`preifx:` is none of"));
+    for (collection, says) in
+        [("preifx:a", "`preifx:a`"), ("a.b", "write `exact:a.b`"), ("pattern:(", "could not compile")]
+    {
+        let said = stage.bad(2, &["create", "-a", "*", "-c", collection, "--show"]);
+        assert!(said.contains(says), "{said}");
+    }
     let action = ["create", "-a", "documents:serach", "-c", "docs", "--out", "key"];
-    assert!(stage.bad(1, &action).contains("did you mean `documents:search`?"));
+    assert!(stage.bad(2, &action).contains("did you mean `documents:search`?"));
+    assert!(stage.bad(2, &["audit", "--for", "nightly"]).contains("not the version of a server"));
     assert!(!stage.file("key").exists());
     assert_eq!(stage.server.request_count(), 0);
 }
 
 #[test]
-fn a_key_that_may_exist_leaves_its_value_and_exit_code_3() {
+fn key_that_may_exist_leaves_its_value_and_exit_code_3() {
     let stage = Stage::new();
     // All attempts in two seconds.
     (0..200).for_each(|_| stage.server.inject(Fault::LoseResponse));
@@ -270,7 +343,7 @@ fn a_key_that_may_exist_leaves_its_value_and_exit_code_3() {
 }
 
 #[test]
-fn a_reader_that_has_enough_is_no_failure() {
+fn reader_that_has_enough_is_no_failure() {
     let stage = Stage::new();
     stage.client().create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     for arguments in [&["list"][..], &["list", "--json"], &["audit"]] {
@@ -283,7 +356,7 @@ fn a_reader_that_has_enough_is_no_failure() {
 }
 
 #[test]
-fn nobody_who_listens_is_no_failure_either() {
+fn closed_standard_error_is_no_failure() {
     let stage = Stage::new();
     let mut command = stage.command();
     let mut child = command.args(create(&["--out", "key"])).stderr(Stdio::piped()).spawn().unwrap();

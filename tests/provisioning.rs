@@ -1,183 +1,626 @@
-//! The examples `tenants` and `build_script`, run as users run them: again and again, and interrupted.
+//! The examples `tenants` and `build_script`, run as users run them: again and again, interrupted, and killed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod support;
 
-use std::collections::HashSet;
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::process::Output;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use support::example::{assert_hides, example, printed};
-use support::fresh_directory;
-use typesense_keys::KeysClient;
-use typesense_keys::testing::{FakeServer, Fault};
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
-}
+use support::{Cluster, Random, Server, Unavailable, fresh_directory, harness, raw};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
+use typesense_keys::{Expiry, KeyInfo, KeysClient, ScopedKeyInfo};
 
 // ---- tenants -----------------------------------------------------------------------------------
 
-fn tenants(server: &FakeServer, directory: &Path, names: &[&str]) -> Output {
-    let file = directory.join("names");
-    fs::write(&file, names.join("\n")).unwrap();
-    let mut command = example("tenants");
-    command.env("TYPESENSE_NODES", server.url()).env("TYPESENSE_API_KEY", server.api_key().expose_secret());
-    let output = command.arg(file).arg(directory.join("keys")).output().unwrap();
-    assert_hides(&printed(&output), server.api_key().expose_secret());
-    output
+/// The program `tenants`, with a file of names and a store of its own, on the nodes of one server.
+struct Tenants {
+    nodes: Vec<String>,
+    api_key: String,
+    directory: tempfile::TempDir,
 }
 
-/// Tenant, and whether the key that is written down for it is the one that the server has.
-#[track_caller]
-fn check(server: &FakeServer, directory: &Path, expected: &[&str]) {
-    let keys = client(server).list().send().unwrap();
-    let text = fs::read_to_string(directory.join("keys")).unwrap();
-    let mut seen = HashSet::new();
-    for line in text.lines() {
-        let [tenant, id, value] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        assert!(seen.insert(tenant.to_owned()), "{tenant} has two keys");
-        let key = keys.iter().find(|key| key.id.to_string() == id).unwrap_or_else(|| panic!("key {id} is not there"));
-        assert_eq!(key.description, format!("tenant {tenant}, search only"));
-        assert!(value.len() == 32 && value.starts_with(&key.prefix));
+impl Tenants {
+    fn new(server: &FakeServer) -> Self {
+        Self::on(vec![server.url()], server.api_key().expose_secret())
     }
-    assert_eq!(seen, expected.iter().map(|tenant| (*tenant).to_owned()).collect());
-    assert_eq!(keys.len(), expected.len(), "an orphan: {keys:?}");
-}
 
-#[test]
-fn each_tenant_gets_one_key_however_often_it_is_run() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = tenants(&server, directory.path(), &["ada", "bob", "cyd"]);
-    assert!(output.status.success(), "{}", printed(&output));
-    check(&server, directory.path(), &["ada", "bob", "cyd"]);
-    let output = tenants(&server, directory.path(), &["ada", "bob", "cyd", "dee"]);
-    assert!(printed(&output).contains("1 keys made"), "{}", printed(&output));
-    check(&server, directory.path(), &["ada", "bob", "cyd", "dee"]);
-}
+    fn on(nodes: Vec<String>, api_key: &str) -> Self {
+        Self { nodes, api_key: api_key.to_owned(), directory: fresh_directory() }
+    }
 
-#[test]
-fn a_key_whose_value_was_lost_is_replaced() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    tenants(&server, directory.path(), &["ada", "bob"]);
-    // As if it had come to an end between making the key and writing it down.
-    let keys = directory.path().join("keys");
-    let text = fs::read_to_string(&keys).unwrap();
-    fs::write(&keys, text.lines().next().unwrap().to_owned() + "\n").unwrap();
-    assert!(tenants(&server, directory.path(), &["ada", "bob"]).status.success());
-    check(&server, directory.path(), &["ada", "bob"]);
-}
+    fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
 
-#[test]
-fn no_tenant_gets_the_collections_of_another() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = tenants(&server, directory.path(), &["ada", "ada_x"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        printed(&output).contains("the key of `ada` would open the collections of `ada_x`"),
-        "{}",
+    fn command(&self, names: &[impl AsRef<str>], arguments: &[&str]) -> Command {
+        let file = self.directory.path().join("names");
+        fs::write(&file, names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("\n")).unwrap();
+        let mut command = example("tenants");
+        command.env("TYPESENSE_NODES", self.nodes.join(",")).env("TYPESENSE_API_KEY", &self.api_key);
+        command.arg(file).arg(self.store()).args(arguments);
+        command
+    }
+
+    fn run(&self, names: &[impl AsRef<str>], arguments: &[&str]) -> Output {
+        let output = self.command(names, arguments).output().unwrap();
+        assert_hides(&printed(&output), &self.api_key);
+        for stored in self.stored().values() {
+            assert_hides(&printed(&output), &stored.value);
+        }
+        output
+    }
+
+    #[track_caller]
+    fn good(&self, names: &[impl AsRef<str>], arguments: &[&str]) -> String {
+        let output = self.run(names, arguments);
+        assert!(output.status.success(), "{}", printed(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn bad(&self, names: &[impl AsRef<str>], arguments: &[&str]) -> String {
+        let output = self.run(names, arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
         printed(&output)
-    );
-    assert_eq!(server.key_count(), 0);
-}
-
-#[test]
-fn a_name_that_is_there_twice_is_one_tenant_and_the_file_becomes_private() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let keys = directory.path().join("keys");
-    fs::write(&keys, "").unwrap();
-    assert!(tenants(&server, directory.path(), &["ada", "ada"]).status.success());
-    check(&server, directory.path(), &["ada"]);
-    #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(keys).unwrap().permissions()) & 0o777, 0o600);
-}
-
-#[test]
-fn a_failure_in_between_loses_nothing() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    // After the list and five keys.
-    (0..6).for_each(|_| server.inject(Fault::Delay(std::time::Duration::ZERO)));
-    for _ in 0..3 {
-        server.inject(Fault::LoseResponse);
     }
-    assert!(tenants(&server, directory.path(), &names).status.success());
-    check(&server, directory.path(), &names);
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.store()).unwrap_or_default()
+    }
+
+    fn stored(&self) -> BTreeMap<String, Stored> {
+        let mut keys = BTreeMap::new();
+        // A process that was killed may have left a part of a line.
+        for line in self.text().split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            match line.split('\t').collect::<Vec<_>>()[..] {
+                ["store", _] => {}
+                [name, "begun", _, value] => {
+                    keys.insert(name.to_owned(), Stored { value: value.to_owned(), id: None });
+                }
+                [name, "done", id] => keys.get_mut(name).unwrap().id = Some(id.parse().unwrap()),
+                [_, "scoped", _, _] => {}
+                _ => panic!("not a line of a store: {line}"),
+            }
+        }
+        keys
+    }
+
+    /// What does not add up between the store and the server.
+    fn differences(&self, keys: &[KeyInfo]) -> Differences {
+        let (stored, text) = (self.stored(), self.text());
+        let Some(id) = text.lines().next().and_then(|line| line.strip_prefix("store\t")) else {
+            return Differences::default();
+        };
+        let prefix = format!("tenants {id}: ");
+        let mut live: BTreeMap<&str, Vec<&KeyInfo>> = BTreeMap::new();
+        for key in keys {
+            if let Some(name) = key.description.strip_prefix(&prefix) {
+                live.entry(name).or_default().push(key);
+            }
+        }
+        let is_live = |name: &str, stored: &Stored| {
+            let keys = live.get(name).into_iter().flatten();
+            keys.filter(|key| Some(key.id.get()) == stored.id && stored.value.starts_with(&key.prefix)).count() == 1
+        };
+        Differences {
+            keys: live.values().map(Vec::len).sum(),
+            orphans: live
+                .values()
+                .flatten()
+                .filter(|key| stored.values().all(|of| of.id != Some(key.id.get())))
+                .count(),
+            values_without_a_key: stored.iter().filter(|(name, stored)| !is_live(name, stored)).count(),
+            tenants_with_two: live.values().filter(|keys| keys.len() > 1).count(),
+        }
+    }
+}
+
+struct Stored {
+    value: String,
+    id: Option<u32>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Differences {
+    keys: usize,
+    orphans: usize,
+    values_without_a_key: usize,
+    tenants_with_two: usize,
+}
+
+impl Differences {
+    fn none(keys: usize) -> Self {
+        Self { keys, ..Self::default() }
+    }
+}
+
+#[test]
+fn tenants_run_again_gives_each_tenant_one_key() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    tenants.good(&["ada", "bob", "cyd"], &[]);
+    let before = tenants.stored();
+    let said = tenants.good(&["ada", "bob", "cyd", "", " dee "], &[]);
+    assert_eq!(said, "each of the 4 tenants has a key\n");
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(4));
+    assert!(before.iter().all(|(name, stored)| tenants.stored()[name].value == stored.value));
+    let ada = server.keys().into_iter().find(|key| key.description.ends_with(": ada")).unwrap();
+    assert!(ada.actions == ["documents:search"] && ada.collections == ["ada_.*"], "{ada:?}");
+}
+
+#[test]
+fn value_is_stored_before_its_key_exists() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    server.fail(Operation::Create).times(usize::MAX).with(Fault::Unauthorized);
+    tenants.bad(&["ada", "bob"], &[]);
+    let values: Vec<String> = tenants.stored().into_values().map(|stored| stored.value).collect();
+    assert_eq!((values.len(), server.key_count()), (2, 0));
+    server.clear_faults();
+    tenants.good(&["ada", "bob"], &[]);
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(2));
+    assert!(tenants.stored().into_values().map(|stored| stored.value).eq(values));
+}
+
+#[test]
+fn key_that_exists_and_is_not_marked_as_done_is_completed() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    tenants.good(&["ada", "bob"], &["--expires", "2100-01-01T00:00:00Z"]);
+    let begun: String =
+        tenants.text().lines().filter(|line| !line.contains("done")).map(|line| format!("{line}\n")).collect();
+    // The last line is cut off, as by a disk that is full.
+    fs::write(tenants.store(), format!("{begun}ada\tdo")).unwrap();
+    tenants.good(&["ada", "bob"], &[]);
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(2));
+    assert_eq!(server.keys()[0].expires_at.to_string(), "2100-01-01T00:00:00Z");
+}
+
+#[test]
+fn tenant_whose_key_has_expired_gets_another() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    tenants.good(&["ada"], &[]);
+    let past = Expiry::from_unix_seconds(1).to_string();
+    // One key that is known to exist, and one that may.
+    let text = tenants.text().replace("never", &past);
+    fs::write(tenants.store(), format!("{text}bob\tbegun\t{past}\tvalue-of-bob-which-came-to-nothing\n")).unwrap();
+    let said = tenants.good(&["ada", "bob"], &["--sweep"]);
+    assert!(!said.contains("left over"), "what has expired is not swept by this machine's clock: {said}");
+    assert_eq!(server.key_count(), 3);
+    assert!(tenants.stored().values().all(|stored| stored.id.is_some()));
+}
+
+#[test]
+fn left_over_key_is_reported_and_swept_only_if_asked() {
+    let server = FakeServer::start().unwrap();
+    let (tenants, others) = (Tenants::new(&server), Tenants::new(&server));
+    others.good(&["ada", "bob"], &[]);
+    tenants.good(&["ada", "bob"], &[]);
+    let store = tenants.text();
+    let prefix = format!("tenants {}: ", store.lines().next().unwrap().strip_prefix("store\t").unwrap());
+    for description in
+        [format!("{prefix}bob"), format!("{prefix}gone"), "tenants of ada".to_owned(), "ada".to_owned()]
+    {
+        server.seed(TestKey::new(&description, ["documents:search"], ["docs"])).unwrap();
+    }
+    let said = tenants.good(&["ada", "bob"], &[]);
+    let report = format!("left over: key 4 ({prefix}bob)\nleft over: key 5 ({prefix}gone)\n");
+    assert!(said.ends_with(&report) && server.key_count() == 8, "{said}");
+    let said = tenants.good(&["ada", "bob"], &["--sweep"]);
+    assert!(said.contains("deleted:   key 4\n") && said.ends_with("deleted:   key 5\n"), "{said}");
+    let left: Vec<u32> = server.keys().iter().map(|key| key.id.get()).collect();
+    assert_eq!(left, [0, 1, 2, 3, 6, 7]);
+
+    // A store that is named by mistake sweeps nothing of another.
+    let new = Tenants::new(&server);
+    new.good(&["ada"], &["--sweep"]);
+    assert_eq!(others.differences(&server.keys()), Differences::none(2));
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(2));
+}
+
+#[test]
+fn names_that_a_server_could_confuse_are_refused_before_anything_is_sent() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    for (names, says) in [
+        (["ada", "Ada"], "`Ada`: invalid request: `only`: the text has characters that the server drops or folds"),
+        (["ada", "ada-1"], "`ada-1`: "),
+        (["ada", "b\tb"], "`b\\tb`: "),
+        (["ada", "ada"], "`ada` is named twice"),
+        (["ada", "parent:ada"], "`parent:ada`: "),
+    ] {
+        let said = tenants.bad(&names, &[]);
+        assert!(said.contains(says), "{names:?}: {said}");
+    }
+    assert_eq!((server.request_count(), tenants.store().exists()), (0, false));
+}
+
+#[test]
+fn scoped_keys_have_one_parent_and_one_tenant_each() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    let uuid = "0b5c61f3-4a52-4c1e-9d3f-2e7a8b90c1d4";
+    tenants.good(&["ada", "42"], &["--scoped", "orders"]);
+    tenants.good(&["ada", "42", uuid], &["--scoped", "orders"]);
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(1));
+    let parent = &tenants.stored()["parent:orders"].value;
+    let text = tenants.text();
+    let scoped: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
+            [name, "scoped", "0", value] => Some((name, value)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(scoped.keys().copied().collect::<Vec<_>>(), [uuid, "42", "ada"]);
+    assert_eq!(text.matches("scoped").count(), 3, "each is signed once");
+    for (name, value) in scoped {
+        let info = ScopedKeyInfo::parse(&value.into()).unwrap();
+        assert!(info.is_signed_by(&parent.as_str().into()));
+        assert_eq!(info.filter_by(), Some(format!("tenant:=[`{name}`]").as_str()));
+        assert_eq!(info.params()["collection"], "orders");
+    }
+    // Another collection has another parent, and so other scoped keys.
+    tenants.good(&["ada"], &["--scoped", "invoices"]);
+    assert_eq!((server.key_count(), tenants.text().matches("scoped").count()), (2, 4));
+    tenants.bad(&["ada"], &["--scoped", "a.b"]);
+}
+
+#[test]
+fn file_that_is_no_store_is_left_alone() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    for text in ["ada\nbob", "ada", "{}", "store\t1\nada\tdone\t7\n"] {
+        fs::write(tenants.store(), text).unwrap();
+        let output = tenants.command(&["ada"], &[]).output().unwrap();
+        assert!(printed(&output).contains("is not a store of this program"), "{}", printed(&output));
+        assert_eq!((fs::read_to_string(tenants.store()).unwrap().as_str(), server.request_count()), (text, 0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn store_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = FakeServer::start().unwrap();
+    for is_there in [false, true] {
+        let tenants = Tenants::new(&server);
+        if is_there {
+            fs::write(tenants.store(), "").unwrap();
+        }
+        tenants.good(&["ada"], &[]);
+        assert_eq!(fs::metadata(tenants.store()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn lost_responses_in_between_lose_nothing() {
+    let server = FakeServer::start().unwrap();
+    let tenants = Tenants::new(&server);
+    let names: Vec<String> = (0..140).map(|number| format!("t{number}")).collect();
+    server.fail(Operation::Create).nth(6).times(3).with(Fault::LoseResponse);
+    server.fail(Operation::Create).nth(120).times(2).with(Fault::ErrorAfter);
+    tenants.good(&names, &[]);
+    assert_eq!(tenants.differences(&server.keys()), Differences::none(140));
+}
+
+// ---- tenants, killed ---------------------------------------------------------------------------
+
+/// A real server or cluster, or a fake one where no real one can be had; with `CI=true`, it must be real.
+struct Target {
+    nodes: Vec<String>,
+    api_key: String,
+    _server: Box<dyn Any>,
+}
+
+impl Target {
+    fn server() -> Self {
+        let server = Server::start().map(|server| (vec![server.url()], server.api_key().to_owned(), server));
+        Self::real_or_fake(server, || {
+            let server = FakeServer::start().unwrap();
+            (vec![server.url()], server.api_key().expose_secret().to_owned(), server)
+        })
+    }
+
+    fn cluster() -> Self {
+        let cluster = Cluster::start().map(|cluster| (cluster.urls(), cluster.api_key().to_owned(), cluster));
+        Self::real_or_fake(cluster, || {
+            let nodes = FakeServer::cluster::<3>().unwrap();
+            (nodes.iter().map(FakeServer::url).collect(), nodes[0].api_key().expose_secret().to_owned(), nodes)
+        })
+    }
+
+    fn real_or_fake<R: 'static, F: 'static>(
+        real: Result<(Vec<String>, String, R), Unavailable>,
+        fake: impl FnOnce() -> (Vec<String>, String, F),
+    ) -> Self {
+        match real {
+            Ok((nodes, api_key, server)) => Self { nodes, api_key, _server: Box::new(server) },
+            Err(unavailable) => {
+                assert!(!harness::server_is_required(), "CI=true requires a real server: {unavailable}");
+                println!("no real server, so a fake one: {unavailable}");
+                let (nodes, api_key, server) = fake();
+                Self { nodes, api_key, _server: Box::new(server) }
+            }
+        }
+    }
+
+    fn keys(&self) -> Vec<KeyInfo> {
+        let builder = KeysClient::builder().nodes(self.nodes.clone()).api_key(self.api_key.as_str());
+        builder.build().unwrap().list().send().unwrap()
+    }
+}
+
+/// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
+#[derive(Debug, Default)]
+struct Kills {
+    /// Processes that were alive when they were killed.
+    kills: usize,
+    /// Processes that had ended before.
+    too_late: usize,
+    /// Kills after which the store had a value that was not marked as done.
+    with_unfinished: usize,
+}
+
+/// Kills runs of `tenants` at random moments, each with some more tenants to provide, then runs it to the end.
+fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
+    const MORE_TENANTS: usize = 25;
+    let mut random = Random::new(seed);
+    let mut names: Vec<String> = (0..MORE_TENANTS).map(|number| format!("s{seed}t{number}")).collect();
+    let to_the_end = |names: &[String]| {
+        let mut command = tenants.command(names, &[]);
+        // After `command`, which builds the program.
+        let started = Instant::now();
+        let output = command.env("RUST_LOG", "warn").output().unwrap();
+        assert!(output.status.success(), "{}", printed(&output));
+        started.elapsed()
+    };
+    let usual = to_the_end(&names);
+    let mut met = Kills::default();
+    while met.kills < kills {
+        let more = names.len()..names.len() + 1 + random.below(2 * MORE_TENANTS);
+        names.extend(more.map(|number| format!("s{seed}t{number}")));
+        let mut command = tenants.command(&names, &[]);
+        let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(usual.mul_f64(random.below(1_000) as f64 / 1_000.0));
+        if run.try_wait().unwrap().is_some() {
+            met.too_late += 1;
+            assert!(met.too_late <= 10 + 5 * kills, "the runs end too soon after {usual:?}: {met:?}");
+            continue;
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        met.kills += 1;
+        met.with_unfinished += usize::from(tenants.stored().values().any(|stored| stored.id.is_none()));
+    }
+    to_the_end(&names);
+    (met, names)
+}
+
+/// Kills `stores` series of runs, and checks what the server has in the end.
+fn check_kills(target: &Target, stores: u64, kills_each: usize) {
+    let all: Vec<Tenants> = (0..stores).map(|_| Tenants::on(target.nodes.clone(), &target.api_key)).collect();
+    let met: Vec<(Kills, Vec<String>)> = thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..).zip(&all).map(|(seed, tenants)| scope.spawn(move || kill(tenants, seed, kills_each))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let keys = target.keys();
+    let mut values = 0;
+    for (tenants, (met, names)) in all.iter().zip(&met) {
+        println!("{met:?}, {} tenants", names.len());
+        assert_eq!(tenants.differences(&keys), Differences::none(names.len()));
+        let stored = tenants.stored();
+        assert!(stored.keys().collect::<BTreeSet<_>>() == names.iter().collect(), "a tenant without a key");
+        for (name, stored) in &stored {
+            assert_eq!(
+                status_of_search(target, name, &stored.value),
+                404,
+                "the stored value of {name} opens nothing"
+            );
+        }
+        values += stored.len();
+    }
+    assert_eq!(keys.len(), values, "a key that is in no store");
+    let unfinished: usize = met.iter().map(|(met, _)| met.with_unfinished).sum();
+    assert!(unfinished > 0, "no run was interrupted between storing and creating");
+}
+
+/// 404 where the key may search the tenant's collection, which does not exist; 401 where it may not.
+fn status_of_search(target: &Target, name: &str, value: &str) -> u16 {
+    let path = format!("/collections/{name}_docs/documents/search?q=a&query_by=b");
+    let (_, port) = target.nodes[0].rsplit_once(':').unwrap();
+    let request = raw::Request::new("GET", &path).api_key(value);
+    request.send(("127.0.0.1", port.parse::<u16>().unwrap()), Duration::from_secs(10)).unwrap().status
+}
+
+#[test]
+fn tenants_killed_200_times_have_one_key_each_and_it_is_stored() {
+    check_kills(&Target::server(), 4, 50);
+}
+
+#[test]
+fn tenants_killed_on_a_cluster_have_one_key_each_and_it_is_stored() {
+    check_kills(&Target::cluster(), 4, 10);
 }
 
 // ---- build_script ------------------------------------------------------------------------------
 
-fn build(server: Option<&FakeServer>, directory: &Path) -> Output {
-    build_for("docs", server, directory)
+/// The program `build_script` for a site, whose sources are in a directory of their own.
+struct Site(tempfile::TempDir);
+
+impl Site {
+    fn new() -> Self {
+        Self(fresh_directory())
+    }
+
+    fn build(&self, server: &FakeServer, collection: &str) -> Output {
+        self.build_with(&server.url(), server.api_key().expose_secret(), collection)
+    }
+
+    fn build_offline(&self) -> Output {
+        self.build_with(
+            &format!("http://127.0.0.1:{}", support::faulty::closed_port()),
+            "nobody's-key-at-all",
+            "docs",
+        )
+    }
+
+    fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {
+        let mut command = example("build_script");
+        command.env("CARGO_MANIFEST_DIR", self.0.path()).env("SITE_COLLECTION", collection);
+        command.env("TYPESENSE_NODES", nodes).env("TYPESENSE_API_KEY", api_key);
+        let output = command.output().unwrap();
+        assert_hides(&printed(&output), api_key);
+        if self.file().exists() {
+            assert_hides(&printed(&output), &self.key());
+        }
+        output
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join(".search-key")
+    }
+
+    fn key(&self) -> String {
+        fs::read_to_string(self.file()).unwrap()
+    }
 }
 
-fn build_for(collection: &str, server: Option<&FakeServer>, directory: &Path) -> Output {
-    let mut command = example("build_script");
-    command.env("OUT_DIR", directory).env("SITE_COLLECTION", collection);
-    command.env("TYPESENSE_API_KEY", "nobody's-key-at-all");
-    match server {
-        Some(server) => {
-            command.env("TYPESENSE_NODES", server.url()).env("TYPESENSE_API_KEY", server.api_key().expose_secret())
-        }
-        None => command.env("TYPESENSE_NODES", format!("http://127.0.0.1:{}", support::faulty::closed_port())),
-    };
-    command.output().unwrap()
+/// The one key that may search the collection has this value.
+#[track_caller]
+fn assert_opens(server: &FakeServer, value: &str, collection: &str) {
+    let keys = server.keys();
+    let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
+    assert_eq!(key.actions, ["documents:search"]);
+    assert_eq!(server.value_of(key.id).unwrap().expose_secret(), value);
 }
 
 #[test]
-fn a_site_gets_its_key_once_in_a_file() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = build(Some(&server), directory.path());
-    assert!(output.status.success(), "{}", printed(&output));
-    let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
-    assert_hides(&printed(&output), &key);
-    assert_hides(&printed(&output), server.api_key().expose_secret());
-    let known = client(&server).list().prefix(&key).send().unwrap();
-    assert_eq!((known.len(), known[0].actions[0].as_str()), (1, "documents:search"));
-    // A rebuild makes no request.
-    let before = server.request_count();
-    assert!(build(Some(&server), directory.path()).status.success());
-    assert_eq!(server.request_count(), before);
-    assert_eq!(fs::read_to_string(directory.path().join("search-key")).unwrap(), key);
-    // In a directory that was cleaned, the old key is replaced.
-    fs::remove_file(directory.path().join("search-key")).unwrap();
-    fs::write(directory.path().join("search-key.new"), "of a build that was interrupted").unwrap();
-    assert!(build(Some(&server), directory.path()).status.success());
-    assert_ne!(fs::read_to_string(directory.path().join("search-key")).unwrap(), key);
+fn site_built_again_keeps_its_one_key() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    assert!(site.build(&server, "docs").status.success());
+    let key = site.key();
+    assert_opens(&server, &key, "docs");
+    // As debug and release builds do, and as one after `cargo clean`.
+    for _ in 0..2 {
+        assert!(site.build(&server, "docs").status.success());
+    }
+    assert_eq!((server.key_count(), site.key()), (1, key));
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(site.file()).unwrap().permissions()) & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn revoked_key_of_a_site_is_replaced_and_never_revived() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let revoked = site.key();
+    server.remove(server.keys()[0].id);
+    fs::write(site.0.path().join(".search-key.new"), "of a build that was interrupted").unwrap();
+    assert!(site.build(&server, "docs").status.success());
+    assert_ne!(site.key(), revoked);
+    assert_opens(&server, &site.key(), "docs");
     assert_eq!(server.key_count(), 1);
 }
 
 #[test]
-fn another_collection_gets_another_key() {
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    build(Some(&server), directory.path());
-    assert!(build_for("blog", Some(&server), directory.path()).status.success());
-    let key = fs::read_to_string(directory.path().join("search-key")).unwrap();
-    let known = client(&server).list().send().unwrap();
-    assert_eq!((known.len(), known[0].collections[0].as_str()), (1, "blog"));
-    assert!(key.starts_with(&known[0].prefix));
+fn site_with_another_collection_gets_another_key() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let first = site.key();
+    assert!(site.build(&server, "blog").status.success());
+    assert_ne!(site.key(), first);
+    assert_opens(&server, &site.key(), "blog");
+}
+
+#[test]
+fn two_checkouts_of_a_site_have_a_key_each() {
+    let (server, one, two) = (FakeServer::start().unwrap(), Site::new(), Site::new());
+    for site in [&one, &two, &one, &two] {
+        let output = site.build(&server, "docs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_ne!(one.key(), two.key());
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn site_built_offline_uses_the_stored_key_and_warns() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let key = site.key();
+    let output = site.build_offline();
+    assert!(output.status.success(), "{}", printed(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("cargo::warning=the search key is the stored one, which was not checked: list keys: "),
+        "{said}"
+    );
+    assert_eq!(site.key(), key);
+}
+
+#[test]
+fn site_built_offline_without_a_stored_key_fails_and_says_why() {
+    let site = Site::new();
+    let output = site.build_offline();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("cargo::error=no search key for the site: ") && said.contains("connection refused"),
+        "{said}"
+    );
+}
+
+#[test]
+fn refused_admin_key_fails_the_build_although_a_key_is_stored() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    let output = site.build_with(&server.url(), "not-the-admin-key-at-all", "docs");
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+}
+
+#[test]
+fn revoked_key_that_cannot_be_replaced_fails_the_build() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    server.remove(server.keys()[0].id);
+    server
+        .fail(Operation::Create)
+        .times(usize::MAX)
+        .with(Fault::RateLimited { retry_after: Some(Duration::from_secs(3_600)) });
+    let output = site.build(&server, "docs");
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+}
+
+#[test]
+fn value_of_a_site_is_stored_before_its_key_exists() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    server.fail(Operation::Create).times(usize::MAX).with(Fault::Unauthorized);
+    assert!(!site.build(&server, "docs").status.success());
+    assert_eq!((site.key().len(), server.key_count()), (32, 0));
+    server.clear_faults();
+    assert!(site.build(&server, "docs").status.success());
+    assert_opens(&server, &site.key(), "docs");
 }
 
 #[test]
 fn cargo_is_not_asked_to_watch_the_admin_key() {
     // It would keep it in its build directory as it is.
-    let (server, directory) = (FakeServer::start().unwrap(), fresh_directory());
-    let output = printed(&build(Some(&server), directory.path()));
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    let output = printed(&site.build(&server, "docs"));
     assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
     assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");
-}
-
-#[test]
-fn a_build_without_a_server_fails_and_says_why() {
-    let directory = fresh_directory();
-    let output = build(None, directory.path());
-    assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("cargo::error=no search key for the site: list keys: http://127.0.0.1:"), "{text}");
-    assert!(text.contains("connection refused"), "{text}");
-    assert!(!directory.path().join("search-key").exists());
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
+use typesense_keys::{ExposeSecret, SecretString};
 
 /// Where the key goes.
 pub(crate) enum Place {
@@ -21,17 +21,17 @@ impl Place {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         #[cfg(not(unix))]
-        eprintln!("who can read the file is up to its directory: this example restricts it on unix only");
+        eprintln!("the file's directory decides who can read it: this example restricts it on unix only");
         match options.open(&path) {
             Ok(file) => Ok(Self::NewFile(file, path)),
-            Err(error) => Err(format!("{}: {error}; no key was made", path.display()).into()),
+            Err(error) => Err(format!("{}: {error}; no key was created", path.display()).into()),
         }
     }
 
-    /// `or_terminal`: also where everybody who looks over a shoulder can read it.
+    /// `or_terminal`: also if it is a terminal, which shows the key and keeps it.
     pub(crate) fn pipe(or_terminal: bool) -> Result<Self, Box<dyn Error>> {
         if io::stdout().is_terminal() && !or_terminal {
-            return Err("standard output is a terminal, which shows and keeps what it is given: use a pipe".into());
+            return Err("standard output is a terminal, which shows the key and keeps it: use a pipe".into());
         }
         Ok(Self::Pipe)
     }

@@ -45,7 +45,9 @@ fn hangs(text: &str) -> AuditFinding {
 #[test]
 fn finding_is_reported_only_for_its_reason() {
     for (actions, collections, findings) in [
-        (&["documents:search"][..], &["docs"][..], vec![]),
+        (&["documents:search", "documents:get"][..], &["docs"][..], vec![]),
+        (&["documents:search"], &["docs"], vec![SignsForEveryCollection]),
+        (&["documents:search"], &["*"], vec![EveryCollection]),
         (&["*"], &["docs"], vec![EveryAction]),
         (&["keys:create", "*"], &["docs"], vec![EveryAction]),
         (&["keys:create"], &["*"], vec![gains("keys:create")]),

@@ -183,6 +183,24 @@ fn expired_deadline_ends_the_call_and_reports_every_attempt() {
 }
 
 #[test]
+fn unreachable_nodes_end_the_call_after_the_connect_timeout_unless_one_has_ever_responded() {
+    let nodes = nodes(&["a", "b"]);
+    let time_of_failure = |error: fn() -> AttemptError| {
+        let clock = TestClock::new(1.0);
+        let (result, asked) = call(&nodes, CONFIG, &clock, Operation::List, |_| Err(error()));
+        assert!(result.is_err() && asked.len() > 2, "{asked:?}");
+        clock.passed()
+    };
+    assert!(time_of_failure(refused) <= CONFIG.connect_timeout);
+    // A node that accepts the connection is there.
+    assert!(time_of_failure(reset) > CONFIG.connect_timeout);
+    assert!(time_of_failure(refused) <= CONFIG.connect_timeout);
+    assert!(time_of_failure(|| status(500)) > CONFIG.connect_timeout);
+    // From now on, a refused connection may be an election or a restart.
+    assert!(time_of_failure(refused) > CONFIG.connect_timeout);
+}
+
+#[test]
 fn attempt_and_connection_have_their_own_deadlines() {
     let clock = TestClock::new(1.0);
     let seen = Cell::new(None);

@@ -202,7 +202,7 @@ pub enum Error {
 
     /// The operating system provided no random bytes, so no value could be generated. Nothing was sent.
     #[error(
-        "no random bytes from the operating system, so no value can be drawn (set `value`, or `server_generated`)"
+        "no random bytes from the operating system, so no value can be generated (set `value`, or `server_generated`)"
     )]
     RandomSource(#[source] Box<dyn StdError + Send + Sync>),
 }

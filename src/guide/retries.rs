@@ -53,7 +53,7 @@
 //! | with a failed TLS handshake | other nodes only | other nodes only | other nodes only | other nodes only |
 //! | after sending: closed, timed out, 408, another 5xx | repeat | repeat, in doubt | [`OutcomeUnknown`] | repeat, in doubt |
 //! | with success, but the response is unreadable, too large or about another key; or with bytes that are not HTTP | error | [`OutcomeUnknown`] | [`OutcomeUnknown`] | [`OutcomeUnknown`] |
-//! | with 409, in doubt, or for a value that was drawn here | | **done**: the key is looked up | | |
+//! | with 409, in doubt, or for a value that was generated here | | **done**: the key is looked up | | |
 //! | with 404, in doubt | | | | **done** |
 //! | with any other response | error | error; in doubt: [`OutcomeUnknown`] | error | error; in doubt: [`OutcomeUnknown`] |
 //!

@@ -21,7 +21,7 @@
 //! turns that off. Redirects are never followed. A proxy is used for https only, which it cannot read. A key is sent in the
 //! header `X-TYPESENSE-API-KEY`, a new value in the body, and neither in a URL.
 //!
-//! **Keys cannot be guessed.** A drawn value has 32 characters of `[A-Za-z0-9]` (190 bits) from the operating system's random
+//! **Keys cannot be guessed.** A generated value has 32 characters of `[A-Za-z0-9]` (190 bits) from the operating system's random
 //! source, each equally likely. A value of your own is accepted however weak it is.
 //!
 //! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have 1 MiB, an error 64 KiB, a list

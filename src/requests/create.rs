@@ -21,7 +21,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
 
 /// How many times to read the list before concluding that a key with the caller's own value is not listed.
-const ROUNDS_FOR_PROVIDED: u32 = 6;
+pub(super) const ROUNDS_FOR_PROVIDED: u32 = 6;
 
 /// A request to create a key. Made by [`KeysClient::create`](crate::KeysClient::create).
 ///

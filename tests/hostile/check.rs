@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use typesense_keys::{Action, CreatedKey, Error, KeyId, KeysClient};
 
 use super::HEAP;
-use super::row::{ADMIN_KEY, Call, Ending, ID, OWN_VALUE, Row, SERVERS_VALUE, sent_value};
+use super::row::{ADMIN_KEY, Call, Ending, ID, PROVIDED_VALUE, Row, SERVERS_VALUE, sent_value};
 use super::support::Scripted;
 
 /// How long a call may take whose end is not a matter of time.
@@ -73,13 +73,13 @@ fn one_call(row: &Row, call: Call) {
                 let id = (call == Call::Delete).then_some(KeyId::from(ID));
                 assert_eq!(unknown.key_id(), id, "{at}");
                 let value = unknown.value().map(|value| value.expose_secret().to_owned());
-                let is_known = matches!(call, Call::CreateOwn | Call::CreateDrawn);
+                let is_known = matches!(call, Call::CreateProvided | Call::CreateGenerated);
                 assert_eq!(value.is_some(), is_known, "{at}: the value");
                 // Where the server closed at once, nobody has seen what was sent.
                 assert!(sent.is_none() || value == sent, "{at}: another value than was sent");
             }
-            // What the client was never told, it could not recognise; what the server drew, it can guess to be there.
-            let own = (call == Call::CreateOwn).then_some(OWN_VALUE);
+            // What the client was never told, it could not recognise; what the server generated, it can guess to be there.
+            let own = (call == Call::CreateProvided).then_some(PROVIDED_VALUE);
             let servers = call.is_create().then_some(SERVERS_VALUE);
             tells_none_of(&[Some(ADMIN_KEY), sent.as_deref(), own, servers], &error, &at);
         }
@@ -103,9 +103,9 @@ pub(crate) fn make(client: &KeysClient, call: Call) -> Result<Option<String>, Er
         Call::Get => client.get(ID).send().map(|_| None),
         Call::List => client.list().send().map(|_| None),
         Call::Stream => client.list().stream()?.find_map(Result::err).map_or(Ok(None), Err),
-        Call::CreateOwn => create().value(OWN_VALUE).send().map(value),
-        Call::CreateDrawn => create().send().map(value),
-        Call::CreateByServer => create().server_generated().send().map(value),
+        Call::CreateProvided => create().value(PROVIDED_VALUE).send().map(value),
+        Call::CreateGenerated => create().send().map(value),
+        Call::CreateServerGenerated => create().server_generated().send().map(value),
         Call::Delete => client.delete(ID).send().map(|_| None),
     }
 }

@@ -5,7 +5,7 @@ use super::row::{Call, Ending, Good, ID, Row, bad, bad_response, odd_but_good};
 const SHAPE: &str = " with a response that is JSON of another shape (";
 const SYNTAX: &str = " with a response that is not JSON (";
 const LISTED: [Call; 3] = [Call::Get, Call::List, Call::Stream];
-const CREATED: [Call; 4] = [Call::CreateOwn, Call::CreateDrawn, Call::CreateByServer, Call::Delete];
+const CREATED: [Call; 4] = [Call::CreateProvided, Call::CreateGenerated, Call::CreateServerGenerated, Call::Delete];
 
 pub(crate) fn rows() -> Vec<Row> {
     let deep = "[".repeat(200_000);

@@ -2,7 +2,7 @@
 //!
 //! What is told is checked for every bad server; these do their best to be quoted.
 
-use super::row::{ADMIN_KEY, Call, Ending, Good, OWN_VALUE, Row, SERVERS_VALUE, bad, bad_response, sent_value};
+use super::row::{ADMIN_KEY, Call, Ending, Good, PROVIDED_VALUE, Row, SERVERS_VALUE, bad, bad_response, sent_value};
 
 pub(crate) fn rows() -> Vec<Row> {
     let unexpected = Ending::Unexpected;
@@ -30,7 +30,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .only(Call::WITH_ID),
         bad_response("secrets in every header", Ending::Rejected, "status 400", |_| {
             format!(
-                "HTTP/1.1 400 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-type: {ADMIN_KEY}/{OWN_VALUE}\r\n\
+                "HTTP/1.1 400 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-type: {ADMIN_KEY}/{PROVIDED_VALUE}\r\n\
                  content-encoding: {ADMIN_KEY}\r\nretry-after: {ADMIN_KEY}\r\ncontent-length: 0\r\n\r\n"
             )
         })
@@ -53,16 +53,16 @@ pub(crate) fn rows() -> Vec<Row> {
             |_| format!("HTTP/1.1 200 {ADMIN_KEY}\r\nx: {ADMIN_KEY}\r\ncontent-length: {ADMIN_KEY}\r\n\r\n"),
         ),
         bad_response("secrets where a head should be", unexpected, "the response is not HTTP/1", |_| {
-            format!("{ADMIN_KEY} {OWN_VALUE} {SERVERS_VALUE}\r\n\r\n")
+            format!("{ADMIN_KEY} {PROVIDED_VALUE} {SERVERS_VALUE}\r\n\r\n")
         }),
         bad_response("secrets where a chunk should be", unexpected, "the response's body is not framed", |_| {
-            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{ADMIN_KEY}\r\n{OWN_VALUE}\r\n")
+            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{ADMIN_KEY}\r\n{PROVIDED_VALUE}\r\n")
         }),
         bad_response("secrets where JSON should be", unexpected, "status 20", |good| {
-            good.saying("", &format!("{ADMIN_KEY} {OWN_VALUE}"))
+            good.saying("", &format!("{ADMIN_KEY} {PROVIDED_VALUE}"))
         }),
         bad_response("secrets in JSON of another shape", unexpected, "status 20", |good| {
-            good.saying("", &format!(r#"{{"id":"{ADMIN_KEY}","expires_at":"{OWN_VALUE}","{ADMIN_KEY}":1}}"#))
+            good.saying("", &format!(r#"{{"id":"{ADMIN_KEY}","expires_at":"{PROVIDED_VALUE}","{ADMIN_KEY}":1}}"#))
         }),
         bad_response("a secret that the end of a quotation cuts off", Ending::Rejected, "status 400", |_| {
             let body = format!("{}{ADMIN_KEY}", "x".repeat(190));

@@ -12,9 +12,9 @@ use super::support::scripted::{Received, Script};
 pub(crate) const ADMIN_KEY: &str = "aDm1n=7Qx2Lw9Zr4Tb8Gk";
 
 /// The value that a create with a value of its own asks for.
-pub(crate) const OWN_VALUE: &str = "0wN~vAl5Jk3Pm6Xc1FySd";
+pub(crate) const PROVIDED_VALUE: &str = "0wN~vAl5Jk3Pm6Xc1FySd";
 
-/// What a server draws that is asked to.
+/// What the server generates if it is asked to.
 pub(crate) const SERVERS_VALUE: &str = "sRvGeN8Hd2Nq7WsKe4Uo";
 
 /// The key that is retrieved or deleted.
@@ -44,19 +44,32 @@ pub(crate) enum Call {
     List,
     /// A list that is read key by key, to its end.
     Stream,
-    CreateOwn,
-    CreateDrawn,
-    CreateByServer,
+    CreateProvided,
+    CreateGenerated,
+    CreateServerGenerated,
     Delete,
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Get, Self::List, Self::Stream, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer, Self::Delete];
-    pub(crate) const CREATES: [Self; 3] = [Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Get,
+        Self::List,
+        Self::Stream,
+        Self::CreateProvided,
+        Self::CreateGenerated,
+        Self::CreateServerGenerated,
+        Self::Delete,
+    ];
+    pub(crate) const CREATES: [Self; 3] = [Self::CreateProvided, Self::CreateGenerated, Self::CreateServerGenerated];
     pub(crate) const WITH_ID: [Self; 2] = [Self::Get, Self::Delete];
-    pub(crate) const WITH_FIELDS: [Self; 6] =
-        [Self::Get, Self::List, Self::Stream, Self::CreateOwn, Self::CreateDrawn, Self::CreateByServer];
+    pub(crate) const WITH_FIELDS: [Self; 6] = [
+        Self::Get,
+        Self::List,
+        Self::Stream,
+        Self::CreateProvided,
+        Self::CreateGenerated,
+        Self::CreateServerGenerated,
+    ];
 
     pub(crate) fn is_create(self) -> bool {
         Self::CREATES.contains(&self)

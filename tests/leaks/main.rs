@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         ("server_that_cannot_be_reached_shows_nothing", life::unreachable),
         ("response_that_repeats_the_secrets_shows_nothing", hostile::whole),
         ("response_that_repeats_the_secrets_byte_by_byte_shows_nothing", hostile::in_bytes),
-        ("value_generated_by_the_server_is_never_quoted", hostile::drawn_by_the_server),
+        ("value_generated_by_the_server_is_never_quoted", hostile::generated_by_the_server),
         ("key_that_is_not_replicated_shows_nothing", hostile::not_replicated),
         ("two_keys_of_one_length_are_logged_alike", twins::alike),
         ("wire_carries_the_key_in_one_header_and_the_value_in_one_field", wire::requests),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::life::{builder, create, live};
 use crate::support::capture::Log;
-use crate::support::faulty::{Pieces, Service, closed_port};
+use crate::support::faulty::{self, Pieces, closed_port};
 use crate::support::harness::or_ignore;
 use crate::support::random_text;
 use crate::support::{Server, TestCa};
@@ -29,8 +29,8 @@ pub(super) fn failures(real: &Server) {
     let mut watch = Watch::begin();
     let server = or_ignore(Server::start_tls(&ca.issue(&["elsewhere.test"])));
     watch.secret("admin key", server.api_key());
-    let echo = Service::echo("HTTP/1.1 400 {key} {value}\r\n\r\n{key} {value} {body}", Pieces::Whole);
-    let own = watch.draw("own value", 32);
+    let echo = faulty::echo("HTTP/1.1 400 {key} {value}\r\n\r\n{key} {value} {body}", Pieces::Whole);
+    let own = watch.draw("provided value", 32);
     let https = |port: u16| format!("https://127.0.0.1:{port}");
     for (url, ca) in [
         (server.url(), &ca),
@@ -75,7 +75,7 @@ pub(super) fn through_a_proxy(_: &Server) {
     let _log = Log::begin();
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["search.test"])));
-    let proxy = Service::tunnel();
+    let proxy = faulty::tunnel();
     let password = random_text(32);
     let url = format!("https://search.test:{}", server.port());
     let mut child = Command::new(env::current_exe().unwrap())
@@ -95,7 +95,7 @@ pub(super) fn through_a_proxy(_: &Server) {
     let received = proxy.received();
     assert!(!received.is_empty(), "nobody asked the proxy");
     for request in received {
-        let request = String::from_utf8(request).unwrap();
+        let request = request.head;
         let target = ["search", "another"].map(|host| format!("CONNECT {host}.test:{} HTTP/1.1\r\n", server.port()));
         assert!(target.iter().any(|line| request.starts_with(line)), "{request}");
         assert!(request.contains("Proxy-Authorization: Basic "), "{request}");

@@ -7,12 +7,13 @@ use typesense_keys::KeysClient;
 use crate::life::{builder, create};
 use crate::support::Server;
 use crate::support::capture::Log;
-use crate::support::faulty::{Pieces, Service, header};
+use crate::support::faulty::{self, Pieces};
 use crate::support::random_text;
+use crate::support::scripted::Received;
 use crate::watch::secret;
 
 pub(super) fn alike(_: &Server) {
-    let server = Service::responding(|count, request| Some((response(count, request), Pieces::Whole)));
+    let server = faulty::responding(Pieces::Whole, response);
     for length in [1, 2, 3, 5, 6, 32, 4096] {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {
@@ -41,10 +42,9 @@ fn converse(log: &Log, client: &KeysClient, value: &str) -> Vec<String> {
 }
 
 /// One that repeats the key wherever it can, and a created key as it was asked for.
-fn response(count: usize, request: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(request);
-    let (_, body) = text.split_once("\r\n\r\n").unwrap();
-    let key = header(request, "x-typesense-api-key").unwrap();
+fn response(count: usize, request: &Received) -> String {
+    let body = &request.body;
+    let key = request.header("x-typesense-api-key").unwrap();
     let (status, response) = match count {
         0 => (201, body.replacen('{', r#"{"id": 7, "expires_at": 64723363199, "#, 1)),
         1 => (409, format!(r#"{{"message": "{key}"}}"#)),
@@ -57,5 +57,4 @@ fn response(count: usize, request: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status} {key}\r\nx-key: {key}\r\nlocation: http://a.test/{key}\r\n");
     let (length, trailer) = (response.len(), format!("x-key: {extension}\r\n\r\n"));
     format!("{head}transfer-encoding: chunked\r\n\r\n{length:x};{extension}\r\n{response}\r\n0\r\n{trailer}")
-        .into_bytes()
 }

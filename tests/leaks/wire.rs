@@ -2,13 +2,13 @@
 
 use crate::life::{builder, create};
 use crate::support::Server;
-use crate::support::faulty::{Pieces, Service};
+use crate::support::faulty::{self, Pieces};
 use crate::watch::{Watch, secret};
 
 pub(super) fn requests(_: &Server) {
     let mut watch = Watch::begin();
-    let (key, own) = (watch.draw("admin key", 32), watch.draw("own value", 32));
-    let server = Service::echo("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n", Pieces::Whole);
+    let (key, own) = (watch.draw("admin key", 32), watch.draw("provided value", 32));
+    let server = faulty::echo("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n", Pieces::Whole);
     let client = builder(&format!("{}/search", server.url()), &key).retries(false).build().unwrap();
     for error in [
         create(&client).value(secret(&own)).send().unwrap_err(),
@@ -40,7 +40,7 @@ pub(super) fn requests(_: &Server) {
     assert_eq!(received.len(), expected.len());
     for (received, expected) in received.iter().zip(expected) {
         let expected = expected.replace("{common}", &format!("host: {host}\r\n{common}"));
-        assert_eq!(sorted(&String::from_utf8_lossy(received)), sorted(&expected));
+        assert_eq!(sorted(&format!("{}{}", received.head, received.body)), sorted(&expected));
     }
     watch.end();
 }

@@ -126,7 +126,7 @@ fn address(fake_server: &FakeServer) -> String {
 fn response_to(address: &str, bootstrap: &str, request: &raw::Request) -> String {
     match fill_in(request, bootstrap).send(address, TIMEOUT) {
         Ok(raw::Response { status, headers, body }) => {
-            let body = without_drawn_values(&String::from_utf8_lossy(&body));
+            let body = without_generated_values(&String::from_utf8_lossy(&body));
             format!("{status} {headers:?} {body}").replace(bootstrap, BOOTSTRAP)
         }
         Err(error) => format!("{NO_RESPONSE}: {error}"),
@@ -147,17 +147,17 @@ fn fill_in(request: &raw::Request, bootstrap: &str) -> raw::Request {
     }
 }
 
-/// Replaces values that a server drew, and prefixes of such.
-fn without_drawn_values(body: &str) -> String {
+/// Replaces values that a server generated, and prefixes of such.
+fn without_generated_values(body: &str) -> String {
     let mut body = body.to_owned();
     for (member, length) in [("\"value\":\"", 32), ("\"value_prefix\":\"", 4)] {
         let mut parts = body.split(member);
         let mut replaced = parts.next().unwrap().to_owned();
         for part in parts {
             let value = part.split('"').next().unwrap();
-            let is_drawn = value.len() == length && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let is_generated = value.len() == length && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
             replaced += member;
-            replaced += &if is_drawn { part.replacen(value, "(drawn)", 1) } else { part.to_owned() };
+            replaced += &if is_generated { part.replacen(value, "(generated)", 1) } else { part.to_owned() };
         }
         body = replaced;
     }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{CollectionPattern, EnsureKey, Error, KeyId, KeyInfo, KeysClient};
 
 use crate::support::Scripted;
@@ -299,4 +299,25 @@ fn node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
     let error = request.send().unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(text.contains("a redirect to") && !text.contains("nobody-shall"), "{text}");
+}
+
+#[test]
+fn conflict_with_a_key_that_a_lagging_node_does_not_list_yet_returns_that_key() {
+    let [leader, follower] = FakeServer::cluster().unwrap();
+    let value = "a-value-of-my-own";
+    follower.set_lagging(true);
+    let created = ensure(&client(&leader)).value(value).send().unwrap();
+    let ensured = thread::scope(|scope| {
+        // The follower catches up after the first list that follows the conflict.
+        scope.spawn(|| {
+            while follower.requests(Operation::List) < 2 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            follower.set_lagging(false);
+        });
+        ensure(&client(&follower)).value(value).send()
+    });
+    let ensured = ensured.unwrap();
+    assert_eq!((ensured.created, ensured.key.id), (false, created.key.id));
+    assert!(follower.requests(Operation::List) > 2);
 }

@@ -7,6 +7,7 @@ mod ensure;
 mod fake_server;
 mod lost_responses;
 mod prepared;
+mod ready;
 mod rotate;
 mod scoped;
 mod stream;

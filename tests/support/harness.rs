@@ -95,7 +95,8 @@ fn ignore(unavailable: &Unavailable) -> Result<Completion, Failed> {
     Ok(Completion::ignored_with("no real server"))
 }
 
-fn server_is_required() -> bool {
+/// Whether a test without a real server must fail.
+pub fn server_is_required() -> bool {
     std::env::var("CI").is_ok_and(|ci| ci == "true")
 }
 

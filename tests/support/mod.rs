@@ -5,7 +5,7 @@
 //! harness::run(&[("a_test", a_test)])      one server for a whole test binary
 //! Server::obtain() / Server::start_tls(..) a server; dropping it ends it
 //! Cluster::start()                         three nodes, to be killed, stopped and restarted
-//! faulty::Service::echo(..) / lossy(..)    servers and proxies that misbehave on demand
+//! faulty::echo(..) / lossy(..)             servers and proxies that misbehave on demand
 //! capture::Log, scan::Scanner              everything that is logged, searched for secrets
 //! Scripted::start(|peer| ..)               a server that says whatever it is told to, byte by byte
 //! ```

@@ -1,4 +1,4 @@
-//! What is drawn: numbers that a seed repeats (SplitMix64), and secrets.
+//! Random data: numbers that a seed repeats (SplitMix64), and secrets.
 
 pub struct Random(u64);
 

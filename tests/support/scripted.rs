@@ -125,6 +125,23 @@ pub struct Received {
     pub body: String,
 }
 
+impl Received {
+    fn new(head: &[u8], body: &[u8]) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Self { head: text(head), body: text(body) }
+    }
+
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let mut headers = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    }
+
+    fn content_length(&self) -> usize {
+        self.header("content-length").map_or(0, |length| length.parse().unwrap())
+    }
+}
+
 /// One connection, seen from the server.
 pub struct Peer {
     pub stream: TcpStream,
@@ -134,16 +151,18 @@ pub struct Peer {
 impl Peer {
     /// Reads one whole request.
     pub fn request(&mut self) -> io::Result<Received> {
-        let mut bytes = Vec::new();
-        loop {
-            if let Some(request) = whole_request(&bytes) {
-                self.shared.received().push(request.clone());
-                return Ok(request);
-            }
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
             self.stream.read_exact(&mut byte)?;
-            bytes.extend(byte);
+            head.extend(byte);
         }
+        let mut request = Received::new(&head, &[]);
+        let mut body = vec![0; request.content_length()];
+        self.stream.read_exact(&mut body)?;
+        request.body = String::from_utf8_lossy(&body).into_owned();
+        self.shared.received().push(request.clone());
+        Ok(request)
     }
 
     /// Reads one whole request but for its last byte: then a close is a reset, on Linux.
@@ -204,9 +223,7 @@ impl Peer {
 /// The request that `bytes` are, if it is complete.
 fn whole_request(bytes: &[u8]) -> Option<Received> {
     let end = bytes.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let length =
-        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    let body = bytes.get(end..end + length.unwrap_or(0))?;
-    Some(Received { head, body: String::from_utf8_lossy(body).into_owned() })
+    let head = Received::new(&bytes[..end], &[]);
+    let body = bytes.get(end..end + head.content_length())?;
+    Some(Received::new(&bytes[..end], body))
 }

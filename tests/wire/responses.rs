@@ -67,6 +67,15 @@ fn unknown_members_are_kept_by_get_list_and_stream() {
 }
 
 #[test]
+fn list_is_sorted_by_id_and_stream_keeps_the_order_of_the_server() {
+    let key = |id| format!(r#"{{"id":{id},{}"value_prefix":"abcd"}}"#, OLD[1..].replace("\"id\":7,", ""));
+    let server = Wire::responding(&json(200, format!(r#"{{"keys":[{},{},{}]}}"#, key(9), key(0), key(7))));
+    let ids = |keys: Vec<KeyInfo>| keys.iter().map(|key| key.id.get()).collect::<Vec<_>>();
+    assert_eq!(ids(server.client().list().send().unwrap()), [0, 7, 9]);
+    assert_eq!(ids(server.client().list().stream().unwrap().map(Result::unwrap).collect()), [9, 0, 7]);
+}
+
+#[test]
 fn list_may_be_empty() {
     let server = Wire::responding(&json(200, r#"{"keys":[]}"#));
     assert_eq!(server.client().list().send().unwrap(), []);

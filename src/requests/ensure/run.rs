@@ -10,7 +10,7 @@ use crate::error::{Difference, Drift, Error, Incomplete};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
-use crate::requests::create::{Created, Known};
+use crate::requests::create::{Created, Known, ROUNDS_FOR_PROVIDED};
 use crate::requests::delete::delete;
 use crate::requests::list::{self, Filter};
 use crate::requests::new_key::{NewKey, Origin};
@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
             Ok(created) => self.settle(created, &before),
             // A concurrent run may have created it with the same value.
             Err(conflict @ Error::Conflict(_)) if self.key.origin == Origin::Provided => {
-                let after = self.survey()?;
+                let after = self.survey_with_wanted()?;
                 match after.wanted.as_slice() {
                     [only] => Ok(self.ensured(only.clone(), after.ids())),
                     _ => Err(conflict),
@@ -140,6 +140,21 @@ impl<'a> Run<'a> {
             .map_err(|failure| self.interrupted(None, failure.into_error(Operation::List, None)))?;
         let own = self.created.as_ref().map(|created| created.key.id);
         Ok(Survey::of(keys, self.key, self.expiry, own))
+    }
+
+    /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.
+    fn survey_with_wanted(&mut self) -> Result<Survey, Error> {
+        let mut rounds = 0;
+        loop {
+            let survey = self.survey()?;
+            rounds += 1;
+            let pause = backoff(rounds, &*self.engine.clock);
+            let is_last = rounds >= ROUNDS_FOR_PROVIDED || pause >= self.engine.remaining(self.deadline);
+            if is_last || !survey.wanted.is_empty() {
+                return Ok(survey);
+            }
+            self.engine.clock.sleep(pause);
+        }
     }
 
     /// Reads the list until it shows the key that this run created, because a node may lag.

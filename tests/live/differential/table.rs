@@ -154,7 +154,7 @@ fn expiries() -> Vec<raw::Request> {
 }
 
 fn values() -> Vec<raw::Request> {
-    // A value that the server draws is 32 letters and digits. These have a hyphen among their first four characters,
+    // A value that the server generates is 32 letters and digits. These have a hyphen among their first four characters,
     // or fewer characters, and so are compared as they are.
     vec![
         post(key_with(json!({}))),

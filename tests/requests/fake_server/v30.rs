@@ -50,7 +50,7 @@ fn v30_responses_are_those_of_its_source() {
         ),
         (post(r#", "autodelete": 1, "value": "first""#), 400, bad_request),
         (post(r#", "value": "first""#), 409, r#"{"message": "API key generation conflict."}"#), // auth_manager.cpp:103-105
-        // A refused request draws no id: auth_manager.cpp:107.
+        // A refused request uses no id: auth_manager.cpp:107.
         (
             post(r#", "value": "abc", "autodelete": false"#),
             201,

@@ -1,7 +1,5 @@
 //! Before the first call: a client that waits for its server, and requests that are checked without being sent.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
-
 use std::thread;
 use std::time::Duration;
 
