@@ -88,3 +88,20 @@ impl CallFailure {
         Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, failure, source }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Phase;
+
+    fn timeout(phase: Phase, in_doubt: bool) -> CallFailure {
+        CallFailure { last: AttemptError::Timeout { phase }, in_doubt, attempts: Vec::new() }
+    }
+
+    #[test]
+    fn failure_that_follows_a_doubt_is_reported_and_leaves_the_doubt() {
+        let failure = timeout(Phase::Send, true).followed_by(timeout(Phase::Connect, false));
+        assert!(failure.in_doubt);
+        assert!(matches!(failure.last, AttemptError::Timeout { phase: Phase::Connect }));
+    }
+}
