@@ -147,7 +147,8 @@ struct Scope {
     #[arg(short, long = "action", value_name = "ACTION", required = true)]
     actions: Vec<Action>,
     /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
-    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = pattern)]
+    // By itself, clap would use `From<&str>`, which reads plain names only.
+    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = str::parse::<CollectionPattern>)]
     collections: Vec<CollectionPattern>,
 }
 
@@ -503,11 +504,6 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
         bytes.pop();
     }
     Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
-}
-
-/// Checks the text, which clap would otherwise take by `From`, as a plain name.
-fn pattern(text: &str) -> Result<CollectionPattern, KeysError> {
-    text.parse()
 }
 
 /// The value in the type that its field most likely has. Digits find the same text as number and as text.

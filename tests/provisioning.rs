@@ -153,7 +153,7 @@ fn tenants_run_again_gives_each_tenant_one_key() {
     assert_eq!(tenants.differences(&server.keys()), Differences::none(4));
     assert!(before.iter().all(|(name, stored)| tenants.stored()[name].value == stored.value));
     let ada = server.keys().into_iter().find(|key| key.description.ends_with(": ada")).unwrap();
-    assert!(ada.actions == ["documents:search"] && ada.collections == ["ada_.*"], "{ada:?}");
+    assert!(ada.actions == ["documents:search", "documents:get"] && ada.collections == ["ada_.*"], "{ada:?}");
 }
 
 #[test]
@@ -252,6 +252,7 @@ fn scoped_keys_have_one_parent_and_one_tenant_each() {
     tenants.good(&["ada", "42"], &["--scoped", "orders"]);
     tenants.good(&["ada", "42", uuid], &["--scoped", "orders"]);
     assert_eq!(tenants.differences(&server.keys()), Differences::none(1));
+    assert_eq!(server.keys()[0].actions, ["documents:search"], "the server takes scoped keys of no other");
     let parent = &tenants.stored()["parent:orders"].value;
     let text = tenants.text();
     let scoped: BTreeMap<&str, &str> = text
@@ -501,7 +502,8 @@ impl Site {
 fn assert_opens(server: &FakeServer, value: &str, collection: &str) {
     let keys = server.keys();
     let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
-    assert_eq!(key.actions, ["documents:search"]);
+    // A key that may search and nothing else could sign scoped keys.
+    assert_eq!(key.actions, ["documents:search", "documents:get"]);
     assert_eq!(server.value_of(key.id).unwrap().expose_secret(), value);
 }
 
