@@ -1,32 +1,32 @@
-//! What the contestants have in common. They themselves are modules of the programs that use them, so that a program
-//! holds none but its own.
+//! What the contestants share. Each contestant is a module of the programs that use it, so that no program contains
+//! another one's code.
 
 use std::{env, fs};
 
-/// A client, or what does a client's work.
+/// A client, or code that does the same work.
 pub trait Keys: Sync {
     /// Creates a key that may search `docs`, reads the response, and returns the key's id.
     fn create(&self) -> u32;
 
-    /// Asks for a key, and reads the response.
+    /// Gets a key, and reads the response.
     fn get(&self, id: u32);
 
     /// Deletes a key, and reads the response.
     fn delete(&self, id: u32);
 
-    /// Lists all keys, and returns how many there are.
+    /// Lists all keys, and returns their number.
     fn list(&self) -> usize {
         unimplemented!()
     }
 
-    /// The same key by key, if there is a way to do that.
+    /// The same, key by key, if the client can do that.
     fn stream(&self) -> usize {
         self.list()
     }
 }
 
 /// The whole of a small program: `URL KEY life`, `URL KEY list`, `URL KEY stream`, `URL KEY create TIMES`,
-/// `URL KEY get TIMES ID`. With `peak` at the end it prints the most memory that it had, in KiB.
+/// `URL KEY get TIMES ID`. With `peak` at the end, it prints its peak memory in KiB.
 pub fn one_shot<K: Keys>(connect: impl FnOnce(&str, &str) -> K) {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let number = |at: usize| arguments[at].parse().expect("a number");

@@ -1,4 +1,4 @@
-//! Every well-formed response is read as it was meant, whatever its framing and wherever it is cut.
+//! Any well-formed response, in any framing and in pieces of any length, is read without loss.
 
 #![no_main]
 
@@ -31,7 +31,7 @@ enum Framing {
 
 fuzz_target!(|response: Response| {
     let Response { status, is_http_1_0, reason, interim, header, framing, mut payload, lengths, after } = response;
-    // 204 and 304 have no body.
+    // Responses with these statuses have no body.
     let status = 200 + status % 400;
     let is_empty = matches!(status, 204 | 304);
     if is_empty {
@@ -39,7 +39,7 @@ fuzz_target!(|response: Response| {
     }
     let mut bytes = Vec::new();
     for (status, text) in interim.iter().take(4) {
-        // 101 is another protocol.
+        // Not 101, which switches to another protocol.
         let status = 102 + u16::from(status % 98);
         bytes.extend(format!("HTTP/1.1 {status} {0}\r\nx-interim: {0}\r\n\r\n", text_of(text)).into_bytes());
     }
@@ -93,7 +93,7 @@ fn chunks(bytes: &mut Vec<u8>, payload: &[u8], sizes: &[u8], extension: &str, ze
     bytes.extend(write(0).bytes());
 }
 
-/// What any header may hold.
+/// The part of `any` that is valid in a header.
 fn text_of(any: &str) -> String {
     any.chars().filter(char::is_ascii_graphic).take(100).collect()
 }

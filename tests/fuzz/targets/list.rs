@@ -1,5 +1,5 @@
-//! A list is decoded while it arrives, however it is cut, and yet as serde_json decodes the whole of it: the same keys,
-//! and an error where that makes one.
+//! A list that is decoded while it arrives, in pieces of any length, has the same keys or an error as with serde_json on
+//! the whole body.
 
 #![no_main]
 
@@ -18,7 +18,7 @@ const LIST: &[u8] = br#"{"page":-1.5e3,"keys":[
 ],"last":null}"#;
 
 #[derive(Arbitrary, Debug)]
-struct Answer<'a> {
+struct Response<'a> {
     edits: Vec<Edit<'a>>,
     lengths: &'a [u8],
 }
@@ -28,11 +28,11 @@ struct Whole {
     keys: Vec<KeyInfo>,
 }
 
-fuzz_target!(|answer: Answer<'_>| {
-    let body = shared::edited(LIST, &answer.edits);
+fuzz_target!(|response: Response<'_>| {
+    let body = shared::edited(LIST, &response.edits);
     let head = format!("HTTP/1.1 200 \r\ncontent-length: {}\r\n\r\n", body.len());
     let bytes = [head.as_bytes(), &body].concat();
-    let client = fuzzing::client("an admin key".into(), shared::cut(&bytes, answer.lengths)).expect("a client");
+    let client = fuzzing::client("an admin key".into(), shared::cut(&bytes, response.lengths)).expect("a client");
 
     let whole = serde_json::from_slice::<Whole>(&body).map(|whole| whole.keys);
     let arrived = client.list().stream().and_then(Iterator::collect::<Result<Vec<KeyInfo>, _>>);

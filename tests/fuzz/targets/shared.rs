@@ -1,11 +1,11 @@
-//! What the targets share: cutting, editing, and the check of what ureq sees.
+//! Shared by the targets: cuts and edits bytes, and checks what ureq sees.
 
-#![allow(dead_code, reason = "each target uses a part of it")]
+#![allow(dead_code, reason = "each target uses a part")]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use typesense_keys::fuzzing::Dissected;
 
-/// Something else in the place of some bytes.
+/// Replaces some bytes by others.
 #[derive(Arbitrary, Debug)]
 pub struct Edit<'a> {
     at: u16,
@@ -13,7 +13,7 @@ pub struct Edit<'a> {
     insert: &'a [u8],
 }
 
-/// `bytes` after all edits, one after the other.
+/// `bytes` after all edits, in their order.
 pub fn edited(bytes: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for Edit { at, remove, insert } in edits {
@@ -24,7 +24,7 @@ pub fn edited(bytes: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// `bytes` in pieces of these lengths, over and over; whole, if there are none.
+/// Cuts `bytes` into pieces of these lengths, which repeat. Without lengths, pieces are large.
 pub fn cut(mut bytes: &[u8], lengths: &[u8]) -> Vec<Vec<u8>> {
     let mut lengths = lengths.iter().cycle().map(|length| usize::from(*length) + 1);
     let mut pieces = Vec::new();
@@ -37,7 +37,7 @@ pub fn cut(mut bytes: &[u8], lengths: &[u8]) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// ureq sees a status and an empty body: nothing else from the server. Returns the status.
+/// Checks that ureq sees a status and an empty body, and nothing else of the response. Returns the status.
 pub fn check_shown(dissected: &Dissected) -> Option<u16> {
     let Dissected { shown, payload, is_refused } = dissected;
     assert!(!(payload.is_some() && *is_refused));

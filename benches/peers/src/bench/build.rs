@@ -1,4 +1,4 @@
-//! The program of [`one_shot`](super::one_shot) in a package of its own, built from nothing.
+//! Builds the program of [`one_shot`](super::one_shot) from scratch, in a package of its own.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use crate::measure::by_children;
 use crate::server::{Server, fresh_directory};
 use crate::table::{OFFICIAL, Row, Target};
 
-/// Rows for a client without TLS and with it, as far as there is a choice: the official client has none.
+/// Rows without TLS and with it. The official client always has TLS.
 pub(crate) fn measure(_: &Server) -> Vec<Row> {
     const SERDE: &str = "serde = { version = '1', features = ['derive'] }\nserde_json = '1'\n";
     let ours =
@@ -20,7 +20,7 @@ pub(crate) fn measure(_: &Server) -> Vec<Row> {
     let plain = [Built::new("ours", &ours("default-features = false")), Built::new("raw", &raw(""))];
     let tls = [Built::new("ours", &ours("")), Built::new("raw", &raw("features = ['rustls']"))];
     let mut rows = Vec::new();
-    for (what, [ours, raw], cpu, size) in [("without TLS", plain, 0.25, 1.2), ("with TLS", tls, 0.5, 2.9)] {
+    for (what, [ours, raw], cpu, size) in [("without TLS", plain, 0.4, 1.2), ("with TLS", tls, 0.5, 2.9)] {
         let row = |unit: &str, of: fn(&Built) -> f64, target| {
             let round = [Some(of(&ours)), Some(of(&raw)), None, None, Some(of(&official))];
             Row::new(format!("build {what}: {unit}"), vec![round], target)
@@ -54,7 +54,7 @@ impl Built {
             here = here.display()
         );
         fs::write(package.join("Cargo.toml"), manifest).unwrap();
-        // The same versions for all.
+        // The same versions for every contestant.
         fs::copy(here.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
         cargo(package, &["fetch"]);
         let tree = cargo(package, &["tree", "--edges=normal", "--prefix=none", "--no-dedupe"]);

@@ -1,4 +1,4 @@
-//! One call after the other, on a connection that is kept.
+//! Sequential calls on one connection.
 
 use typesense_keys_peers::Keys;
 
@@ -31,7 +31,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     rows
 }
 
-/// Each contestant once, beginning with another in every round.
+/// Runs each contestant once, and starts with another one in every round.
 pub(crate) fn in_turns<T, const N: usize>(round: usize, mut turn: impl FnMut(usize) -> T) -> [T; N] {
     let mut results = [const { None }; N];
     for at in (0..N).map(|turn| (turn + round) % N) {

@@ -1,4 +1,4 @@
-//! What a call takes in instructions, which no noise disturbs.
+//! Instructions of a call, which do not depend on the machine's load.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let id = tcp::connect(&server.url, &server.key).create().to_string();
     let row = |what: &str, target| {
         let counts = PROGRAMS.map(|program| {
-            // What comes before the first call falls out of the difference.
+            // The difference does not contain what happens before the first call.
             let [some, twice] =
                 [CALLS, 2 * CALLS].map(|calls| count(program?, server, what, &[&calls.to_string(), &id]));
             Some((twice? - some?) / CALLS as f64)

@@ -1,5 +1,5 @@
-//! Long lists, each in a process of its own: in one process, what one contestant leaves behind in the allocator would
-//! decide over the time of the next.
+//! Long lists, each in a process of its own. In one process, the allocator's state after one contestant would change the
+//! time of the next.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -35,7 +35,7 @@ fn body(keys: usize) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-/// Responds to every request with this body, in one chunk, as Typesense does; ends with this process.
+/// Responds to every request with this body in one chunk, as Typesense does, until this process ends.
 fn serve(body: &str) -> String {
     let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n\
@@ -53,7 +53,7 @@ fn serve(body: &str) -> String {
     url
 }
 
-/// A request here has no body, and so ends with its first empty line.
+/// Requests here have no body: they end with the first empty line.
 fn talk(mut connection: TcpStream, response: &[u8]) {
     for line in BufReader::new(connection.try_clone().unwrap()).lines() {
         let Ok(line) = line else { return };

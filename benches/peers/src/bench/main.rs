@@ -1,17 +1,17 @@
-//! What a key's calls cost, beside others that do the same: `cargo bench --manifest-path benches/peers/Cargo.toml`.
+//! Compares the cost of calls with other clients: `cargo bench --manifest-path benches/peers/Cargo.toml`.
 //!
-//! All contestants talk to one real server on loopback, in turns, so that a noisy machine disturbs them alike; what
-//! counts are the medians of the rounds' ratios. Prints a Markdown table. Needs Linux.
+//! All contestants talk to one real server on loopback, in turns, so that a noisy machine disturbs them equally. The
+//! medians of the rounds' ratios are compared. Prints a Markdown table. Needs Linux.
 //!
-//! After `--` name the parts wanted; without a name, all but `build` and `instructions` are run:
+//! Name the parts to run after `--`. Without names, all parts but `build` and `instructions` run:
 //!
-//! * `calls`: processor time, time and allocations of a get and of a create.
+//! * `calls`: CPU time, time and allocations of a get and of a create.
 //! * `threads`: the same client used by eight threads.
 //! * `scoped`: signing a scoped search key.
-//! * `list`: a process that lists 20,000 or 100,000 keys, from a server of ours that has the response ready.
+//! * `list`: a process that lists 20,000 or 100,000 keys, from a server in this benchmark that sends a stored response.
 //! * `one-shot`: a process that creates, gets and deletes a key.
-//! * `instructions`: of a get and of a create, counted by valgrind, which must be installed.
-//! * `build`: a program that uses the client, built from nothing: processor time, crates, size. Takes minutes.
+//! * `instructions`: instructions of a get and of a create. Needs valgrind.
+//! * `build`: CPU time, crates and size of a program that uses the client, built from scratch. Takes minutes.
 
 mod build;
 mod calls;
@@ -56,7 +56,7 @@ const PARTS: [Part; 7] = [
     ("build", build::measure),
 ];
 
-/// What is run unless asked for otherwise.
+/// How many of the parts run by default.
 const USUAL: usize = 5;
 
 fn main() -> ExitCode {

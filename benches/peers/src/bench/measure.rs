@@ -1,4 +1,4 @@
-//! Processor time, allocations, medians.
+//! CPU time, allocations and medians.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::ClockId;
 
-/// What a piece of work took.
+/// The cost of some work.
 pub(crate) struct Taken {
     pub(crate) time: Duration,
     pub(crate) cpu: Duration,
 }
 
-/// With the processor time of all threads of this process, also of those that ended meanwhile.
+/// Includes the CPU time of all threads of this process, also of those that have ended.
 pub(crate) fn by_process(mut work: impl FnMut()) -> Taken {
     let cpu = || Duration::from(ClockId::CLOCK_PROCESS_CPUTIME_ID.now().expect("a clock of the processor"));
     let (started, before) = (Instant::now(), cpu());
@@ -21,7 +21,7 @@ pub(crate) fn by_process(mut work: impl FnMut()) -> Taken {
     Taken { cpu: cpu() - before, time: started.elapsed() }
 }
 
-/// The processor time of the processes that `work` starts and waits for, and of theirs.
+/// The CPU time of the processes that `work` starts and waits for, and of their children.
 pub(crate) fn by_children(work: impl FnOnce()) -> Duration {
     let spent = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the children's use");
@@ -44,13 +44,13 @@ pub(crate) fn median(of: impl Iterator<Item = f64>) -> Option<f64> {
     of.get(of.len() / 2).copied()
 }
 
-/// The system's allocator; counts while [`allocated`] is at work, so that it costs nothing otherwise.
+/// The system's allocator. It counts only while [`allocated`] runs, so that other measurements are not affected.
 pub(crate) struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many allocations `work` makes, on any thread, counting each change of size as one.
+/// The number of allocations and reallocations that `work` makes, on any thread.
 pub(crate) fn allocated(work: impl FnOnce()) -> usize {
     ALLOCATIONS.store(0, Relaxed);
     COUNTS.store(true, Relaxed);
@@ -65,7 +65,7 @@ fn count() {
     }
 }
 
-// SAFETY: the system's own allocator does the work; counting neither allocates nor panics.
+// SAFETY: forwards to the system's allocator; counting neither allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();

@@ -1,4 +1,4 @@
-//! A process that creates, gets and deletes a key, and ends.
+//! A process that creates, gets and deletes a key.
 
 use std::process::{Command, Output};
 
@@ -23,7 +23,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     measure_programs("a process of its own", ROUNDS, &server.url, &server.key, "life", targets)
 }
 
-/// The processor time and the memory that the programs take to do `what`.
+/// CPU time and memory of the programs that do `what`.
 pub(crate) fn measure_programs(
     name: &str,
     rounds: usize,
@@ -32,7 +32,7 @@ pub(crate) fn measure_programs(
     what: &str,
     [cpu, memory]: [Target; 2],
 ) -> Vec<Row> {
-    // A bare connection understands no lists.
+    // A bare connection does not parse lists.
     let programs = PROGRAMS.map(|program| program.filter(|name| what == "life" || !name.ends_with("tcp")));
     let cpus: Vec<Round> = (0..rounds)
         .map(|round| {

@@ -1,4 +1,4 @@
-//! Scoped search keys, which no server is asked for.
+//! Scoped search keys, which are signed without a server.
 
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
@@ -50,7 +50,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     vec![Row::new(what, cpu.collect(), Target::Times(1.1, RAW))]
 }
 
-/// As each of them would have it: an hour from now.
+/// In an hour, as each contestant expects it.
 fn expires_at() -> u64 {
     (SystemTime::UNIX_EPOCH.elapsed().unwrap() + HOUR).as_secs()
 }
@@ -59,7 +59,7 @@ fn ours(parent: &SecretString) -> SecretString {
     ScopedKeyBuilder::from_parent(parent).filter_by(FILTER).expires_in(HOUR).sign().unwrap()
 }
 
-/// No more than the rule.
+/// Only what the server requires.
 fn bare() -> String {
     #[derive(Serialize)]
     struct Params {

@@ -1,4 +1,4 @@
-//! A real server, found, fetched and started as the tests do it.
+//! A real server, which is found and started as in the tests.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -17,11 +17,11 @@ pub(crate) use self::support::process::fresh_directory;
 use self::support::process::{Process, Setup, free_ports};
 use self::support::{binary, raw};
 
-/// A server without data. It ends with the value, and with the thread that started it.
+/// A server without data. It stops when the value is dropped, or when the thread that started it ends.
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) key: String,
-    // In this order: first the process ends, then its directory goes.
+    // Dropped in this order: the process ends before its directory is removed.
     _process: Process,
     _directory: TempDir,
 }

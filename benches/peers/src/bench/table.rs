@@ -1,4 +1,4 @@
-//! What was measured, as Markdown.
+//! The results as a Markdown table.
 
 use crate::measure::median;
 
@@ -10,13 +10,13 @@ pub(crate) const RAW: usize = 1;
 pub(crate) const TCP: usize = 3;
 pub(crate) const OFFICIAL: usize = 4;
 
-/// One figure of each contestant and round.
+/// One measurement of every contestant in every round.
 pub(crate) type Round = [Option<f64>; 5];
 
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) rounds: Vec<Round>,
-    /// What ours should be.
+    /// The target for our client.
     pub(crate) target: Target,
 }
 
@@ -25,9 +25,9 @@ pub(crate) enum Target {
     None,
     /// At most this.
     AtMost(f64),
-    /// At most so many times what it is for the contestant.
+    /// At most this multiple of the contestant's figure.
     Times(f64, usize),
-    /// At most so much more than it is for raw ureq.
+    /// At most this much more than raw ureq.
     RawPlus(f64),
 }
 
@@ -40,7 +40,7 @@ impl Row {
         median(self.rounds.iter().filter_map(|round| round[of]))
     }
 
-    /// Ours to another, of each round.
+    /// The ratio of our figure to another one, as the median of all rounds.
     fn ratio(&self, to: usize) -> Option<f64> {
         median(self.rounds.iter().filter_map(|round| Some(round[OURS]? / round[to]?)))
     }
@@ -71,7 +71,7 @@ pub(crate) fn print(rows: &[Row]) {
     }
 }
 
-/// Three digits that count, and those before the point in groups of three.
+/// Three significant digits; thousands are separated.
 fn figure(of: Option<f64>) -> String {
     let Some(figure) = of else { return String::new() };
     if figure < 100.0 && figure.fract() != 0.0 {

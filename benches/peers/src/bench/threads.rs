@@ -1,4 +1,4 @@
-//! One client, used by eight threads at once.
+//! One client that eight threads use at once.
 
 use std::thread;
 

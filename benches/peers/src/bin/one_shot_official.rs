@@ -1,4 +1,4 @@
-//! A key's life in a process of its own.
+//! Creates, gets and deletes a key in a process of its own.
 
 #[path = "../contestants/official.rs"]
 mod contestant;

@@ -1,4 +1,4 @@
-//! The official async client, on a runtime of the calling thread.
+//! The official async client, on a single-threaded runtime.
 
 use std::hint::black_box;
 

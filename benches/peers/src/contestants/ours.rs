@@ -1,4 +1,4 @@
-//! typesense-keys: time limits as by default.
+//! typesense-keys, with its default deadlines.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! ureq and serde_json, as a quick script would have them.
+//! ureq and serde_json, as in a quick script.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -14,12 +14,12 @@ pub struct Raw {
     key: String,
 }
 
-/// No time limit at all.
+/// Without timeouts.
 pub fn connect(url: &str, key: &str) -> Raw {
     Raw { agent: Agent::new_with_defaults(), url: url.to_owned(), key: key.to_owned() }
 }
 
-/// A time limit as ureq offers it, for which it starts a thread for every request.
+/// With ureq's timeout, for which it starts a thread for every request.
 #[allow(dead_code, reason = "not in every program")]
 pub fn connect_limited(url: &str, key: &str) -> Raw {
     let agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
@@ -33,7 +33,7 @@ struct NewKey {
     collections: [&'static str; 1],
 }
 
-/// As much as ours tells of a key.
+/// The same members as in our `KeyInfo`.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "made, not read")]
 struct Key {

@@ -1,4 +1,4 @@
-//! A bare connection: writes the request, reads the response. No HTTP client costs less.
+//! A bare connection, which writes the request and reads the response: the lower bound for any HTTP client.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -50,7 +50,7 @@ impl Tcp {
         let mut connection = self.connection.lock().unwrap();
         connection.write_all(request.as_bytes()).unwrap();
         let (mut response, mut length) = ([0; 4096], 0);
-        // The server's responses are chunked, and end so.
+        // The server's responses are chunked, and end with an empty chunk.
         while !response[..length].ends_with(b"\r\n0\r\n\r\n") {
             length += connection.read(&mut response[length..]).unwrap();
         }

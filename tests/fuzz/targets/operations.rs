@@ -1,4 +1,4 @@
-//! Any answer to any request: no panic, and no secret in the error, wherever the answer repeats one.
+//! Any response to any operation: nothing panics, and no error contains a secret, wherever the response repeats one.
 
 #![no_main]
 
@@ -13,17 +13,17 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::Edit;
 use typesense_keys::{CreatedKey, Error, KeyId, KeyInfo, KeysClient, fuzzing};
 
-/// These two stand in the input for a secret each.
+/// In the input, each of these two bytes stands for a secret.
 const KEY: u8 = 0xFE;
 const VALUE: u8 = 0xFF;
 
-/// No six bytes in a row of either are in any text of the crate's own.
+/// None of this crate's texts contains six consecutive bytes of either secret.
 const ADMIN_KEY: &str = "k7\"Qz\\vX2mLp9RtW4bYc";
 const OWN_VALUE: &str = "Jd5\\Hg8\"FsA3nUe6KqOi";
 const WINDOW: usize = 6;
 
-/// What a real server answers, for the mutations to begin with. The first is for those that need no beginning.
-const ANSWERS: [&[u8]; 6] = [
+/// Bodies as a real server sends them, from which the mutations start. The first is for those that start from nothing.
+const BODIES: [&[u8]; 6] = [
     b"",
     b"{\"id\":7,\"value\":\"\xFF\",\"description\":\"\",\"actions\":[\"*\"],\"collections\":[\"*\"],\"expires_at\":64723363199}",
     b"{\"id\":7,\"value_prefix\":\"\",\"description\":\"d\",\"actions\":[\"*\"],\"collections\":[\"*\"],\"expires_at\":9}",
@@ -33,8 +33,8 @@ const ANSWERS: [&[u8]; 6] = [
 ];
 
 #[derive(Arbitrary, Debug)]
-struct Answer<'a> {
-    request: Request,
+struct Response<'a> {
+    operation: Operation,
     status: Option<u16>,
     headers: &'a [u8],
     body: u8,
@@ -43,7 +43,7 @@ struct Answer<'a> {
 }
 
 #[derive(Arbitrary, Debug)]
-enum Request {
+enum Operation {
     Create,
     CreateServerGenerated,
     Get,
@@ -51,29 +51,29 @@ enum Request {
     Delete,
 }
 
-fuzz_target!(|answer: Answer<'_>| {
-    let Answer { request, status, headers, body, edits, lengths } = answer;
-    let success = if matches!(request, Request::Create | Request::CreateServerGenerated) { 201 } else { 200 };
+fuzz_target!(|response: Response<'_>| {
+    let Response { operation, status, headers, body, edits, lengths } = response;
+    let success = if matches!(operation, Operation::Create | Operation::CreateServerGenerated) { 201 } else { 200 };
     let status = status.map_or(success, |status| 200 + status % 400);
-    let body = filled_in(&shared::edited(ANSWERS[usize::from(body) % ANSWERS.len()], &edits));
+    let body = filled_in(&shared::edited(BODIES[usize::from(body) % BODIES.len()], &edits));
     let head = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n", body.len());
-    // A value that the server draws is known to nobody else: in a head it could not be told from other text.
+    // The client cannot recognize a server-generated value in a head.
     let headers: Vec<u8> = headers.iter().copied().filter(|byte| *byte != VALUE).collect();
     let bytes = [head.as_bytes(), &filled_in(&headers), b"\r\n\r\n", &body].concat();
     let client = fuzzing::client(ADMIN_KEY.into(), shared::cut(&bytes, lengths)).expect("a client");
-    match request {
-        Request::Create => created(&client, true, status, &body),
-        Request::CreateServerGenerated => created(&client, false, status, &body),
-        Request::Get => match client.get(7).send() {
+    match operation {
+        Operation::Create => created(&client, true, status, &body),
+        Operation::CreateServerGenerated => created(&client, false, status, &body),
+        Operation::Get => match client.get(7).send() {
             Ok(KeyInfo { id, .. }) => assert_eq!(id, KeyId::from(7)),
             Err(error) => check(error, &[ADMIN_KEY]),
         },
-        Request::List => {
+        Operation::List => {
             if let Err(error) = client.list().send() {
                 check(error, &[ADMIN_KEY]);
             }
         }
-        Request::Delete => match client.delete(7).send() {
+        Operation::Delete => match client.delete(7).send() {
             Ok(id) => assert_eq!(id, KeyId::from(7)),
             Err(error) => check(error, &[ADMIN_KEY]),
         },
@@ -85,7 +85,7 @@ fn created(client: &KeysClient, is_own: bool, status: u16, body: &[u8]) {
     let request = if is_own { request.value(SecretString::from(OWN_VALUE)) } else { request.server_generated() };
     match request.send() {
         Ok(CreatedKey { value, .. }) => {
-            // The value as the server gave it: in the body, but for escapes.
+            // The value is in the body, apart from escapes.
             let value = value.expose_secret();
             let is_in_body = body.windows(value.len().max(1)).any(|part| part == value.as_bytes());
             assert!(is_in_body || value.is_empty() || body.contains(&b'\\'));
@@ -95,7 +95,7 @@ fn created(client: &KeysClient, is_own: bool, status: u16, body: &[u8]) {
     }
 }
 
-/// Each byte that stands for a secret replaced by it, as JSON writes it.
+/// Replaces each byte that stands for a secret by the secret as JSON.
 fn filled_in(bytes: &[u8]) -> Vec<u8> {
     let json = |secret: &str| secret.replace('\\', "\\\\").replace('"', "\\\"").into_bytes();
     let fill = |byte: &u8| match *byte {
@@ -113,7 +113,7 @@ fn check(error: Error, secrets: &[&str]) {
         text += &format!("\n{cause}\n{cause:?}");
         source = cause.source();
     }
-    // Without the escapes of JSON and of `Debug`, on both sides.
+    // JSON and `Debug` escape differently: compares without escapes.
     let plain = |text: &str| text.replace('\\', "");
     let text = plain(&text);
     for secret in secrets.iter().map(|secret| plain(secret)) {

@@ -1,5 +1,5 @@
-//! Any bytes as a response, cut anywhere: no panic, bounded buffers, and ureq sees nothing of it but the status. Where
-//! ureq alone accepts the response as well, both read the same status and the same body.
+//! Any bytes as a response, in pieces of any length: nothing panics, buffers are bounded, and ureq sees the status only.
+//! If ureq alone accepts the response, too, it reads the same status and body.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     let (lengths, bytes) = data.split_at(data.len().min(usize::from(count % 8)));
     let dissected = dissect(&shared::cut(bytes, lengths));
     let status = shared::check_shown(&dissected);
-    // However it is cut, it is the same response.
+    // The lengths of the pieces make no difference.
     let whole = dissect(&shared::cut(bytes, &[]));
     assert_eq!((&whole.payload, whole.is_refused), (&dissected.payload, dissected.is_refused));
     if let (Some(payload), Some((theirs, body))) = (&dissected.payload, read_by_ureq(bytes)) {
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Status and body, if ureq itself can read them.
+/// Status and body, if ureq can read them without our transport.
 fn read_by_ureq(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
     let config = config.max_redirects_will_error(false).proxy(None).build();
@@ -47,7 +47,7 @@ impl Resolver for Anywhere {
     }
 }
 
-/// A connection on which these bytes arrive at once.
+/// Connects to a server that sends these bytes at once.
 #[derive(Debug)]
 struct Plain(Vec<u8>);
 
