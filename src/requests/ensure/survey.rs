@@ -111,7 +111,7 @@ fn is_replaceable(differences: &[Difference]) -> bool {
 }
 
 fn other_value(key: &KeyInfo) -> Difference {
-    let found = format!("another, which begins with `{}`", key.prefix);
+    let found = format!("another, which begins with `{}`", key.prefix.escape_debug());
     Difference { field: "value", found, wanted: "the one given".to_owned() }
 }
 

@@ -374,7 +374,9 @@ impl Course {
         let is_anothers = before.iter().any(|other| other.value == value && other.id != key.id);
         let cannot_be_told = match self.operation {
             Operation::Rotate { .. } => lagged && key.id != 0,
-            Operation::Create { .. } | Operation::SendAgain => lagged || is_anothers,
+            Operation::Create { .. } | Operation::SendAgain => {
+                lagged || before.iter().any(|other| other.value == value && !other.is_listed)
+            }
             Operation::Ensure { value: Value::Generated, .. } | Operation::Delete => false,
             Operation::Ensure { .. } => lagged || is_anothers,
         };
