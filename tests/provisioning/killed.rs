@@ -53,9 +53,20 @@ impl Target {
         }
     }
 
+    /// The keys, once all nodes list the same: a node may lag.
     fn keys(&self) -> Vec<KeyInfo> {
-        let builder = KeysClient::builder().nodes(self.nodes.clone()).api_key(self.api_key.as_str());
-        builder.build().unwrap().list().send().unwrap()
+        let list = |node: &String| {
+            let client = KeysClient::builder().node(node).api_key(self.api_key.as_str()).build().unwrap();
+            client.list().send().unwrap()
+        };
+        for _ in 0..100 {
+            let lists: Vec<_> = self.nodes.iter().map(list).collect();
+            if lists.iter().all(|keys| *keys == lists[0]) {
+                return lists.into_iter().next().unwrap();
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the nodes do not agree");
     }
 }
 
