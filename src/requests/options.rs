@@ -137,7 +137,7 @@ macro_rules! value_methods {
             }
 
             #[doc = concat!(
-                "How long after [`send`](Self::send) the key stops working, rounded up to a whole second. Defaults to ",
+                "How long after the request is checked (by `send` or `prepare`) the key stops working, rounded up to a whole second. Defaults to ",
                 $default, "."
             )]
             ///

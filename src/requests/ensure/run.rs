@@ -62,9 +62,9 @@ impl<'a> Run<'a> {
     fn prove(self, before: Survey) -> Result<EnsuredKey, Error> {
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
             Ok(created) => self.settle(created, &before),
-            Err(conflict @ Error::Conflict(_)) => match before.wanted.as_slice() {
-                [only] => Ok(self.ensured(only.clone(), before.ids())),
-                _ => Err(conflict),
+            Err(conflict @ Error::Conflict(_)) => match before.holder(self.key) {
+                Some(holder) => Ok(self.ensured(holder.clone(), before.ids())),
+                None => Err(conflict),
             },
             Err(error) => Err(error),
         }
@@ -85,9 +85,9 @@ impl<'a> Run<'a> {
             // A concurrent run may have created it with the same value.
             Err(conflict @ Error::Conflict(_)) if self.key.origin == Origin::Provided => {
                 let after = self.survey_with_wanted()?;
-                match after.wanted.as_slice() {
-                    [only] => Ok(self.ensured(only.clone(), after.ids())),
-                    _ => Err(conflict),
+                match after.holder(self.key) {
+                    Some(holder) => Ok(self.ensured(holder.clone(), after.ids())),
+                    None => Err(conflict),
                 }
             }
             Err(error) => Err(error),
