@@ -73,7 +73,8 @@
 //! the bootstrap key, which is in no list, cannot be told from it then.
 //!
 //! An intermediary that sends each request twice, such as a load balancer that retries, can turn the success of a create
-//! with a value of your own into [`Error::Conflict`], and that of a delete into [`Error::NotFound`].
+//! with a value of your own into [`Error::Conflict`](crate::Error::Conflict), and that of a delete into
+//! [`Error::NotFound`](crate::Error::NotFound).
 //!
 //! With a value of your own, a key that existed before with the same value, description and scope cannot be told from the
 //! new one, and a create may return it after a lost response. `ensure` says

@@ -380,7 +380,9 @@ impl Course {
         };
         let looks_alike = |other: &&Entry| {
             let is_same = other.scope() == key.scope() && other.expires_at == key.expires_at;
-            is_same && other.is_listed && other.value.get(..4) == value.get(..4)
+            // A rotation knows that the old key is not the new one.
+            let is_old = matches!(self.operation, Operation::Rotate { .. }) && other.id == 0;
+            is_same && !is_old && other.is_listed && other.value.get(..4) == value.get(..4)
         };
         // Of several that look alike, none is taken.
         let is_only = before.iter().filter(looks_alike).count() == 1;
