@@ -6,8 +6,8 @@
 //!
 //! The key is in `.search-key`, beside the sources: one for debug and release builds, which `cargo clean` does not
 //! remove. Add `/.search-key*` to `.gitignore`, so that each checkout has a key of its own; a build service should keep the
-//! file from one build to the next. Everybody who visits the site can read the key, so it may search one collection and
-//! nothing else.
+//! file from one build to the next. Everybody who visits the site can read the key, so it may search and get the documents
+//! of one collection and nothing else.
 //!
 //! Cargo runs the script again if the server, the collection or the file changes. It then makes sure that the server has
 //! this very key, and creates it again if it was revoked. Without a server, the build goes on with the stored key. Needs
@@ -22,6 +22,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use typesense_keys::{Action, ClientBuilder, ExposeSecret, SecretString};
+
+/// Not search alone: a holder of such a key can sign scoped keys, which read every collection. A second action prevents it.
+const ACTIONS: [Action; 2] = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
 
 fn main() -> ExitCode {
     // Not TYPESENSE_API_KEY: cargo writes what it watches into its build directory, for everybody to read.
@@ -63,13 +66,13 @@ fn search_key() -> Result<(), Box<dyn Error>> {
     let value = match value {
         Some(value) => value,
         None => {
-            let request = client.create().actions([Action::DOCUMENTS_SEARCH]).collections([collection.as_str()]);
+            let request = client.create().actions(ACTIONS).collections([collection.as_str()]);
             let value = request.prepare()?.value().clone();
             store(&value, &file)?; // before the key exists, so that it is never lost
             value
         }
     };
-    let request = client.ensure(description(&value)).actions([Action::DOCUMENTS_SEARCH]);
+    let request = client.ensure(description(&value)).actions(ACTIONS);
     request.collections([collection.as_str()]).value(value).send()?;
     Ok(())
 }

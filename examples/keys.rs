@@ -20,8 +20,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
 use serde_json::json;
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry,
-    InvalidCollectionPattern, KeyId, KeyInfo, KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry, KeyId, KeyInfo,
+    KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -147,7 +147,8 @@ struct Scope {
     #[arg(short, long = "action", value_name = "ACTION", required = true)]
     actions: Vec<Action>,
     /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
-    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = pattern)]
+    // By itself, clap would use `From<&str>`, which reads plain names only.
+    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = str::parse::<CollectionPattern>)]
     collections: Vec<CollectionPattern>,
 }
 
@@ -503,11 +504,6 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
         bytes.pop();
     }
     Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
-}
-
-/// Checks the text, which clap would otherwise take by `From`, as a plain name.
-fn pattern(text: &str) -> Result<CollectionPattern, InvalidCollectionPattern> {
-    text.parse()
 }
 
 /// The value in the type that its field most likely has. Digits find the same text as number and as text.

@@ -94,13 +94,13 @@ fn names(text: &str) -> Result<BTreeSet<&str>> {
 }
 
 fn request(client: &KeysClient, store: &Store, name: &str) -> CreateKey {
-    let collection = match name.strip_prefix("parent:") {
-        Some(collection) => CollectionPattern::exact(collection),
-        // No name has a `_`, so no collection is two tenants'.
-        None => CollectionPattern::prefix(&format!("{name}_")),
-    };
-    let description = format!("{}{name}", store.prefix);
-    client.create().description(description).actions([Action::DOCUMENTS_SEARCH]).collections([collection])
+    let key = client.create().description(format!("{}{name}", store.prefix)).actions([Action::DOCUMENTS_SEARCH]);
+    match name.strip_prefix("parent:") {
+        Some(collection) => key.collections([CollectionPattern::exact(collection)]),
+        // No name has a `_`, so no collection is two tenants'. With search alone, the tenant could sign scoped keys, which
+        // read every collection: see the guide on tenants.
+        None => key.actions([Action::DOCUMENTS_GET]).collections([CollectionPattern::prefix(&format!("{name}_"))]),
+    }
 }
 
 /// Completes what an interrupted run has begun: its keys may exist, and may not.

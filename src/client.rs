@@ -83,7 +83,7 @@ impl KeysClient {
     }
 
     /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
-    /// `keys:delete`; and `keys:list`, which is used only when a response is lost.
+    /// `keys:delete`; and `keys:list`, which is used when a response is lost, or a value is given.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
     }

@@ -344,6 +344,16 @@ fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Re
     if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| overlap(field, facet))) {
         return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
     }
+    for (name, _) in warning::SHOWING {
+        let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
+        let shows = |field: &String| shown.split(',').any(|shown| overlap(field, shown.trim()));
+        if let Some(field) = hidden.iter().find(|field| shows(field)) {
+            return Err(Error::invalid(
+                "params",
+                format!("`{name}` would show the values of the hidden field `{field}`"),
+            ));
+        }
+    }
     if !facets.is_empty() {
         params.push("facet_by", facets.join(","));
     }

@@ -304,7 +304,7 @@ fn scoped_key_is_signed_without_a_server() {
 fn audit_reports_broad_keys() {
     let stage = Stage::new();
     stage.good(&["create", "-d", "all of it", "-a", "*", "-c", "*", "--out", "a"]);
-    stage.good(&create(&["--expires-in", "30d", "--out", "b"]));
+    stage.good(&create(&["-a", "documents:get", "--expires-in", "30d", "--out", "b"]));
     let report = stage.good(&["audit"]);
     assert!(report.contains("key 0 (all of it) may do everything") && !report.contains("key 1"), "{report}");
     stage.bad(4, &["audit", "--check"]);

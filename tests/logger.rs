@@ -71,4 +71,17 @@ fn logger_that_calls_the_client_gets_an_error_and_the_call_succeeds() {
     let unreachable = KeysClient::builder().node("http://127.0.0.1:1").api_key("key").retries(false).build().unwrap();
     assert!(matches!(unreachable.delete(7).send(), Err(Error::Connection { .. })));
     assert!(RESULTS.lock().unwrap()[before..].iter().any(is_refused));
+
+    // Each attempt of a call is logged, and each record makes a call.
+    let before = RESULTS.lock().unwrap().len();
+    let failing = Scripted::start(|peer| {
+        loop {
+            peer.request()?;
+            peer.send("HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")?;
+        }
+    });
+    let client =
+        KeysClient::builder().node(failing.url()).api_key("key").timeout(Duration::from_secs(1)).build().unwrap();
+    assert!(matches!(client.list().send(), Err(Error::Unavailable(_))));
+    assert!(RESULTS.lock().unwrap()[before..].iter().filter(|result| is_refused(result)).count() > 1);
 }

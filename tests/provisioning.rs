@@ -2,23 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+#[path = "provisioning/build_script.rs"]
+mod build_script;
+#[path = "provisioning/killed.rs"]
+mod killed;
 mod support;
 
-use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use secrecy::ExposeSecret;
 use support::example::{assert_hides, example, printed};
-use support::{Cluster, Random, Server, Unavailable, fresh_directory, harness, raw};
+use support::fresh_directory;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-use typesense_keys::{Expiry, KeyInfo, KeysClient, ScopedKeyInfo};
-
-// ---- tenants -----------------------------------------------------------------------------------
+use typesense_keys::{Expiry, KeyInfo, ScopedKeyInfo};
 
 /// The program `tenants`, with a file of names and a store of its own, on the nodes of one server.
 struct Tenants {
@@ -153,7 +152,7 @@ fn tenants_run_again_gives_each_tenant_one_key() {
     assert_eq!(tenants.differences(&server.keys()), Differences::none(4));
     assert!(before.iter().all(|(name, stored)| tenants.stored()[name].value == stored.value));
     let ada = server.keys().into_iter().find(|key| key.description.ends_with(": ada")).unwrap();
-    assert!(ada.actions == ["documents:search"] && ada.collections == ["ada_.*"], "{ada:?}");
+    assert!(ada.actions == ["documents:search", "documents:get"] && ada.collections == ["ada_.*"], "{ada:?}");
 }
 
 #[test]
@@ -252,6 +251,7 @@ fn scoped_keys_have_one_parent_and_one_tenant_each() {
     tenants.good(&["ada", "42"], &["--scoped", "orders"]);
     tenants.good(&["ada", "42", uuid], &["--scoped", "orders"]);
     assert_eq!(tenants.differences(&server.keys()), Differences::none(1));
+    assert_eq!(server.keys()[0].actions, ["documents:search"], "the server takes scoped keys of no other");
     let parent = &tenants.stored()["parent:orders"].value;
     let text = tenants.text();
     let scoped: BTreeMap<&str, &str> = text
@@ -311,316 +311,4 @@ fn lost_responses_in_between_lose_nothing() {
     server.fail(Operation::Create).nth(120).times(2).with(Fault::ErrorAfter);
     tenants.good(&names, &[]);
     assert_eq!(tenants.differences(&server.keys()), Differences::none(140));
-}
-
-// ---- tenants, killed ---------------------------------------------------------------------------
-
-/// A real server or cluster, or a fake one where no real one can be had; with `CI=true`, it must be real.
-struct Target {
-    nodes: Vec<String>,
-    api_key: String,
-    _server: Box<dyn Any>,
-}
-
-impl Target {
-    fn server() -> Self {
-        let server = Server::start().map(|server| (vec![server.url()], server.api_key().to_owned(), server));
-        Self::real_or_fake(server, || {
-            let server = FakeServer::start().unwrap();
-            (vec![server.url()], server.api_key().expose_secret().to_owned(), server)
-        })
-    }
-
-    fn cluster() -> Self {
-        let cluster = Cluster::start().map(|cluster| (cluster.urls(), cluster.api_key().to_owned(), cluster));
-        Self::real_or_fake(cluster, || {
-            let nodes = FakeServer::cluster::<3>().unwrap();
-            (nodes.iter().map(FakeServer::url).collect(), nodes[0].api_key().expose_secret().to_owned(), nodes)
-        })
-    }
-
-    fn real_or_fake<R: 'static, F: 'static>(
-        real: Result<(Vec<String>, String, R), Unavailable>,
-        fake: impl FnOnce() -> (Vec<String>, String, F),
-    ) -> Self {
-        match real {
-            Ok((nodes, api_key, server)) => Self { nodes, api_key, _server: Box::new(server) },
-            Err(unavailable) => {
-                assert!(!harness::server_is_required(), "CI=true requires a real server: {unavailable}");
-                println!("no real server, so a fake one: {unavailable}");
-                let (nodes, api_key, server) = fake();
-                Self { nodes, api_key, _server: Box::new(server) }
-            }
-        }
-    }
-
-    fn keys(&self) -> Vec<KeyInfo> {
-        let builder = KeysClient::builder().nodes(self.nodes.clone()).api_key(self.api_key.as_str());
-        builder.build().unwrap().list().send().unwrap()
-    }
-}
-
-/// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
-#[derive(Debug, Default)]
-struct Kills {
-    /// Processes that were alive when they were killed.
-    kills: usize,
-    /// Processes that had ended before.
-    too_late: usize,
-    /// Kills after which the store had a value that was not marked as done.
-    with_unfinished: usize,
-}
-
-/// Kills runs of `tenants` at random moments, each with some more tenants to provide, then runs it to the end.
-fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
-    const MORE_TENANTS: usize = 25;
-    let mut random = Random::new(seed);
-    let mut names: Vec<String> = (0..MORE_TENANTS).map(|number| format!("s{seed}t{number}")).collect();
-    let to_the_end = |names: &[String]| {
-        let mut command = tenants.command(names, &[]);
-        // After `command`, which builds the program.
-        let started = Instant::now();
-        let output = command.env("RUST_LOG", "warn").output().unwrap();
-        assert!(output.status.success(), "{}", printed(&output));
-        started.elapsed()
-    };
-    let usual = to_the_end(&names);
-    let mut met = Kills::default();
-    while met.kills < kills {
-        let more = names.len()..names.len() + 1 + random.below(2 * MORE_TENANTS);
-        names.extend(more.map(|number| format!("s{seed}t{number}")));
-        let mut command = tenants.command(&names, &[]);
-        let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(usual.mul_f64(random.below(1_000) as f64 / 1_000.0));
-        if run.try_wait().unwrap().is_some() {
-            met.too_late += 1;
-            assert!(met.too_late <= 10 + 5 * kills, "the runs end too soon after {usual:?}: {met:?}");
-            continue;
-        }
-        run.kill().unwrap();
-        run.wait().unwrap();
-        met.kills += 1;
-        met.with_unfinished += usize::from(tenants.stored().values().any(|stored| stored.id.is_none()));
-    }
-    to_the_end(&names);
-    (met, names)
-}
-
-/// Kills `stores` series of runs, and checks what the server has in the end.
-fn check_kills(target: &Target, stores: u64, kills_each: usize) {
-    let all: Vec<Tenants> = (0..stores).map(|_| Tenants::on(target.nodes.clone(), &target.api_key)).collect();
-    let met: Vec<(Kills, Vec<String>)> = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..).zip(&all).map(|(seed, tenants)| scope.spawn(move || kill(tenants, seed, kills_each))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let keys = target.keys();
-    let mut values = 0;
-    for (tenants, (met, names)) in all.iter().zip(&met) {
-        println!("{met:?}, {} tenants", names.len());
-        assert_eq!(tenants.differences(&keys), Differences::none(names.len()));
-        let stored = tenants.stored();
-        assert!(stored.keys().collect::<BTreeSet<_>>() == names.iter().collect(), "a tenant without a key");
-        for (name, stored) in &stored {
-            assert_eq!(
-                status_of_search(target, name, &stored.value),
-                404,
-                "the stored value of {name} opens nothing"
-            );
-        }
-        values += stored.len();
-    }
-    assert_eq!(keys.len(), values, "a key that is in no store");
-    let unfinished: usize = met.iter().map(|(met, _)| met.with_unfinished).sum();
-    assert!(unfinished > 0, "no run was interrupted between storing and creating");
-}
-
-/// 404 where the key may search the tenant's collection, which does not exist; 401 where it may not.
-fn status_of_search(target: &Target, name: &str, value: &str) -> u16 {
-    let path = format!("/collections/{name}_docs/documents/search?q=a&query_by=b");
-    let (_, port) = target.nodes[0].rsplit_once(':').unwrap();
-    let request = raw::Request::new("GET", &path).api_key(value);
-    request.send(("127.0.0.1", port.parse::<u16>().unwrap()), Duration::from_secs(10)).unwrap().status
-}
-
-#[test]
-fn tenants_killed_200_times_have_one_key_each_and_it_is_stored() {
-    check_kills(&Target::server(), 4, 50);
-}
-
-#[test]
-fn tenants_killed_on_a_cluster_have_one_key_each_and_it_is_stored() {
-    check_kills(&Target::cluster(), 4, 10);
-}
-
-// ---- build_script ------------------------------------------------------------------------------
-
-/// The program `build_script` for a site, whose sources are in a directory of their own.
-struct Site(tempfile::TempDir);
-
-impl Site {
-    fn new() -> Self {
-        Self(fresh_directory())
-    }
-
-    fn build(&self, server: &FakeServer, collection: &str) -> Output {
-        self.build_with(&server.url(), server.api_key().expose_secret(), collection)
-    }
-
-    fn build_offline(&self) -> Output {
-        self.build_with(
-            &format!("http://127.0.0.1:{}", support::faulty::closed_port()),
-            "nobody's-key-at-all",
-            "docs",
-        )
-    }
-
-    fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {
-        let mut command = example("build_script");
-        command.env("CARGO_MANIFEST_DIR", self.0.path()).env("SITE_COLLECTION", collection);
-        command.env("TYPESENSE_NODES", nodes).env("TYPESENSE_API_KEY", api_key);
-        let output = command.output().unwrap();
-        assert_hides(&printed(&output), api_key);
-        if self.file().exists() {
-            assert_hides(&printed(&output), &self.key());
-        }
-        output
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.path().join(".search-key")
-    }
-
-    fn key(&self) -> String {
-        fs::read_to_string(self.file()).unwrap()
-    }
-}
-
-/// The one key that may search the collection has this value.
-#[track_caller]
-fn assert_opens(server: &FakeServer, value: &str, collection: &str) {
-    let keys = server.keys();
-    let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
-    assert_eq!(key.actions, ["documents:search"]);
-    assert_eq!(server.value_of(key.id).unwrap().expose_secret(), value);
-}
-
-#[test]
-fn site_built_again_keeps_its_one_key() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    assert!(site.build(&server, "docs").status.success());
-    let key = site.key();
-    assert_opens(&server, &key, "docs");
-    // As debug and release builds do, and as one after `cargo clean`.
-    for _ in 0..2 {
-        assert!(site.build(&server, "docs").status.success());
-    }
-    assert_eq!((server.key_count(), site.key()), (1, key));
-    #[cfg(unix)]
-    assert_eq!(
-        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(site.file()).unwrap().permissions()) & 0o777,
-        0o600
-    );
-}
-
-#[test]
-fn revoked_key_of_a_site_is_replaced_and_never_revived() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    site.build(&server, "docs");
-    let revoked = site.key();
-    server.remove(server.keys()[0].id);
-    fs::write(site.0.path().join(".search-key.new"), "of a build that was interrupted").unwrap();
-    assert!(site.build(&server, "docs").status.success());
-    assert_ne!(site.key(), revoked);
-    assert_opens(&server, &site.key(), "docs");
-    assert_eq!(server.key_count(), 1);
-}
-
-#[test]
-fn site_with_another_collection_gets_another_key() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    site.build(&server, "docs");
-    let first = site.key();
-    assert!(site.build(&server, "blog").status.success());
-    assert_ne!(site.key(), first);
-    assert_opens(&server, &site.key(), "blog");
-}
-
-#[test]
-fn two_checkouts_of_a_site_have_a_key_each() {
-    let (server, one, two) = (FakeServer::start().unwrap(), Site::new(), Site::new());
-    for site in [&one, &two, &one, &two] {
-        let output = site.build(&server, "docs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-    assert_ne!(one.key(), two.key());
-    assert_eq!(server.key_count(), 2);
-}
-
-#[test]
-fn site_built_offline_uses_the_stored_key_and_warns() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    site.build(&server, "docs");
-    let key = site.key();
-    let output = site.build_offline();
-    assert!(output.status.success(), "{}", printed(&output));
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        said.contains("cargo::warning=the search key is the stored one, which was not checked: list keys: "),
-        "{said}"
-    );
-    assert_eq!(site.key(), key);
-}
-
-#[test]
-fn site_built_offline_without_a_stored_key_fails_and_says_why() {
-    let site = Site::new();
-    let output = site.build_offline();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        said.contains("cargo::error=no search key for the site: ") && said.contains("connection refused"),
-        "{said}"
-    );
-}
-
-#[test]
-fn refused_admin_key_fails_the_build_although_a_key_is_stored() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    site.build(&server, "docs");
-    let output = site.build_with(&server.url(), "not-the-admin-key-at-all", "docs");
-    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
-}
-
-#[test]
-fn revoked_key_that_cannot_be_replaced_fails_the_build() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    site.build(&server, "docs");
-    server.remove(server.keys()[0].id);
-    server
-        .fail(Operation::Create)
-        .times(usize::MAX)
-        .with(Fault::RateLimited { retry_after: Some(Duration::from_secs(3_600)) });
-    let output = site.build(&server, "docs");
-    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
-}
-
-#[test]
-fn value_of_a_site_is_stored_before_its_key_exists() {
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    server.fail(Operation::Create).times(usize::MAX).with(Fault::Unauthorized);
-    assert!(!site.build(&server, "docs").status.success());
-    assert_eq!((site.key().len(), server.key_count()), (32, 0));
-    server.clear_faults();
-    assert!(site.build(&server, "docs").status.success());
-    assert_opens(&server, &site.key(), "docs");
-}
-
-#[test]
-fn cargo_is_not_asked_to_watch_the_admin_key() {
-    // It would keep it in its build directory as it is.
-    let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    let output = printed(&site.build(&server, "docs"));
-    assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
-    assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");
 }

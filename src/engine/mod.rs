@@ -128,7 +128,8 @@ struct CallGuard;
 
 impl CallGuard {
     fn enter() -> Option<Self> {
-        (!IS_CALLING.replace(true)).then_some(Self)
+        // Not `then_some`, which would drop a guard where none is given.
+        (!IS_CALLING.replace(true)).then(|| Self)
     }
 }
 

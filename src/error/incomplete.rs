@@ -44,8 +44,8 @@ impl Incomplete {
         }
     }
 
-    /// The key that this call should have deleted; `None` if it is deleted. It exists, or may exist if
-    /// [`cause`](Self::cause) is an [`Error::OutcomeUnknown`] about its deletion.
+    /// The key whose deletion is all that is left to do. It exists, or may exist if [`cause`](Self::cause) is an
+    /// [`Error::OutcomeUnknown`] about its deletion. `None` if it is deleted, or must stay until more is done.
     #[must_use]
     pub fn left_over(&self) -> Option<KeyId> {
         self.left_over

@@ -303,10 +303,12 @@ impl NewKey {
                     ));
                 }
             };
+            // The value may be that of any key that begins alike, whatever its description and scope.
+            let may_hold_value = keys.iter().filter(|key| self.has_prefix_of(key)).count();
             let mut alike: Vec<_> = keys.into_iter().filter(|key| self.may_be(key)).collect();
             let is_new = alike.iter().filter(|key| !known.others.contains(&key.id)).count();
             let ids = || alike.iter().map(|key| key.id).collect();
-            match (is_new, alike.len()) {
+            match (is_new, may_hold_value) {
                 (0, _) => {
                     let is_last = self.origin == Origin::Provided && rounds >= ROUNDS_FOR_PROVIDED;
                     let wait = backoff(rounds, &*engine.clock);

@@ -36,8 +36,8 @@ impl DeleteKey {
 
     /// Deletes the key, and returns its id.
     ///
-    /// If the response to an attempt is lost and the next attempt finds no such key, the lost attempt has deleted it,
-    /// and the call succeeds.
+    /// If the response to an attempt is lost and the next attempt finds no such key, the lost attempt has deleted it (or
+    /// none existed), and the call succeeds.
     ///
     /// # Errors
     ///

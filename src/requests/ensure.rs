@@ -26,7 +26,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | a new one is created |
+/// | one that has expired | a new one is created; with a [`value`](Self::value), which the server still has, [`Error::Conflict`] |
 ///
 /// Every run lists all keys. The description must not be empty. The scope consists of
 ///
@@ -38,8 +38,9 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
 /// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
-/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use
-/// and no other key with this description and scope has the same prefix.
+/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use,
+/// and no other key with this description has the same prefix. A value that belongs to a key with another description, or
+/// to the bootstrap key, cannot be told from it then.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
 /// keys and return that one; a run that lost the response to its create keeps its own key and reports the other. Runs
@@ -136,7 +137,8 @@ impl EnsureKey {
     /// * [`Error::Drift`] if the key has a different scope,
     /// * [`Error::InvalidRequest`], before anything is sent,
     /// * [`Error::Conflict`] if another key has the value,
-    /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create`, `keys:delete` or `keys:get`,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create` or `keys:get` (without
+    ///   `keys:delete`, which is needed last, the result is [`Error::Incomplete`]),
     /// * [`Error::NodesUnavailable`] if a node is unavailable before a key is replaced,
     /// * a failure of the call itself: see [`Error`].
     ///

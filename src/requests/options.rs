@@ -20,8 +20,8 @@ pub(super) struct CallOptions {
 macro_rules! timeout_method {
     ($request:ty) => {
         impl $request {
-            /// Limits the whole call, including all attempts and waits. Defaults to the client's
-            /// [`timeout`](crate::ClientBuilder::timeout).
+            /// Limits the whole call, with all attempts and the pauses between them. The limit of a wait for replication
+            /// comes on top. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.timeout = Some(timeout);
                 self
@@ -137,7 +137,7 @@ macro_rules! value_methods {
             }
 
             #[doc = concat!(
-                "How long after [`send`](Self::send) the key stops working, rounded up to a whole second. Defaults to ",
+                "How long after the request is checked (by `send` or `prepare`) the key stops working, rounded up to a whole second. Defaults to ",
                 $default, "."
             )]
             ///

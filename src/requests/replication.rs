@@ -68,7 +68,9 @@ pub(super) fn wait(
             return Ok(());
         }
         let pause = backoff(rounds, &*engine.clock);
-        if pause >= engine.remaining(deadline) {
+        // A key that lacks `keys:get` still lacks it later.
+        let is_refused = disagreeing.iter().any(|(_, response)| response.result() == REFUSED);
+        if is_refused || pause >= engine.remaining(deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
@@ -77,6 +79,9 @@ pub(super) fn wait(
         engine.clock.sleep(pause);
     }
 }
+
+/// The result of a request that the node refused because of the client's key.
+const REFUSED: &str = "status 401";
 
 /// `None` if the node agrees.
 fn ask(

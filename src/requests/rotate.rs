@@ -11,7 +11,7 @@ use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
 use crate::engine::{Engine, deadline_after};
-use crate::error::{Error, Incomplete, NodesUnavailable};
+use crate::error::{Attempt, Error, Incomplete, NodesUnavailable};
 use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
@@ -153,14 +153,14 @@ pub(super) fn check_nodes(
     deadline: Instant,
 ) -> Result<(), Error> {
     let asked_by = deadline.min(deadline_after(engine.clock.now(), engine.config.connect_timeout));
-    replication::wait(engine, Wanted::Any(id), None, asked_by, majority).map_err(|lag| {
-        let total = engine.nodes.len();
-        Error::NodesUnavailable(Box::new(NodesUnavailable {
-            nodes: lag.nodes,
-            needed: majority.unwrap_or(total),
-            total,
-        }))
-    })
+    replication::wait(engine, Wanted::Any(id), None, asked_by, majority)
+        .map_err(|lag| nodes_unavailable(engine, majority, lag.nodes))
+}
+
+/// `majority`: how many nodes are needed, if not all.
+pub(super) fn nodes_unavailable(engine: &Engine, majority: Option<usize>, nodes: Vec<Attempt>) -> Error {
+    let total = engine.nodes.len();
+    Error::NodesUnavailable(Box::new(NodesUnavailable { nodes, needed: majority.unwrap_or(total), total }))
 }
 
 /// The steps of a rotation. An [`Incomplete`] contains them so that the rotation can be resumed.
@@ -181,7 +181,7 @@ impl Rotation {
             Ok(created) => self.finish(engine, deadline, created.key),
             Err(cause @ Error::OutcomeUnknown(_)) => {
                 let what = format!("key {} is as it was, and a key to replace it may exist", self.old);
-                Err(self.interrupted(what, None, cause))
+                Err(self.interrupted(what, None, None, cause))
             }
             Err(nothing_changed) => Err(nothing_changed),
         }
@@ -194,7 +194,7 @@ impl Rotation {
             replication::wait(engine, Wanted::Known(&key.info()), Some(&key.value), deadline, self.majority)
         {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
-            return Err(self.interrupted(what, Some(key), Error::NotReplicated(lag)));
+            return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
         if self.keep_old {
             return Ok(key);
@@ -204,7 +204,7 @@ impl Rotation {
             Err(cause) => {
                 let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
                 let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
-                return Err(self.interrupted(what, Some(key), cause));
+                return Err(self.interrupted(what, Some(key), Some(old), cause));
             }
         }
         let Some(limit) = self.gone_within else {
@@ -214,15 +214,13 @@ impl Rotation {
             Ok(()) => Ok(key),
             Err(lag) => {
                 let what = format!("key {} replaces key {old}, which is deleted", key.id);
-                let interrupted = self.interrupted(what, Some(key), Error::NotReplicated(lag));
-                Err(interrupted)
+                Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)))
             }
         }
     }
 
-    fn interrupted(self, what: String, key: Option<CreatedKey>, cause: Error) -> Error {
-        let is_deleted = matches!(&cause, Error::NotReplicated(lag) if lag.id == self.old);
-        let left_over = (!is_deleted).then_some(self.old);
+    /// `left_over`: the old key, if all that is left to do is to delete it.
+    fn interrupted(self, what: String, key: Option<CreatedKey>, left_over: Option<KeyId>, cause: Error) -> Error {
         Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: Some(Box::new(self)) }))
     }
 }

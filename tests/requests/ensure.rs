@@ -321,3 +321,16 @@ fn conflict_with_a_key_that_a_lagging_node_does_not_list_yet_returns_that_key() 
     assert_eq!((ensured.created, ensured.key.id), (false, created.key.id));
     assert!(follower.requests(Operation::List) > 2);
 }
+
+#[test]
+fn missing_permission_to_get_keys_is_reported_before_a_key_is_replaced() {
+    let server = FakeServer::start().unwrap();
+    let admin = client(&server);
+    drifted(&admin);
+    let provisioner =
+        admin.create().actions(["keys:list", "keys:create", "keys:delete"]).collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(provisioner.value).build().unwrap();
+    let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
+    assert!(matches!(error, Error::Unauthorized(_)), "{error}");
+    assert_eq!(server.key_count(), 2);
+}

@@ -180,3 +180,20 @@ fn create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
     // Which of the two it was cannot be told: another key may have had this value before.
     assert!(matches!(own.send(), Err(Error::Conflict(_))));
 }
+
+#[test]
+fn provided_value_of_a_key_that_begins_alike_is_never_returned_with_the_id_of_another_key() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server, server.api_key());
+    let like_ours = request(&client).value("key_aaa").send().unwrap().id;
+    client.create().description("another").actions(["*"]).collections(["*"]).value("key_bbb").send().unwrap();
+    server.inject(Fault::DropConnection);
+    let create = request(&client).value("key_bbb");
+    for error in
+        [create.send().unwrap_err(), request(&client).value("key_bbb").prepare().unwrap().send_again().unwrap_err()]
+    {
+        let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
+        assert_eq!((unknown.value().unwrap().expose_secret(), unknown.candidates()), ("key_bbb", &[like_ours][..]));
+    }
+    assert_eq!(server.key_count(), 2);
+}

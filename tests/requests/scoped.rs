@@ -366,3 +366,20 @@ fn debug_shows_neither_the_parent_nor_the_signature() {
          expires_at: never, .. }"
     );
 }
+
+#[test]
+fn parameter_that_would_show_a_hidden_field_is_refused() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    for name in ["facet_by", "group_by", "highlight_fields"] {
+        for shown in ["secret", "title, secret", "secret.inner"] {
+            let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, shown);
+            let error = key.sign().unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{name}` would show the values of the hidden field `secret`")),
+                "{error}"
+            );
+        }
+        let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, "title");
+        assert!(key.sign().is_ok(), "{name}");
+    }
+}

@@ -12,10 +12,11 @@ use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 use crate::requests::create::{Created, Known, ROUNDS_FOR_PROVIDED};
 use crate::requests::delete::delete;
+use crate::requests::get::get;
 use crate::requests::list::{self, Filter};
 use crate::requests::new_key::{NewKey, Origin};
 use crate::requests::replication::{self, Wanted};
-use crate::requests::rotate::check_nodes;
+use crate::requests::rotate::{check_nodes, nodes_unavailable};
 
 pub(super) struct Run<'a> {
     engine: &'a Engine,
@@ -61,9 +62,9 @@ impl<'a> Run<'a> {
     fn prove(self, before: Survey) -> Result<EnsuredKey, Error> {
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
             Ok(created) => self.settle(created, &before),
-            Err(conflict @ Error::Conflict(_)) => match before.wanted.as_slice() {
-                [only] => Ok(self.ensured(only.clone(), before.ids())),
-                _ => Err(conflict),
+            Err(conflict @ Error::Conflict(_)) => match before.holder(self.key) {
+                Some(holder) => Ok(self.ensured(holder.clone(), before.ids())),
+                None => Err(conflict),
             },
             Err(error) => Err(error),
         }
@@ -72,6 +73,11 @@ impl<'a> Run<'a> {
     /// No listed key has the wanted scope.
     fn create(mut self, before: Survey) -> Result<EnsuredKey, Error> {
         if let Some((old, _)) = before.drifted.first() {
+            // A missing permission is reported as such.
+            match get(self.engine, old.id, self.deadline) {
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
             check_nodes(self.engine, old.id, None, self.deadline)?;
         }
         match self.key.create(self.engine, self.deadline, Known { may_exist: false, others: &before.ids() }) {
@@ -79,9 +85,9 @@ impl<'a> Run<'a> {
             // A concurrent run may have created it with the same value.
             Err(conflict @ Error::Conflict(_)) if self.key.origin == Origin::Provided => {
                 let after = self.survey_with_wanted()?;
-                match after.wanted.as_slice() {
-                    [only] => Ok(self.ensured(only.clone(), after.ids())),
-                    _ => Err(conflict),
+                match after.holder(self.key) {
+                    Some(holder) => Ok(self.ensured(holder.clone(), after.ids())),
+                    None => Err(conflict),
                 }
             }
             Err(error) => Err(error),
@@ -123,7 +129,10 @@ impl<'a> Run<'a> {
             if let Some(first) = drifted.first() {
                 let known =
                     replication::wait(self.engine, Wanted::Known(stays), self.key.known_value(), self.deadline, None);
-                known.map_err(|lag| self.interrupted(Some(*first), Error::NotReplicated(lag)))?;
+                known.map_err(|lag| match self.created {
+                    Some(_) => self.interrupted(Some(*first), Error::NotReplicated(lag)),
+                    None => nodes_unavailable(self.engine, None, lag.nodes),
+                })?;
             }
             for id in drifted.into_iter().chain(before.long_expired()) {
                 self.delete(id)?;

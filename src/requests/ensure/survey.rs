@@ -59,6 +59,16 @@ impl Survey {
         ids
     }
 
+    /// The key that has the value of `key`, which is known to be in use: the only one of the description whose value begins
+    /// alike, if it is as wanted.
+    pub(super) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
+        let drifted = self.drifted.iter().map(|(key, _)| key);
+        let mut alike =
+            self.wanted.iter().chain(drifted).chain(&self.expired).filter(|listed| key.has_prefix_of(listed));
+        let holder = alike.next().filter(|_| alike.next().is_none())?;
+        self.wanted.contains(holder).then_some(holder)
+    }
+
     /// A drifted key that must not be replaced.
     pub(super) fn irreplaceable(&self) -> Option<&(KeyInfo, Vec<Difference>)> {
         self.drifted.iter().rfind(|(_, differences)| !is_replaceable(differences))
@@ -111,7 +121,7 @@ fn is_replaceable(differences: &[Difference]) -> bool {
 }
 
 fn other_value(key: &KeyInfo) -> Difference {
-    let found = format!("another, which begins with `{}`", key.prefix);
+    let found = format!("another, which begins with `{}`", key.prefix.escape_debug());
     Difference { field: "value", found, wanted: "the one given".to_owned() }
 }
 

@@ -371,16 +371,18 @@ impl Course {
     fn check_value(&self, before: &[Entry], lagged: bool, key: &Entry, value: Option<&str>) {
         let Some(value) = value else { return };
         let is_look_alike = before.contains(key) && key.value.get(..4) == value.get(..4);
-        let is_anothers = before.iter().any(|other| other.value == value && other.id != key.id);
+        let is_held = |by: fn(&Entry) -> bool| before.iter().any(|other| other.value == value && by(other));
         let cannot_be_told = match self.operation {
             Operation::Rotate { .. } => lagged && key.id != 0,
-            Operation::Create { .. } | Operation::SendAgain => lagged || is_anothers,
+            Operation::Create { .. } | Operation::SendAgain => lagged || is_held(|other| !other.is_listed),
             Operation::Ensure { value: Value::Generated, .. } | Operation::Delete => false,
-            Operation::Ensure { .. } => lagged || is_anothers,
+            Operation::Ensure { .. } => lagged || is_held(|other| !other.is_listed || other.description != "docs"),
         };
         let looks_alike = |other: &&Entry| {
             let is_same = other.scope() == key.scope() && other.expires_at == key.expires_at;
-            is_same && other.is_listed && other.value.get(..4) == value.get(..4)
+            // A rotation knows that the old key is not the new one.
+            let is_old = matches!(self.operation, Operation::Rotate { .. }) && other.id == 0;
+            is_same && !is_old && other.is_listed && other.value.get(..4) == value.get(..4)
         };
         // Of several that look alike, none is taken.
         let is_only = before.iter().filter(looks_alike).count() == 1;
