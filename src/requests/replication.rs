@@ -106,3 +106,27 @@ fn ask(
     let elapsed = engine.clock.now().saturating_duration_since(started);
     Some(Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::Expiry;
+
+    #[test]
+    fn absent_key_counts_as_known_only_if_the_server_may_have_deleted_it_after_its_expiry() {
+        let key = |autodelete: Option<bool>, expires_at: Expiry| -> KeyInfo {
+            let key = serde_json::json!({
+                "id": 7, "description": "docs", "actions": ["documents:get"], "collections": ["docs"],
+                "expires_at": expires_at, "value_prefix": "k3yA", "autodelete": autodelete,
+            });
+            serde_json::from_value(key).unwrap()
+        };
+        let past = Expiry::from_unix_seconds(1);
+        assert!(Wanted::Known(&key(Some(true), past)).is_met_by_absence());
+        assert!(!Wanted::Known(&key(Some(true), Expiry::NEVER)).is_met_by_absence());
+        assert!(!Wanted::Known(&key(Some(false), past)).is_met_by_absence());
+        assert!(!Wanted::Known(&key(None, past)).is_met_by_absence());
+        assert!(Wanted::Gone(KeyId::from(7)).is_met_by_absence());
+        assert!(Wanted::Any(KeyId::from(7)).is_met_by_absence());
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod create_many;
+mod delete;
 mod ensure;
 mod fake_server;
 mod lost_responses;

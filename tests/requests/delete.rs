@@ -1,0 +1,57 @@
+//! A delete: what counts as success, and what leaves the outcome open.
+
+use std::time::Duration;
+
+use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::{Error, KeyId, KeysClient};
+
+use crate::support::Scripted;
+
+fn client(server: &FakeServer) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
+}
+
+#[test]
+fn missing_key_is_an_error_unless_it_is_ignored() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    assert!(matches!(client.delete(7).send(), Err(Error::NotFound { .. })));
+    assert!(matches!(client.delete(7).ignore_missing(false).send(), Err(Error::NotFound { .. })));
+    assert_eq!(client.delete(7).ignore_missing(true).send().unwrap(), KeyId::from(7));
+}
+
+#[test]
+fn other_errors_are_not_ignored_with_a_missing_key() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let id = client.create().actions(["documents:get"]).collections(["docs"]).send().unwrap().id;
+    server.inject(Fault::Unauthorized);
+    assert!(matches!(client.delete(id).ignore_missing(true).send(), Err(Error::Unauthorized(_))));
+    assert_eq!(server.key_count(), 1);
+}
+
+#[test]
+fn response_about_another_key_leaves_the_outcome_open() {
+    let server = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":8}")
+    });
+    let client = KeysClient::builder().node(server.url()).api_key("key").build().unwrap();
+    let error = client.delete(7).send().unwrap_err();
+    let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
+    assert_eq!(unknown.key_id(), Some(KeyId::from(7)));
+}
+
+#[test]
+fn node_that_still_has_the_key_is_named_when_replication_is_waited_for() {
+    let [leader, follower] = FakeServer::cluster().unwrap();
+    let nodes = [leader.url(), follower.url()];
+    let client = KeysClient::builder().nodes(nodes).api_key(leader.api_key()).build().unwrap();
+    let id = client.create().actions(["documents:get"]).collections(["docs"]).send().unwrap().id;
+    follower.set_lagging(true);
+    let error = client.delete(id).wait_for_replication(Duration::from_millis(300)).send().unwrap_err();
+    let Error::NotReplicated(lag) = &error else { panic!("{error}") };
+    assert_eq!(lag.nodes().iter().map(|node| node.node()).collect::<Vec<_>>(), [follower.url()]);
+    follower.set_lagging(false);
+    assert!(matches!(client.get(id).send(), Err(Error::NotFound { .. })));
+}
