@@ -239,6 +239,14 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
 
     let new = client.rotate(old.id).accept_majority(true).send().unwrap();
     assert_eq!(ids(&self::client(&server)), [new.id]);
+
+    // One of three is no majority.
+    let nodes = [server.url(), down.to_owned(), "http://127.0.0.1:2".to_owned()];
+    let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
+    let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
+    let error = client.rotate(new.id).accept_majority(true).send().unwrap_err();
+    assert!(error.to_string().contains("rotate needs 2 of 3 nodes to confirm"), "{error}");
+    assert_eq!(ids(&self::client(&server)), [new.id]);
 }
 
 #[test]
