@@ -129,3 +129,77 @@ fn other_value(key: &KeyInfo) -> Difference {
 fn are_same_set<T: PartialEq>(left: &[T], right: &[T]) -> bool {
     left.iter().all(|item| right.contains(item)) && right.iter().all(|item| left.contains(item))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Action;
+    use crate::expiry::Expiry;
+    use crate::requests::options::{KeySettings, Value};
+
+    fn wanted(value: Value, expiry: Option<Expires>) -> NewKey {
+        let settings = KeySettings {
+            description: "docs".to_owned(),
+            actions: vec![Action::DOCUMENTS_GET],
+            collections: vec!["docs".into()],
+            value,
+            expiry,
+            ..KeySettings::default()
+        };
+        NewKey::try_from(settings).unwrap()
+    }
+
+    fn listed(changes: &[(&str, serde_json::Value)]) -> KeyInfo {
+        let mut key = serde_json::json!({
+            "id": 7, "description": "docs", "actions": ["documents:get"], "collections": ["docs"],
+            "expires_at": Expiry::NEVER, "value_prefix": "k3yA",
+        });
+        for (member, value) in changes {
+            key[member] = value.clone();
+        }
+        serde_json::from_value(key).unwrap()
+    }
+
+    fn survey(key: KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Survey {
+        Survey::of(vec![key], wanted, expiry, None)
+    }
+
+    #[test]
+    fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
+        let wanted = wanted(Value::Generated, None);
+        let restricted = survey(listed(&[("synonym_sets", serde_json::json!(["shop"]))]), &wanted, None);
+        let (_, differences) = restricted.irreplaceable().unwrap();
+        assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets"));
+        assert_eq!(restricted.replaceable().count(), 0);
+
+        let other = survey(listed(&[("collections", serde_json::json!(["*"]))]), &wanted, None);
+        assert!(other.irreplaceable().is_none());
+        assert_eq!(other.replaceable().collect::<Vec<_>>(), [KeyId::from(7)]);
+    }
+
+    #[test]
+    fn key_that_expires_later_than_asked_has_drifted() {
+        let hour = Duration::from_secs(3600);
+        let expiry = Some(Expires::In(hour));
+        let wanted = wanted(Value::Generated, expiry);
+        for (expires_at, is_wanted) in
+            [(Expiry::after(hour / 2), true), (Expiry::after(2 * hour), false), (Expiry::NEVER, false)]
+        {
+            let key = listed(&[("expires_at", serde_json::json!(expires_at))]);
+            assert_eq!(survey(key, &wanted, expiry).wanted.len() == 1, is_wanted, "{expires_at}");
+        }
+    }
+
+    #[test]
+    fn key_whose_value_begins_otherwise_than_the_provided_one_has_drifted() {
+        for (value, is_wanted) in [("k3yA-value", true), ("k3yB-value", false)] {
+            let wanted = wanted(Value::Provided(value.into()), None);
+            let survey = survey(listed(&[]), &wanted, None);
+            assert_eq!(
+                (survey.wanted.len() == 1, survey.holder(&wanted).is_some()),
+                (is_wanted, is_wanted),
+                "{value}"
+            );
+        }
+    }
+}
