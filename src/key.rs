@@ -197,6 +197,11 @@ impl KeyInfo {
         self.expires_at.is_past()
     }
 
+    /// Whether a node may have deleted the key because it has expired. Each node does so by its own clock.
+    pub(crate) fn may_be_purged(&self) -> bool {
+        self.autodelete == Some(true) && self.is_expired()
+    }
+
     /// Whether the server would allow a key with this scope to do `action` in `collection`. Use it to find, for
     /// example, all keys that can delete documents in `orders`.
     ///

@@ -34,8 +34,7 @@ impl Wanted<'_> {
     /// Whether a node without the key agrees.
     fn is_met_by_absence(self) -> bool {
         match self {
-            // A node may have deleted the expired key by its own clock.
-            Self::Known(key) => key.autodelete == Some(true) && key.is_expired(),
+            Self::Known(key) => key.may_be_purged(),
             Self::Gone(_) | Self::Any(_) => true,
         }
     }
@@ -69,10 +68,10 @@ pub(super) fn wait(
         }
         let pause = backoff(rounds, &*engine.clock);
         // A key that lacks `keys:get` still lacks it later.
-        let is_refused = disagreeing.iter().any(|(_, response)| response.result() == REFUSED);
+        let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
         if is_refused || pause >= engine.remaining(deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
-            let nodes = disagreeing.into_iter().map(|(_, response)| response).collect();
+            let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
@@ -80,8 +79,12 @@ pub(super) fn wait(
     }
 }
 
-/// The result of a request that the node refused because of the client's key.
-const REFUSED: &str = "status 401";
+/// The result of a request to a node that does not agree.
+struct Disagreement {
+    attempt: Attempt,
+    /// Whether the node refused the client's key.
+    is_refused: bool,
+}
 
 /// `None` if the node agrees.
 fn ask(
@@ -90,12 +93,13 @@ fn ask(
     wanted: Wanted<'_>,
     secret: Option<&SecretString>,
     finish_by: Instant,
-) -> Option<Attempt> {
+) -> Option<Disagreement> {
     let started = engine.clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
     let request = Request { secret, ..Request::bodiless(Operation::Get(id)) };
     let response = engine.attempt(node, request, deadlines, get::decode(id));
+    let is_refused = matches!(response, Err(AttemptError::Status { status: 401, .. }));
     let (phase, result) = match response {
         Ok(_) if !matches!(wanted, Wanted::Gone(_)) => return None,
         Ok(_) => (Phase::ReadResponse, "still has the key".to_owned()),
@@ -104,7 +108,8 @@ fn ask(
         Err(error) => (error.phase(), error.result()),
     };
     let elapsed = engine.clock.now().saturating_duration_since(started);
-    Some(Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed })
+    let attempt = Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed };
+    Some(Disagreement { attempt, is_refused })
 }
 
 #[cfg(test)]

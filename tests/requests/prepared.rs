@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{CreateKey, Error, ExposeSecret, KeysClient, SecretString};
 
 fn client(server: &FakeServer) -> KeysClient {
@@ -90,4 +90,15 @@ fn expired_request_is_refused_before_it_is_first_sent() {
     assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
     assert_eq!(server.request_count(), 0);
     let _: &SecretString = prepared.value();
+}
+
+#[test]
+fn replication_is_not_waited_for_with_a_key_that_may_not_get_keys() {
+    let server = FakeServer::start().unwrap();
+    let creator = client(&server).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
+    let error = request(&client).wait_for_replication(Duration::from_secs(60)).send().unwrap_err();
+    let Error::NotReplicated(lag) = &error else { panic!("{error}") };
+    assert!(lag.key().is_some() && lag.nodes()[0].result() == "status 401", "{error}");
+    assert_eq!(server.requests(Operation::Get), 1);
 }

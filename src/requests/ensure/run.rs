@@ -171,8 +171,7 @@ impl<'a> Run<'a> {
         let mut rounds = 0;
         loop {
             let survey = self.survey()?;
-            let may_be_purged = own.autodelete == Some(true) && own.is_expired();
-            if may_be_purged || survey.wanted.iter().any(|key| key.id == own.id) {
+            if own.may_be_purged() || survey.wanted.iter().any(|key| key.id == own.id) {
                 return Ok(survey);
             }
             rounds += 1;
