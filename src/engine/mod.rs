@@ -45,6 +45,10 @@ pub(crate) struct RetryConfig {
     pub(crate) retries: bool,
 }
 
+/// The least time that a repeated attempt must have. A shorter one would rarely succeed, and its failure would hide the
+/// error of the attempt before, or leave a doubt about a write.
+const MIN_ATTEMPT: Duration = Duration::from_millis(25);
+
 /// The result of a call that did not fail.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
@@ -230,7 +234,7 @@ fn run<T>(
             (_, Some(asked)) => asked.max(backoff(failures, clock)),
             (_, None) => backoff(failures, clock),
         };
-        if !config.retries || deadline_after(ended, wait) >= give_up_at {
+        if !config.retries || deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) >= give_up_at {
             return Err(so_far);
         }
         if !wait.is_zero() {

@@ -229,6 +229,17 @@ fn retry_after_is_honored_within_the_deadline() {
 }
 
 #[test]
+fn attempt_is_repeated_only_if_the_deadline_leaves_it_time() {
+    let ms = Duration::from_millis;
+    for (left, attempts) in [(MIN_ATTEMPT - ms(1), 1), (MIN_ATTEMPT + ms(1), 2)] {
+        let clock = TestClock::new(0.0);
+        let (result, asked) =
+            call(&nodes(&["a"]), CONFIG, &clock, CREATE, |_| Err(status_after(429, Some(CONFIG.timeout - left))));
+        assert_eq!((result.unwrap_err().last.status(), asked.len()), (Some(429), attempts), "{left:?}");
+    }
+}
+
+#[test]
 fn node_with_bad_certificate_is_not_tried_again() {
     let clock = TestClock::new(0.5);
     let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, |_| Err(untrusted()));

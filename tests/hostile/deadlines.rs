@@ -58,6 +58,19 @@ fn client(server: &Scripted) -> KeysClient {
     builder.attempt_timeout(DEADLINE / 4).build().unwrap()
 }
 
+/// Whether the deadline cut off the last attempt, which a busy machine may cause, after attempts with 429 only.
+fn is_cut_off(error: &Error, reads: Ending) -> bool {
+    let attempts = error.failure().map(|report| report.attempts()).unwrap_or_default();
+    match attempts.split_last() {
+        Some((last, earlier)) if reads == Ending::RateLimited => {
+            last.result().starts_with("timed out")
+                && !earlier.is_empty()
+                && earlier.iter().all(|attempt| attempt.result().contains("status 429"))
+        }
+        _ => false,
+    }
+}
+
 /// All calls, at once, to a server with which none succeeds.
 fn repeats_end(script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static, reads: Ending) {
     let server = Scripted::start(script);
@@ -78,7 +91,7 @@ fn repeats_end(script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'sta
         let found = ending(&error);
         let may_have_acted = call.is_write() && reads != Ending::RateLimited;
         let expected = if may_have_acted { Ending::Unknown } else { reads };
-        assert_eq!(found, expected, "{call:?}: {error}");
+        assert!(found == expected || is_cut_off(&error, reads), "{call:?}: {found:?}, not {expected:?}: {error}");
     }
     // Failures that cost no time are not repeated without a pause.
     assert!(server.connections().max(server.received().len()) < 300, "{} requests", server.received().len());
