@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume, wait_until_ready,
+    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, SendMany, resume, wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -57,12 +57,12 @@ impl KeysClient {
     ///
     /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
     /// its own timeout.
-    pub fn create_many<I>(&self, requests: I) -> CreateMany
+    pub fn create_many<I>(&self, requests: I) -> SendMany<CreateItem>
     where
         I: IntoIterator,
-        I::Item: Into<BatchItem>,
+        I::Item: Into<CreateItem>,
     {
-        CreateMany::new(self.0.clone(), requests.into_iter().map(Into::into))
+        SendMany::new(self.0.clone(), requests.into_iter().map(Into::into))
     }
 
     /// Gets the metadata of a key: everything but its value. Needs a key with the action `keys:get`.
@@ -82,10 +82,24 @@ impl KeysClient {
         DeleteKey::new(self.0.clone(), id.into())
     }
 
+    /// Deletes many keys over a few connections. Needs a key with the action `keys:delete`.
+    ///
+    /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
+    pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<DeleteKey> {
+        SendMany::new(self.0.clone(), requests.into_iter())
+    }
+
     /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
     /// `keys:delete`; and `keys:list`, which is used when a response is lost, or a value is given.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
+    }
+
+    /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
+    ///
+    /// Accepts [`RotateKey`]s, each with its own options. This client sends all of them.
+    pub fn rotate_many(&self, requests: impl IntoIterator<Item = RotateKey>) -> SendMany<RotateKey> {
+        SendMany::new(self.0.clone(), requests.into_iter())
     }
 
     /// Ensures that a key with this description and scope exists, for scripts that run again and again. Needs a key

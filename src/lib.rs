@@ -64,8 +64,8 @@ pub use crate::error::{
 pub use crate::expiry::{Expiry, InvalidExpiry};
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
-    Batch, BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,
-    PreparedCreate, Progress, RotateKey,
+    Batch, BatchRequest, CreateItem, CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,
+    PreparedCreate, Progress, RotateKey, SendMany,
 };
 pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 pub use crate::server_version::{InvalidServerVersion, ServerVersion};

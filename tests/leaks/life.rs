@@ -135,7 +135,7 @@ pub(super) fn lifecycle(server: &Server) {
 
     let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
     watch.debug(&batch);
-    for key in batch.into_keys().unwrap() {
+    for key in batch.into_outputs().unwrap() {
         ids.push(watch.created("one of many", key).id);
     }
     let stream = client.list().prefix(new.value.expose_secret()).stream().unwrap();

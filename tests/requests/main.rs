@@ -7,6 +7,7 @@ mod delete;
 mod ensure;
 mod fake_server;
 mod lost_responses;
+mod many;
 mod prepared;
 mod ready;
 mod rotate;
