@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::client::KeysClient;
@@ -14,6 +14,7 @@ use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::http::Trust;
 use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http};
+use crate::key;
 use crate::node::Node;
 use crate::secret;
 
@@ -250,6 +251,7 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let api_key = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         secret::check(&api_key).map_err(|why| Error::configuration(self.api_key_setting, why))?;
+        let own_prefix = key::prefix(api_key.expose_secret()).unwrap_or_default().to_owned();
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
@@ -262,6 +264,7 @@ impl ClientBuilder {
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
             transport: Box::new(http),
+            own_prefix,
         }))
     }
 

@@ -8,7 +8,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, SendMany, resume, wait_until_ready,
+    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeySpec, ListKeys, PlanKeys, RotateKey, SendMany, resume,
+    wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -106,6 +107,41 @@ impl KeysClient {
     /// with the actions `keys:list`, `keys:create`, `keys:delete` and `keys:get`.
     pub fn ensure(&self, description: impl Into<String>) -> EnsureKey {
         EnsureKey::new(self.0.clone(), description.into())
+    }
+
+    /// Compares the server's keys with the keys that should exist, and plans the changes: [`ensure`](Self::ensure) for
+    /// many keys, with one list for all of them. Needs a key with the actions that `ensure` needs.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::FakeServer::start()?;
+    /// # let (url, admin_key) = (server.url(), server.api_key());
+    /// # let mut vault = std::collections::BTreeMap::new();
+    /// use typesense_keys::{KeySpec, KeysClient};
+    ///
+    /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+    /// let file = r#"[
+    ///     { "description": "app: shop", "actions": ["documents:search"], "collections": ["shop"] },
+    ///     { "description": "app: blog", "actions": ["documents:*"], "collections": ["prefix:blog_"] }
+    /// ]"#;
+    /// let specs: Vec<KeySpec> = serde_json::from_str(file)?;
+    ///
+    /// let plan = client.plan(specs).prune(|key| key.description.starts_with("app: ")).send()?;
+    /// println!("{plan}");
+    /// # assert_eq!(plan.to_string().lines().last(), Some("2 to create, 0 to replace, 0 to delete, 0 drifted, 0 to keep"));
+    /// for (description, value) in plan.values() {
+    ///     vault.insert(description.to_owned(), value.clone()); // stored before the key exists
+    /// }
+    /// let applied = plan.apply()?;
+    /// for (description, error) in applied.failed() {
+    ///     eprintln!("{description}: {error}");
+    /// }
+    /// # assert!(applied.is_complete() && server.key_count() == 2);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plan<'a>(&self, specs: impl IntoIterator<Item = KeySpec>) -> PlanKeys<'a> {
+        PlanKeys::new(self.0.clone(), specs.into_iter().collect())
     }
 
     pub(crate) fn new(engine: Engine) -> Self {

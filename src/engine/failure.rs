@@ -23,6 +23,11 @@ impl CallFailure {
         Self { last: other.last, ..self }
     }
 
+    /// The same failure for another key that the call was about.
+    pub(crate) fn copy(&self) -> Self {
+        Self { last: self.last.without_source(), in_doubt: self.in_doubt, attempts: self.attempts.clone() }
+    }
+
     /// `value`: the value of the key that the call may have created.
     pub(crate) fn into_error(self, operation: Operation, value: Option<&SecretString>) -> Error {
         if self.in_doubt {

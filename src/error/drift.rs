@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Joined;
 use crate::key::KeyInfo;
 
@@ -32,7 +34,7 @@ impl Drift {
 }
 
 /// One field in which a key differs from the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The key's field, by Typesense's name for it.

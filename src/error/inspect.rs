@@ -29,6 +29,7 @@ impl Error {
             Self::NotReplicated(_) => ErrorKind::NotReplicated,
             Self::Incomplete(_) => ErrorKind::Incomplete,
             Self::Drift(_) => ErrorKind::Drift,
+            Self::PlanOutdated { .. } => ErrorKind::PlanOutdated,
             Self::RandomSource(_) => ErrorKind::RandomSource,
         }
     }
@@ -146,6 +147,7 @@ impl Error {
             | Self::NodesUnavailable(_)
             | Self::NotReplicated(_)
             | Self::Drift(_)
+            | Self::PlanOutdated { .. }
             | Self::RandomSource(_) => None,
         }
     }

@@ -200,6 +200,17 @@ pub enum Error {
     #[error(transparent)]
     Drift(Box<Drift>),
 
+    /// The server's keys have changed since the plan was made, so this key was not changed. Make a new plan. Only
+    /// [`Plan::apply`](crate::Plan::apply) returns this.
+    #[error("the plan for `{}` is outdated: {reason}; make a new plan", .description.escape_debug())]
+    #[non_exhaustive]
+    PlanOutdated {
+        /// The description of the key.
+        description: String,
+        /// What has changed.
+        reason: String,
+    },
+
     /// The operating system provided no random bytes, so no value could be generated. Nothing was sent.
     #[error(
         "no random bytes from the operating system, so no value can be generated (set `value`, or `server_generated`)"

@@ -56,6 +56,32 @@ impl AttemptError {
         Self::Connection { phase: Phase::Resolve, result: "no node can be used".to_owned(), source: None }
     }
 
+    /// The same error without its source, which cannot be copied.
+    pub(crate) fn without_source(&self) -> Self {
+        match self {
+            Self::Connection { phase, result, source: _ } => {
+                Self::Connection { phase: *phase, result: result.clone(), source: None }
+            }
+            Self::Tls { result, source: _ } => Self::Tls { result: result.clone(), source: None },
+            Self::Timeout { phase } => Self::Timeout { phase: *phase },
+            Self::Unexpected { status, content_type, message, result, source: _ } => Self::Unexpected {
+                status: *status,
+                content_type: content_type.clone(),
+                message: message.clone(),
+                result: result.clone(),
+                source: None,
+            },
+            Self::Status { status, content_type, message, retry_after } => Self::Status {
+                status: *status,
+                content_type: content_type.clone(),
+                message: message.clone(),
+                retry_after: *retry_after,
+            },
+            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
+            Self::Reentrant => Self::Reentrant,
+        }
+    }
+
     /// The one table from an error to its effect on the server.
     pub(crate) fn effect(&self) -> ServerEffect {
         match self {

@@ -98,7 +98,7 @@ pub(crate) trait ResponseBody: Send {
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
     /// The error for a body that cannot be decoded from `rest` on. The error does not show `secret`.
-    fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError;
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError;
 
     /// The node that sends the response.
     fn node(&self) -> &str;

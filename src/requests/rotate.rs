@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::create::Known;
 use super::delete::delete;
 use super::get::get;
-use super::list::{self, Filter};
+use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
@@ -142,9 +142,9 @@ impl RotateKey {
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, &Filter::default(), deadline, Some(&key.value));
+            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value]);
             let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
-            others.extend(listed.iter().filter(|listed| key.may_be(listed)).map(|listed| listed.id));
+            others.extend(listed.iter().map(|listed| listed.id));
         }
         let rotation = Rotation { key, old: id, others, keep_old, majority, gone_within: options.replicated_within };
         rotation.create(engine, deadline, false)

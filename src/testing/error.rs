@@ -92,6 +92,10 @@ pub fn error(kind: ErrorKind) -> Error {
             let differences = vec![Difference { field: "collections", found, wanted }];
             Error::Drift(Box::new(Drift { key: Box::new(key.info(id)), differences }))
         }
+        ErrorKind::PlanOutdated => Error::PlanOutdated {
+            description: "docs site".to_owned(),
+            reason: "the expiry of the new key has passed".to_owned(),
+        },
         ErrorKind::RandomSource => Error::RandomSource("an example".into()),
     }
 }
