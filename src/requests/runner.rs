@@ -6,7 +6,7 @@ use std::thread;
 
 /// Runs `job` on each of `inputs` over at most `threads` threads, and calls `report` in this thread with each result.
 ///
-/// A thread starts its next job only after its last result was reported: at any time, there are at most `threads`
+/// A single job at a time runs in this thread. A thread starts its next job only after its last result was reported: at any time, there are at most `threads`
 /// unreported results. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in progress are
 /// completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(
@@ -24,6 +24,12 @@ pub(super) fn run<I, O: Send>(
             *todo() = None;
         }
     };
+    if threads <= 1 {
+        while let Some(input) = next() {
+            report(job(input));
+        }
+        return;
+    }
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let work = || {

@@ -90,6 +90,18 @@ impl Applied {
     }
 }
 
+#[cfg(test)]
+impl Applied {
+    /// The result for the only spec.
+    pub(in crate::requests) fn into_only(mut self) -> Result<EnsuredKey, Error> {
+        match self.0.pop().and_then(|(_, result)| result) {
+            Some(Ok(Done::Ensured(key))) => Ok(*key),
+            Some(Err(error)) => Err(error),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 impl Plan {
     /// Carries out the plan over a few connections.
     ///
