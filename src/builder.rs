@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::client::KeysClient;
@@ -251,7 +251,7 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let api_key = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         secret::check(&api_key).map_err(|why| Error::configuration(self.api_key_setting, why))?;
-        let own_prefix = key::prefix(api_key.expose_secret()).unwrap_or_default().to_owned();
+        let own_prefix = key::own_prefix(&api_key);
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]

@@ -24,13 +24,16 @@ use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
+/// Returns the value that an earlier run has stored for a spec.
+type StoredValue<'a> = Box<dyn FnMut(&KeySpec) -> Option<SecretString> + 'a>;
+
 /// A request for a [`Plan`]. Made by [`KeysClient::plan`](crate::KeysClient::plan).
 #[must_use = "a request does nothing until `send` is called"]
 pub struct PlanKeys<'a> {
     engine: Arc<Engine>,
     specs: Vec<KeySpec>,
     prune: Box<dyn Fn(&KeyInfo) -> bool + 'a>,
-    stored_values: Box<dyn FnMut(&KeySpec) -> Option<SecretString> + 'a>,
+    stored_value: StoredValue<'a>,
     connections: NonZeroUsize,
     keep_going: bool,
     replace_on_drift: bool,
@@ -46,7 +49,7 @@ impl<'a> PlanKeys<'a> {
             engine,
             specs,
             prune: Box::new(|_| false),
-            stored_values: Box::new(|_| None),
+            stored_value: Box::new(|_| None),
             connections: CONNECTIONS,
             keep_going: false,
             replace_on_drift: false,
@@ -79,7 +82,7 @@ impl<'a> PlanKeys<'a> {
     /// created.
     /// It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
     pub fn stored_values(mut self, stored_value: impl FnMut(&KeySpec) -> Option<SecretString> + 'a) -> Self {
-        self.stored_values = Box::new(stored_value);
+        self.stored_value = Box::new(stored_value);
         self
     }
 
@@ -106,7 +109,7 @@ impl<'a> PlanKeys<'a> {
     /// [`Error::Unauthorized`] if the client's key lacks `keys:list`; [`Error::RandomSource`]; or a failure of the call
     /// itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
-        let Self { engine, specs, prune, mut stored_values, connections, keep_going, replace_on_drift, options } =
+        let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
         check_descriptions(&specs)?;
         let wanted = specs.into_iter().enumerate().map(|(at, spec)| Wanted::new(spec, at));
@@ -119,7 +122,7 @@ impl<'a> PlanKeys<'a> {
         let mut keys = Vec::with_capacity(wanted.len());
         for wanted in wanted {
             let of_description = listed.remove(wanted.spec.description()).unwrap_or_default();
-            keys.push(wanted.planned(of_description, replace_on_drift, &mut stored_values)?);
+            keys.push(wanted.planned(of_description, replace_on_drift, &mut stored_value)?);
         }
         let mut unwanted: Vec<KeyInfo> = listed.into_values().flatten().collect();
         unwanted.sort_unstable_by_key(|key| key.id);
@@ -176,7 +179,7 @@ impl Wanted {
         self,
         listed: Vec<KeyInfo>,
         replace_on_drift: bool,
-        stored_value: &mut dyn FnMut(&KeySpec) -> Option<SecretString>,
+        stored_value: &mut StoredValue<'_>,
     ) -> Result<PlannedKey, Error> {
         let Self { spec, mut key } = self;
         let expiry = spec.settings.expiry;
@@ -404,7 +407,7 @@ impl Serialize for Plan {
 
 impl fmt::Debug for PlanKeys<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, stored_values: _ } =
+        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, stored_value: _ } =
             self;
         f.debug_struct("PlanKeys")
             .field("engine", engine)

@@ -8,6 +8,7 @@ mod ensure;
 mod fake_server;
 mod lost_responses;
 mod many;
+mod plan;
 mod prepared;
 mod ready;
 mod rotate;

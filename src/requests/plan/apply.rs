@@ -158,8 +158,8 @@ enum Start<'a> {
 
 /// A change that creates no key.
 enum Other<'a> {
-    /// This key is kept, and older ones are to be deleted.
-    CleanUp(InProgress<'a>, &'a KeyInfo),
+    /// This key is kept, and others with its description are to be deleted.
+    CleanUp(Box<InProgress<'a>>, &'a KeyInfo),
     Delete(KeyId),
 }
 
@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
         let steps = Steps::new(self.engine, &new.key, self.replace_on_drift, self.deadline());
         let item = InProgress { at, new, steps, before };
         match (planned.change, &planned.key) {
-            (Change::Keep, Some(key)) => Ok(Start::Other(Other::CleanUp(item, key))),
+            (Change::Keep, Some(key)) => Ok(Start::Other(Other::CleanUp(Box::new(item), key))),
             (Change::Drift, Some(key)) => Err(drift(key, &planned.differences)),
             _ => Ok(Start::Create(item)),
         }
@@ -320,7 +320,8 @@ impl<'a> Run<'a> {
     fn finish(&self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
-                Other::CleanUp(InProgress { mut steps, before, .. }, kept) => {
+                Other::CleanUp(item, kept) => {
+                    let InProgress { mut steps, before, .. } = *item;
                     steps.deadline = self.deadline();
                     steps.conclude(kept, &before, before.ids()).map(|ensured| Done::Ensured(Box::new(ensured)))
                 }

@@ -143,11 +143,11 @@ impl TryFrom<Members> for KeySpec {
             }
             (Some(_), Some(_)) => return Err(of_key(&"expires_in", &"cannot be combined with `expires_at`")),
         };
-        let actions = each("actions", &actions, &of_key, |text| match text.strip_prefix(CUSTOM) {
+        let actions = each("actions", &actions, of_key, |text| match text.strip_prefix(CUSTOM) {
             Some(custom) => Ok(Action::custom(custom)),
             None => text.parse(),
         })?;
-        let collections = each("collections", &collections, &of_key, str::parse::<CollectionPattern>)?;
+        let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
         let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
         let spec = Self { settings: KeySettings { description: description.clone(), ..settings } };
         match spec.validate() {
