@@ -20,7 +20,7 @@
 //! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
 //! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |
 //! | [`status`](Error::status) | the status of the last response |
-//! | [`failure`](Error::failure) | every attempt with node, phase, result and time, and what the last response said |
+//! | [`report`](Error::report) | every attempt with node, phase, result and time, and what the last response said |
 //!
 //! # The value that survives
 //!

@@ -14,7 +14,7 @@ fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &st
     assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
     assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");
     assert_eq!((error.status(), error.is_retryable()), (None, false));
-    assert!(error.failure().is_none());
+    assert!(error.report().is_none());
     assert!(std::error::Error::source(&error).is_none());
     assert_eq!(server.asked(), [], "something was sent");
 }
