@@ -58,7 +58,7 @@ pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, 
     let usual = agent(
         #[cfg(feature = "tls")]
         &super::Trust::default(),
-        None,
+        super::ProxySource::None,
     )?;
     let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);
     Ok(Http { agent, api_key: Arc::new(api_key) })
