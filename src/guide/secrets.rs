@@ -23,7 +23,8 @@
 //! is sent in the header `X-TYPESENSE-API-KEY`, a new value in the body, and neither in a URL.
 //!
 //! **Keys cannot be guessed.** A generated value has 32 characters of `[A-Za-z0-9]` (190 bits) from the operating system's random
-//! source, each equally likely. A value of your own is accepted however weak it is.
+//! source, each equally likely. A value of your own must be longer than the 4 bytes that lists show, and
+//! is otherwise accepted however weak it is.
 //!
 //! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have 1 MiB, an error 64 KiB, a list
 //! [`max_list_size`](crate::ClientBuilder::max_list_size) and four times that in memory, and one key of a stream 1 MiB.
