@@ -12,8 +12,9 @@ use crate::key::{CreatedKey, KeyId};
 /// again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{}: {what}{}; last attempt, {}: {}{}",
-    .report.operation(), named(.candidates), .report.node(), .report.last_result(), .report.tail()
+    "{}: {what}{}; last attempt, {}: {}{}{}",
+    .report.operation(), named(.candidates), .report.node(), .report.last_result(), refused_key(.report),
+    .report.tail()
 )]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
@@ -55,6 +56,14 @@ impl OutcomeUnknown {
     #[must_use]
     pub fn report(&self) -> &CallReport {
         &self.report
+    }
+}
+
+/// The call may end with 401 although an earlier call or attempt, perhaps with another client's key, has acted.
+fn refused_key(report: &CallReport) -> &'static str {
+    match report.status() {
+        Some(401) => ", so the client's key is wrong, has expired, or lacks an action",
+        _ => "",
     }
 }
 
