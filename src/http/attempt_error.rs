@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::response::Fault;
+use super::response::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Snippet, Source};
@@ -184,7 +184,7 @@ impl AttemptError {
                 Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
-            ureq::Error::Other(error) if error.is::<Fault>() => Self::not_http(error.to_string(), None),
+            ureq::Error::Other(error) if error.is::<ProtocolError>() => Self::not_http(error.to_string(), None),
             error if phase == Phase::Handshake => {
                 let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
                 Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
@@ -194,7 +194,7 @@ impl AttemptError {
                 result: "the proxy's response is not HTTP/1".to_owned(),
                 source: Some(Box::new(error)),
             },
-            error => Self::not_http(Fault::NotHttp.to_string(), Some(Box::new(error))),
+            error => Self::not_http(ProtocolError::NotHttp.to_string(), Some(Box::new(error))),
         }
     }
 

@@ -249,6 +249,9 @@ impl Value {
 
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
+    if value.expose_secret().len() <= key::PREFIX {
+        return Err("has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one");
+    }
     if key::prefix(value.expose_secret()).is_none() {
         // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to
         // `GET /keys` nor to `GET /keys/{id}` until the key is deleted.

@@ -60,7 +60,7 @@ fn client(server: &Scripted) -> KeysClient {
 
 /// Whether the deadline cut off the last attempt, which a busy machine may cause, after attempts with 429 only.
 fn is_cut_off(error: &Error, reads: Ending) -> bool {
-    let attempts = error.failure().map(|report| report.attempts()).unwrap_or_default();
+    let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     match attempts.split_last() {
         Some((last, earlier)) if reads == Ending::RateLimited => {
             last.result().starts_with("timed out")

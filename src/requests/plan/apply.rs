@@ -150,10 +150,12 @@ struct Run<'a> {
     threads: usize,
 }
 
-/// A change that fits the listed keys.
-enum Start<'a> {
-    Create(InProgress<'a>),
-    Other(Other<'a>),
+/// The changes that fit the listed keys.
+#[derive(Default)]
+struct Todo<'a> {
+    creations: Vec<InProgress<'a>>,
+    /// With the positions in the plan.
+    others: Vec<(usize, Other<'a>)>,
 }
 
 /// A change that creates no key.
@@ -177,20 +179,18 @@ impl<'a> Run<'a> {
         let descriptions = changed.iter().map(|(_, key)| &*key.description);
         let listed = self.list(descriptions, self.deadline(), &[]);
         let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
-        let (mut creations, mut others) = (Vec::new(), Vec::new());
+        let mut todo = Todo::default();
         for (at, planned) in changed {
-            match self.start(at, planned, &listed) {
-                Ok(Start::Create(item)) => creations.push(item),
-                Ok(Start::Other(other)) => others.push((at, other)),
-                Err(refused) => report.finish(at, Err(refused)),
+            if let Err(refused) = self.start(at, planned, &listed, &mut todo) {
+                report.finish(at, Err(refused));
             }
         }
         if !report.is_stopped {
-            let created = self.create(creations, report);
+            let created = self.create(todo.creations, report);
             self.settle(created, report);
         }
         if !report.is_stopped {
-            self.finish(others, report);
+            self.finish(todo.others, report);
         }
         Ok(())
     }
@@ -201,17 +201,19 @@ impl<'a> Run<'a> {
         at: usize,
         planned: &'a PlannedKey,
         listed: &HashMap<String, Vec<KeyInfo>>,
-    ) -> Result<Start<'a>, Error> {
+        todo: &mut Todo<'a>,
+    ) -> Result<(), Error> {
         let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
         let of_description = listed.get(&planned.description).map(Vec::as_slice).unwrap_or_default();
         let new = match (&planned.new, &planned.key) {
             (Some(new), _) => new,
             (None, Some(key)) => {
-                return match of_description.iter().find(|listed| listed.id == key.id) {
-                    Some(listed) if listed != key => Err(outdated(format!("key {} has changed", key.id))),
-                    // Deleting a key that is gone does no harm.
-                    _ => Ok(Start::Other(Other::Delete(key.id))),
-                };
+                if of_description.iter().any(|listed| listed.id == key.id && listed != key) {
+                    return Err(outdated(format!("key {} has changed", key.id)));
+                }
+                // Deleting a key that is gone does no harm.
+                todo.others.push((at, Other::Delete(key.id)));
+                return Ok(());
             }
             (None, None) => return Err(outdated("it names no key".to_owned())),
         };
@@ -226,10 +228,11 @@ impl<'a> Run<'a> {
         let steps = Steps::new(self.engine, &new.key, self.replace_on_drift, self.deadline());
         let item = InProgress { at, new, steps, before };
         match (planned.change, &planned.key) {
-            (Change::Keep, Some(key)) => Ok(Start::Other(Other::CleanUp(Box::new(item), key))),
-            (Change::Drift, Some(key)) => Err(drift(key, &planned.differences)),
-            _ => Ok(Start::Create(item)),
+            (Change::Drift, Some(key)) => return Err(drift(key, &planned.differences)),
+            (Change::Keep, Some(key)) => todo.others.push((at, Other::CleanUp(Box::new(item), key))),
+            _ => todo.creations.push(item),
         }
+        Ok(())
     }
 
     /// Creates the keys. Returns those that exist now.
