@@ -3,6 +3,8 @@
 //! A value goes to a new file that only its owner can read (`--out FILE`) or, on request, to standard output (`--show`),
 //! and nowhere else. Results go to standard output; messages and errors to standard error.
 
+#[path = "common/apply.rs"]
+mod apply;
 #[path = "common/place.rs"]
 mod place;
 
@@ -11,6 +13,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,7 +32,7 @@ use typesense_keys::{
 /// TYPESENSE_NODES names the server, and TYPESENSE_API_KEY is the key to use.
 ///
 /// Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 failed, and something changed or may have changed;
-/// 4 `audit --check` found something.
+/// 4 `audit --check` found something; 5 `apply --plan` found changes.
 #[derive(Parser)]
 #[command(name = "keys", version)]
 struct Cli {
@@ -101,6 +104,8 @@ enum Command {
         #[command(flatten)]
         sink: Sink,
     },
+    /// Change the server's keys to those that a file describes.
+    Apply(apply::Apply),
     /// Sign a scoped search key, without a server.
     Scope {
         /// The file with the value of a key that may do `documents:search` and nothing else.
@@ -254,6 +259,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
                 tell(format_args!("key {id} has the same description, and was left alone"));
             }
         }
+        Command::Apply(apply) => return apply.run(&client()?, json),
         Command::Scope {
             parent,
             only,
@@ -443,24 +449,27 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
         ids.into_iter().collect()
     };
     let bar = progress(ids.len());
-    for (done, id) in ids.iter().enumerate() {
-        // A newer server deletes some expired keys itself.
-        match client.delete(*id).ignore_missing(expired).send() {
-            Ok(id) if json => line(json!({ "id": id }))?,
-            Ok(_) => {}
-            Err(error) => {
-                bar.abandon();
-                if done == 0 {
-                    return Err(error.into());
-                }
-                return Err(Changed(format!("{done} of {} deleted; {error}", ids.len())).into());
-            }
-        }
+    // A newer server deletes some expired keys itself.
+    let requests = ids.iter().map(|id| client.delete(*id).ignore_missing(expired));
+    let mut printed = Ok(());
+    let batch = client.delete_many(requests).send_with(|progress| {
         bar.inc(1);
-    }
+        if let (Ok(id), true) = (progress.result, json) {
+            printed = line(json!({ "id": id }));
+        }
+        if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
     bar.finish_and_clear();
-    tell(format_args!("{} deleted", ids.len()));
-    Ok(())
+    printed?;
+    let done = batch.succeeded().count();
+    match batch.into_results().into_iter().flatten().find_map(Result::err) {
+        Some(error) if done == 0 => Err(error.into()),
+        Some(error) => Err(Changed(format!("{done} of {} deleted; {error}", ids.len())).into()),
+        None => {
+            tell(format_args!("{done} deleted"));
+            Ok(())
+        }
+    }
 }
 
 /// Shown on a terminal only.

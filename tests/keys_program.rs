@@ -90,10 +90,12 @@ fn create<'a>(more: &[&'a str]) -> Vec<&'a str> {
 fn help_names_every_command_and_the_exit_codes() {
     let stage = Stage::new();
     let help = stage.good(&["--help"]);
-    for word in ["create", "list", "show", "delete", "rotate", "ensure", "scope", "audit", "--json", "Exit codes"] {
+    for word in
+        ["create", "list", "show", "delete", "rotate", "ensure", "apply", "scope", "audit", "--json", "Exit codes"]
+    {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for command in ["create", "list", "show", "delete", "rotate", "ensure", "scope", "audit"] {
+    for command in ["create", "list", "show", "delete", "rotate", "ensure", "apply", "scope", "audit"] {
         assert!(stage.good(&[command, "--help"]).contains("Usage: keys"));
     }
 }
@@ -259,6 +261,74 @@ fn key_is_ensured_again_and_again() {
     stage.good(&ensure(&["-a", "documents:get", "--replace-on-drift", "--out", "other"]));
     assert_ne!(value(&stage.file("other")), first);
     assert_eq!(stage.server.key_count(), 1);
+}
+
+/// Writes the file for `apply`: a search key for each description.
+fn describe(stage: &Stage, descriptions: &[&str]) {
+    let spec = |description: &&str| serde_json::json!({"description": description, "actions": ["documents:search"], "collections": ["docs"]});
+    let specs: Vec<Value> = descriptions.iter().map(spec).collect();
+    fs::write(stage.file("keys.json"), serde_json::to_string(&specs).unwrap()).unwrap();
+}
+
+#[test]
+fn keys_are_those_that_a_file_describes() {
+    let stage = Stage::new();
+    describe(&stage, &["app: shop", "app: blog"]);
+    let apply = |more: &[&'static str]| [&["apply", "keys.json"][..], more].concat();
+
+    let plan = stage.run(&apply(&["--plan"]));
+    let shown = String::from_utf8_lossy(&plan.stdout);
+    assert!(plan.status.code() == Some(5) && shown.contains("+ create `app: blog`"), "{shown}");
+    let homeless = stage.bad(1, &apply(&[]));
+    assert!(homeless.contains("name a place for their values"), "{homeless}");
+    assert_eq!(stage.server.key_count(), 0);
+
+    stage.good(&apply(&["--out", "values"]));
+    let values: Vec<Value> = value(&stage.file("values")).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    for key in stage.server.keys() {
+        let stored = values.iter().find(|stored| stored["description"] == *key.description).unwrap();
+        assert_eq!(stored["value"], stage.server.value_of(key.id).unwrap().expose_secret());
+    }
+    assert_eq!(values.len(), 2);
+    assert_eq!(stage.good(&apply(&["--plan"])), "0 to create, 0 to replace, 0 to delete, 0 drifted, 2 to keep\n");
+    assert_eq!(stage.good(&apply(&[])), "", "nothing to do, and no place needed");
+
+    describe(&stage, &["app: shop", "app: docs"]);
+    let plan = stage.run(&apply(&["--plan", "--json", "--prune", "app: "]));
+    let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let changes: Vec<_> = plan.as_array().unwrap().iter().map(|key| key["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["keep", "create", "delete"]);
+    stage.good(&apply(&["--prune", "app: ", "--out", "more"]));
+    let mut left: Vec<_> = stage.server.keys().into_iter().map(|key| key.description).collect();
+    left.sort();
+    assert_eq!(left, ["app: docs", "app: shop"]);
+    stage.bad(2, &apply(&["--prune", ""]));
+}
+
+#[test]
+fn drifted_key_is_replaced_only_if_asked() {
+    let stage = Stage::new();
+    let old = stage.server.seed(TestKey::new("app: shop", ["*"], ["*"])).unwrap();
+    describe(&stage, &["app: shop"]);
+    let error = stage.bad(1, &["apply", "keys.json"]);
+    assert!(error.contains("! drift `app: shop`: key 0") && error.contains("nothing was changed"), "{error}");
+    assert!(stage.server.value_of(old).is_some());
+    let ended = stage.good(&["apply", "keys.json", "--replace-on-drift", "--out", "values", "--json"]);
+    assert_eq!(ended, "{\"deleted\":[0],\"description\":\"app: shop\",\"ensured\":1}\n");
+    assert!(stage.server.value_of(old).is_none());
+}
+
+#[test]
+fn file_with_a_mistake_is_refused_before_anything_is_sent() {
+    let stage = Stage::new();
+    fs::write(
+        stage.file("keys.json"),
+        r#"[{"description": "a", "actions": ["documents:serach"], "collections": ["*"]}]"#,
+    )
+    .unwrap();
+    let error = stage.bad(1, &["apply", "keys.json"]);
+    assert!(error.contains("keys.json: key `a`: `actions[0]`: `documents:serach` is not an action"), "{error}");
+    assert_eq!(stage.server.request_count(), 0);
 }
 
 #[test]

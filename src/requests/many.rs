@@ -224,11 +224,18 @@ impl<R: BatchRequest> Batch<R> {
         if !self.is_complete() {
             return Err(self);
         }
-        let outputs = self.0.items.into_iter().filter_map(|item| match item {
-            Item::Done(output) => Some(output),
-            Item::Pending(_) | Item::Failed(..) => None,
-        });
-        Ok(outputs.collect())
+        Ok(self.into_results().into_iter().flatten().flatten().collect())
+    }
+
+    /// The result of each request, in their order. `None` for a request that was not started.
+    #[must_use]
+    pub fn into_results(self) -> Vec<Option<Result<R::Output, Error>>> {
+        let result = |item| match item {
+            Item::Pending(_) => None,
+            Item::Failed(_, error) => Some(Err(error)),
+            Item::Done(output) => Some(Ok(output)),
+        };
+        self.0.items.into_iter().map(result).collect()
     }
 
     /// Returns a request that continues with the failed requests and those that were not started. Store the keys that

@@ -1,0 +1,114 @@
+//! The command `keys apply`: the keys of a server as a file that can be reviewed.
+
+use std::error::Error;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+use typesense_keys::{ApplyEvent, ExposeSecret, KeySpec, KeysClient, Plan, SecretString};
+use zeroize::Zeroizing;
+
+use super::place::Place;
+use super::{Changed, line, progress, tell};
+
+/// The file is a JSON array of objects such as
+/// `{"description": "docs site", "actions": ["documents:search"], "collections": ["docs"], "expires_in": "90days"}`.
+#[derive(Args)]
+pub(crate) struct Apply {
+    file: PathBuf,
+    /// Only show what would be changed, and exit with 5 if there is anything.
+    #[arg(long)]
+    plan: bool,
+    /// Delete keys whose description begins so and is not in the file.
+    #[arg(long, value_name = "PREFIX", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    prune: Option<String>,
+    /// Replace keys that differ.
+    #[arg(long)]
+    replace_on_drift: bool,
+    /// Write the values to this new file, which only its owner can read, before their keys are created: one object for
+    /// each key.
+    #[arg(long, value_name = "FILE", conflicts_with = "show")]
+    out: Option<PathBuf>,
+    /// Write the values to standard output.
+    #[arg(long)]
+    show: bool,
+}
+
+impl Apply {
+    pub(crate) fn run(self, client: &KeysClient, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+        let in_file = |error: &dyn Error| format!("{}: {error}", self.file.display());
+        let text = fs::read(&self.file).map_err(|error| in_file(&error))?;
+        let specs: Vec<KeySpec> = serde_json::from_slice(&text).map_err(|error| in_file(&error))?;
+        let mut request = client.plan(specs).replace_on_drift(self.replace_on_drift).keep_going(true);
+        if let Some(prefix) = &self.prune {
+            request = request.prune(move |key| key.description.starts_with(prefix));
+        }
+        let plan = request.send()?;
+        if self.plan {
+            line(if json { serde_json::to_string(&plan)? } else { plan.to_string() })?;
+            return Ok(ExitCode::from(if plan.has_changes() { 5 } else { 0 }));
+        }
+        tell(&plan);
+        self.store(&plan)?;
+        apply(plan, json)
+    }
+
+    /// Stored before the keys exist, the values survive a crash of this program.
+    fn store(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
+        let mut lines = Zeroizing::new(String::new());
+        for (description, value) in plan.values() {
+            let value = Zeroizing::new(value.expose_secret().to_owned());
+            lines.push_str(&Zeroizing::new(json!({"description": description, "value": *value}).to_string()));
+            lines.push('\n');
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut place = match &self.out {
+            Some(file) => Place::new_file(file.clone())?,
+            None if self.show => Place::pipe(true)?,
+            None => {
+                return Err(
+                    "there are keys to create: name a place for their values, `--out FILE` or `--show`".into()
+                );
+            }
+        };
+        Ok(place.write(&SecretString::from(lines.as_str()))?)
+    }
+}
+
+fn apply(plan: Plan, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let bar = progress(plan.keys().iter().filter(|key| key.is_change()).count());
+    let mut has_changed = false;
+    let mut printed = Ok(());
+    let applied = plan.apply_with(|progress| {
+        bar.set_position(progress.done as u64);
+        let description = progress.description;
+        let result: Option<Value> = match progress.event {
+            ApplyEvent::Ensured(ensured) => Some(json!({
+                "description": description, "ensured": ensured.key.id, "deleted": ensured.replaced,
+            })),
+            ApplyEvent::Deleted(id) => Some(json!({"description": description, "deleted": [id]})),
+            ApplyEvent::Failed(error) => Some(json!({"description": description, "error": error})),
+            _ => None,
+        };
+        has_changed |= !matches!(progress.event, ApplyEvent::Failed(error) if !error.may_have_acted());
+        if let (Some(result), true) = (result, json) {
+            printed = line(result);
+        }
+        if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    bar.finish_and_clear();
+    printed?;
+    for (description, error) in applied.failed() {
+        tell(format_args!("{}: {error}", description.escape_debug()));
+    }
+    match applied.failed().count() {
+        0 => Ok(ExitCode::SUCCESS),
+        failed if has_changed => Err(Changed(format!("{failed} keys are not as described")).into()),
+        failed => Err(format!("{failed} keys are not as described, and nothing was changed").into()),
+    }
+}
