@@ -85,6 +85,7 @@ fn secrets_are_exposed_in_few_files() {
         [
             "error/snippet.rs",        // to cover them in a server's text
             "http/decode.rs",          // a server's message, which may repeat one, on its way to be covered
+            "http/proxy.rs",           // the address of a proxy, which may hold a password
             "http/tls.rs",             // a client certificate's private key
             "http/transport.rs",       // into the request, past ureq
             "key.rs",                  // a new key's prefix, which the server shows

@@ -52,7 +52,16 @@ impl TryFrom<KeySettings> for NewKey {
     type Error = Error;
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
-        let KeySettings { description, actions, invalid_action, collections, value, expiry, autodelete } = settings;
+        let KeySettings {
+            description,
+            actions,
+            invalid_action,
+            collections,
+            invalid_collection,
+            value,
+            expiry,
+            autodelete,
+        } = settings;
         if let Some(error) = invalid_action {
             return Err(error.into());
         }
@@ -61,6 +70,9 @@ impl TryFrom<KeySettings> for NewKey {
         }
         for action in &actions {
             action.check_form()?;
+        }
+        if let Some(error) = invalid_collection {
+            return Err(error.into());
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
@@ -277,7 +289,7 @@ mod tests {
         NewKey {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_SEARCH],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             value: secret::copy(value),
             origin: Origin::Provided,
             expires_at: Expiry::NEVER,
@@ -360,7 +372,7 @@ mod tests {
             value: secret::copy("abc"),
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_SEARCH],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             expires_at: Expiry::NEVER,
             autodelete: None,
         }

@@ -134,6 +134,7 @@ fn are_same_set<T: PartialEq>(left: &[T], right: &[T]) -> bool {
 mod tests {
     use super::*;
     use crate::action::Action;
+    use crate::collection::CollectionPattern;
     use crate::expiry::Expiry;
     use crate::requests::options::{KeySettings, Value};
 
@@ -141,7 +142,7 @@ mod tests {
         let settings = KeySettings {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_GET],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             value,
             expiry,
             ..KeySettings::default()
