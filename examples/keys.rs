@@ -152,8 +152,7 @@ struct Scope {
     #[arg(short, long = "action", value_name = "ACTION", required = true)]
     actions: Vec<Action>,
     /// Where it may do so: a name, `*`, `exact:NAME`, `prefix:START` or `pattern:REGEX`. May be repeated.
-    // By itself, clap would use `From<&str>`, which reads plain names only.
-    #[arg(short, long = "collection", value_name = "COLLECTION", required = true, value_parser = str::parse::<CollectionPattern>)]
+    #[arg(short, long = "collection", value_name = "COLLECTION", required = true)]
     collections: Vec<CollectionPattern>,
 }
 

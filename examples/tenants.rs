@@ -71,7 +71,7 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.scoped {
         None => create(&client, &mut store, &tenants, cli.expires)?,
         Some(collection) => {
-            CollectionPattern::from(collection.as_str()).validate()?;
+            CollectionPattern::try_from(collection)?;
             let parent = format!("parent:{collection}");
             create(&client, &mut store, &BTreeSet::from([parent.as_str()]), cli.expires)?;
             sign(&mut store, &parent, collection, &tenants)?;

@@ -5,14 +5,13 @@ mod table;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::fmt;
-use std::str::{Chars, FromStr};
+use std::str::Chars;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use self::table::{Route, Row, TABLE};
+use crate::checked_text::checked_text;
 use crate::server_version::ServerVersion;
 
 /// An action that a key allows, as `resource:verb`, such as `documents:search`.
@@ -22,7 +21,7 @@ use crate::server_version::ServerVersion;
 ///
 /// # Text
 ///
-/// Parsing text ([`FromStr`], `TryFrom`) checks it: only known actions, `resource:*` for a known resource, and `*`
+/// Parsing text (`FromStr`, `TryFrom`) checks it: only known actions, `resource:*` for a known resource, and `*`
 /// are accepted. The server checks nothing: a typo creates a key that allows nothing. Methods such as
 /// [`CreateKey::actions`](crate::CreateKey::actions) accept text as well, and report a failed check when the request is
 /// sent.
@@ -48,8 +47,11 @@ use crate::server_version::ServerVersion;
 ///
 /// `keys:update` is known although this crate has no `update` method: `PATCH /keys/:id` was merged upstream in 2026
 /// for a future release, no server that could be tested supports it, and its response is not known.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Action(Cow<'static, str>);
+
+checked_text!(Action, InvalidAction);
 
 impl Action {
     /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole
@@ -66,6 +68,11 @@ impl Action {
     #[must_use]
     pub fn custom(text: impl Into<String>) -> Self {
         Self(Cow::Owned(text.into()))
+    }
+
+    fn parse(text: String) -> Result<Self, InvalidAction> {
+        let action = Self::custom(text);
+        action.validate().map(|()| action)
     }
 
     /// The action as the server writes it.
@@ -363,106 +370,6 @@ fn strip<'a>(a: &mut Chars<'a>, b: &mut Chars<'a>, next: impl Fn(&mut Chars<'a>)
             (Some(x), Some(y)) if x == y => (*a, *b) = (rest_of_a, rest_of_b),
             _ => return,
         }
-    }
-}
-
-/// Text that is not an action of any known server. Its `Display` says why, and suggests a correction.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidAction(String);
-
-/// For methods that take an [`Action`] or text: an `Action` needs no check.
-impl From<Infallible> for InvalidAction {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
-impl FromStr for Action {
-    type Err = InvalidAction;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAction> {
-        text.to_owned().try_into()
-    }
-}
-
-impl TryFrom<&str> for Action {
-    type Error = InvalidAction;
-
-    fn try_from(text: &str) -> Result<Self, InvalidAction> {
-        text.parse()
-    }
-}
-
-impl TryFrom<&String> for Action {
-    type Error = InvalidAction;
-
-    fn try_from(text: &String) -> Result<Self, InvalidAction> {
-        text.parse()
-    }
-}
-
-impl TryFrom<String> for Action {
-    type Error = InvalidAction;
-
-    fn try_from(text: String) -> Result<Self, InvalidAction> {
-        let action = Self::custom(text);
-        action.validate().map(|()| action)
-    }
-}
-
-impl From<&Action> for Action {
-    fn from(action: &Action) -> Self {
-        action.clone()
-    }
-}
-
-impl From<Action> for String {
-    fn from(action: Action) -> Self {
-        action.0.into_owned()
-    }
-}
-
-impl AsRef<str> for Action {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl PartialEq<str> for Action {
-    fn eq(&self, text: &str) -> bool {
-        self.as_str() == text
-    }
-}
-
-impl PartialEq<&str> for Action {
-    fn eq(&self, text: &&str) -> bool {
-        self.as_str() == *text
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-impl Serialize for Action {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// Accepts any text, because a server may report any text.
-impl<'de> Deserialize<'de> for Action {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(Self::custom)
     }
 }
 

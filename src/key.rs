@@ -314,7 +314,7 @@ mod tests {
                 id: KeyId(3),
                 description: "docs".into(),
                 actions: actions.iter().map(|&text| Action::custom(text)).collect(),
-                collections: collections.iter().map(|&text| text.into()).collect(),
+                collections: collections.iter().map(|&text| CollectionPattern::stored(text)).collect(),
                 expires_at: Expiry::from_unix_seconds(1), // which is not asked for
                 prefix: "abcd".into(),
                 autodelete: None,
@@ -388,7 +388,7 @@ mod tests {
             value: SecretString::from("s3cr3t-value"),
             description: "docs".into(),
             actions: vec![Action::DOCUMENTS_SEARCH],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             expires_at: Expiry::NEVER,
             autodelete: None,
         };

@@ -31,6 +31,7 @@
 mod action;
 mod audit;
 mod builder;
+mod checked_text;
 mod client;
 mod collection;
 mod engine;

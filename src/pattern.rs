@@ -8,7 +8,7 @@
 use regex_lite::{Regex, RegexBuilder};
 
 /// The longest supported pattern, in bytes. A listed key may contain any text.
-const MAX_LENGTH: usize = 4096;
+pub(crate) const MAX_LENGTH: usize = 4096;
 
 /// The maximum number of states of the server's automaton for a pattern, estimated. The server's limit is 100,000.
 const MAX_STATES: usize = 5_000;

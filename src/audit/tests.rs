@@ -10,7 +10,7 @@ fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
         id: KeyId::from(1),
         description: "test".into(),
         actions: actions.iter().map(|&text| action(text)).collect(),
-        collections: collections.iter().map(|&text| text.into()).collect(),
+        collections: collections.iter().map(|&text| CollectionPattern::stored(text)).collect(),
         expires_at,
         prefix: "abcd".into(),
         autodelete: None,
@@ -35,11 +35,11 @@ fn gains(text: &str) -> AuditFinding {
 }
 
 fn entry(text: &str) -> AuditFinding {
-    DeadCollection(text.into())
+    DeadCollection(CollectionPattern::stored(text))
 }
 
 fn hangs(text: &str) -> AuditFinding {
-    HangsCollectionList(text.into())
+    HangsCollectionList(CollectionPattern::stored(text))
 }
 
 #[test]

@@ -53,8 +53,7 @@ impl TryFrom<KeySettings> for NewKey {
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
         let expires_at = settings.check_scope()?;
-        let KeySettings { description, actions, invalid_action: _, collections, value, expiry: _, autodelete } =
-            settings;
+        let KeySettings { description, actions, collections, value, autodelete, .. } = settings;
         let (value, origin) = value.check(autodelete)?;
         Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
     }
@@ -63,7 +62,8 @@ impl TryFrom<KeySettings> for NewKey {
 impl KeySettings {
     /// Checks everything but the value. Returns the expiry as a request sends it.
     pub(super) fn check_scope(&self) -> Result<Expiry, Error> {
-        let Self { description, actions, invalid_action, collections, value: _, expiry, autodelete: _ } = self;
+        let Self { description, actions, invalid_action, collections, invalid_collection, value: _, expiry, .. } =
+            self;
         if let Some(error) = invalid_action {
             return Err(error.clone().into());
         }
@@ -72,6 +72,9 @@ impl KeySettings {
         }
         for action in actions {
             action.check_form()?;
+        }
+        if let Some(error) = invalid_collection {
+            return Err(error.clone().into());
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
@@ -292,7 +295,7 @@ mod tests {
         NewKey {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_SEARCH],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             value: secret::copy(value),
             origin: Origin::Provided,
             expires_at: Expiry::NEVER,
@@ -375,7 +378,7 @@ mod tests {
             value: secret::copy("abc"),
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_SEARCH],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             expires_at: Expiry::NEVER,
             autodelete: None,
         }

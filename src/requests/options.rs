@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::action::{Action, InvalidAction};
-use crate::collection::CollectionPattern;
+use crate::collection::{CollectionPattern, InvalidCollectionPattern};
 use crate::expiry::Expires;
 
 /// The time limits of a call.
@@ -53,6 +53,8 @@ pub(super) struct KeySettings {
     /// The first text that is not an action. Reported when the request is sent.
     pub(super) invalid_action: Option<InvalidAction>,
     pub(super) collections: Vec<CollectionPattern>,
+    /// The first text that is not a collection pattern. Reported when the request is sent.
+    pub(super) invalid_collection: Option<InvalidCollectionPattern>,
     pub(super) value: Value,
     pub(super) expiry: Option<Expires>,
     pub(super) autodelete: Option<bool>,
@@ -89,14 +91,25 @@ macro_rules! scope_methods {
                 self
             }
 
-            /// Adds collections that the key is limited to: [`CollectionPattern`](crate::CollectionPattern)s, or
-            /// names of letters, digits, `_` and `-` as text, or `"*"` for all collections.
+            /// Adds collections that the key is limited to: [`CollectionPattern`](crate::CollectionPattern)s, or text
+            /// such as `"docs"`, `"*"` for all collections, or `"exact:a.b"`. Text is checked; sending the request
+            /// reports a failed check.
             pub fn collections<I>(mut self, collections: I) -> Self
             where
                 I: IntoIterator,
-                I::Item: Into<crate::collection::CollectionPattern>,
+                I::Item: TryInto<
+                        crate::collection::CollectionPattern,
+                        Error: Into<crate::collection::InvalidCollectionPattern>,
+                    >,
             {
-                self.settings.collections.extend(collections.into_iter().map(Into::into));
+                for entry in collections {
+                    match entry.try_into() {
+                        Ok(entry) => self.settings.collections.push(entry),
+                        Err(error) => {
+                            self.settings.invalid_collection.get_or_insert(error.into());
+                        }
+                    }
+                }
                 self
             }
 

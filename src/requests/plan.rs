@@ -3,7 +3,7 @@
 mod apply;
 mod spec;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
-/// Returns the value that an earlier run has stored for a spec.
-type StoredValue<'a> = Box<dyn FnMut(&KeySpec) -> Option<SecretString> + 'a>;
+/// Returns the value that an earlier run has stored for a description.
+type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
 
 /// A request for a [`Plan`]. Made by [`KeysClient::plan`](crate::KeysClient::plan).
 #[must_use = "a request does nothing until `send` is called"]
@@ -74,14 +74,15 @@ impl<'a> PlanKeys<'a> {
         self
     }
 
-    /// Returns the value that an earlier run has stored for a spec, if there is one, so that an interrupted run can be
-    /// completed. Defaults to none: each new key gets a new value.
+    /// Sets how to find the value that an earlier, interrupted run has stored for a description, so that it is used
+    /// again. Defaults to none: each new key gets a new value.
     ///
-    /// It is called for each key to be created whose description no listed key has. If an earlier run has created the
-    /// key with this value after all, because the listing node lags, that key is returned, and no second one is
-    /// created.
-    /// It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
-    pub fn stored_values(mut self, stored_value: impl FnMut(&KeySpec) -> Option<SecretString> + 'a) -> Self {
+    /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
+    /// key after all, and the listing node lags, `apply` returns that key and creates no second one.
+    ///
+    /// Return only values whose keys are not known to exist: the value of a deleted key would be created again. It is
+    /// not called for keys with `autodelete`: see [`KeySpec::autodelete`].
+    pub fn stored_values(mut self, stored_value: impl FnMut(&str) -> Option<SecretString> + 'a) -> Self {
         self.stored_value = Box::new(stored_value);
         self
     }
@@ -111,63 +112,55 @@ impl<'a> PlanKeys<'a> {
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
-        check_descriptions(&specs)?;
         let wanted = specs.into_iter().enumerate().map(|(at, spec)| Wanted::new(spec, at));
         let wanted: Vec<Wanted> = wanted.collect::<Result<_, _>>()?;
-        let described: HashSet<&str> = wanted.iter().map(|wanted| wanted.spec.description()).collect();
-        let admits =
-            |key: &KeyInfo| described.contains(&*key.description) || (key.prefix != engine.own_prefix && prune(key));
+        let described = positions(&wanted)?;
+        let admits = |key: &KeyInfo| {
+            described.contains_key(&*key.description) || (key.prefix != engine.own_prefix && prune(key))
+        };
         let listed = list::all(&engine, admits, engine.deadline(options.timeout), &[]);
-        let mut listed = by_description(listed.map_err(|failure| failure.into_error(Operation::List, None))?);
-        let mut keys = Vec::with_capacity(wanted.len());
-        for wanted in wanted {
-            let of_description = listed.remove(wanted.spec.description()).unwrap_or_default();
-            keys.push(wanted.planned(of_description, replace_on_drift, &mut stored_value)?);
+        let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let mut of_specs: Vec<Vec<KeyInfo>> = wanted.iter().map(|_| Vec::new()).collect();
+        let mut unwanted = Vec::new();
+        for key in listed {
+            let described = described.get(&*key.description).and_then(|at| of_specs.get_mut(*at));
+            described.unwrap_or(&mut unwanted).push(key);
         }
-        let mut unwanted: Vec<KeyInfo> = listed.into_values().flatten().collect();
-        unwanted.sort_unstable_by_key(|key| key.id);
+        let mut keys = Vec::with_capacity(wanted.len());
+        for (wanted, listed) in wanted.into_iter().zip(of_specs) {
+            keys.push(wanted.planned(listed, replace_on_drift, &mut stored_value)?);
+        }
         keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, replace_on_drift, options, keys })
     }
 }
 
-fn check_descriptions(specs: &[KeySpec]) -> Result<(), Error> {
-    let mut seen = HashMap::new();
-    for (at, spec) in specs.iter().enumerate() {
-        if let Some(earlier) = seen.insert(spec.description(), at) {
-            let shown = spec.description().escape_debug();
+/// The position of each description, which must be unique.
+fn positions(wanted: &[Wanted]) -> Result<HashMap<&str, usize>, Error> {
+    let mut positions = HashMap::with_capacity(wanted.len());
+    for (at, wanted) in wanted.iter().enumerate() {
+        let description = &*wanted.key.description;
+        if let Some(earlier) = positions.insert(description, at) {
+            let shown = description.escape_debug();
             let why = format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
             return Err(Error::invalid("description", why));
         }
     }
-    Ok(())
-}
-
-/// The keys of each description, in the order of their ids.
-fn by_description(keys: Vec<KeyInfo>) -> HashMap<String, Vec<KeyInfo>> {
-    let mut groups = HashMap::<String, Vec<KeyInfo>>::new();
-    for key in keys {
-        match groups.get_mut(&key.description) {
-            Some(group) => group.push(key),
-            None => _ = groups.insert(key.description.clone(), vec![key]),
-        }
-    }
-    groups
+    Ok(positions)
 }
 
 /// A checked spec. Its key has no value yet: most keys exist already.
 struct Wanted {
-    spec: KeySpec,
     key: NewKey,
+    expiry: Option<Expires>,
 }
 
 impl Wanted {
     /// `at`: the position of the spec.
     fn new(spec: KeySpec, at: usize) -> Result<Self, Error> {
-        let mut settings = spec.settings.clone();
-        settings.value = Value::ServerGenerated;
-        match spec.validate().and_then(|()| settings.try_into()) {
-            Ok(key) => Ok(Self { spec, key }),
+        let expiry = spec.settings.expiry;
+        match spec.check() {
+            Ok(key) => Ok(Self { key, expiry }),
             Err(Error::InvalidRequest { field, reason }) => {
                 Err(Error::invalid(field, format!("{reason} (spec {at}, counted from 0)")))
             }
@@ -181,16 +174,15 @@ impl Wanted {
         replace_on_drift: bool,
         stored_value: &mut StoredValue<'_>,
     ) -> Result<PlannedKey, Error> {
-        let Self { spec, mut key } = self;
-        let expiry = spec.settings.expiry;
+        let Self { mut key, expiry } = self;
         let has_none = listed.is_empty();
         let survey = Survey::of(listed, &key, expiry, None);
-        let mut planned = PlannedKey::of(&survey, &key.description, replace_on_drift);
-        let is_new = matches!(planned.change, Change::Create | Change::Replace);
+        let mut planned = PlannedKey::of(survey, &key.description, replace_on_drift);
         let mut may_exist = false;
-        if is_new {
+        if matches!(planned.change, Change::Create | Change::Replace) {
             // The value of a listed key cannot be used again.
-            let stored = if has_none && key.autodelete != Some(true) { stored_value(&spec) } else { None };
+            let can_be_stored = has_none && key.autodelete != Some(true);
+            let stored = if can_be_stored { stored_value(&key.description) } else { None };
             may_exist = stored.is_some();
             key.set_value(stored.map_or(Value::Generated, Value::Provided))?;
         }
@@ -292,30 +284,25 @@ struct New {
 }
 
 impl PlannedKey {
-    fn of(survey: &Survey, description: &str, replace_on_drift: bool) -> Self {
-        let verdict = survey.verdict(replace_on_drift);
-        let (change, key, differences) = match verdict {
-            Verdict::Keep(key) => (Change::Keep, Some(key), &[][..]),
+    fn of(survey: Survey, description: &str, replace_on_drift: bool) -> Self {
+        let (change, key, differences) = match survey.verdict(replace_on_drift) {
+            Verdict::Keep(key) => (Change::Keep, Some(key.id), &[][..]),
             Verdict::Create => (Change::Create, None, &[][..]),
-            Verdict::Replace { key, differences } => (Change::Replace, Some(key), differences),
-            Verdict::Refuse { key, differences } => (Change::Drift, Some(key), differences),
+            Verdict::Replace { key, differences } => (Change::Replace, Some(key.id), differences),
+            Verdict::Refuse { key, differences } => (Change::Drift, Some(key.id), differences),
         };
-        let kept = key.map(|key| key.id).filter(|_| change == Change::Keep);
+        let differences = differences.to_vec();
         let deletes: Vec<_> = match change {
             Change::Drift => Vec::new(),
-            _ => survey.replaced_by(kept, replace_on_drift).chain(survey.long_expired()).collect(),
+            _ => {
+                let kept = key.filter(|_| change == Change::Keep);
+                survey.replaced_by(kept, replace_on_drift).chain(survey.long_expired()).collect()
+            }
         };
         let mut duplicates = survey.ids();
-        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deletes.contains(id));
-        Self {
-            description: description.to_owned(),
-            change,
-            key: key.cloned(),
-            differences: differences.to_vec(),
-            deletes,
-            duplicates,
-            new: None,
-        }
+        duplicates.retain(|id| key != Some(*id) && !deletes.contains(id));
+        let key = key.and_then(|id| survey.into_key(id));
+        Self { description: description.to_owned(), change, key, differences, deletes, duplicates, new: None }
     }
 
     /// No spec describes `key`.

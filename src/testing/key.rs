@@ -35,16 +35,16 @@ pub struct TestKey {
 }
 
 impl TestKey {
-    /// A key with this description, these actions, and these collections.
+    /// A key with this description, these actions, and these collections, unchecked: the texts that a server stores.
     pub fn new(
         description: impl Into<String>,
         actions: impl IntoIterator<Item: AsRef<str>>,
-        collections: impl IntoIterator<Item: Into<CollectionPattern>>,
+        collections: impl IntoIterator<Item: AsRef<str>>,
     ) -> TestKey {
         TestKey {
             description: description.into(),
             actions: actions.into_iter().map(|action| Action::custom(action.as_ref())).collect(),
-            collections: collections.into_iter().map(Into::into).collect(),
+            collections: collections.into_iter().map(|entry| CollectionPattern::stored(entry.as_ref())).collect(),
             expires_at: Expiry::NEVER,
             autodelete: None,
             value: None,

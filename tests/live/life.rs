@@ -34,7 +34,7 @@ fn key_is_created_listed_got_used_and_deleted(server: &Server) {
     let value = created.value.expose_secret();
     assert_eq!(created.description, description);
     assert_eq!(created.actions, [Action::KEYS_LIST, Action::DOCUMENTS_SEARCH]);
-    assert_eq!(created.collections, [CollectionPattern::from("docs")]);
+    assert_eq!(created.collections, ["docs"]);
     assert_eq!(created.expires_at, Expiry::at(in_an_hour));
     assert!(value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
 
@@ -118,7 +118,7 @@ fn several_actions_and_collections_are_kept_in_order(server: &Server) {
     let stage = Stage::new(server);
     let actions = ["documents:search", "aliases:*", "documents:get", "documents:search"];
     let collections = [
-        CollectionPattern::from("z"),
+        CollectionPattern::exact("z"),
         CollectionPattern::exact("a.b"),
         CollectionPattern::prefix("docs_"),
         CollectionPattern::ALL,

@@ -46,7 +46,7 @@ fn rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Serve
 fn with_an_overlap_both_keys_open(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
-    let old = stage.key("keys:list", "docs".into());
+    let old = stage.key("keys:list", "docs");
     let new = client.rotate(old.id).keep_old(true).send().unwrap();
     assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     client.delete(new.id).send().unwrap();
@@ -54,7 +54,7 @@ fn with_an_overlap_both_keys_open(server: &Server) {
 
 fn key_can_rotate_itself(server: &Server) {
     let stage = Stage::new(server);
-    let old = stage.key("keys:*", "*".into());
+    let old = stage.key("keys:*", "*");
     let itself = stage.client_with(&old.value);
     let new = itself.rotate(old.id).send().unwrap();
     assert!(matches!(itself.list().send(), Err(Error::Unauthorized(_))));
@@ -65,7 +65,7 @@ fn who_may_not_delete_is_told_of_both_keys(server: &Server) {
     let stage = Stage::new(server);
     let request = stage.client().create().description("live test").actions(["keys:get", "keys:create"]);
     let creator = stage.create(request.collections(["*"]));
-    let old = stage.key("keys:list", "*".into());
+    let old = stage.key("keys:list", "*");
     let error = stage.client_with(&creator.value).rotate(old.id).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert!(matches!(incomplete.cause(), Error::Unauthorized(_)), "{incomplete}");
@@ -195,7 +195,7 @@ fn stream_is_the_list_and_filters_find_their_keys(server: &Server) {
 
 fn leaked_value_is_found_by_its_prefix(server: &Server) {
     let stage = Stage::new(server);
-    let leaked = stage.key("keys:get", "docs".into());
+    let leaked = stage.key("keys:get", "docs");
     let found = stage.client().list().prefix(leaked.value.expose_secret()).send().unwrap();
     assert!(found.iter().any(|key| key.id == leaked.id));
     assert!(found.iter().all(|key| leaked.value.expose_secret().starts_with(&key.prefix)));

@@ -76,15 +76,15 @@ fn each_operation_needs_its_own_action(server: &Server) {
             }
         }
     }
-    // These two change something. CollectionPattern do not bind what is outside of them.
-    let maker = stage.client_with(&stage.key("keys:create", "elsewhere".into()).value);
+    // These two change something. Collections do not limit what is outside of them.
+    let maker = stage.client_with(&stage.key("keys:create", "elsewhere").value);
     let made = stage.create(anything(&maker));
     assert_unauthorized(maker.delete(made.id).send(), "keys:delete");
-    let remover = stage.client_with(&stage.key("keys:delete", "elsewhere".into()).value);
+    let remover = stage.client_with(&stage.key("keys:delete", "elsewhere").value);
     assert_unauthorized(remover.get(made.id).send(), "keys:get");
     assert_eq!(remover.delete(made.id).send().unwrap(), made.id);
 
-    let all = stage.client_with(&stage.key("keys:*", "elsewhere".into()).value);
+    let all = stage.client_with(&stage.key("keys:*", "elsewhere").value);
     let made = stage.create(anything(&all));
     assert!(all.get(made.id).send().is_ok() && all.list().send().is_ok());
     assert_eq!(all.delete(made.id).send().unwrap(), made.id);

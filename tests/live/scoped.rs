@@ -34,7 +34,7 @@ fn tenants(stage: &Stage<'_>) -> String {
 }
 
 pub(crate) fn parent(stage: &Stage<'_>) -> CreatedKey {
-    stage.key("documents:search", "*".into())
+    stage.key("documents:search", "*")
 }
 
 /// The status of a search with `key`, and the documents that it finds, by tenant.

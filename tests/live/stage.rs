@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{ClientBuilder, CollectionPattern, CreateKey, CreatedKey, KeyId, KeysClient};
+use typesense_keys::{
+    ClientBuilder, CollectionPattern, CreateKey, CreatedKey, InvalidCollectionPattern, KeyId, KeysClient,
+};
 
 use crate::support::{Server, raw};
 
@@ -45,7 +47,10 @@ impl<'a> Stage<'a> {
     }
 
     /// A key for this, and no more.
-    pub(crate) fn key(&self, action: &str, collections: CollectionPattern) -> CreatedKey {
+    pub(crate) fn key<C>(&self, action: &str, collections: C) -> CreatedKey
+    where
+        C: TryInto<CollectionPattern, Error: Into<InvalidCollectionPattern>>,
+    {
         self.create(self.client.create().description("live test").actions([action]).collections([collections]))
     }
 

@@ -281,9 +281,9 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     follower.set_lagging(true);
     let id = leader.seed(wanted("key 0").value(stored)).unwrap();
     let mut asked = Vec::new();
-    let plan = client.plan(specs(2)).stored_values(|spec| {
-        asked.push(spec.description().to_owned());
-        (spec.description() == "key 0").then(|| stored.into())
+    let plan = client.plan(specs(2)).stored_values(|description| {
+        asked.push(description.to_owned());
+        (description == "key 0").then(|| stored.into())
     });
     let plan = plan.send().unwrap();
     assert_eq!(changes(&plan), [Change::Create, Change::Create]);
@@ -310,7 +310,7 @@ fn stored_value_is_not_asked_for_where_the_description_is_listed() {
     server.seed(wanted("key 0")).unwrap();
     server.seed(drifted("key 1")).unwrap();
     let request = client(&server).plan(specs(2)).replace_on_drift(true);
-    let plan = request.stored_values(|spec| panic!("{}", spec.description())).send().unwrap();
+    let plan = request.stored_values(|description| panic!("{description}")).send().unwrap();
     assert!(plan.apply().unwrap().is_complete());
 }
 
@@ -498,7 +498,7 @@ fn spec_is_read_back_as_it_was_written() {
         KeySpec::new("patterns").actions(["documents:*"]).collections([
             CollectionPattern::exact("a.b"),
             CollectionPattern::prefix("docs_"),
-            CollectionPattern::pattern("(a|b)+"),
+            CollectionPattern::pattern("(a|b)+").unwrap(),
         ]),
     ] {
         let text = serde_json::to_string(&spec).unwrap();

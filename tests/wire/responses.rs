@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, CollectionPattern, CreateKey, Error, Expiry, KeyId, KeyInfo};
+use typesense_keys::{Action, CreateKey, Error, Expiry, KeyId, KeyInfo};
 
 use super::fixture::{Wire, json};
 
@@ -24,7 +24,7 @@ fn is_the_key(info: KeyInfo, expected_autodelete: Option<bool>) {
     assert_eq!(id, KeyId::from(7));
     assert_eq!(description, "ü \"q\"");
     assert_eq!(actions, [Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
-    assert_eq!(collections, [CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
+    assert_eq!(collections, ["docs", "a.b"]);
     assert_eq!(expires_at, Expiry::from_unix_seconds(1_893_456_000));
     assert_eq!(prefix, "abcd");
     assert_eq!(autodelete, expected_autodelete);
@@ -85,7 +85,7 @@ fn list_may_be_empty() {
 fn request(server: &Wire) -> CreateKey {
     let request = server.client().create().description("ü \"q\"");
     let request = request.actions([Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
-    let request = request.collections([CollectionPattern::from("docs"), CollectionPattern::pattern("a.b")]);
+    let request = request.collections(["docs", "pattern:a.b"]);
     request.expires_at(UNIX_EPOCH + Duration::from_secs(1_893_456_000))
 }
 

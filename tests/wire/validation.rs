@@ -81,7 +81,7 @@ fn collections_must_mean_one_thing() {
         refused(|create| scoped(create).collections([text]), "collections", &reason);
     }
     refused(
-        |create| scoped(create).collections([CollectionPattern::pattern("docs_(")]),
+        |create| scoped(create).collections(["pattern:docs_("]),
         "collections",
         "the server could not compile the pattern `docs_(`: a `(` is not closed (for a collection of that very name, \
          write `exact:docs_(`, in Rust `CollectionPattern::exact(\"docs_(\")`)",

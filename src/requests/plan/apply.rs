@@ -1,12 +1,12 @@
 //! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use secrecy::SecretString;
 
-use super::{Change, New, Plan, PlannedKey, by_description};
+use super::{Change, New, Plan, PlannedKey};
 use crate::engine::{CallFailure, Engine, backoff};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
@@ -200,11 +200,11 @@ impl<'a> Run<'a> {
         &self,
         at: usize,
         planned: &'a PlannedKey,
-        listed: &HashMap<String, Vec<KeyInfo>>,
+        listed: &HashMap<&str, Vec<KeyInfo>>,
         todo: &mut Todo<'a>,
     ) -> Result<(), Error> {
         let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
-        let of_description = listed.get(&planned.description).map(Vec::as_slice).unwrap_or_default();
+        let of_description = listed.get(&*planned.description).map(Vec::as_slice).unwrap_or_default();
         let new = match (&planned.new, &planned.key) {
             (Some(new), _) => new,
             (None, Some(key)) => {
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
             (None, None) => return Err(outdated("it names no key".to_owned())),
         };
         let before = Survey::of(of_description.to_vec(), &new.key, new.expiry, None);
-        let now = PlannedKey::of(&before, &planned.description, self.replace_on_drift);
+        let now = PlannedKey::of(before.clone(), &planned.description, self.replace_on_drift);
         if !planned.is_same_change(&now) {
             return Err(outdated(format!("planned was to {planned}; now it would be to {now}")));
         }
@@ -301,7 +301,7 @@ impl<'a> Run<'a> {
             for item in created {
                 let New { key, expiry, .. } = item.new;
                 let own = item.steps.created().map(CreatedKey::info);
-                let of_description = listed.remove(&key.description).unwrap_or_default();
+                let of_description = listed.remove(&*key.description).unwrap_or_default();
                 let after = Survey::of(of_description, key, *expiry, own.as_ref().map(|own| own.id));
                 if own.is_none_or(|own| own.may_be_purged() || after.has(own.id)) {
                     shown.push((item, Ok(after)));
@@ -341,16 +341,20 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Lists the keys with these descriptions, grouped.
+    /// The keys with these descriptions, grouped.
     fn list<'d>(
         &self,
         descriptions: impl Iterator<Item = &'d str>,
         deadline: Instant,
         secrets: &[&SecretString],
-    ) -> Result<HashMap<String, Vec<KeyInfo>>, CallFailure> {
-        let descriptions: HashSet<&str> = descriptions.collect();
-        let keys = list::all(self.engine, |key| descriptions.contains(&*key.description), deadline, secrets)?;
-        Ok(by_description(keys))
+    ) -> Result<HashMap<&'d str, Vec<KeyInfo>>, CallFailure> {
+        let mut groups: HashMap<_, _> = descriptions.map(|description| (description, Vec::new())).collect();
+        for key in list::all(self.engine, |key| groups.contains_key(&*key.description), deadline, secrets)? {
+            if let Some(group) = groups.get_mut(&*key.description) {
+                group.push(key);
+            }
+        }
+        Ok(groups)
     }
 
     fn deadline(&self) -> Instant {

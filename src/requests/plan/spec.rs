@@ -9,7 +9,8 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::Expires;
 use crate::key::KeyInfo;
-use crate::requests::options::{KeySettings, scope_methods};
+use crate::requests::new_key::NewKey;
+use crate::requests::options::{KeySettings, Value, scope_methods};
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
 /// [`KeysClient::plan`](crate::KeysClient::plan).
@@ -77,21 +78,28 @@ impl KeySpec {
     ///
     /// [`Error::InvalidRequest`].
     pub fn validate(&self) -> Result<(), Error> {
+        self.clone().check().map(drop)
+    }
+
+    /// The described key, which has no value yet.
+    pub(super) fn check(self) -> Result<NewKey, Error> {
         if self.settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: a key is found by it"));
         }
-        self.settings.check_scope().map(drop)
+        NewKey::try_from(KeySettings { value: Value::ServerGenerated, ..self.settings })
     }
 }
 
 /// Two specs are equal if they have the same members in the same order.
 impl PartialEq for KeySpec {
     fn eq(&self, other: &Self) -> bool {
-        let KeySettings { description, actions, invalid_action, collections, value: _, expiry, autodelete } =
-            &self.settings;
-        let other = &other.settings;
-        (description, actions, invalid_action) == (&other.description, &other.actions, &other.invalid_action)
-            && (collections, expiry, autodelete) == (&other.collections, &other.expiry, &other.autodelete)
+        // Without the value, which a spec does not have.
+        let (left, right) = (&self.settings, &other.settings);
+        left.description == right.description
+            && (&left.actions, &left.collections) == (&right.actions, &right.collections)
+            && (left.expiry, left.autodelete) == (right.expiry, right.autodelete)
+            && left.invalid_action == right.invalid_action
+            && left.invalid_collection == right.invalid_collection
     }
 }
 
@@ -172,11 +180,10 @@ fn each<T, E: Display>(
 /// Writes what deserialization reads. Fails for a collection pattern that only the server's reading accepts.
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let KeySettings { description, actions, invalid_action, collections, value: _, expiry, autodelete } =
-            &self.settings;
-        if let Some(error) = invalid_action {
-            return Err(ser::Error::custom(error));
-        }
+        let KeySettings { description, actions, collections, expiry, autodelete, .. } = &self.settings;
+        let KeySettings { invalid_action, invalid_collection, .. } = &self.settings;
+        invalid_action.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
+        invalid_collection.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),

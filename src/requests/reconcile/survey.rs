@@ -1,5 +1,6 @@
 //! Compares the listed keys with the wanted key. Sends nothing.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::error::Difference;
@@ -28,6 +29,7 @@ pub(in crate::requests) enum Verdict<'a> {
 }
 
 /// The listed keys with one description, in the order of their ids.
+#[derive(Clone)]
 pub(in crate::requests) struct Survey {
     /// Not expired, with the wanted scope.
     pub(in crate::requests) wanted: Vec<KeyInfo>,
@@ -116,6 +118,13 @@ impl Survey {
         replaceable.map(|(key, _)| key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
     }
 
+    /// The key with this id.
+    pub(in crate::requests) fn into_key(self, id: KeyId) -> Option<KeyInfo> {
+        let Self { wanted, drifted, expired } = self;
+        let drifted = drifted.into_iter().map(|(key, _)| key);
+        wanted.into_iter().chain(drifted).chain(expired).find(|key| key.id == id)
+    }
+
     /// The keys that expired longer than [`CLOCK_MARGIN`] ago.
     pub(in crate::requests) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
         self.expired.iter().filter(|key| key.expires_at.is_past_for(CLOCK_MARGIN)).map(|key| key.id)
@@ -124,23 +133,28 @@ impl Survey {
 
 fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let mut compare = |field, found: String, wanted: String, is_same: bool| {
-        if !is_same {
-            differences.push(Difference { field, found, wanted });
-        }
+    // The texts are written only for what differs: most keys are as wanted.
+    let mut differ = |field, found: &dyn Debug, wanted: &dyn Debug| {
+        differences.push(Difference { field, found: format!("{found:?}"), wanted: format!("{wanted:?}") });
     };
-    let (found, asked) = (&key.actions, &wanted.actions);
-    compare("actions", format!("{found:?}"), format!("{asked:?}"), are_same_set(found, asked));
-    let (found, asked) = (&key.collections, &wanted.collections);
-    compare("collections", format!("{found:?}"), format!("{asked:?}"), are_same_set(found, asked));
+    if !are_same_set(&key.actions, &wanted.actions) {
+        differ("actions", &key.actions, &wanted.actions);
+    }
+    if !are_same_set(&key.collections, &wanted.collections) {
+        differ("collections", &key.collections, &wanted.collections);
+    }
     let (found, asked) = (key.expires_at, wanted.expires_at);
     let is_same = match expiry {
         Some(Expires::In(_)) => !found.is_never() && found <= asked,
         _ => found == asked,
     };
-    compare("expires_at", found.to_string(), asked.to_string(), is_same);
+    if !is_same {
+        differ("expires_at", &found, &asked);
+    }
     if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
-        compare("autodelete", found.to_string(), asked.to_string(), found == asked);
+        if found != asked {
+            differ("autodelete", &found, &asked);
+        }
     }
     let unknown = key.unknown_members();
     if !unknown.is_empty() {
@@ -171,6 +185,7 @@ fn are_same_set<T: PartialEq>(left: &[T], right: &[T]) -> bool {
 mod tests {
     use super::*;
     use crate::action::Action;
+    use crate::collection::CollectionPattern;
     use crate::expiry::Expiry;
     use crate::requests::options::{KeySettings, Value};
 
@@ -178,7 +193,7 @@ mod tests {
         let settings = KeySettings {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_GET],
-            collections: vec!["docs".into()],
+            collections: vec![CollectionPattern::exact("docs")],
             value,
             expiry,
             ..KeySettings::default()

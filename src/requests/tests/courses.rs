@@ -190,7 +190,7 @@ impl Operation {
                 if value == Value::Provided {
                     generate_next(ANOTHER_VALUE);
                 }
-                let stored = |_: &KeySpec| (value == Value::Provided).then(|| VALUE.into());
+                let stored = |_: &str| (value == Value::Provided).then(|| VALUE.into());
                 let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
                 match plan.and_then(Plan::apply).and_then(Applied::into_only) {
                     Ok(ensured) => Told::Ensured(ensured),
