@@ -87,6 +87,8 @@ impl SecretBuf {
         Self { bytes: Vec::new(), taken: 0 }
     }
 
+    // Inline, because serde_json writes a few bytes at a time.
+    #[inline]
     pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < more.len() {
             self.make_room(more.len());
@@ -95,6 +97,7 @@ impl SecretBuf {
     }
 
     /// Makes room for `more` bytes. `Vec` would move its content to a larger allocation without wiping the old one.
+    #[cold]
     fn make_room(&mut self, more: usize) {
         let left = self.as_slice().len();
         // Reuses the space of taken bytes only if few bytes are left: moving many each time would be slow.
