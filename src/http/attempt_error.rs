@@ -157,7 +157,7 @@ impl AttemptError {
                 Self::Connection { phase, result: "the proxy refused to connect".into(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
-            ureq::Error::Other(error) if error.is::<Fault>() => Self::not_http(error.to_string().into(), None),
+            ureq::Error::Other(error) if error.is::<Fault>() => Self::not_http(error.to_string(), None),
             error if phase == Phase::Handshake => {
                 let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
                 Self::Tls { result: result.into(), source: Some(Box::new(error)) }
@@ -167,13 +167,13 @@ impl AttemptError {
                 result: "the proxy's response is not HTTP/1".into(),
                 source: Some(Box::new(error)),
             },
-            error => Self::not_http(Fault::NotHttp.to_string().into(), Some(Box::new(error))),
+            error => Self::not_http(Fault::NotHttp.to_string(), Some(Box::new(error))),
         }
     }
 
-    fn not_http(result: Cow<'static, str>, source: Option<Source>) -> Self {
+    fn not_http(result: String, source: Option<Source>) -> Self {
         let (content_type, message) = (Snippet::default(), Snippet::default());
-        Self::Unexpected { status: None, content_type, message, result, source }
+        Self::Unexpected { status: None, content_type, message, result: result.into(), source }
     }
 
     fn from_io(error: io::Error, phase: Phase) -> Self {
