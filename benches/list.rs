@@ -3,6 +3,9 @@
 //! A server in this process sends a list of 1,000,000 keys, and generates it while it sends. The table shows the peak of
 //! the client's memory, and the time next to that of `serde_json` with the whole body in memory, which neither waits nor
 //! transfers.
+//!
+//! The last rows stream keys for a pattern each (`tenant_7_.*`), without and with a filter that matches every pattern with
+//! a name.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may panic")]
 
@@ -14,12 +17,15 @@ use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 use serde::Deserialize;
-use typesense_keys::{KeyInfo, KeysClient};
+use typesense_keys::{Action, KeyInfo, KeysClient};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 const ROUNDS: usize = 5;
+
+/// The number of keys with a pattern.
+const PATTERNS: usize = 100_000;
 
 #[derive(Deserialize)]
 struct List {
@@ -28,9 +34,8 @@ struct List {
 
 fn main() {
     let count = env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(1_000_000);
-    let url = serve(count);
-    let builder = KeysClient::builder().node(&url).api_key("key").max_list_size(1 << 40);
-    let client = builder.timeout(Duration::from_secs(600)).attempt_timeout(Duration::from_secs(600)).build().unwrap();
+    let url = serve(count, "");
+    let client = client(&url);
     let stream = || assert_eq!(client.list().stream().unwrap().map(Result::unwrap).count(), count);
     let whole = || assert_eq!(client.list().send().unwrap().len(), count);
 
@@ -53,6 +58,30 @@ fn main() {
     for (name, time, memory) in [("stream()", stream, stream_memory), ("send()", whole, whole_memory)] {
         println!("{name:<36}{time:>10.2?}{:>8.2}{:>14}", time.as_secs_f64() / base.as_secs_f64(), memory / 1024);
     }
+    measure_patterns();
+}
+
+fn measure_patterns() {
+    let client = self::client(&serve(PATTERNS, "_.*"));
+    let all = || assert_eq!(client.list().stream().unwrap().count(), PATTERNS);
+    let filter = || client.list().allows(Action::DOCUMENTS_SEARCH, "tenant_7_docs");
+    let matching = || assert_eq!(filter().stream().unwrap().count(), 1);
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        for (times, work) in times.iter_mut().zip([&all as &dyn Fn(), &matching]) {
+            times.push(measure(work).0);
+        }
+    }
+    let [base, matching] = times.map(median);
+    println!("\n{PATTERNS} keys with a pattern\n");
+    println!("{:<36}{base:>10.2?}{:>8.2}", "stream()", 1.0);
+    println!("{:<36}{matching:>10.2?}{:>8.2}", "allows(…).stream()", matching.as_secs_f64() / base.as_secs_f64());
+}
+
+fn client(url: &str) -> KeysClient {
+    let limit = Duration::from_secs(600);
+    let builder = KeysClient::builder().node(url).api_key("key").max_list_size(1 << 40);
+    builder.timeout(limit).attempt_timeout(limit).build().unwrap()
 }
 
 /// The time that `work` takes, and the peak of the memory that it uses.
@@ -70,7 +99,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Responds to every request with a list of `count` keys, in chunks as a Typesense server does; the address.
-fn serve(count: usize) -> String {
+/// Each key has a collection of its own, whose name is followed by `suffix`.
+fn serve(count: usize, suffix: &'static str) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     // One thread for the client's connection and one for ureq's.
@@ -81,7 +111,7 @@ fn serve(count: usize) -> String {
         thread::spawn(move || {
             for stream in listener.incoming().map(Result::unwrap) {
                 // An error means that the client has closed the connection.
-                while receive_request(&stream).is_ok() && respond(&stream, &mut chunk, count).is_ok() {}
+                while receive_request(&stream).is_ok() && respond(&stream, &mut chunk, count, suffix).is_ok() {}
             }
         });
     }
@@ -100,7 +130,7 @@ fn receive_request(mut stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn respond(mut stream: &TcpStream, chunk: &mut Vec<u8>, count: usize) -> io::Result<()> {
+fn respond(mut stream: &TcpStream, chunk: &mut Vec<u8>, count: usize, suffix: &str) -> io::Result<()> {
     stream.write_all(
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\nconnection: keep-alive\r\n\
         transfer-encoding: chunked\r\n\r\n",
@@ -110,7 +140,7 @@ fn respond(mut stream: &TcpStream, chunk: &mut Vec<u8>, count: usize) -> io::Res
         let comma = if id == 0 { "" } else { "," };
         write!(
             chunk,
-            r#"{comma}{{"actions":["documents:search"],"collections":["tenant_{id}"],"description":"tenant {id}, search only","expires_at":64723363199,"id":{id},"value_prefix":"{:04}"}}"#,
+            r#"{comma}{{"actions":["documents:search"],"collections":["tenant_{id}{suffix}"],"description":"tenant {id}, search only","expires_at":64723363199,"id":{id},"value_prefix":"{:04}"}}"#,
             id % 10_000
         )?;
         if chunk.len() >= 32 * 1024 {

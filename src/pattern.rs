@@ -41,7 +41,7 @@ use Flaw::{Broken, Unsupported};
 
 /// Checks that every server compiles `pattern`, and that its matches are known.
 pub(crate) fn check(pattern: &str) -> Result<(), Flaw> {
-    compile(pattern).map(drop)
+    compile(&Guard::translate(pattern)?).map(drop)
 }
 
 /// Whether no server compiles `pattern`; `false` if that is unknown.
@@ -51,10 +51,24 @@ pub(crate) fn is_broken(pattern: &str) -> bool {
 
 /// Whether `pattern` matches the whole `name` on the server; `true` if that is unknown.
 pub(crate) fn may_match(pattern: &str, name: &str) -> bool {
-    match compile(pattern) {
-        Ok(regex) => regex.is_match(&characters(name.as_bytes())),
+    match Guard::translate(pattern) {
+        // Most keys of a list are for other names, and compiling a pattern takes many times as long as this.
+        Ok(_) if !name.starts_with(literal_start(pattern)) => false,
+        Ok(translated) => compile(&translated).map_or(true, |regex| regex.is_match(&characters(name.as_bytes()))),
         Err(flaw) => matches!(flaw, Unsupported(_)),
     }
+}
+
+/// A text with which every name that `pattern` matches begins: `tenant_7_` for `tenant_7_.*`.
+fn literal_start(pattern: &str) -> &str {
+    let is_special = |character: char| !(character.is_ascii_alphanumeric() || matches!(character, '_' | '-'));
+    let (start, rest) = pattern.split_at(pattern.find(is_special).unwrap_or(pattern.len()));
+    if rest.contains('|') {
+        return "";
+    }
+    // A quantifier may repeat the last character zero times.
+    let is_repeated = rest.starts_with(['*', '+', '?', '{']);
+    start.strip_suffix(|_: char| is_repeated).unwrap_or(start)
 }
 
 /// Whether `pattern` is `.`, `\S` or one class without escaped brackets, repeated with `*` or `+` (`.*`, `^[\w-]+$`),
@@ -70,8 +84,8 @@ pub(crate) fn matches_all_of(mut alphabet: impl Iterator<Item = char>, pattern: 
         && alphabet.all(|character| may_match(one, character.encode_utf8(&mut [0; 4])))
 }
 
-fn compile(pattern: &str) -> Result<Regex, Flaw> {
-    let whole = format!("^(?:{})$", Guard::translate(pattern)?);
+fn compile(translated: &str) -> Result<Regex, Flaw> {
+    let whole = format!("^(?:{translated})$");
     // With `crlf`, `.` matches neither `\n` nor `\r`, as on the server.
     RegexBuilder::new(&whole).crlf(true).size_limit(1 << 20).build().map_err(|_| {
         Unsupported("groups nested this deep, such a range, or `&&`, `--` or `~~` in `[]`, are not supported")
@@ -293,6 +307,30 @@ mod tests {
         ] {
             assert_eq!(check(pattern), Ok(()), "{pattern:?}");
             assert_eq!(may_match(pattern, name), matches, "{pattern:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn literal_start_ends_before_the_first_character_that_may_be_absent() {
+        for (pattern, start) in [
+            ("tenant_7_.*", "tenant_7_"),
+            ("a-b", "a-b"),
+            (r"docs\.v1", "docs"),
+            ("docs[12]", "docs"),
+            ("docs(_v1)?", "docs"),
+            ("docs$", "docs"),
+            ("docs*", "doc"),
+            ("docs?_v1", "doc"),
+            ("docs{0}_v1", "doc"),
+            ("docs|shop", ""),
+            ("docs_(a|b)", ""),
+            ("(docs)?", ""),
+            ("^docs", ""),
+            ("a*", ""),
+            ("é*", ""),
+            ("", ""),
+        ] {
+            assert_eq!(literal_start(pattern), start, "{pattern}");
         }
     }
 

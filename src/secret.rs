@@ -87,6 +87,8 @@ impl SecretBuf {
         Self { bytes: Vec::new(), taken: 0 }
     }
 
+    // Inline, because serde_json writes a few bytes at a time.
+    #[inline]
     pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < more.len() {
             self.make_room(more.len());
@@ -95,10 +97,11 @@ impl SecretBuf {
     }
 
     /// Makes room for `more` bytes. `Vec` would move its content to a larger allocation without wiping the old one.
+    #[cold]
     fn make_room(&mut self, more: usize) {
         let left = self.as_slice().len();
         // Reuses the space of taken bytes only if few bytes are left: moving many each time would be slow.
-        if left.max(more) <= self.bytes.capacity() / 2 {
+        if left <= self.bytes.capacity() / 2 && left + more <= self.bytes.capacity() {
             self.bytes.copy_within(self.taken.., 0);
             if let Some(moved) = self.bytes.get_mut(left..) {
                 moved.zeroize();
@@ -106,7 +109,9 @@ impl SecretBuf {
             self.bytes.truncate(left);
             self.taken = 0;
         } else {
-            let mut roomier = Vec::with_capacity((left + more).max(512) * 2);
+            // Both allocations exist for a moment, so the new one has no more room than it needs: space for `more`, and
+            // twice what is left, so that a growing content is moved only a few times.
+            let mut roomier = Vec::with_capacity((left + more).max(2 * left).next_multiple_of(1024));
             roomier.extend_from_slice(self.as_slice());
             self.clear();
             self.bytes = roomier;
@@ -236,5 +241,26 @@ pub(crate) mod tests {
         }
         assert_eq!(buffer.as_slice(), [1]);
         assert!(buffer.bytes.capacity() < 10_000, "{}", buffer.bytes.capacity());
+    }
+
+    #[test]
+    fn buffer_has_little_more_room_than_it_needs() {
+        let mut buffer = SecretBuf::default();
+        for _ in 0..100 {
+            buffer.extend(&[1; 32 * 1024]);
+            buffer.take(buffer.as_slice().len() - 200);
+        }
+        assert!(buffer.bytes.capacity() <= 34 * 1024, "{}", buffer.bytes.capacity());
+    }
+
+    #[test]
+    fn buffer_that_grows_is_moved_a_few_times() {
+        let (mut buffer, mut moves) = (SecretBuf::default(), 0);
+        for _ in 0..1_000_000 {
+            let before = buffer.bytes.capacity();
+            buffer.extend(&[1]);
+            moves += u32::from(buffer.bytes.capacity() != before);
+        }
+        assert!(moves <= 11, "{moves}");
     }
 }

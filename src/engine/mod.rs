@@ -169,8 +169,11 @@ fn run<T>(
     let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
     // follows earlier responses.
-    let connected_by = deadline.min(deadline_after(clock.now(), config.connect_timeout));
-    let mut give_up_at = if nodes.have_responded() { deadline } else { connected_by };
+    let mut give_up_at = if nodes.have_responded() {
+        deadline
+    } else {
+        deadline.min(deadline_after(clock.now(), config.connect_timeout))
+    };
     loop {
         let started = clock.now();
         let Some((index, node)) = route.next(started) else {

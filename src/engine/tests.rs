@@ -36,15 +36,15 @@ const CONFIG: RetryConfig = RetryConfig {
 };
 
 fn refused() -> AttemptError {
-    AttemptError::Connection { phase: Phase::Connect, result: "connection refused".to_owned(), source: None }
+    AttemptError::Connection { phase: Phase::Connect, result: "connection refused".into(), source: None }
 }
 
 fn reset() -> AttemptError {
-    AttemptError::Connection { phase: Phase::AwaitResponse, result: "reset".to_owned(), source: None }
+    AttemptError::Connection { phase: Phase::AwaitResponse, result: "reset".into(), source: None }
 }
 
 fn untrusted() -> AttemptError {
-    AttemptError::Tls { result: "unknown authority".to_owned(), source: None }
+    AttemptError::Tls { result: "unknown authority".into(), source: None }
 }
 
 fn status(status: u16) -> AttemptError {
@@ -65,7 +65,7 @@ fn unexpected(status: u16) -> AttemptError {
         status: Some(status),
         content_type: Snippet::default(),
         message: Snippet::default(),
-        result: "not JSON".to_owned(),
+        result: "not JSON".into(),
         source: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Why an attempt failed, and whether the server may have acted.
 
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use crate::error::{Phase, Snippet, Source};
 #[derive(Debug)]
 pub(crate) enum AttemptError {
     /// No connection could be opened, or it broke.
-    Connection { phase: Phase, result: String, source: Option<Source> },
+    Connection { phase: Phase, result: Cow<'static, str>, source: Option<Source> },
     /// The TLS handshake failed.
-    Tls { result: String, source: Option<Source> },
+    Tls { result: Cow<'static, str>, source: Option<Source> },
     /// The deadline expired.
     Timeout { phase: Phase },
     /// The response did not come from a Typesense server, or cannot be decoded.
@@ -22,7 +23,7 @@ pub(crate) enum AttemptError {
         status: Option<u16>,
         content_type: Snippet,
         message: Snippet,
-        result: String,
+        result: Cow<'static, str>,
         source: Option<Source>,
     },
     /// A status that does not mean success.
@@ -53,7 +54,7 @@ pub(crate) enum ServerEffect {
 impl AttemptError {
     /// The error of a call that made no attempt.
     pub(crate) fn no_node() -> Self {
-        Self::Connection { phase: Phase::Resolve, result: "no node can be used".to_owned(), source: None }
+        Self::Connection { phase: Phase::Resolve, result: "no node can be used".into(), source: None }
     }
 
     /// The same error without its source, which cannot be copied.
@@ -160,15 +161,15 @@ impl AttemptError {
     }
 
     /// A short description for the list of attempts.
-    pub(crate) fn result(&self) -> String {
+    pub(crate) fn result(&self) -> Cow<'static, str> {
         match self {
             Self::Connection { result, .. } | Self::Tls { result, .. } | Self::Unexpected { result, .. } => {
                 result.clone()
             }
-            Self::Timeout { phase } => format!("timed out while {phase}"),
-            Self::Status { status, .. } => format!("status {status}"),
-            Self::TooLarge { limit } => format!("the response is larger than {limit} bytes"),
-            Self::Reentrant => "called from a logger while this thread was making another call".to_owned(),
+            Self::Timeout { phase } => format!("timed out while {phase}").into(),
+            Self::Status { status, .. } => format!("status {status}").into(),
+            Self::TooLarge { limit } => format!("the response is larger than {limit} bytes").into(),
+            Self::Reentrant => "called from a logger while this thread was making another call".into(),
         }
     }
 
@@ -176,22 +177,20 @@ impl AttemptError {
     pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
         match error {
             ureq::Error::Timeout(_) => Self::Timeout { phase },
-            ureq::Error::HostNotFound => {
-                Self::Connection { phase, result: "host not found".to_owned(), source: None }
-            }
+            ureq::Error::HostNotFound => Self::Connection { phase, result: "host not found".into(), source: None },
             ureq::Error::ConnectProxyFailed(reason) => {
                 let source = Some(ureq::Error::ConnectProxyFailed(reason).into());
-                Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
+                Self::Connection { phase, result: "the proxy refused to connect".into(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
             ureq::Error::Other(error) if error.is::<ProtocolError>() => Self::not_http(error.to_string(), None),
             error if phase == Phase::Handshake => {
                 let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
-                Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
+                Self::Tls { result: result.into(), source: Some(Box::new(error)) }
             }
             error if phase.is_before_sending() => Self::Connection {
                 phase,
-                result: "the proxy's response is not HTTP/1".to_owned(),
+                result: "the proxy's response is not HTTP/1".into(),
                 source: Some(Box::new(error)),
             },
             error => Self::not_http(ProtocolError::NotHttp.to_string(), Some(Box::new(error))),
@@ -200,7 +199,7 @@ impl AttemptError {
 
     fn not_http(result: String, source: Option<Source>) -> Self {
         let (content_type, message) = (Snippet::default(), Snippet::default());
-        Self::Unexpected { status: None, content_type, message, result, source }
+        Self::Unexpected { status: None, content_type, message, result: result.into(), source }
     }
 
     fn from_io(error: io::Error, phase: Phase) -> Self {
@@ -213,19 +212,17 @@ impl AttemptError {
             Err(error) => error,
         };
         if let Some(result) = explain(&error, phase) {
-            return Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) };
+            return Self::Tls { result: result.into(), source: Some(Box::new(error)) };
         }
         let result = match (error.kind(), phase) {
-            (_, Phase::Resolve) => "host not found".to_owned(),
+            (_, Phase::Resolve) => "host not found".into(),
             (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
-                "closed the connection during the TLS handshake (is it an http server?)".to_owned()
+                "closed the connection during the TLS handshake (is it an http server?)".into()
             }
-            (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => {
-                "closed the connection without a response".to_owned()
-            }
-            (io::ErrorKind::UnexpectedEof, _) => format!("closed the connection while {phase}"),
-            (kind, Phase::Connect) => kind.to_string(),
-            (kind, _) => format!("{kind} while {phase}"),
+            (io::ErrorKind::UnexpectedEof, Phase::AwaitResponse) => "closed the connection without a response".into(),
+            (io::ErrorKind::UnexpectedEof, _) => format!("closed the connection while {phase}").into(),
+            (kind, Phase::Connect) => kind.to_string().into(),
+            (kind, _) => format!("{kind} while {phase}").into(),
         };
         Self::Connection { phase, result, source: Some(Box::new(error)) }
     }

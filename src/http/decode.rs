@@ -69,7 +69,7 @@ impl Response<'_> {
         self.unexpected(format!("status {} with a response that is {why}", self.head.status), Some(why))
     }
 
-    fn unexpected(&self, result: impl Into<String>, source: Option<DecodeError>) -> AttemptError {
+    fn unexpected(&self, result: impl Into<Cow<'static, str>>, source: Option<DecodeError>) -> AttemptError {
         AttemptError::Unexpected {
             status: Some(self.head.status),
             content_type: self.snippet(&self.head.content_type),

@@ -44,8 +44,8 @@ pub(super) struct Received {
 }
 
 impl Exchange {
-    pub(super) fn new(api_key: Arc<SecretString>, operation: Operation, deadlines: Deadlines) -> Self {
-        Self {
+    pub(super) fn new(api_key: Arc<SecretString>, operation: Operation, deadlines: Deadlines) -> Box<Self> {
+        Box::new(Self {
             api_key,
             operation,
             deadlines,
@@ -56,7 +56,7 @@ impl Exchange {
             is_tunnelling: false,
             response: None,
             returned: None,
-        }
+        })
     }
 }
 
@@ -67,7 +67,7 @@ thread_local! {
 /// Runs `work` while the transport has access to `exchange`, and returns both. Returns `None` if this thread already
 /// works on another exchange: a logger sends a request while ureq logs, possibly while ureq holds the lock of its
 /// pool, on which that request would wait forever.
-pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
+pub(super) fn enter<T>(exchange: Box<Exchange>, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
     /// Empties the slot even if `work` panics.
     struct Leave;
     impl Drop for Leave {
@@ -79,7 +79,7 @@ pub(super) fn enter<T>(exchange: Exchange, work: impl FnOnce() -> T) -> Option<(
         CURRENT.set(Some(outer));
         return None;
     }
-    CURRENT.set(Some(Box::new(exchange)));
+    CURRENT.set(Some(exchange));
     let _leave = Leave;
     let result = work();
     CURRENT.take().map(|exchange| (exchange, result))

@@ -128,7 +128,7 @@ impl Http {
     }
 
     /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
-    fn send(&self, node: &Node, exchange: Exchange) -> Result<(Received, ureq::Body), AttemptError> {
+    fn send(&self, node: &Node, exchange: Box<Exchange>) -> Result<(Received, ureq::Body), AttemptError> {
         let operation = exchange.operation;
         let url = node.url(&operation.path());
         let entered = enter(exchange, || match operation.method() {

@@ -283,8 +283,14 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
 
 /// Whether `json` is `secret` as a JSON string. Takes constant time, wherever the two differ.
 fn is_json_of(json: &str, secret: &SecretString) -> bool {
-    let inside = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
-    inside.is_some_and(|inside| inside.as_bytes().ct_eq(secret::to_json(secret).as_slice()).into())
+    let Some(inside) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else { return false };
+    let text = secret.expose_secret();
+    if text.bytes().any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\')) {
+        inside.as_bytes().ct_eq(secret::to_json(secret).as_slice()).into()
+    } else {
+        // As for nearly every value, JSON needs no escapes.
+        inside.as_bytes().ct_eq(text.as_bytes()).into()
+    }
 }
 
 #[cfg(test)]
@@ -335,6 +341,22 @@ mod tests {
         ] {
             let error = new_key("k3yA-value").decode(&response(std::slice::from_ref(&change))).unwrap_err();
             assert!(matches!(error, DecodeError::AnotherKey), "{change:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn value_is_recognized_with_and_without_escapes() {
+        for value in ["k3yA-value", "clé 🔑", r#"k3yA "quoted" \ value"#, r"ends in \", "tab\t\u{7f}"] {
+            let secret = secret::copy(value);
+            let json = serde_json::to_string(value).unwrap();
+            assert!(is_json_of(&json, &secret), "{json}");
+            let inside = &json[1..json.len() - 1];
+            let changed = serde_json::to_string(&value.replacen(['k', 'c', 'e', 't'], "x", 1)).unwrap();
+            for other in
+                [&changed, inside, &json[1..], &json[..json.len() - 1], &format!("\"{inside} \""), "\"\"", "\""]
+            {
+                assert!(!is_json_of(other, &secret), "{json} {other}");
+            }
         }
     }
 

@@ -102,9 +102,9 @@ fn ask(
     let is_refused = matches!(response, Err(AttemptError::Status { status: 401, .. }));
     let (phase, result) = match response {
         Ok(_) if !matches!(wanted, Wanted::Gone(_)) => return None,
-        Ok(_) => (Phase::ReadResponse, "still has the key".to_owned()),
+        Ok(_) => (Phase::ReadResponse, "still has the key".into()),
         Err(AttemptError::Status { status: 404, .. }) if wanted.is_met_by_absence() => return None,
-        Err(AttemptError::Status { status: 404, .. }) => (Phase::ReadResponse, "has no such key".to_owned()),
+        Err(AttemptError::Status { status: 404, .. }) => (Phase::ReadResponse, "has no such key".into()),
         Err(error) => (error.phase(), error.result()),
     };
     let elapsed = engine.clock.now().saturating_duration_since(started);

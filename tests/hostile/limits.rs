@@ -26,6 +26,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("a list may be larger than any other response", a_list_may_be_larger_than_any_other_response),
         ("a list that expands in memory is too large", list_that_expands_in_memory_is_too_large),
         ("a key that expands in memory is refused", key_that_expands_in_memory_is_refused),
+        ("a stream of a long list takes at most 256 KiB", stream_of_a_long_list_takes_little_memory),
     ]
 }
 
@@ -120,5 +121,34 @@ fn key_that_expands_in_memory_is_refused() {
         let error = ended.result.unwrap_err();
         assert!(error.to_string().contains("too many elements in one key (after 0 keys)"), "{error}");
         assert!(ended.allocated < 3 * LIMIT, "allocated {} bytes", ended.allocated);
+    }
+}
+
+/// Whatever the pieces are in which it arrives. The list is much larger than the limit of the client.
+fn stream_of_a_long_list_takes_little_memory() {
+    const KEYS: usize = 10_000;
+    let keys: Vec<_> = (0..KEYS)
+        .map(|id| {
+            format!(
+                r#"{{"actions":["documents:search"],"collections":["tenant_{id}"],"description":"tenant {id}","expires_at":64723363199,"id":{id},"value_prefix":"abcd"}}"#
+            )
+        })
+        .collect();
+    let list = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    for chunk in [600, 20_000, 32 * 1024, 50_000, list.len()] {
+        // Made here, so that it is not counted for the client.
+        let mut response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+        for chunk in list.as_bytes().chunks(chunk) {
+            response += &format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
+        }
+        response += "0\r\n\r\n";
+        let server = Scripted::start(move |peer| {
+            peer.request()?;
+            peer.send(&response)
+        });
+        let client = client(&server.url());
+        let ended = measured(|| client.list().stream().unwrap().map(Result::unwrap).count());
+        assert_eq!(ended.result, KEYS);
+        assert!(ended.allocated <= 256 * 1024, "chunks of {chunk}: allocated {} bytes", ended.allocated);
     }
 }

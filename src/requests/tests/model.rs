@@ -243,7 +243,7 @@ impl State {
 }
 
 fn broken(phase: Phase) -> AttemptError {
-    AttemptError::Connection { phase, result: "broken".to_owned(), source: None }
+    AttemptError::Connection { phase, result: "broken".into(), source: None }
 }
 
 impl Transport for Model {
@@ -299,7 +299,7 @@ fn undecodable(status: u16, why: DecodeError) -> AttemptError {
         status: Some(status),
         content_type: Snippet::default(),
         message: Snippet::default(),
-        result: why.to_string(),
+        result: why.to_string().into(),
         source: None,
     }
 }
