@@ -73,7 +73,7 @@ pub(crate) fn eight_runs_of_ensure_without_leader(cluster: &Shared) {
             if value.is_none() {
                 client.create().description("deploy").actions(["keys:list"]).collections(["*"]).send().unwrap();
             }
-            cluster.kill(cluster.leader().unwrap());
+            cluster.kill(cluster.leader());
             let results = eight_runs(cluster, value);
             let done = results.iter().filter(|result| result.is_ok()).count();
             println!(
@@ -108,7 +108,7 @@ pub(crate) fn rotations(cluster: &Shared) {
     with(cluster, |cluster| {
         let client = client(cluster);
         let old: Vec<_> = (0..60).map(|_| request(&client).send().unwrap()).collect();
-        let (done, leader) = (AtomicUsize::new(0), cluster.leader().unwrap());
+        let (done, leader) = (AtomicUsize::new(0), cluster.leader());
         let mut results = Vec::new();
         thread::scope(|scope| {
             let threads: Vec<_> = old
@@ -170,7 +170,7 @@ pub(crate) fn rotations(cluster: &Shared) {
 pub(crate) fn many_keys(cluster: &Shared) {
     with(cluster, |cluster| {
         let client = client(cluster);
-        let leader = cluster.leader().unwrap();
+        let leader = cluster.leader();
         let requests = (0..200).map(|_| request(&client));
         let batch = client.create_many(requests).connections(4).send_with(|progress| {
             if progress.done == 60 {

@@ -46,12 +46,12 @@ pub(crate) fn every_call(row: &Row) -> usize {
 fn one_call(row: &Row, call: Call) {
     with_enough_time(if row.is_slow { SHORT } else { AMPLE }, |timeout| {
         let made = made(row, call, timeout);
-        match &made.0.result {
-            Err(error) if row.is_slow && is_early(error, row.result) => {
-                Err(format!("{}: {call:?}: {error}", row.name))
-            }
-            _ => Ok(check(row, call, timeout, made)),
+        let early = made.0.result.as_ref().err().filter(|error| row.is_slow && is_early(error, row.result));
+        if let Some(error) = early {
+            return Err(format!("{}: {call:?}: {error}", row.name));
         }
+        check(row, call, timeout, made);
+        Ok(())
     });
 }
 
