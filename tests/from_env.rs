@@ -59,11 +59,12 @@ fn outcome() -> String {
             return if all.contains(SECRET) { format!("a leak: {all}") } else { error.to_string() };
         }
     };
-    match env::var(IS_A_CASE).as_deref() {
-        Ok("send") => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
-        Ok("create") => {
-            let builder =
-                ClientBuilder::from_env().unwrap().retries(false).connect_timeout(Duration::from_millis(300));
+    let case = env::var(IS_A_CASE).unwrap_or_default();
+    match case.split_once(' ').unwrap_or((&case, "")) {
+        ("send", _) => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
+        ("create", limit) => {
+            let limit = Duration::from_millis(limit.parse().unwrap());
+            let builder = ClientBuilder::from_env().unwrap().retries(false).connect_timeout(limit);
             let request = builder.build().unwrap().create().actions(["documents:search"]).collections(["docs"]);
             request.send().unwrap_err().to_string()
         }
@@ -155,11 +156,14 @@ fn a_proxy_is_looked_for_where_https_is_used() {
     assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
 }
 
-/// What a create by https comes to whose proxy is `proxy`.
+/// What a create by https comes to whose proxy is `proxy`, and that has so many milliseconds to connect.
 #[cfg(feature = "tls")]
-fn created_through(proxy: &Scripted) -> String {
+fn created_through(proxy: &Scripted, limit: u32) -> String {
     let node = "https://search.example.net";
-    with("create", &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
+    with(
+        &format!("create {limit}"),
+        &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())],
+    )
 }
 
 #[cfg(feature = "tls")]
@@ -168,7 +172,7 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
         peer.request()?;
         peer.send("nonsense\r\n\r\n")
     });
-    let text = created_through(&proxy);
+    let text = created_through(&proxy, 10_000);
     assert!(text.contains("the proxy's response is not HTTP/1") && !text.contains("may have"), "{text}");
 }
 
@@ -179,6 +183,6 @@ fn proxy_that_responds_byte_by_byte_meets_the_limit() {
         // Each byte within the limit, and all of them far beyond it; after which it would be another error.
         peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
     });
-    let text = created_through(&proxy);
+    let text = created_through(&proxy, 300);
     assert!(text.contains("timed out"), "{text}");
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use support::harness::{self, Subject};
+use support::time::HANG;
 use support::{Cluster, raw};
 use typesense_keys::{CreateKey, Error, KeyId, KeyInfo, KeysClient};
 
@@ -97,7 +98,7 @@ fn agreed_keys(cluster: &Cluster) -> Vec<KeyInfo> {
         if agreed.is_some() && agreed == before {
             return lists[0].clone();
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "the nodes never agree: {lists:?}");
+        assert!(started.elapsed() < HANG, "the nodes never agree: {lists:?}");
         before = agreed;
         thread::sleep(Duration::from_millis(500));
     }

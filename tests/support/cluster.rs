@@ -11,6 +11,7 @@ use super::binary::{self, Unavailable};
 use super::process::{Process, Setup, free_ports, fresh_directory};
 use super::random::random_text;
 use super::raw;
+use super::time::HANG;
 use super::typesense::is_healthy;
 
 const TRIES: usize = 5;
@@ -114,7 +115,7 @@ impl Cluster {
             if let Some(leader) = self.current_leader() {
                 return leader;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "no node leads; the logs:\n{}", self.logs());
+            assert!(started.elapsed() < HANG, "no node leads; the logs:\n{}", self.logs());
             thread::sleep(Duration::from_millis(100));
         }
     }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than any machine needs: what takes longer has stopped.
-pub const HANG: Duration = Duration::from_secs(60);
+pub const HANG: Duration = Duration::from_secs(120);
 
 /// Waits until `is_so`; panics if that takes longer than [`HANG`].
 #[track_caller]

@@ -1,6 +1,5 @@
 //! Errors without a response, and the limits on time.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
@@ -10,6 +9,7 @@ use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json
 use super::support::Scripted;
 #[cfg(feature = "tls")]
 use super::support::TestCa;
+use super::support::faulty::CLOSED_PORT;
 use super::support::time::with_enough_time;
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -18,8 +18,7 @@ const LATE: Duration = Duration::from_secs(9);
 
 /// A port at which nobody listens.
 fn closed_port() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://127.0.0.1:{CLOSED_PORT}")
 }
 
 fn silent() -> Scripted {
