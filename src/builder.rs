@@ -13,7 +13,8 @@ use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::http::Trust;
-use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http};
+use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http, ProxySource};
+use crate::key;
 use crate::node::Node;
 use crate::secret;
 
@@ -46,6 +47,7 @@ pub struct ClientBuilder {
     config: RetryConfig,
     max_list_size: u64,
     allow_plaintext: bool,
+    proxy: Option<SecretString>,
     proxy_from_env: bool,
     #[cfg(feature = "tls")]
     trust: Trust,
@@ -87,6 +89,7 @@ impl Default for ClientBuilder {
             },
             max_list_size: 64 * 1024 * 1024,
             allow_plaintext: false,
+            proxy: None,
             proxy_from_env: true,
             #[cfg(feature = "tls")]
             trust: Trust::default(),
@@ -182,8 +185,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the http proxy, as `http[s]://[user:password@]host[:port]`. In the user and the password, percent-encode
+    /// every character that is not a letter or a digit. Defaults to the environment's proxy: see
+    /// [`proxy_from_env`](Self::proxy_from_env), which has no effect if a proxy is set here.
+    ///
+    /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. With https, it cannot
+    /// read what passes; with plain http, it can read every key.
+    pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
+        self.proxy = Some(url.into());
+        self
+    }
+
     /// Whether https connections use the http proxy that `HTTPS_PROXY` or `ALL_PROXY` names, except to the hosts in
-    /// `NO_PROXY`. Plain http never uses a proxy. Defaults to `true`.
+    /// `NO_PROXY`. Plain http does not use that proxy. Defaults to `true`. With `false`, and without a
+    /// [`proxy`](Self::proxy), the client uses no proxy at all.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
         self.proxy_from_env = proxy_from_env;
         self
@@ -231,7 +246,8 @@ impl ClientBuilder {
     /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not `true`,
     /// * a node is `https://`, and the crate is built without its feature `tls`,
     /// * the key contains characters that are invalid in an HTTP header,
-    /// * a certificate or private key is not valid, or the environment's proxy is not an http proxy.
+    /// * a certificate or private key is not valid,
+    /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
         let setting = self.nodes_setting;
         let parse = |address: &String| self.parse_node(setting, address);
@@ -250,11 +266,16 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let api_key = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         secret::check(&api_key).map_err(|why| Error::configuration(self.api_key_setting, why))?;
+        let own_prefix = key::own_prefix(&api_key);
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
             &self.trust,
-            self.proxy_from_env && uses_https,
+            match &self.proxy {
+                Some(url) => ProxySource::Setting(url),
+                None if self.proxy_from_env && uses_https => ProxySource::Environment,
+                None => ProxySource::None,
+            },
         )?;
         Ok(KeysClient::new(Engine {
             nodes: Nodes::new(nearest, others),
@@ -262,6 +283,7 @@ impl ClientBuilder {
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
             transport: Box::new(http),
+            own_prefix,
         }))
     }
 
@@ -296,6 +318,7 @@ impl fmt::Debug for ClientBuilder {
             config,
             max_list_size,
             allow_plaintext,
+            proxy,
             proxy_from_env,
             #[cfg(feature = "tls")]
                 trust: _,
@@ -305,6 +328,7 @@ impl fmt::Debug for ClientBuilder {
             .field("config", config)
             .field("max_list_size", max_list_size)
             .field("allow_plaintext", allow_plaintext)
+            .field("proxy", &proxy.is_some())
             .field("proxy_from_env", proxy_from_env)
             .finish_non_exhaustive()
     }

@@ -8,7 +8,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, GetKey, ListKeys, RotateKey, resume, wait_until_ready,
+    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeySpec, ListKeys, PlanKeys, RotateKey, SendMany, resume,
+    wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -57,12 +58,12 @@ impl KeysClient {
     ///
     /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
     /// its own timeout.
-    pub fn create_many<I>(&self, requests: I) -> CreateMany
+    pub fn create_many<I>(&self, requests: I) -> SendMany<CreateItem>
     where
         I: IntoIterator,
-        I::Item: Into<BatchItem>,
+        I::Item: Into<CreateItem>,
     {
-        CreateMany::new(self.0.clone(), requests.into_iter().map(Into::into))
+        SendMany::new(self.0.clone(), requests.into_iter().map(Into::into))
     }
 
     /// Gets the metadata of a key: everything but its value. Needs a key with the action `keys:get`.
@@ -82,16 +83,65 @@ impl KeysClient {
         DeleteKey::new(self.0.clone(), id.into())
     }
 
+    /// Deletes many keys over a few connections. Needs a key with the action `keys:delete`.
+    ///
+    /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
+    pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<DeleteKey> {
+        SendMany::new(self.0.clone(), requests.into_iter())
+    }
+
     /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
     /// `keys:delete`; and `keys:list`, which is used when a response is lost, or a value is given.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
     }
 
+    /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
+    ///
+    /// Accepts [`RotateKey`]s, each with its own options. This client sends all of them.
+    pub fn rotate_many(&self, requests: impl IntoIterator<Item = RotateKey>) -> SendMany<RotateKey> {
+        SendMany::new(self.0.clone(), requests.into_iter())
+    }
+
     /// Ensures that a key with this description and scope exists, for scripts that run again and again. Needs a key
     /// with the actions `keys:list`, `keys:create`, `keys:delete` and `keys:get`.
     pub fn ensure(&self, description: impl Into<String>) -> EnsureKey {
         EnsureKey::new(self.0.clone(), description.into())
+    }
+
+    /// Compares the server's keys with the keys that should exist, and plans the changes: [`ensure`](Self::ensure) for
+    /// many keys, with one list for all of them. Needs a key with the actions that `ensure` needs.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::FakeServer::start()?;
+    /// # let (url, admin_key) = (server.url(), server.api_key());
+    /// # let mut vault = std::collections::BTreeMap::new();
+    /// use typesense_keys::{KeySpec, KeysClient};
+    ///
+    /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+    /// let file = r#"[
+    ///     { "description": "app: shop", "actions": ["documents:search"], "collections": ["shop"] },
+    ///     { "description": "app: blog", "actions": ["documents:*"], "collections": ["prefix:blog_"] }
+    /// ]"#;
+    /// let specs: Vec<KeySpec> = serde_json::from_str(file)?;
+    ///
+    /// let plan = client.plan(specs).prune(|key| key.description.starts_with("app: ")).send()?;
+    /// println!("{plan}");
+    /// # assert_eq!(plan.to_string().lines().last(), Some("2 to create, 0 to replace, 0 to delete, 0 drifted, 0 to keep"));
+    /// for (description, value) in plan.values() {
+    ///     vault.insert(description.to_owned(), value.clone()); // stored before the key exists
+    /// }
+    /// let applied = plan.apply()?;
+    /// for (description, error) in applied.failed() {
+    ///     eprintln!("{description}: {error}");
+    /// }
+    /// # assert!(applied.is_complete() && server.key_count() == 2);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plan<'a>(&self, specs: impl IntoIterator<Item = KeySpec>) -> PlanKeys<'a> {
+        PlanKeys::new(self.0.clone(), specs.into_iter().collect())
     }
 
     pub(crate) fn new(engine: Engine) -> Self {

@@ -156,7 +156,7 @@ impl FromStr for Expiry {
 }
 
 /// An expiry as the caller gave it. A duration starts when the request is sent or the key is signed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expires {
     At(Expiry),
     In(Duration),

@@ -23,6 +23,11 @@ pub(crate) fn prefix(value: &str) -> Option<&str> {
     value.get(..value.len().min(PREFIX))
 }
 
+/// The beginning of a client's own key, by which it may be found in a list.
+pub(crate) fn own_prefix(api_key: &SecretString) -> String {
+    prefix(api_key.expose_secret()).unwrap_or_default().to_owned()
+}
+
 /// The id of a key: a 32-bit counter that starts at 0. Ids are never reused.
 ///
 /// Larger numbers cannot be represented, because the server truncates them and acts on another key:

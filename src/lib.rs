@@ -64,8 +64,9 @@ pub use crate::error::{
 pub use crate::expiry::{Expiry, InvalidExpiry};
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
-    Batch, BatchItem, CreateKey, CreateMany, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys,
-    PreparedCreate, Progress, RotateKey,
+    Applied, ApplyEvent, ApplyProgress, Batch, BatchRequest, Change, CreateItem, CreateKey, DeleteKey, EnsureKey,
+    EnsuredKey, GetKey, KeySpec, KeyStream, ListKeys, Plan, PlanKeys, PlannedKey, PreparedCreate, Progress,
+    RotateKey, SendMany,
 };
 pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 pub use crate::server_version::{InvalidServerVersion, ServerVersion};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 /// A node's base address. Contains no credentials: addresses with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,9 +40,7 @@ impl Node {
         let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
             return Err("names no host");
         };
-        // `http::Uri` accepts `host:` and `host:99999`, which have no valid port.
-        let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
-        if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+        if !has_valid_port(authority) {
             return Err("has a port that is not a number from 1 to 65535");
         }
         Ok(Self {
@@ -70,7 +69,13 @@ impl Node {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether the authority has a port from 1 to 65535, or none: `http::Uri` accepts `host:` and `host:99999`, too.
+pub(crate) fn has_valid_port(authority: &Authority) -> bool {
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    host_and_port == authority.host() || authority.port_u16().is_some_and(|port| port > 0)
+}
+
+pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),

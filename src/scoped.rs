@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
-use self::params::Params;
+use self::params::{Params, number};
 pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
@@ -256,7 +256,8 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   or if it is not text,
     /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
     /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
-    ///   ignores; or if there is neither a parameter nor an expiry,
+    ///   ignores; if `limit_hits` or `per_page` is not a whole number; or if there is neither a parameter nor an
+    ///   expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, known, only, filter, hidden, facets, mut params, expiry } = self;
@@ -375,8 +376,7 @@ fn overlap(one: &str, other: &str) -> bool {
 
 /// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.
 fn embed_page(params: &mut Params) {
-    let limit =
-        params.get("limit_hits").and_then(Value::as_u64).filter(|limit| *limit < warning::DEFAULT_PAGE.into());
+    let limit = params.get("limit_hits").and_then(number).filter(|limit| *limit < warning::DEFAULT_PAGE.into());
     if let Some(limit) = limit {
         params.push_default("per_page", limit);
     }

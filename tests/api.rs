@@ -21,8 +21,8 @@ fn every_type_is_send_and_sync() {
     is_send_and_sync::<RotateKey>();
     is_send_and_sync::<EnsureKey>();
     is_send_and_sync::<EnsuredKey>();
-    is_send_and_sync::<CreateMany>();
-    is_send_and_sync::<Batch>();
+    is_send_and_sync::<SendMany<CreateItem>>();
+    is_send_and_sync::<Batch<CreateItem>>();
     is_send_and_sync::<ScopedKeyBuilder<'static>>();
     is_send_and_sync::<ScopedKeyInfo>();
     is_send_and_sync::<DeleteKey>();

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use support::Scripted;
+use support::faulty::tunnel;
 use typesense_keys::{ClientBuilder, KeysClient};
 
 const NODES: &str = "TYPESENSE_NODES";
@@ -21,6 +22,9 @@ const PROXIES: [&str; 8] =
 
 /// Set in the processes that are a case.
 const IS_A_CASE: &str = "TYPESENSE_KEYS_TEST_CASE";
+
+/// The proxy that the process sets by `ClientBuilder::proxy`, or "off" for `proxy_from_env(false)`.
+const PROXY_SETTING: &str = "TYPESENSE_KEYS_TEST_PROXY";
 
 /// Part of every secret here; no error may repeat it.
 const SECRET: &str = "pa55";
@@ -40,6 +44,13 @@ fn main() -> ExitCode {
         trial("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
         trial("what_is_missing_is_named", what_is_missing_is_named),
         trial("what_is_wrong_is_named_by_its_variable", what_is_wrong_is_named_by_its_variable),
+        trial("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
+        trial("plain_http_to_this_host_uses_no_proxy", plain_http_to_this_host_uses_no_proxy),
+        trial("environments_proxy_is_not_for_plain_http", environments_proxy_is_not_for_plain_http),
+        #[cfg(feature = "tls")]
+        trial("proxy_setting_replaces_the_environments_proxy", proxy_setting_replaces_the_environments_proxy),
+        #[cfg(feature = "tls")]
+        trial("environments_proxy_can_be_turned_off", environments_proxy_can_be_turned_off),
         #[cfg(feature = "tls")]
         trial("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
         #[cfg(feature = "tls")]
@@ -52,23 +63,35 @@ fn main() -> ExitCode {
 
 /// What one process makes of its environment.
 fn outcome() -> String {
-    let client = match KeysClient::from_env() {
+    let case = env::var(IS_A_CASE).unwrap_or_default();
+    let (case, limit) = case.split_once(' ').unwrap_or((&case, "10000"));
+    let client = match case {
+        "build" | "send" => KeysClient::from_env(),
+        _ => ClientBuilder::from_env().and_then(|builder| {
+            let limit = Duration::from_millis(limit.parse().unwrap());
+            let builder = builder.retries(false).connect_timeout(limit).allow_plaintext(true);
+            let builder = match env::var(PROXY_SETTING) {
+                Ok(off) if off == "off" => builder.proxy_from_env(false),
+                Ok(url) => builder.proxy(url),
+                Err(_) => builder,
+            };
+            builder.build()
+        }),
+    };
+    let client = match client {
         Ok(client) => client,
         Err(error) => {
             let all = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
             return if all.contains(SECRET) { format!("a leak: {all}") } else { error.to_string() };
         }
     };
-    let case = env::var(IS_A_CASE).unwrap_or_default();
-    match case.split_once(' ').unwrap_or((&case, "")) {
-        ("send", _) => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
-        ("create", limit) => {
-            let limit = Duration::from_millis(limit.parse().unwrap());
-            let builder = ClientBuilder::from_env().unwrap().retries(false).connect_timeout(limit);
-            let request = builder.build().unwrap().create().actions(["documents:search"]).collections(["docs"]);
+    match case {
+        "create" => {
+            let request = client.create().actions(["documents:search"]).collections(["docs"]);
             request.send().unwrap_err().to_string()
         }
-        _ => "a client".to_owned(),
+        "build" => "a client".to_owned(),
+        _ => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
     }
 }
 
@@ -76,7 +99,7 @@ fn outcome() -> String {
 #[track_caller]
 fn with(case: &str, variables: &[(&str, OsString)]) -> String {
     let mut process = Command::new(env::current_exe().unwrap());
-    for name in PROXIES.iter().chain(&[NODES, API_KEY]) {
+    for name in PROXIES.iter().chain(&[NODES, API_KEY, PROXY_SETTING]) {
         process.env_remove(name);
     }
     let output = process.env(IS_A_CASE, case).envs(variables.iter().cloned()).output().unwrap();
@@ -88,11 +111,16 @@ fn built(nodes: &str, key: &str) -> String {
     with("build", &[(NODES, nodes.into()), (API_KEY, key.into())])
 }
 
-fn nodes_and_key_come_from_the_environment() {
-    let server = Scripted::start(|peer| {
+/// A server without keys.
+fn empty_server() -> Scripted {
+    Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}")
-    });
+    })
+}
+
+fn nodes_and_key_come_from_the_environment() {
+    let server = empty_server();
     let nodes = format!(" , {} ,,{}/,", server.url(), server.url());
     assert_eq!(with("send", &[(NODES, nodes.into()), (API_KEY, "from the environment".into())]), "Ok([])");
     let received = server.received();
@@ -137,6 +165,65 @@ fn what_is_wrong_is_named_by_its_variable() {
     }
 }
 
+fn proxy_setting_tunnels_plain_http_to_other_hosts() {
+    let (server, proxy) = (empty_server(), tunnel());
+    let node = format!("http://search.test:{}", server.port());
+    let setting = format!("http://user:pa55%2F@127.0.0.1:{}", proxy.port());
+    let variables = [(NODES, node.into()), (API_KEY, "the-key".into()), (PROXY_SETTING, setting.into())];
+    assert_eq!(with("list", &variables), "Ok([])");
+    let [asked] = &proxy.received()[..] else { panic!("the proxy was asked once") };
+    assert!(asked.head.starts_with(&format!("CONNECT search.test:{} HTTP/1.1\r\n", server.port())), "{asked:?}");
+    // `user:pa55/`
+    assert_eq!(asked.header("proxy-authorization").as_deref(), Some("Basic dXNlcjpwYTU1Lw=="));
+    assert!(!asked.head.contains("the-key"), "{asked:?}");
+}
+
+fn plain_http_to_this_host_uses_no_proxy() {
+    let (server, proxy) = (empty_server(), tunnel());
+    for host in ["127.0.0.1", "localhost"] {
+        let node = format!("http://{host}:{}", server.port());
+        let variables = [(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, proxy.url().into())];
+        assert_eq!(with("list", &variables), "Ok([])");
+    }
+    assert_eq!((server.connections(), proxy.connections()), (2, 0));
+}
+
+fn environments_proxy_is_not_for_plain_http() {
+    let (server, proxy) = (empty_server(), tunnel());
+    // Counts as another host, but leads to this one.
+    let node = format!("http://0.0.0.0:{}", server.port());
+    let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into())];
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
+    assert_eq!(with("list", &variables), "Ok([])");
+    assert_eq!((server.connections(), proxy.connections()), (1, 0));
+}
+
+#[cfg(feature = "tls")]
+fn proxy_setting_replaces_the_environments_proxy() {
+    let (environments, set) = (tunnel(), tunnel());
+    let node = format!("https://search.test:{}", support::faulty::CLOSED_PORT);
+    let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, set.url().into())];
+    // NO_PROXY is the environment's, too.
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, environments.url().into())));
+    variables.push(("NO_PROXY", "search.test".into()));
+    with("list", &variables);
+    assert_eq!((environments.connections(), set.connections()), (0, 1));
+}
+
+#[cfg(feature = "tls")]
+fn environments_proxy_can_be_turned_off() {
+    let proxy = tunnel();
+    let port = support::faulty::CLOSED_PORT;
+    let mut variables = vec![(NODES, format!("https://127.0.0.1:{port}").into()), (API_KEY, "key".into())];
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
+    with("list", &variables);
+    assert_eq!(proxy.connections(), 1);
+    variables.push((PROXY_SETTING, "off".into()));
+    let text = with("list", &variables);
+    assert_eq!(proxy.connections(), 1);
+    assert!(text.contains(&format!("https://127.0.0.1:{port}: connection refused")), "{text}");
+}
+
 #[cfg(feature = "tls")]
 fn a_proxy_is_looked_for_where_https_is_used() {
     let built = |node: &str, proxy: &str, address: &str| {
@@ -145,25 +232,24 @@ fn a_proxy_is_looked_for_where_https_is_used() {
     let https = "https://search.example.net";
     assert_eq!(
         built(https, "HTTPS_PROXY", "socks5://user:pa55@127.0.0.1:1"),
-        "invalid configuration: `HTTPS_PROXY`: names a SOCKS proxy, which is not supported: use an http proxy (or see \
-         `proxy_from_env`)"
+        "invalid configuration: `HTTPS_PROXY`: names a SOCKS proxy, which is not supported: use an http proxy; \
+         `proxy_from_env(false)` ignores the variable"
     );
     assert_eq!(
         built(https, "all_proxy", "pa55 is not a proxy"),
-        "invalid configuration: `all_proxy`: is not the address of a proxy (or see `proxy_from_env`)"
+        "invalid configuration: `all_proxy`: is not the URL of an http proxy, such as `http://proxy.example.net:3128` \
+         (in its user and password, percent-encode every character that is not a letter or a digit); \
+         `proxy_from_env(false)` ignores the variable"
     );
     assert_eq!(built(https, "https_proxy", "http://user:pa55@127.0.0.1:1"), "a client");
     assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
 }
 
-/// What a create by https comes to whose proxy is `proxy`, and that has so many milliseconds to connect.
+/// What a create by https comes to whose proxy is `proxy`. `case`: `create`, perhaps with the milliseconds to connect.
 #[cfg(feature = "tls")]
-fn created_through(proxy: &Scripted, limit: u32) -> String {
+fn created_through(proxy: &Scripted, case: &str) -> String {
     let node = "https://search.example.net";
-    with(
-        &format!("create {limit}"),
-        &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())],
-    )
+    with(case, &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
 }
 
 #[cfg(feature = "tls")]
@@ -172,7 +258,7 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
         peer.request()?;
         peer.send("nonsense\r\n\r\n")
     });
-    let text = created_through(&proxy, 10_000);
+    let text = created_through(&proxy, "create");
     assert!(text.contains("the proxy's response is not HTTP/1") && !text.contains("may have"), "{text}");
 }
 
@@ -183,6 +269,6 @@ fn proxy_that_responds_byte_by_byte_meets_the_limit() {
         // Each byte within the limit, and all of them far beyond it; after which it would be another error.
         peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
     });
-    let text = created_through(&proxy, 300);
+    let text = created_through(&proxy, "create 300");
     assert!(text.contains("timed out"), "{text}");
 }

@@ -23,6 +23,11 @@ impl CallFailure {
         Self { last: other.last, ..self }
     }
 
+    /// The same failure for another key that the call was about.
+    pub(crate) fn copy(&self) -> Self {
+        Self { last: self.last.without_source(), in_doubt: self.in_doubt, attempts: self.attempts.clone() }
+    }
+
     /// `value`: the value of the key that the call may have created.
     pub(crate) fn into_error(self, operation: Operation, value: Option<&SecretString>) -> Error {
         if self.in_doubt {
@@ -40,25 +45,25 @@ impl CallFailure {
         };
         let none = Snippet::default;
         match last {
-            AttemptError::Connection { source, .. } => Error::Connection { failure: report(none(), none()), source },
+            AttemptError::Connection { source, .. } => Error::Connection { report: report(none(), none()), source },
             AttemptError::Reentrant => Error::invalid("client", last.result()),
-            AttemptError::Tls { source, .. } => Error::Tls { failure: report(none(), none()), source },
-            AttemptError::Timeout { phase } => Error::Timeout { phase, failure: report(none(), none()) },
-            AttemptError::TooLarge { limit } => Error::TooLarge { limit, failure: report(none(), none()) },
+            AttemptError::Tls { source, .. } => Error::Tls { report: report(none(), none()), source },
+            AttemptError::Timeout { phase } => Error::Timeout { phase, report: report(none(), none()) },
+            AttemptError::TooLarge { limit } => Error::TooLarge { limit, report: report(none(), none()) },
             AttemptError::Unexpected { content_type, message, source, .. } => {
-                Error::UnexpectedResponse { failure: report(content_type, message), source }
+                Error::UnexpectedResponse { report: report(content_type, message), source }
             }
             AttemptError::Status { status, content_type, message, retry_after } => {
-                let failure = report(content_type, message);
+                let report = report(content_type, message);
                 match (status, operation) {
-                    (401, _) => Error::Unauthorized(failure),
-                    (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, failure },
-                    (409, Operation::Create { .. }) => Error::Conflict(failure),
-                    (429, _) => Error::RateLimited { retry_after, failure },
-                    (408 | 500.., _) => Error::Unavailable(failure),
+                    (401, _) => Error::Unauthorized(report),
+                    (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, report },
+                    (409, Operation::Create { .. }) => Error::Conflict(report),
+                    (429, _) => Error::RateLimited { retry_after, report },
+                    (408 | 500.., _) => Error::Unavailable(report),
                     // The node is out of disk space or memory, which may change.
-                    (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(failure),
-                    _ => Error::Rejected(failure),
+                    (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(report),
+                    _ => Error::Rejected(report),
                 }
             }
         }
@@ -84,8 +89,8 @@ impl CallFailure {
                 (Snippet::default(), Snippet::default(), None)
             }
         };
-        let failure = CallReport(Box::new(Details { operation, status, content_type, message, attempts }));
-        Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, failure, source }))
+        let report = CallReport(Box::new(Details { operation, status, content_type, message, attempts }));
+        Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, report, source }))
     }
 }
 

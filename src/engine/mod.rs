@@ -33,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) max_list_size: u64,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
+    /// The beginning of the client's own key, as a list shows it.
+    pub(crate) own_prefix: String,
 }
 
 /// The time limits of calls and attempts, and whether attempts are repeated.
@@ -145,7 +147,7 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, transport: _ } = self;
+        let Self { nodes, config, max_list_size, clock: _, transport: _, own_prefix: _ } = self;
         f.debug_struct("Engine")
             .field("nodes", nodes)
             .field("config", config)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Joined;
 use crate::key::KeyInfo;
 
@@ -9,8 +11,8 @@ use crate::key::KeyInfo;
 /// changed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
-    "key {} (`{}`) differs from the request: {}; change the request, or use `replace_on_drift`",
-    .key.id, .key.description.escape_debug(), Joined(.differences)
+    "key {} (`{}`) differs from the request: {}; {}",
+    .key.id, .key.description.escape_debug(), Joined(.differences), advice(.differences)
 )]
 pub struct Drift {
     pub(crate) key: Box<KeyInfo>,
@@ -31,8 +33,20 @@ impl Drift {
     }
 }
 
+/// What to do about the differences. Only advises what `ensure` accepts.
+fn advice(differences: &[Difference]) -> &'static str {
+    let is_in = |field| differences.iter().any(|difference| difference.field == field);
+    if is_in("unknown members") {
+        "`ensure` never replaces a key with unknown members: delete it, or choose another description"
+    } else if is_in("value") {
+        "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
+    } else {
+        "change the request, or use `replace_on_drift` (not with a `value` of your own)"
+    }
+}
+
 /// One field in which a key differs from the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The key's field, by Typesense's name for it.
@@ -48,5 +62,25 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, found, wanted } = self;
         write!(f, "`{field}` is {found}, not {wanted}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replace_on_drift_is_advised_only_where_it_is_accepted() {
+        let advice = |fields: &[&'static str]| {
+            let differences = fields.iter().map(|field| Difference {
+                field,
+                found: "found".to_owned(),
+                wanted: "wanted".to_owned(),
+            });
+            advice(&differences.collect::<Vec<_>>())
+        };
+        assert!(advice(&["actions", "expires_at"]).contains("or use `replace_on_drift` (not with a `value`"));
+        assert!(!advice(&["actions", "value"]).contains("use `replace_on_drift`"));
+        assert!(!advice(&["value", "unknown members"]).contains("replace_on_drift"));
     }
 }

@@ -29,6 +29,7 @@ impl Error {
             Self::NotReplicated(_) => ErrorKind::NotReplicated,
             Self::Incomplete(_) => ErrorKind::Incomplete,
             Self::Drift(_) => ErrorKind::Drift,
+            Self::PlanOutdated { .. } => ErrorKind::PlanOutdated,
             Self::RandomSource(_) => ErrorKind::RandomSource,
         }
     }
@@ -114,38 +115,39 @@ impl Error {
                 incomplete.key().map_or_else(|| incomplete.cause().key_id(), |key| Some(key.id))
             }
             Self::Drift(drift) => Some(drift.key().id),
-            _ => self.failure().and_then(|failure| failure.operation().key_id()),
+            _ => self.report().and_then(|report| report.operation().key_id()),
         }
     }
 
     /// The HTTP status of the last response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.failure().and_then(CallReport::status)
+        self.report().and_then(CallReport::status)
     }
 
     /// The report of the call; `None` if nothing was sent, or if the error has its own list of nodes.
     #[must_use]
-    pub fn failure(&self) -> Option<&CallReport> {
+    pub fn report(&self) -> Option<&CallReport> {
         match self {
-            Self::Unauthorized(failure)
-            | Self::NotFound { failure, .. }
-            | Self::Conflict(failure)
-            | Self::Rejected(failure)
-            | Self::RateLimited { failure, .. }
-            | Self::Unavailable(failure)
-            | Self::Timeout { failure, .. }
-            | Self::Connection { failure, .. }
-            | Self::Tls { failure, .. }
-            | Self::UnexpectedResponse { failure, .. }
-            | Self::TooLarge { failure, .. } => Some(failure),
-            Self::OutcomeUnknown(unknown) => Some(unknown.failure()),
-            Self::Incomplete(incomplete) => incomplete.cause().failure(),
+            Self::Unauthorized(report)
+            | Self::NotFound { report, .. }
+            | Self::Conflict(report)
+            | Self::Rejected(report)
+            | Self::RateLimited { report, .. }
+            | Self::Unavailable(report)
+            | Self::Timeout { report, .. }
+            | Self::Connection { report, .. }
+            | Self::Tls { report, .. }
+            | Self::UnexpectedResponse { report, .. }
+            | Self::TooLarge { report, .. } => Some(report),
+            Self::OutcomeUnknown(unknown) => Some(unknown.report()),
+            Self::Incomplete(incomplete) => incomplete.cause().report(),
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
             | Self::NodesUnavailable(_)
             | Self::NotReplicated(_)
             | Self::Drift(_)
+            | Self::PlanOutdated { .. }
             | Self::RandomSource(_) => None,
         }
     }
@@ -155,7 +157,7 @@ impl Error {
             Self::NodesUnavailable(unavailable) => unavailable.nodes(),
             Self::NotReplicated(lag) => lag.nodes(),
             Self::Incomplete(incomplete) => incomplete.cause().attempts(),
-            _ => self.failure().map(CallReport::attempts).unwrap_or_default(),
+            _ => self.report().map(CallReport::attempts).unwrap_or_default(),
         }
     }
 }

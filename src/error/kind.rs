@@ -55,6 +55,8 @@ pub enum ErrorKind {
     Incomplete,
     /// See [`Error::Drift`](crate::Error::Drift).
     Drift,
+    /// See [`Error::PlanOutdated`](crate::Error::PlanOutdated).
+    PlanOutdated,
     /// See [`Error::RandomSource`](crate::Error::RandomSource).
     RandomSource,
 }

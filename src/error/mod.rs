@@ -73,13 +73,13 @@ pub enum Error {
     Unauthorized(CallReport),
 
     /// Status 404: no key has this id. The server did not act.
-    #[error("{}: {} has no key with this id{}", .failure.operation(), .failure.node(), .failure.tail())]
+    #[error("{}: {} has no key with this id{}", .report.operation(), .report.node(), .report.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
         id: KeyId,
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
     },
 
     /// Status 409: another key has the requested value. The server did not act.
@@ -96,14 +96,14 @@ pub enum Error {
     /// Status 429: too many requests. The server did not act. Call again later.
     #[error(
         "{}: {} responded with 429, too many requests{}{}",
-        .failure.operation(), .failure.node(), wait(.retry_after), .failure.tail()
+        .report.operation(), .report.node(), wait(.retry_after), .report.tail()
     )]
     #[non_exhaustive]
     RateLimited {
         /// How long the server asked to wait.
         retry_after: Option<Duration>,
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
     },
 
     /// No node could serve the request until the deadline: status 500 to 599, for example while a cluster has no
@@ -117,35 +117,35 @@ pub enum Error {
     /// The deadline expired. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
-        .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail()
+        .report.operation(), .report.node(), .report.last_result(), .report.tail()
     )]
     #[non_exhaustive]
     Timeout {
         /// What the last attempt was doing.
         phase: Phase,
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
     },
 
     /// No connection could be opened, or it broke. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the address right (http or https?), and is the server running?{}",
-        .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail()
+        .report.operation(), .report.node(), .report.last_result(), .report.tail()
     )]
     #[non_exhaustive]
     Connection {
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
     /// The node could not prove its identity, or did not speak TLS. No part of the request was sent.
-    #[error("{}: {}: {}{}", .failure.operation(), .failure.node(), .failure.last_result(), .failure.tail())]
+    #[error("{}: {}: {}{}", .report.operation(), .report.node(), .report.last_result(), .report.tail())]
     #[non_exhaustive]
     Tls {
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
@@ -154,12 +154,12 @@ pub enum Error {
     /// or the call only reads.
     #[error(
         "{}: {}: {}{}{}",
-        .failure.operation(), .failure.node(), .failure.last_result(), .failure.quotation(), .failure.tail()
+        .report.operation(), .report.node(), .report.last_result(), .report.quotation(), .report.tail()
     )]
     #[non_exhaustive]
     UnexpectedResponse {
         /// The attempts of the call; [`CallReport::message`] is the beginning of the last response.
-        failure: CallReport,
+        report: CallReport,
         /// The cause, if the response could not be decoded.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
@@ -167,14 +167,14 @@ pub enum Error {
     /// The response is larger than the limit. The call only reads.
     #[error(
         "{}: the response of {} is larger than the limit of {limit} bytes{}{}",
-        .failure.operation(), .failure.node(), about_limit(.failure.operation()), .failure.tail()
+        .report.operation(), .report.node(), about_limit(.report.operation()), .report.tail()
     )]
     #[non_exhaustive]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
         /// The attempts of the call, and the last response.
-        failure: CallReport,
+        report: CallReport,
     },
 
     /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
@@ -199,6 +199,17 @@ pub enum Error {
     /// [`ensure`](crate::KeysClient::ensure) returns this.
     #[error(transparent)]
     Drift(Box<Drift>),
+
+    /// The server's keys have changed since the plan was made, so this key was not changed. Make a new plan. Only
+    /// [`Plan::apply`](crate::Plan::apply) returns this.
+    #[error("the plan for `{}` is outdated: {reason}; make a new plan", .description.escape_debug())]
+    #[non_exhaustive]
+    PlanOutdated {
+        /// The description of the key.
+        description: String,
+        /// What has changed.
+        reason: String,
+    },
 
     /// The operating system provided no random bytes, so no value could be generated. Nothing was sent.
     #[error(

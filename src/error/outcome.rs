@@ -12,14 +12,15 @@ use crate::key::{CreatedKey, KeyId};
 /// again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{}: {what}{}; last attempt, {}: {}{}",
-    .failure.operation(), named(.candidates), .failure.node(), .failure.last_result(), .failure.tail()
+    "{}: {what}{}; last attempt, {}: {}{}{}",
+    .report.operation(), named(.candidates), .report.node(), .report.last_result(), refused_key(.report),
+    .report.tail()
 )]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
     pub(crate) value: Option<SecretString>,
     pub(crate) candidates: Vec<KeyId>,
-    pub(crate) failure: CallReport,
+    pub(crate) report: CallReport,
     pub(crate) source: Option<Source>,
 }
 
@@ -39,7 +40,7 @@ impl OutcomeUnknown {
     /// The key to delete; `None` after a create, because the id was in the lost response.
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
-        self.failure.operation().key_id()
+        self.report.operation().key_id()
     }
 
     /// After a create, the listed keys that may be the new key: those with its prefix, description and scope.
@@ -53,8 +54,16 @@ impl OutcomeUnknown {
 
     /// The attempts of the call, and the last response.
     #[must_use]
-    pub fn failure(&self) -> &CallReport {
-        &self.failure
+    pub fn report(&self) -> &CallReport {
+        &self.report
+    }
+}
+
+/// The call may end with 401 although an earlier call or attempt, perhaps with another client's key, has acted.
+fn refused_key(report: &CallReport) -> &'static str {
+    match report.status() {
+        Some(401) => ", so the client's key is wrong, has expired, or lacks an action",
+        _ => "",
     }
 }
 

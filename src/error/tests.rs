@@ -49,15 +49,9 @@ fn delete() -> Operation {
 }
 
 fn unknown(operation: Operation, value: Option<&str>) -> Error {
-    let (value, failure) = (value.map(copy), report(operation, 1));
+    let (value, report) = (value.map(copy), report(operation, 1));
     let candidates = vec![KeyId::from(3), KeyId::from(5)];
-    Error::OutcomeUnknown(Box::new(OutcomeUnknown {
-        what: "what",
-        value,
-        candidates,
-        failure,
-        source: Some(cause()),
-    }))
+    Error::OutcomeUnknown(Box::new(OutcomeUnknown { what: "what", value, candidates, report, source: Some(cause()) }))
 }
 
 fn not_replicated(key: Option<CreatedKey>) -> Error {
@@ -77,23 +71,23 @@ fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {
 
 /// One error of each kind, in the order of [`ErrorKind`].
 fn errors() -> Vec<Error> {
-    let failure = || report(delete(), 1);
+    let report = || report(delete(), 1);
     let drift = Drift { key: Box::new(key().info()), differences: vec![] };
     let unavailable = NodesUnavailable { nodes: vec![Attempt::example("host not found")], needed: 3, total: 3 };
     vec![
         Error::invalid("actions", "reason"),
         Error::Configuration { setting: "node", reason: "reason".into(), source: Some(cause()) },
-        Error::Unauthorized(failure()),
-        Error::NotFound { id: KeyId::from(7), failure: failure() },
-        Error::Conflict(failure()),
-        Error::Rejected(failure()),
-        Error::RateLimited { retry_after: Some(Duration::from_secs(3)), failure: failure() },
-        Error::Unavailable(failure()),
-        Error::Timeout { phase: Phase::Connect, failure: failure() },
-        Error::Connection { failure: failure(), source: Some(cause()) },
-        Error::Tls { failure: failure(), source: Some(cause()) },
-        Error::UnexpectedResponse { failure: failure(), source: Some(cause()) },
-        Error::TooLarge { limit: 1, failure: failure() },
+        Error::Unauthorized(report()),
+        Error::NotFound { id: KeyId::from(7), report: report() },
+        Error::Conflict(report()),
+        Error::Rejected(report()),
+        Error::RateLimited { retry_after: Some(Duration::from_secs(3)), report: report() },
+        Error::Unavailable(report()),
+        Error::Timeout { phase: Phase::Connect, report: report() },
+        Error::Connection { report: report(), source: Some(cause()) },
+        Error::Tls { report: report(), source: Some(cause()) },
+        Error::UnexpectedResponse { report: report(), source: Some(cause()) },
+        Error::TooLarge { limit: 1, report: report() },
         Error::NodesUnavailable(Box::new(unavailable)),
         unknown(CREATE, Some(VALUE)),
         not_replicated(Some(key())),
@@ -151,7 +145,7 @@ fn surviving_value_and_id_are_found_in_any_variant() {
         (incomplete(None, not_replicated(Some(key()))), Some(VALUE), Some(8)),
         (incomplete(None, incomplete(Some(key()), nothing())), Some(VALUE), Some(8)),
         (incomplete(None, nothing()), None, None),
-        (Error::NotFound { id: KeyId::from(7), failure: report(delete(), 1) }, None, Some(7)),
+        (Error::NotFound { id: KeyId::from(7), report: report(delete(), 1) }, None, Some(7)),
         (nothing(), None, None),
     ] {
         let exposed = error.value().map(|value| value.expose_secret().to_owned());
@@ -206,11 +200,11 @@ fn text_of_an_error_does_not_repeat_its_source() {
 
 #[test]
 fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
-    let error = Error::Connection { failure: report(Operation::List, 30), source: None };
+    let error = Error::Connection { report: report(Operation::List, 30), source: None };
     let (short, long) = (format!("{error:?}"), format!("{error:#?}"));
     assert_eq!(
         short,
-        "Connection { failure: CallReport { operation: list keys, status: Some(500), content_type: \"\", \
+        "Connection { report: CallReport { operation: list keys, status: Some(500), content_type: \"\", \
          message: \"Could not find a leader.\", attempts: 30, last: Some(Attempt { node: \"http://a.test:80\", \
          phase: Connect, result: \"status 500\", elapsed: 1.5ms }) }, source: None }"
     );

@@ -45,7 +45,7 @@
 //! | after the request | the key | finds the key |
 //!
 //! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. At no moment do more keys exist that its
-//! callback has not been called with than it has [`connections`](crate::CreateMany::connections).
+//! callback has not been called with than it has [`connections`](crate::SendMany::connections).
 //!
 //! # `Ok` names its own key
 //!

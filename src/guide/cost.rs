@@ -52,7 +52,7 @@
 //! # Threads and connections
 //!
 //! A client starts no thread, except to look up a host name, and in [`create_many`](crate::KeysClient::create_many) one for
-//! each [connection](crate::CreateMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
+//! each [connection](crate::SendMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
 //! for each node, and clones of a client share them. So build one client and clone it.
 //!
 //! # Large installations

@@ -20,7 +20,7 @@
 //! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
 //! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |
 //! | [`status`](Error::status) | the status of the last response |
-//! | [`failure`](Error::failure) | every attempt with node, phase, result and time, and what the last response said |
+//! | [`report`](Error::report) | every attempt with node, phase, result and time, and what the last response said |
 //!
 //! # The value that survives
 //!
@@ -77,7 +77,7 @@
 //! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | done, but some nodes did not confirm it in time | **yes**; carries the key | store the value; wait, or look at the named nodes |
 //! | [`Incomplete`](Error::Incomplete) | a rotation, or `ensure`, stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again |
-//! | [`Drift`](Error::Drift) | `ensure` found a key with another scope; the error lists the differences | no | change the request, or use `replace_on_drift` |
+//! | [`Drift`](Error::Drift) | `ensure` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
 //! | [`RandomSource`](Error::RandomSource) | the operating system gave no random bytes | nothing was sent | set `value`, or use `server_generated` |
 //!
 //! # Testing the handling of errors

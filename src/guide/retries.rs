@@ -3,7 +3,7 @@
 //! # One call
 //!
 //! A *call* is what `send` does. It makes *attempts*, each on one node, until one succeeds, until nothing may be repeated, or
-//! until its deadline expires. Its error names every attempt: see [`Error::failure`](crate::Error::failure).
+//! until its deadline expires. Its error names every attempt: see [`Error::report`](crate::Error::report).
 //!
 //! | limit | default | set by |
 //! |---|---|---|

@@ -18,11 +18,13 @@
 //!
 //! **Keys travel encrypted.** `http://` to another host is refused unless
 //! [`allow_plaintext`](crate::ClientBuilder::allow_plaintext) permits it. Certificates are always checked, and no setting
-//! turns that off. Redirects are never followed. A proxy is used for https only, which it cannot read. A key is sent in the
-//! header `X-TYPESENSE-API-KEY`, a new value in the body, and neither in a URL.
+//! turns that off. Redirects are never followed. A proxy from the environment is used for https only, which it cannot read.
+//! A [`proxy`](crate::ClientBuilder::proxy) that you set is also used for `http://` to another host, and can read it. A key
+//! is sent in the header `X-TYPESENSE-API-KEY`, a new value in the body, and neither in a URL.
 //!
 //! **Keys cannot be guessed.** A generated value has 32 characters of `[A-Za-z0-9]` (190 bits) from the operating system's random
-//! source, each equally likely. A value of your own is accepted however weak it is.
+//! source, each equally likely. A value of your own must be longer than the 4 bytes that lists show, and
+//! is otherwise accepted however weak it is.
 //!
 //! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have 1 MiB, an error 64 KiB, a list
 //! [`max_list_size`](crate::ClientBuilder::max_list_size) and four times that in memory, and one key of a stream 1 MiB.

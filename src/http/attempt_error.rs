@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::response::Fault;
+use super::response::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Snippet, Source};
@@ -54,6 +54,32 @@ impl AttemptError {
     /// The error of a call that made no attempt.
     pub(crate) fn no_node() -> Self {
         Self::Connection { phase: Phase::Resolve, result: "no node can be used".to_owned(), source: None }
+    }
+
+    /// The same error without its source, which cannot be copied.
+    pub(crate) fn without_source(&self) -> Self {
+        match self {
+            Self::Connection { phase, result, source: _ } => {
+                Self::Connection { phase: *phase, result: result.clone(), source: None }
+            }
+            Self::Tls { result, source: _ } => Self::Tls { result: result.clone(), source: None },
+            Self::Timeout { phase } => Self::Timeout { phase: *phase },
+            Self::Unexpected { status, content_type, message, result, source: _ } => Self::Unexpected {
+                status: *status,
+                content_type: content_type.clone(),
+                message: message.clone(),
+                result: result.clone(),
+                source: None,
+            },
+            Self::Status { status, content_type, message, retry_after } => Self::Status {
+                status: *status,
+                content_type: content_type.clone(),
+                message: message.clone(),
+                retry_after: *retry_after,
+            },
+            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
+            Self::Reentrant => Self::Reentrant,
+        }
     }
 
     /// The one table from an error to its effect on the server.
@@ -158,7 +184,7 @@ impl AttemptError {
                 Self::Connection { phase, result: "the proxy refused to connect".to_owned(), source }
             }
             ureq::Error::Io(error) => Self::from_io(error, phase),
-            ureq::Error::Other(error) if error.is::<Fault>() => Self::not_http(error.to_string(), None),
+            ureq::Error::Other(error) if error.is::<ProtocolError>() => Self::not_http(error.to_string(), None),
             error if phase == Phase::Handshake => {
                 let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
                 Self::Tls { result: result.to_owned(), source: Some(Box::new(error)) }
@@ -168,7 +194,7 @@ impl AttemptError {
                 result: "the proxy's response is not HTTP/1".to_owned(),
                 source: Some(Box::new(error)),
             },
-            error => Self::not_http(Fault::NotHttp.to_string(), Some(Box::new(error))),
+            error => Self::not_http(ProtocolError::NotHttp.to_string(), Some(Box::new(error))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ureq::Error;
 
 use super::connection::Connection;
-use super::response::{BodyDecoder, Fault, Head};
+use super::response::{BodyDecoder, Head, ProtocolError};
 use crate::secret::SecretBuf;
 
 pub(super) struct Body {
@@ -24,7 +24,7 @@ impl Body {
     pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
         let before = content.as_slice().len();
         loop {
-            self.decoder.decode(&mut self.connection.received, content).map_err(Fault::wrap)?;
+            self.decoder.decode(&mut self.connection.received, content).map_err(ProtocolError::wrap)?;
             if content.as_slice().len() > before {
                 return Ok(true);
             }

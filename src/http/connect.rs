@@ -1,4 +1,4 @@
-//! Opens a connection: resolves the name, connects (https perhaps through a proxy), sets up TLS, and puts the
+//! Opens a connection: resolves the name, connects (perhaps through a proxy), sets up TLS, and puts the
 //! [`SwapTransport`] on top.
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +18,7 @@ use super::exchange::current;
 use super::tcp::{TcpTransport, remaining};
 use super::transport::SwapTransport;
 use crate::error::Phase;
+use crate::node::is_loopback;
 
 /// Resolves nothing: [`SwapConnector`] resolves the name when it needs an address.
 ///
@@ -35,8 +36,9 @@ impl Resolver for DeferredResolver {
 }
 
 /// Opens connections for ureq, which calls it only if it has no pooled connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SwapConnector {
+    proxies_plain_http: bool,
     resolver: DefaultResolver,
     tunnel: ConnectProxyConnector,
     #[cfg(feature = "tls")]
@@ -44,6 +46,21 @@ pub(super) struct SwapConnector {
 }
 
 impl SwapConnector {
+    pub(super) fn new(proxies_plain_http: bool) -> Self {
+        Self {
+            proxies_plain_http,
+            resolver: DefaultResolver::default(),
+            tunnel: ConnectProxyConnector::default(),
+            #[cfg(feature = "tls")]
+            tls: RustlsConnector::default(),
+        }
+    }
+
+    /// Plain http to this host is always direct, because a proxy could read the key.
+    fn uses_proxy(&self, details: &ConnectionDetails) -> bool {
+        details.needs_tls() || self.proxies_plain_http && !details.uri.host().is_some_and(is_loopback)
+    }
+
     fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
         current(|exchange| exchange.phase = Phase::Resolve)?;
         let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -106,8 +123,7 @@ impl Connector for SwapConnector {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        // Plain http never uses a proxy: it goes to loopback, or to a host for which the caller allowed plain text.
-        let proxy = details.config.proxy().filter(|_| details.needs_tls() && !is_to_proxy);
+        let proxy = details.config.proxy().filter(|_| !is_to_proxy && self.uses_proxy(&details));
         let connection = match proxy {
             Some(proxy) if !proxy.is_no_proxy(details.uri) => self.connect_tunnel(&details)?,
             _ => self.connect_tcp(&details)?,

@@ -12,7 +12,7 @@ use super::agent::agent;
 use super::connect::DeferredResolver;
 use super::connection::{BUFFER, Connection};
 use super::exchange::{Exchange, enter};
-use super::response::Fault;
+use super::response::ProtocolError;
 use super::transport::SwapTransport;
 use super::{Deadlines, Http};
 use crate::error;
@@ -47,7 +47,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
     let Some((exchange, result)) = enter(exchange, work) else {
         return Dissected { shown: Vec::new(), payload: None, is_refused: false };
     };
-    let is_refused = matches!(&result, Err(Error::Other(error)) if error.is::<Fault>());
+    let is_refused = matches!(&result, Err(Error::Other(error)) if error.is::<ProtocolError>());
     let received = exchange.response.filter(|received| received.is_complete);
     let payload = received.map(|received| received.content.as_slice().to_vec());
     Dissected { shown: result.unwrap_or_default(), payload, is_refused }
@@ -58,7 +58,7 @@ pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, 
     let usual = agent(
         #[cfg(feature = "tls")]
         &super::Trust::default(),
-        None,
+        super::ProxySource::None,
     )?;
     let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);
     Ok(Http { agent, api_key: Arc::new(api_key) })

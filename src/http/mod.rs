@@ -10,6 +10,7 @@ mod exchange;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
 pub(crate) mod fuzzing;
+mod proxy;
 mod response;
 mod stream;
 mod tcp;
@@ -28,6 +29,7 @@ pub(crate) use self::attempt_error::{AttemptError, ServerEffect};
 pub(crate) use self::decode::DecodeError;
 use self::decode::Response;
 use self::exchange::{Exchange, Received, enter};
+pub(crate) use self::proxy::ProxySource;
 use self::stream::ResponseStream;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::Trust;
@@ -98,7 +100,7 @@ pub(crate) trait ResponseBody: Send {
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
     /// The error for a body that cannot be decoded from `rest` on. The error does not show `secret`.
-    fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError;
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError;
 
     /// The node that sends the response.
     fn node(&self) -> &str;
@@ -115,9 +117,8 @@ impl Http {
     pub(crate) fn new(
         api_key: Arc<SecretString>,
         #[cfg(feature = "tls")] trust: &Trust,
-        proxy_from_env: bool,
+        proxy: ProxySource<'_>,
     ) -> Result<Self, Error> {
-        let proxy = if proxy_from_env { agent::proxy_from_env()? } else { None };
         let agent = agent::agent(
             #[cfg(feature = "tls")]
             trust,

@@ -31,9 +31,9 @@ pub(super) struct Head {
     pub(super) closes: bool,
 }
 
-/// A response that violates HTTP/1, or that looks like an attack.
+/// How a response violates HTTP/1, or looks like an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ProtocolError {
     NotHttp,
     HeadTooLarge,
     ConflictingLengths,
@@ -41,7 +41,7 @@ pub(super) enum Fault {
     SwitchingProtocols,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotHttp => "the response is not HTTP/1",
@@ -53,9 +53,9 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ProtocolError {}
 
-impl Fault {
+impl ProtocolError {
     /// As an error that can pass through ureq.
     pub(super) fn wrap(self) -> Error {
         Error::Other(Box::new(self))
@@ -71,7 +71,7 @@ pub(super) struct HeadParser {
 
 impl HeadParser {
     /// Takes the head from the front of `received`. Returns `None` until the whole head has arrived.
-    pub(super) fn parse(&mut self, received: &mut SecretBuf) -> Result<Option<Head>, Fault> {
+    pub(super) fn parse(&mut self, received: &mut SecretBuf) -> Result<Option<Head>, ProtocolError> {
         loop {
             let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
             let mut head = httparse::Response::new(&mut []);
@@ -81,24 +81,24 @@ impl HeadParser {
                 &mut headers,
             );
             let parsed = parsed.map_err(|error| match error {
-                httparse::Error::TooManyHeaders => Fault::HeadTooLarge,
-                _ => Fault::NotHttp,
+                httparse::Error::TooManyHeaders => ProtocolError::HeadTooLarge,
+                _ => ProtocolError::NotHttp,
             })?;
             let length = match parsed {
                 httparse::Status::Complete(length) => length,
                 httparse::Status::Partial => received.as_slice().len(),
             };
             if self.seen + length > MAX_HEAD {
-                return Err(Fault::HeadTooLarge);
+                return Err(ProtocolError::HeadTooLarge);
             }
             if parsed.is_partial() {
                 return Ok(None);
             }
             let head = match head.code.unwrap_or_default() {
-                101 => return Err(Fault::SwitchingProtocols),
+                101 => return Err(ProtocolError::SwitchingProtocols),
                 100..=199 => None,
                 status @ 200..=599 => Some(Head::new(status, &head)?),
-                _ => return Err(Fault::NotHttp),
+                _ => return Err(ProtocolError::NotHttp),
             };
             received.take(length);
             self.seen += length;
@@ -110,7 +110,7 @@ impl HeadParser {
 }
 
 impl Head {
-    fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, Fault> {
+    fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, ProtocolError> {
         let (framing, closes) = framing(parsed)?;
         let mut head = Self {
             status,
@@ -162,7 +162,7 @@ enum Framing {
 
 /// The framing of the body, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two
 /// readers could understand differently are refused.
-fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> {
+fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), ProtocolError> {
     let is_http_1_0 = head.version == Some(0);
     let mut length = None;
     let mut chunked = false;
@@ -171,14 +171,14 @@ fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> 
         let value = header.value.trim_ascii();
         if header.name.eq_ignore_ascii_case("content-length") {
             let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-            let this: u64 = digits.and_then(|text| text.parse().ok()).ok_or(Fault::ConflictingLengths)?;
+            let this: u64 = digits.and_then(|text| text.parse().ok()).ok_or(ProtocolError::ConflictingLengths)?;
             if length.is_some_and(|length| length != this) {
-                return Err(Fault::ConflictingLengths);
+                return Err(ProtocolError::ConflictingLengths);
             }
             length = Some(this);
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             if chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Fault::ConflictingLengths);
+                return Err(ProtocolError::ConflictingLengths);
             }
             chunked = true;
         } else if header.name.eq_ignore_ascii_case("connection") {
@@ -189,9 +189,9 @@ fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), Fault> 
         }
     }
     let framing = match (chunked, length) {
-        (true, Some(_)) => return Err(Fault::ConflictingLengths),
+        (true, Some(_)) => return Err(ProtocolError::ConflictingLengths),
         // HTTP/1.0 has no chunks: section 6.1 calls such a message faulty.
-        (true, None) if is_http_1_0 => return Err(Fault::ConflictingLengths),
+        (true, None) if is_http_1_0 => return Err(ProtocolError::ConflictingLengths),
         (true, None) => Framing::Chunked,
         (false, Some(length)) => Framing::Length(length),
         (false, None) => Framing::UntilClose,
@@ -235,7 +235,7 @@ impl BodyDecoder {
     }
 
     /// Moves the available part of the body from `received` to `content`.
-    pub(super) fn decode(&mut self, received: &mut SecretBuf, content: &mut SecretBuf) -> Result<(), Fault> {
+    pub(super) fn decode(&mut self, received: &mut SecretBuf, content: &mut SecretBuf) -> Result<(), ProtocolError> {
         loop {
             let available = received.as_slice();
             self.0 = match self.0 {
@@ -260,7 +260,7 @@ impl BodyDecoder {
                 }
                 // httparse reads a line without a digit as the size 0, which would end the body early.
                 State::ChunkSize if available.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
-                    return Err(Fault::BadChunk);
+                    return Err(ProtocolError::BadChunk);
                 }
                 State::ChunkSize => match httparse::parse_chunk_size(available) {
                     Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
@@ -268,7 +268,7 @@ impl BodyDecoder {
                         if size == 0 { State::Trailers { seen: 0 } } else { State::Chunk(size) }
                     }
                     Ok(httparse::Status::Partial) if available.len() <= MAX_LINE => return Ok(()),
-                    _ => return Err(Fault::BadChunk),
+                    _ => return Err(ProtocolError::BadChunk),
                 },
                 State::ChunkEnd => match available {
                     [b'\r', b'\n', ..] => {
@@ -276,7 +276,7 @@ impl BodyDecoder {
                         State::ChunkSize
                     }
                     [] | [b'\r'] => return Ok(()),
-                    _ => return Err(Fault::BadChunk),
+                    _ => return Err(ProtocolError::BadChunk),
                 },
                 State::Trailers { seen } => match available.iter().position(|&byte| byte == b'\n') {
                     Some(end) if seen + end <= MAX_LINE => {
@@ -285,7 +285,7 @@ impl BodyDecoder {
                         if is_last { State::Done } else { State::Trailers { seen: seen + end + 1 } }
                     }
                     None if seen + available.len() <= MAX_LINE => return Ok(()),
-                    _ => return Err(Fault::BadChunk),
+                    _ => return Err(ProtocolError::BadChunk),
                 },
                 State::Done => return Ok(()),
             };

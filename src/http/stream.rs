@@ -63,9 +63,9 @@ impl ResponseBody for ResponseStream {
         Ok(is_more)
     }
 
-    fn undecodable(&self, why: DecodeError, rest: &[u8], secret: Option<&SecretString>) -> AttemptError {
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError {
         let Self { operation, head, api_key, .. } = self;
-        let secrets = [Some(&**api_key), secret];
+        let secrets: Vec<_> = [&**api_key].into_iter().chain(secrets.iter().copied()).map(Some).collect();
         let response = Response { operation: *operation, head, content: rest, is_complete: true, secrets: &secrets };
         response.undecodable(why)
     }

@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::body::Body;
 use super::connection::{BUFFER, Connection, timeout};
 use super::exchange::{Exchange, Received, current};
-use super::response::{Fault, Head, HeadParser};
+use super::response::{Head, HeadParser, ProtocolError};
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::secret::SecretBuf;
@@ -145,7 +145,7 @@ fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
 fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
     let mut parser = HeadParser::default();
     loop {
-        if let Some(head) = parser.parse(&mut connection.received).map_err(Fault::wrap)? {
+        if let Some(head) = parser.parse(&mut connection.received).map_err(ProtocolError::wrap)? {
             return Ok(head);
         }
         if !connection.receive(finish_by)? {

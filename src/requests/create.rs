@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 
-use super::list::{self, Filter};
+use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{
     CallOptions, KeySettings, Value, replication_method, scope_methods, timeout_method, value_methods,
@@ -287,10 +287,11 @@ impl NewKey {
     ) -> Result<Created, Error> {
         let operation = Operation::Create { repeatable: true };
         let secret = self.known_value();
+        let secrets: Vec<_> = secret.into_iter().collect();
         let mut rounds = 0;
         let (what, candidates) = loop {
             rounds += 1;
-            let keys = match list::all(engine, &Filter::default(), deadline, secret) {
+            let keys = match list::all(engine, |_| true, deadline, &secrets) {
                 Ok(keys) => keys,
                 Err(failure) => {
                     let what =

@@ -46,13 +46,19 @@ impl DeleteKey {
     /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or a
     /// failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        let Self { engine, id, ignore_missing, options } = self;
-        match delete(&engine, id, engine.deadline(options.timeout)) {
-            Err(Error::NotFound { .. }) if ignore_missing => {}
+        self.send_by(&self.engine, false)
+    }
+
+    /// Sends the request with `engine`, which may belong to another client. `may_be_deleted`: an earlier call may have
+    /// deleted the key, so that it is well if it is missing.
+    pub(super) fn send_by(&self, engine: &Engine, may_be_deleted: bool) -> Result<KeyId, Error> {
+        let &Self { engine: _, id, ignore_missing, options } = self;
+        match delete(engine, id, engine.deadline(options.timeout)) {
+            Err(Error::NotFound { .. }) if ignore_missing || may_be_deleted => {}
             result => result?,
         }
         if let Some(limit) = options.replicated_within {
-            replication::wait(&engine, Wanted::Gone(id), None, engine.deadline(Some(limit)), None)
+            replication::wait(engine, Wanted::Gone(id), None, engine.deadline(Some(limit)), None)
                 .map_err(Error::NotReplicated)?;
         }
         Ok(id)

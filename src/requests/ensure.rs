@@ -1,19 +1,18 @@
 //! Ensure that a key with a description and scope exists, for scripts that run repeatedly.
 
-mod run;
-mod survey;
-
 use std::sync::Arc;
+use std::time::Instant;
 
-use secrecy::SecretString;
-
-use self::run::Run;
+use super::create::ROUNDS_FOR_PROVIDED;
+use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
-use super::replication::{self, Wanted};
-use crate::engine::Engine;
-use crate::error::{Error, NotReplicated};
-use crate::key::{CreatedKey, KeyId, KeyInfo};
+use super::reconcile::{EnsuredKey, Steps, Survey, Verdict, drift};
+use crate::engine::{Engine, backoff};
+use crate::error::Error;
+use crate::expiry::Expires;
+use crate::key::{KeyId, KeyInfo};
+use crate::operation::Operation;
 
 /// A request that ensures that a key with a description and scope exists. Made by
 /// [`KeysClient::ensure`](crate::KeysClient::ensure).
@@ -76,24 +75,6 @@ pub struct EnsureKey {
     options: CallOptions,
 }
 
-/// The result of an [`EnsureKey`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct EnsuredKey {
-    /// The key that exists.
-    pub key: KeyInfo,
-    /// Its value, if this run created the key or was given the value.
-    pub value: Option<SecretString>,
-    /// Whether this run created the key. With your own [`value`](EnsureKey::value), also `false` if a response was
-    /// lost and the key was then found in a list.
-    pub created: bool,
-    /// The keys that this run deleted because this key replaces them.
-    pub replaced: Vec<KeyId>,
-    /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
-    /// from an interrupted run.
-    pub duplicates: Vec<KeyId>,
-}
-
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, "never");
 timeout_method!(EnsureKey);
@@ -153,19 +134,100 @@ impl EnsureKey {
         let expiry = settings.expiry;
         let key = check(settings, replace_on_drift)?;
         let deadline = engine.deadline(options.timeout);
-        let ensured = Run::new(&engine, &key, expiry, replace_on_drift, deadline).finish()?;
-        let Some(limit) = options.replicated_within else {
-            return Ok(ensured);
-        };
-        let EnsuredKey { key, value, .. } = &ensured;
-        match replication::wait(&engine, Wanted::Known(key), value.as_ref(), engine.deadline(Some(limit)), None) {
-            Ok(()) => Ok(ensured),
-            Err(lag) => {
-                let EnsuredKey { key, value, created, .. } = ensured;
-                // No later run knows the value.
-                let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
-                Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
+        let ensured = Run { engine: &engine, key: &key, expiry, replace_on_drift, deadline }.finish()?;
+        match options.replicated_within {
+            Some(limit) => ensured.replicated(&engine, limit),
+            None => Ok(ensured),
+        }
+    }
+}
+
+/// One run: the lists between the [`Steps`].
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    engine: &'a Engine,
+    key: &'a NewKey,
+    expiry: Option<Expires>,
+    replace_on_drift: bool,
+    deadline: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn finish(self) -> Result<EnsuredKey, Error> {
+        let before = self.survey(None)?;
+        match before.verdict(self.replace_on_drift) {
+            Verdict::Keep(_) | Verdict::Create if self.key.origin == Origin::Provided => self.prove(&before),
+            Verdict::Keep(stays) => self.steps().conclude(stays, &before, before.ids()),
+            Verdict::Create | Verdict::Replace { .. } => self.create(&before),
+            Verdict::Refuse { key, differences } => Err(drift(key, differences)),
+        }
+    }
+
+    fn create(self, before: &Survey) -> Result<EnsuredKey, Error> {
+        let mut steps = self.steps();
+        steps.create(before, false)?;
+        let own = steps.created().map(|own| (own.id, own.info().may_be_purged()));
+        let mut rounds = 0;
+        // Until the list shows the key that this run created, because a node may lag.
+        let after = loop {
+            let after = self.survey(own.map(|(id, _)| id)).map_err(|cause| steps.interrupted(None, cause))?;
+            if own.is_none_or(|(id, may_be_purged)| may_be_purged || after.has(id)) {
+                break after;
             }
+            rounds += 1;
+            let pause = backoff(rounds, &*self.engine.clock);
+            // After the deadline, the next list fails.
+            self.engine.clock.sleep(pause.min(self.engine.remaining(self.deadline)));
+        };
+        steps.settle(before, &after)
+    }
+
+    /// Any run may have created a key with the given value, and a list does not show whole values. So this run tries to
+    /// create it. If the server refuses that because the value is in use, the listed key with this prefix is accepted
+    /// if it is the only one.
+    fn prove(self, before: &Survey) -> Result<EnsuredKey, Error> {
+        let conflict = match self.create(before) {
+            Err(conflict @ Error::Conflict(_)) => conflict,
+            result => return result,
+        };
+        let after = match before.verdict(false) {
+            Verdict::Keep(_) => None,
+            // A concurrent run may have created it.
+            _ => Some(self.survey_with_wanted()?),
+        };
+        let survey = after.as_ref().unwrap_or(before);
+        match survey.holder(self.key) {
+            Some(holder) => Ok(self.steps().ensured(holder.clone(), survey.ids())),
+            None => Err(conflict),
+        }
+    }
+
+    fn steps(self) -> Steps<'a> {
+        let Self { engine, key, expiry: _, replace_on_drift, deadline } = self;
+        Steps::new(engine, key, replace_on_drift, deadline)
+    }
+
+    /// Lists the keys with this description. `own`: the key that this run created.
+    fn survey(self, own: Option<KeyId>) -> Result<Survey, Error> {
+        let secrets: Vec<_> = self.key.known_value().into_iter().collect();
+        let admits = |key: &KeyInfo| key.description == self.key.description;
+        let keys = list::all(self.engine, admits, self.deadline, &secrets);
+        let keys = keys.map_err(|failure| failure.into_error(Operation::List, None))?;
+        Ok(Survey::of(keys, self.key, self.expiry, own))
+    }
+
+    /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.
+    fn survey_with_wanted(self) -> Result<Survey, Error> {
+        let mut rounds = 0;
+        loop {
+            let survey = self.survey(None)?;
+            rounds += 1;
+            let pause = backoff(rounds, &*self.engine.clock);
+            let is_last = rounds >= ROUNDS_FOR_PROVIDED || pause >= self.engine.remaining(self.deadline);
+            if is_last || !survey.wanted.is_empty() {
+                return Ok(survey);
+            }
+            self.engine.clock.sleep(pause);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 
-pub(super) use self::filter::Filter;
+use self::filter::Filter;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::options::{CallOptions, timeout_method};
@@ -103,7 +103,8 @@ impl ListKeys {
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
         let deadline = self.engine.deadline(self.options.timeout);
-        all(&self.engine, &self.filter, deadline, None).map_err(|failure| failure.into_error(Operation::List, None))
+        let keys = all(&self.engine, |key| self.filter.admits(key), deadline, &[]);
+        keys.map_err(|failure| failure.into_error(Operation::List, None))
     }
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
@@ -143,18 +144,18 @@ impl ListKeys {
     }
 }
 
-/// All keys that pass the filter, in the order of their ids. Errors do not show `secret`.
+/// All keys that `admits` accepts, in the order of their ids. Errors do not show the `secrets`.
 pub(super) fn all(
     engine: &Engine,
-    filter: &Filter,
+    admits: impl Fn(&KeyInfo) -> bool,
     deadline: Instant,
-    secret: Option<&SecretString>,
+    secrets: &[&SecretString],
 ) -> Result<Vec<KeyInfo>, CallFailure> {
     engine.open(Operation::List, deadline, |response, deadlines: Deadlines| {
         let mut reader = Reader::new(response, engine.max_list_size);
         let mut keys = Vec::new();
-        while let Some(key) = reader.next(|_| deadlines.finish_by, secret)? {
-            if filter.admits(&key) {
+        while let Some(key) = reader.next(|_| deadlines.finish_by, secrets)? {
+            if admits(&key) {
                 reader.keep(&key)?;
                 keys.push(key);
             }

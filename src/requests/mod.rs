@@ -2,25 +2,30 @@
 //! returns a value or an [`Error`](crate::Error).
 
 mod create;
-mod create_many;
 mod delete;
 mod ensure;
 mod get;
 mod list;
+mod many;
 mod new_key;
 mod options;
+mod plan;
 mod ready;
+mod reconcile;
 mod replication;
 mod rotate;
+mod runner;
 #[cfg(test)]
 mod tests;
 
 pub use self::create::{CreateKey, PreparedCreate};
-pub use self::create_many::{Batch, BatchItem, CreateMany, Progress};
 pub use self::delete::DeleteKey;
-pub use self::ensure::{EnsureKey, EnsuredKey};
+pub use self::ensure::EnsureKey;
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};
+pub use self::many::{Batch, BatchRequest, CreateItem, Progress, SendMany};
+pub use self::plan::{Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey};
 pub(crate) use self::ready::wait_until_ready;
+pub use self::reconcile::EnsuredKey;
 pub use self::rotate::RotateKey;
 pub(crate) use self::rotate::resume;

@@ -52,26 +52,35 @@ impl TryFrom<KeySettings> for NewKey {
     type Error = Error;
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
-        let KeySettings { description, actions, invalid_action, collections, value, expiry, autodelete } = settings;
+        let expires_at = settings.check_scope()?;
+        let KeySettings { description, actions, invalid_action: _, collections, value, expiry: _, autodelete } =
+            settings;
+        let (value, origin) = value.check(autodelete)?;
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
+    }
+}
+
+impl KeySettings {
+    /// Checks everything but the value. Returns the expiry as a request sends it.
+    pub(super) fn check_scope(&self) -> Result<Expiry, Error> {
+        let Self { description, actions, invalid_action, collections, value: _, expiry, autodelete: _ } = self;
         if let Some(error) = invalid_action {
-            return Err(error.into());
+            return Err(error.clone().into());
         }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
         }
-        for action in &actions {
+        for action in actions {
             action.check_form()?;
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
         }
-        for entry in &collections {
+        for entry in collections {
             entry.validate()?;
         }
-        check_size(&description, &actions, &collections)?;
-        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
-        let (value, origin) = value.check(autodelete)?;
-        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
+        check_size(description, actions, collections)?;
+        expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)
     }
 }
 
@@ -106,6 +115,12 @@ impl NewKey {
         let expires_at = expiry.map_or(Ok(expires_at), Expires::check).map_err(Error::invalid_expiry)?;
         let (value, origin) = value.check(autodelete)?;
         Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown })
+    }
+
+    /// Sets the value.
+    pub(super) fn set_value(&mut self, value: Value) -> Result<(), Error> {
+        (self.value, self.origin) = value.check(self.autodelete)?;
+        Ok(())
     }
 
     /// The value, unless the server generates it.
@@ -234,6 +249,9 @@ impl Value {
 
 fn check_value(value: &SecretString) -> Result<(), &'static str> {
     secret::check(value)?;
+    if value.expose_secret().len() <= key::PREFIX {
+        return Err("has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one");
+    }
     if key::prefix(value.expose_secret()).is_none() {
         // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to
         // `GET /keys` nor to `GET /keys/{id}` until the key is deleted.

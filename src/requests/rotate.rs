@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::create::Known;
 use super::delete::delete;
 use super::get::get;
-use super::list::{self, Filter};
+use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
@@ -127,21 +127,27 @@ impl RotateKey {
     /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or a failure of the call itself: see
     /// [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
-        let Self { engine, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
+        let engine = self.engine.clone();
+        self.send_by(&engine)
+    }
+
+    /// Sends the request with `engine`, which may belong to another client.
+    pub(super) fn send_by(self, engine: &Engine) -> Result<CreatedKey, Error> {
+        let Self { engine: _, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
         let deadline = engine.deadline(options.timeout);
-        let old = get(&engine, id, deadline)?;
+        let old = get(engine, id, deadline)?;
         let key = NewKey::replacing(&old, settings.value, settings.expiry, copy_unknown_members)?;
         let majority = accept_majority.then(|| engine.nodes.len() / 2 + 1);
-        check_nodes(&engine, id, majority, deadline)?;
+        check_nodes(engine, id, majority, deadline)?;
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(&engine, &Filter::default(), deadline, Some(&key.value));
+            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value]);
             let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
-            others.extend(listed.iter().filter(|listed| key.may_be(listed)).map(|listed| listed.id));
+            others.extend(listed.iter().map(|listed| listed.id));
         }
         let rotation = Rotation { key, old: id, others, keep_old, majority, gone_within: options.replicated_within };
-        rotation.create(&engine, deadline, false)
+        rotation.create(engine, deadline, false)
     }
 }
 

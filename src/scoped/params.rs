@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::error::Error;
 
+/// Parameters that the server reads as a 32-bit number: it refuses every search with another value (seen with 0.24.1).
+const NUMBERS: [&str; 2] = ["limit_hits", "per_page"];
+
 /// Parameters whose misspelling would leave a key unrestricted, because the server ignores unknown names.
 const RESTRICTIONS: [&str; 5] = ["filter_by", "include_fields", "exclude_fields", "limit_hits", "expires_at"];
 
@@ -58,12 +61,23 @@ fn check(name: &str, value: &Value) -> Result<(), Error> {
         Value::Number(_) | Value::Bool(_) if name == "filter_by" => {
             Err(Error::invalid("filter_by", "is not text: the server would refuse every search"))
         }
+        Value::String(_) | Value::Number(_) | Value::Bool(_)
+            if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) =>
+        {
+            let why = format!("`{name}` is not a whole number below 2^32: the server would refuse every search");
+            Err(Error::invalid("params", why))
+        }
         Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
         Value::Null | Value::Array(_) | Value::Object(_) => {
             let why = format!("`{name}` is not text, a number, `true` or `false`: the server would ignore it");
             Err(Error::invalid("params", why))
         }
     }
+}
+
+/// The number that the server reads: it reads every parameter as text.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::params::number;
 use super::{exact, filter};
 
 /// The server's default page size.
@@ -108,10 +109,6 @@ fn is_false(value: &Value) -> bool {
 
 fn is_true(value: &Value) -> bool {
     value == &Value::Bool(true) || value.as_str() == Some("true")
-}
-
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// What a filter's text reveals without the collection's schema.

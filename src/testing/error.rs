@@ -35,33 +35,32 @@ pub fn error(kind: ErrorKind) -> Error {
             401,
             "Forbidden - a valid `x-typesense-api-key` header must be sent.",
         )),
-        ErrorKind::NotFound => Error::NotFound { id, failure: response(Operation::Get(id), 404, "Not found.") },
+        ErrorKind::NotFound => Error::NotFound { id, report: response(Operation::Get(id), 404, "Not found.") },
         ErrorKind::Conflict => Error::Conflict(response(create, 409, "API key generation conflict.")),
         ErrorKind::Rejected => Error::Rejected(response(create, 400, "Bad request.")),
         ErrorKind::RateLimited => Error::RateLimited {
             retry_after: Some(Duration::from_secs(1)),
-            failure: response(create, 429, "Rate limit exceeded or blocked"),
+            report: response(create, 429, "Rate limit exceeded or blocked"),
         },
         ErrorKind::Unavailable => Error::Unavailable(response(create, 503, "Not Ready or Lagging")),
         ErrorKind::Timeout => {
             let phase = Phase::AwaitResponse;
             Error::Timeout {
                 phase,
-                failure: report(Operation::List, phase, "timed out while waiting for the response"),
+                report: report(Operation::List, phase, "timed out while waiting for the response"),
             }
         }
         ErrorKind::Connection => {
-            Error::Connection { failure: report(create, Phase::Connect, "connection refused"), source: None }
+            Error::Connection { report: report(create, Phase::Connect, "connection refused"), source: None }
         }
         ErrorKind::Tls => {
-            Error::Tls { failure: report(create, Phase::Handshake, "the certificate has expired"), source: None }
+            Error::Tls { report: report(create, Phase::Handshake, "the certificate has expired"), source: None }
         }
-        ErrorKind::UnexpectedResponse => Error::UnexpectedResponse {
-            failure: response(Operation::List, 502, "<h1>Bad gateway</h1>"),
-            source: None,
-        },
+        ErrorKind::UnexpectedResponse => {
+            Error::UnexpectedResponse { report: response(Operation::List, 502, "<h1>Bad gateway</h1>"), source: None }
+        }
         ErrorKind::TooLarge => {
-            Error::TooLarge { limit: 1 << 20, failure: report(Operation::List, Phase::ReadResponse, "status 200") }
+            Error::TooLarge { limit: 1 << 20, report: report(Operation::List, Phase::ReadResponse, "status 200") }
         }
         ErrorKind::NodesUnavailable => {
             let nodes = vec![attempt(Phase::Connect, "connection refused")];
@@ -71,7 +70,7 @@ pub fn error(kind: ErrorKind) -> Error {
             what: "the server may have created it; its value is in this error",
             value: Some(key.created(8).value),
             candidates: Vec::new(),
-            failure: report(create, Phase::AwaitResponse, "timed out while waiting for the response"),
+            report: report(create, Phase::AwaitResponse, "timed out while waiting for the response"),
             source: None,
         })),
         ErrorKind::NotReplicated => Error::NotReplicated(Box::new(NotReplicated {
@@ -92,6 +91,10 @@ pub fn error(kind: ErrorKind) -> Error {
             let differences = vec![Difference { field: "collections", found, wanted }];
             Error::Drift(Box::new(Drift { key: Box::new(key.info(id)), differences }))
         }
+        ErrorKind::PlanOutdated => Error::PlanOutdated {
+            description: "docs site".to_owned(),
+            reason: "the expiry of the new key has passed".to_owned(),
+        },
         ErrorKind::RandomSource => Error::RandomSource("an example".into()),
     }
 }

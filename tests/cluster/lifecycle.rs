@@ -180,7 +180,7 @@ pub(crate) fn many_keys(cluster: &Shared) {
             }
             ControlFlow::Continue(())
         });
-        let keys = batch.unwrap().into_keys().unwrap();
+        let keys = batch.unwrap().into_outputs().unwrap();
         cluster.mend();
         let agreed = agreed_keys(cluster);
         assert_eq!((keys.len(), agreed.len()), (200, 200));

@@ -57,7 +57,7 @@ fn one_call(row: &Row, call: Call) {
 
 /// Whether the time was up before the server came to what it does.
 fn is_early(error: &Error, result: &str) -> bool {
-    let attempts = error.failure().map(|report| report.attempts()).unwrap_or_default();
+    let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     attempts.iter().any(|attempt| attempt.result().starts_with("timed out") && !attempt.result().starts_with(result))
 }
 
@@ -85,7 +85,7 @@ fn check(row: &Row, call: Call, timeout: Duration, (ended, sent): Made) {
         }
         Err(error) => {
             assert_eq!(ending(&error), expected, "{at}: {error}");
-            let attempts = error.failure().expect("a story").attempts();
+            let attempts = error.report().expect("a story").attempts();
             assert_eq!(attempts.len(), 1, "{at}: {error}");
             let result = attempts[0].result();
             let status = if call.is_create() { "status 201" } else { "status 200" };
@@ -174,9 +174,9 @@ pub(crate) fn tells_none_of(secrets: &[Option<&str>], error: &Error, at: &str) {
         texts.extend([this.to_string(), format!("{this:?}"), format!("{this:#?}")]);
         cause = this.source();
     }
-    if let Some(failure) = error.failure() {
-        texts.extend([failure.message(), failure.content_type()].into_iter().flatten().map(str::to_owned));
-        texts.extend(failure.attempts().iter().map(|attempt| format!("{attempt} {attempt:?}")));
+    if let Some(report) = error.report() {
+        texts.extend([report.message(), report.content_type()].into_iter().flatten().map(str::to_owned));
+        texts.extend(report.attempts().iter().map(|attempt| format!("{attempt} {attempt:?}")));
     }
     for secret in secrets.iter().flatten() {
         for window in secret.as_bytes().windows(6) {

@@ -64,7 +64,7 @@ fn client(server: &Scripted, deadline: Duration, attempt: Duration) -> KeysClien
 
 /// Whether the deadline left the last attempt too little time for what the server does, as it may on a busy machine.
 fn is_cut_off(error: &Error, reads: Ending) -> bool {
-    let attempts = error.failure().map(|report| report.attempts()).unwrap_or_default();
+    let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     let Some((last, earlier)) = attempts.split_last() else { return false };
     let is_late = |attempt: &Attempt| attempt.result().starts_with("timed out");
     let is_usual = |attempt: &Attempt| match reads {

@@ -135,7 +135,7 @@ pub(super) fn lifecycle(server: &Server) {
 
     let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
     watch.debug(&batch);
-    for key in batch.into_keys().unwrap() {
+    for key in batch.into_outputs().unwrap() {
         ids.push(watch.created("one of many", key).id);
     }
     let stream = client.list().prefix(new.value.expose_secret()).stream().unwrap();
@@ -173,7 +173,7 @@ pub(super) fn lengths(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
     let admin = client(&server.url(), server.api_key());
-    for length in [1, 3, 6, 7, 16, 17, 31, 32, 33, 1024, 4096] {
+    for length in [5, 6, 7, 16, 17, 31, 32, 33, 1024, 4096] {
         let value = random_text(length);
         if length >= 6 {
             watch.secret(&format!("{length} bytes"), &value);

@@ -18,9 +18,9 @@ pub(super) fn alike(_: &Server) {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {
             // A short one must be found nowhere else in a response, where it would be covered in an error.
-            let draw = || if length < 6 { unusual.repeat(length) } else { random_text(length) };
-            let client = builder(&server.url(), &draw()).retries(false).build().unwrap();
-            converse(&log, &client, &draw())
+            let draw = |length| if length < 6 { unusual.repeat(length) } else { random_text(length) };
+            let client = builder(&server.url(), &draw(length)).retries(false).build().unwrap();
+            converse(&log, &client, &draw(length.max(5)))
         });
         assert!(one.len() > 100, "{} lines are no whole conversation", one.len());
         for (line, (one, other)) in one.iter().zip(&other).enumerate() {

@@ -68,11 +68,11 @@ impl Watch {
             self.display(&source);
             cause = source.source();
         }
-        if let Some(failure) = error.failure() {
-            self.debug(failure);
-            self.shown.extend([failure.node(), failure.message().unwrap_or_default()].map(str::to_owned));
-            self.shown.push(failure.content_type().unwrap_or_default().to_owned());
-            for attempt in failure.attempts() {
+        if let Some(report) = error.report() {
+            self.debug(report);
+            self.shown.extend([report.node(), report.message().unwrap_or_default()].map(str::to_owned));
+            self.shown.push(report.content_type().unwrap_or_default().to_owned());
+            for attempt in report.attempts() {
                 self.debug(attempt);
                 self.display(attempt);
             }

@@ -41,7 +41,7 @@ fn assert_unauthorized<T: Debug>(result: Result<T, Error>, needed: &str) {
     match result {
         Err(error @ Error::Unauthorized(_)) => {
             assert_eq!((error.status(), error.is_retryable()), (Some(401), false));
-            let said = error.failure().unwrap().message();
+            let said = error.report().unwrap().message();
             assert_eq!(said, Some("Forbidden - a valid `x-typesense-api-key` header must be sent."));
             let text = error.to_string();
             assert!(text.contains("wrong, has expired, or lacks the action") && text.contains(needed), "{text}");
@@ -120,8 +120,8 @@ fn value_in_use_is_a_conflict(server: &Server) {
     let error = with_value().description("another").send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error:?}");
     assert_eq!((error.status(), error.is_retryable()), (Some(409), false));
-    assert_eq!(error.failure().unwrap().message(), Some("API key generation conflict."));
-    assert_eq!(error.failure().unwrap().attempts().len(), 1, "a conflict at first sight is not repeated");
+    assert_eq!(error.report().unwrap().message(), Some("API key generation conflict."));
+    assert_eq!(error.report().unwrap().attempts().len(), 1, "a conflict at first sight is not repeated");
     assert!(!format!("{error} {error:?}").contains(&value[..8]));
 
     // The value is free again when its key is gone.
@@ -143,7 +143,7 @@ fn absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
     for error in [stage.client().get(id).send().unwrap_err(), stage.client().delete(id).send().unwrap_err()] {
         assert!(matches!(error, Error::NotFound { id: absent, .. } if absent == id), "{error:?}");
         assert_eq!((error.status(), error.is_retryable()), (Some(404), false));
-        assert_eq!(error.failure().unwrap().message(), Some("Not found."));
+        assert_eq!(error.report().unwrap().message(), Some("Not found."));
         assert!(error.to_string().contains(&format!("key {id}: {} has no key with this id", server.url())));
     }
 }
@@ -157,7 +157,7 @@ fn address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
     // The server's own 404 for a route that it does not have; it is about no key where none was asked for.
     for error in [below("/nope").list().send().unwrap_err(), anything(&below("/nope")).send().unwrap_err()] {
         assert!(matches!(error, Error::Rejected(_)), "{error:?}");
-        assert_eq!((error.status(), error.failure().unwrap().message()), (Some(404), Some("Not Found")));
+        assert_eq!((error.status(), error.report().unwrap().message()), (Some(404), Some("Not Found")));
     }
     // A document whose id is `keys`: success, but no list of keys.
     let docs = unique("docs");

@@ -24,7 +24,7 @@ fn assert_tls_error(builder: ClientBuilder, says: &str) {
         Err(error @ Error::Tls { .. }) => {
             assert!(error.to_string().contains(says), "{error}");
             assert!(!error.is_retryable() && error.status().is_none());
-            assert_eq!(error.failure().unwrap().attempts().len(), 1, "there is nothing to be gained by asking again");
+            assert_eq!(error.report().unwrap().attempts().len(), 1, "there is nothing to be gained by asking again");
             assert!(std::error::Error::source(&error).is_some());
         }
         other => panic!("{other:?}"),

@@ -109,7 +109,7 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     secrets.push(Masked::of("signature", &signature));
     client.delete(new.id).send().unwrap();
     let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
-    for key in batch.into_keys().unwrap() {
+    for key in batch.into_outputs().unwrap() {
         secrets.push(Masked::of("one of many", &key.value));
         client.delete(key.id).send().unwrap();
     }

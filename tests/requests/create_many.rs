@@ -42,7 +42,7 @@ fn each_request_leads_to_its_key_in_order() {
     });
     let batch = batch.unwrap();
     assert!(batch.is_complete() && batch.failed().count() == 0);
-    let keys = batch.into_keys().unwrap();
+    let keys = batch.into_outputs().unwrap();
     assert_eq!(seen.iter().map(|(done, _)| *done).collect::<Vec<_>>(), (1..=30).collect::<Vec<_>>());
     assert_eq!(seen.iter().map(|(_, index)| *index).collect::<HashSet<_>>().len(), 30);
     for (index, key) in keys.iter().enumerate() {
@@ -56,7 +56,7 @@ fn each_request_leads_to_its_key_in_order() {
 fn none_is_no_work() {
     let server = FakeServer::start().unwrap();
     let batch = hasty(&server).create_many(Vec::<CreateKey>::new()).send().unwrap();
-    assert!(batch.is_complete() && batch.into_keys().unwrap().is_empty());
+    assert!(batch.is_complete() && batch.into_outputs().unwrap().is_empty());
     assert_eq!(server.request_count(), 0);
 }
 
@@ -78,11 +78,11 @@ fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_valu
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::NotReady { retry_after: None });
     let batch = client.create_many(requests(&client, 10)).connections(1).send().unwrap();
-    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
-    assert!(batch.created().all(|(_, key)| key.value.expose_secret().len() == 32));
+    assert_eq!(batch.succeeded().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
+    assert!(batch.succeeded().all(|(_, key)| key.value.expose_secret().len() == 32));
     let failed: Vec<_> = batch.failed().collect();
     assert!(matches!(failed.as_slice(), [(2, Error::Unavailable(_))]), "{failed:?}");
-    let batch = batch.into_keys().unwrap_err();
+    let batch = batch.into_outputs().unwrap_err();
 
     // Begun again, it goes on with the rest.
     let mut first = None;
@@ -91,7 +91,7 @@ fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_valu
         ControlFlow::Continue(())
     });
     assert_eq!(first, Some((3, 2)));
-    assert_eq!(batch.unwrap().into_keys().unwrap().len(), 10);
+    assert_eq!(batch.unwrap().into_outputs().unwrap().len(), 10);
     assert_eq!(server.key_count(), 10);
 }
 
@@ -102,7 +102,7 @@ fn it_keeps_going_if_told_so() {
     server.inject(PASS);
     server.inject(Fault::NotReady { retry_after: None });
     let batch = client.create_many(requests(&client, 5)).connections(1).keep_going(true).send().unwrap();
-    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 2, 3, 4]);
+    assert_eq!(batch.succeeded().map(|(index, _)| index).collect::<Vec<_>>(), [0, 2, 3, 4]);
     assert_eq!(batch.failed().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
 }
 
@@ -111,12 +111,12 @@ fn batch_that_the_caller_stops_is_resumed() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);
     let stop_at = |limit: usize| {
-        move |progress: &typesense_keys::Progress<'_>| {
+        move |progress: &typesense_keys::Progress<'_, typesense_keys::CreatedKey>| {
             if progress.done < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         }
     };
     let mut batch = client.create_many(requests(&client, 20)).connections(2).send_with(stop_at(4)).unwrap();
-    assert!(!batch.is_complete() && batch.created().count() >= 4);
+    assert!(!batch.is_complete() && batch.succeeded().count() >= 4);
     for limit in [8, 12, 20] {
         batch = batch.resume().send_with(stop_at(limit)).unwrap();
     }
@@ -136,7 +136,7 @@ fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end()
         for _ in 0..20 {
             batch = batch.resume().send().unwrap();
         }
-        let keys = batch.into_keys().unwrap_or_else(|batch| panic!("{batch:?}"));
+        let keys = batch.into_outputs().unwrap_or_else(|batch| panic!("{batch:?}"));
         let mut made: Vec<_> = keys.iter().map(|key| key.description.clone()).collect();
         made.sort();
         assert_eq!(there(&server), made, "no orphan, no duplicate");
@@ -174,7 +174,7 @@ fn break_begins_no_more_requests() {
         std::thread::sleep(Duration::from_millis(2));
         if progress.done < 40 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    let created = batch.unwrap().created().count();
+    let created = batch.unwrap().succeeded().count();
     assert_eq!(server.key_count(), created);
     assert!((40..44).contains(&created), "{created}");
 }
@@ -198,12 +198,12 @@ fn values_that_begin_alike_never_get_each_others_ids() {
     let request = || client.create().description("tenant").actions(["documents:search"]).collections(["docs"]);
     let batch = client.create_many(values.map(|value| request().value(value))).keep_going(true).send().unwrap();
     // The ids are given in the order in which the server carries out the requests: only the values are compared.
-    for (index, key) in batch.created() {
+    for (index, key) in batch.succeeded() {
         let others = client.list().send().unwrap().into_iter().filter(|listed| listed.id == key.id).count();
         assert_eq!((others, key.value.expose_secret()), (1, values[index]));
     }
-    let ids: std::collections::BTreeSet<_> = batch.created().map(|(_, key)| key.id).collect();
-    assert_eq!(ids.len(), batch.created().count(), "two requests have the same id");
+    let ids: std::collections::BTreeSet<_> = batch.succeeded().map(|(_, key)| key.id).collect();
+    assert_eq!(ids.len(), batch.succeeded().count(), "two requests have the same id");
     for (index, error) in batch.failed() {
         assert_eq!(error_value(error), Some(values[index]), "{error}");
     }
@@ -222,7 +222,7 @@ fn prepared_requests_have_their_values_before_anything_is_sent() {
     let prepared: Vec<_> = requests(&client, 5).into_iter().map(|request| request.prepare().unwrap()).collect();
     let stored: Vec<_> = prepared.iter().map(|request| request.value().clone()).collect();
     assert_eq!(server.request_count(), 0);
-    let keys = client.create_many(prepared).send().unwrap().into_keys().unwrap();
+    let keys = client.create_many(prepared).send().unwrap().into_outputs().unwrap();
     let is_stored = |(key, stored): (&typesense_keys::CreatedKey, &typesense_keys::SecretString)| {
         key.value.expose_secret() == stored.expose_secret()
     };
@@ -238,7 +238,7 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
     let batch = client.create_many(requests).connections(1).send().unwrap();
     let batch = batch.resume().send().unwrap();
     assert!(matches!(batch.failed().next(), Some((0, Error::OutcomeUnknown(_)))));
-    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
+    assert_eq!(batch.succeeded().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
     assert_eq!(server.key_count(), 2);
 }
 
@@ -256,7 +256,7 @@ fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
     // The second in which it expires, and the next.
     std::thread::sleep(Duration::from_millis(4_100));
     let batch = batch.resume().send().unwrap();
-    assert_eq!(batch.created().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(batch.succeeded().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
     for (_, error) in batch.failed() {
         assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
     }
@@ -269,6 +269,6 @@ fn batch_shows_no_value() {
     let client = hasty(&server);
     let batch = client.create_many(requests(&client, 2)).send().unwrap();
     let text = format!("{batch:?}");
-    assert!(text.contains("created key 0"), "{text}");
-    assert!(batch.created().all(|(_, key)| !text.contains(key.value.expose_secret())));
+    assert!(text.contains("CreatedKey { id: 0"), "{text}");
+    assert!(batch.succeeded().all(|(_, key)| !text.contains(key.value.expose_secret())));
 }

@@ -46,7 +46,7 @@ fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
         "{unknown}"
     );
     assert_eq!((unknown.value().unwrap().expose_secret().len(), server.key_count()), (32, 2));
-    let results: Vec<_> = unknown.failure().attempts().iter().map(|attempt| attempt.result().to_owned()).collect();
+    let results: Vec<_> = unknown.report().attempts().iter().map(|attempt| attempt.result().to_owned()).collect();
     assert_eq!(results.last().unwrap(), "status 401", "{results:?}");
     assert!(results.contains(&"status 409".to_owned()), "{results:?}");
 }

@@ -7,6 +7,8 @@ mod delete;
 mod ensure;
 mod fake_server;
 mod lost_responses;
+mod many;
+mod plan;
 mod prepared;
 mod ready;
 mod rotate;

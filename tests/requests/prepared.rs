@@ -82,6 +82,25 @@ fn sending_again_names_the_candidates_where_several_keys_look_alike() {
 }
 
 #[test]
+fn sending_again_with_a_wrong_admin_key_says_so() {
+    let server = FakeServer::start().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key("not-the-admin-key").build().unwrap();
+    let first = request(&client).value("a-stored-value").prepare().unwrap();
+    assert!(matches!(first.send(), Err(Error::Unauthorized(_))));
+    // An earlier process may have created the key with the right one.
+    let error = first.send_again().unwrap_err();
+    assert!(matches!(&error, Error::OutcomeUnknown(_)), "{error}");
+    let url = server.url();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "create a key: the server may have created it; its value is in this error; last attempt, {url}: status 401, \
+             so the client's key is wrong, has expired, or lacks an action"
+        )
+    );
+}
+
+#[test]
 fn expired_request_is_refused_before_it_is_first_sent() {
     let server = FakeServer::start().unwrap();
     let prepared = request(&client(&server)).expires_in(Duration::from_secs(1)).prepare().unwrap();

@@ -175,7 +175,7 @@ fn break_in_the_middle_is_the_last_item() {
     let server = then(|_| Ok(()));
     let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
     assert!(matches!(error, Error::Connection { .. }) && error.is_retryable(), "{error}");
-    assert_eq!((before, error.failure().unwrap().attempts().len()), (100, 1));
+    assert_eq!((before, error.report().unwrap().attempts().len()), (100, 1));
 }
 
 #[test]

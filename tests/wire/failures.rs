@@ -42,7 +42,7 @@ fn check(response: &Response, expected: &[Expected<'_>]) {
         assert_eq!(variant(&error), name, "{error}");
         assert_eq!(error.status(), Some(u16::try_from(response.status).unwrap()), "{error}");
         assert_eq!(error.is_retryable(), is_retryable, "{error}");
-        assert_eq!(error.failure().unwrap().node(), server.url(), "{error}");
+        assert_eq!(error.report().unwrap().node(), server.url(), "{error}");
         server.asked_once();
         if let Error::OutcomeUnknown(unknown) = error {
             assert_eq!(unknown.value().map(ExposeSecret::expose_secret), (call == Call::Create).then_some(VALUE));
@@ -386,10 +386,10 @@ fn response_that_is_too_large_names_the_limit() {
 fn error_gives_the_last_response_and_every_attempt() {
     let server = Wire::responding(&html(502, "<html>Bad Gateway</html>"));
     let error = server.client().list().send().unwrap_err();
-    let failure = error.failure().unwrap();
-    assert_eq!(failure.message(), Some("<html>Bad Gateway</html>"));
-    assert_eq!(failure.content_type(), Some("text/html"));
-    assert_eq!(failure.status(), Some(502));
-    let [attempt] = failure.attempts() else { panic!("one attempt was allowed") };
+    let report = error.report().unwrap();
+    assert_eq!(report.message(), Some("<html>Bad Gateway</html>"));
+    assert_eq!(report.content_type(), Some("text/html"));
+    assert_eq!(report.status(), Some(502));
+    let [attempt] = report.attempts() else { panic!("one attempt was allowed") };
     assert_eq!((attempt.node(), attempt.result()), (&*server.url(), "status 502"));
 }

@@ -24,7 +24,7 @@ fn redirect_is_not_followed_and_only_its_host_is_named() {
             );
             assert_eq!((variant(&error), error.is_retryable()), ("UnexpectedResponse", false));
             assert_eq!(error.status(), u16::try_from(status).ok());
-            assert_eq!(error.failure().unwrap().message(), None);
+            assert_eq!(error.report().unwrap().message(), None);
             server.asked_once();
         }
     }

@@ -164,7 +164,7 @@ fn key_of_any_text_that_a_header_can_carry_arrives_unchanged() {
 #[test]
 fn value_of_any_text_arrives_unchanged() {
     let long = "v".repeat(4096);
-    for value in ["x", "with space", "\"quotes\" and \\", "clé-🔑", &long] {
+    for value in ["short", "with space", "\"quotes\" and \\", "clé-🔑", &long] {
         let server = Wire::creating();
         let key = create(&server.client()).value(value).send().unwrap();
         assert_eq!(key.value.expose_secret(), value);

@@ -117,10 +117,10 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
     ] {
         assert!(OLD.contains(asked_for));
         let created = OLD.replace(asked_for, created);
-        let server = Wire::responding(&json(201, format!(r#"{created}"value":"abcd"}}"#)));
-        match request(&server).value("abcd").send() {
+        let server = Wire::responding(&json(201, format!(r#"{created}"value":"abcdefgh"}}"#)));
+        match request(&server).value("abcdefgh").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
+                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
                 assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
             }
             other => panic!("{created}: {other:?}"),
@@ -130,11 +130,11 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
 
 #[test]
 fn created_key_of_another_value_is_no_success_and_returns_ours() {
-    for value in [r#""other""#, r#""abcde""#, r#""abc""#, r#""""#, "7", "null", r#"["abcd"]"#] {
+    for value in [r#""other""#, r#""abcdefghi""#, r#""abcd""#, r#""""#, "7", "null", r#"["abcdefgh"]"#] {
         let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
-        match request(&server).value("abcd").send() {
+        match request(&server).value("abcdefgh").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcd");
+                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
                 assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
             }
             other => panic!("{value}: {other:?}"),

@@ -93,6 +93,28 @@ fn address_is_a_url_of_a_host_and_nothing_secret() {
 }
 
 #[test]
+fn proxy_is_the_url_of_an_http_proxy() {
+    let not_a_url = "is not the URL of an http proxy, such as `http://proxy.example.net:3128` (in its user and \
+                     password, percent-encode every character that is not a letter or a digit)";
+    let socks = "names a SOCKS proxy, which is not supported: use an http proxy";
+    for (url, reason) in [
+        ("", not_a_url),
+        ("pa55 is not a proxy", not_a_url),
+        ("http://proxy:99999/pa55", not_a_url),
+        ("http://user:pa55/@proxy:3128", not_a_url),
+        ("http://user:1#pa55@proxy:3128", not_a_url),
+        ("ftp://user:pa55@proxy:3128", not_a_url),
+        ("socks5://user:pa55@proxy:3128", socks),
+    ] {
+        // Also where no node would use it.
+        refused(with_key().node("http://127.0.0.1:8108").proxy(url), "proxy", reason);
+        assert!(!format!("{:?}", with_key().proxy(url)).contains(SECRET), "{url}");
+    }
+    let client = with_key().node("http://127.0.0.1:8108").proxy("http://user:pa55@proxy:3128").build().unwrap();
+    assert!(!format!("{client:?}").contains(SECRET));
+}
+
+#[test]
 fn plain_text_to_another_host_must_be_allowed() {
     let reason = |origin: &str| {
         format!(
@@ -122,6 +144,8 @@ fn plain_text_to_another_host_must_be_allowed() {
 fn https_needs_the_feature_for_it() {
     let reason = "https needs this crate's feature `tls`, which is off";
     refused(with_key().node("https://search.example.net"), "node", reason);
+    let reason = "needs this crate's feature `tls` for an https proxy, which is off";
+    refused(with_key().node("http://127.0.0.1:8108").proxy("https://proxy"), "proxy", reason);
 }
 
 #[cfg(feature = "tls")]

@@ -14,7 +14,7 @@ fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &st
     assert_eq!(error.to_string(), format!("invalid request: `{field}`: {reason}"));
     assert!(matches!(&error, Error::InvalidRequest { field: named, .. } if *named == field), "{error:?}");
     assert_eq!((error.status(), error.is_retryable()), (None, false));
-    assert!(error.failure().is_none());
+    assert!(error.report().is_none());
     assert!(std::error::Error::source(&error).is_none());
     assert_eq!(server.asked(), [], "something was sent");
 }
@@ -105,6 +105,8 @@ fn value_must_fit_into_a_header_and_is_not_repeated() {
         (" s3cret", "begins or ends with a space, which HTTP headers do not keep: trim it"),
         ("s3cret ", "begins or ends with a space, which HTTP headers do not keep: trim it"),
         (&long, "is longer than 4096 bytes"),
+        ("s3cr", "has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one"),
+        ("~", "has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one"),
     ] {
         refused(|create| scoped(create).value(value), "value", reason);
     }

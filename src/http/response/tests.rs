@@ -16,7 +16,7 @@ struct Parsed {
 }
 
 /// Parses a response that arrives in `pieces`. Returns `None` if it ends within the head.
-fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, Fault> {
+fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, ProtocolError> {
     let (mut parser, mut received, mut content) = (HeadParser::default(), SecretBuf::default(), SecretBuf::default());
     let mut response = None;
     for piece in pieces {
@@ -38,7 +38,7 @@ fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed
     }))
 }
 
-fn whole(response: &str) -> Result<Option<Parsed>, Fault> {
+fn whole(response: &str) -> Result<Option<Parsed>, ProtocolError> {
     parse([response.as_bytes()])
 }
 
@@ -157,8 +157,8 @@ fn bad_response_cut_anywhere_is_refused() {
     let length = |value: &str| format!("HTTP/1.1 200\r\nContent-Length: {value}\r\n\r\nhello");
     let encoding = |value: &str| format!("HTTP/1.1 200\r\nTransfer-Encoding: {value}\r\n\r\nhello");
     let chunks = |body: &str| format!("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-    use Fault::{BadChunk, ConflictingLengths, HeadTooLarge, NotHttp, SwitchingProtocols};
-    for (response, fault) in [
+    use ProtocolError::{BadChunk, ConflictingLengths, HeadTooLarge, NotHttp, SwitchingProtocols};
+    for (response, expected) in [
         ("<html>no</html>".to_owned(), NotHttp),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), NotHttp),
         ("HTTP/2 200\r\n\r\n".to_owned(), NotHttp),
@@ -201,8 +201,8 @@ fn bad_response_cut_anywhere_is_refused() {
         (one_long_trailer, BadChunk),
     ] {
         let shown = response.get(..80).unwrap_or(&response);
-        assert_eq!(whole(&response), Err(fault), "{shown:?}");
-        assert_eq!(parse(response.as_bytes().chunks(1)), Err(fault), "{shown:?}, one byte at a time");
+        assert_eq!(whole(&response), Err(expected), "{shown:?}");
+        assert_eq!(parse(response.as_bytes().chunks(1)), Err(expected), "{shown:?}, one byte at a time");
     }
 }
 

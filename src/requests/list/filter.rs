@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::key::{KeyInfo, PREFIX};
 
 #[derive(Debug, Clone, Default)]
-pub(in crate::requests) struct Filter {
+pub(super) struct Filter {
     /// At most as many bytes as the server shows: more could be a whole value, which must not be kept.
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,

@@ -55,11 +55,11 @@ impl Reader {
     /// The next key; `None` at the end of the list.
     ///
     /// `finish_by` computes the deadline of the next read from the time that was waited so far. Errors do not show
-    /// the secret `value`.
+    /// the `secrets`.
     pub(super) fn next(
         &mut self,
         finish_by: impl Fn(Duration) -> Instant,
-        value: Option<&SecretString>,
+        secrets: &[&SecretString],
     ) -> Result<Option<KeyInfo>, AttemptError> {
         loop {
             match self.decoder.next(&mut self.arrived, self.is_all) {
@@ -68,7 +68,7 @@ impl Reader {
                 Ok(Step::More) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
                     let quoted = if self.decoder.count() == 0 { &self.beginning } else { &self.arrived };
-                    return Err(self.response.undecodable(why, quoted.as_slice(), value));
+                    return Err(self.response.undecodable(why, quoted.as_slice(), secrets));
                 }
             }
         }

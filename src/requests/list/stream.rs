@@ -32,7 +32,7 @@ impl Iterator for KeyStream {
         let Self { filter, reader, timeout, wait_timeout } = self;
         let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(*wait_timeout));
         loop {
-            match reader.as_mut()?.next(finish_by, None) {
+            match reader.as_mut()?.next(finish_by, &[]) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
                 Ok(None) => *reader = None,

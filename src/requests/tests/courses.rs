@@ -16,9 +16,11 @@ use super::model::{Act, Entry, Event, Model, exposed, generate_next, server_time
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
-use crate::requests::EnsuredKey;
+use crate::requests::{Applied, EnsuredKey, KeySpec, Plan};
 
 const VALUE: &str = "abcd-wanted";
+/// What is drawn where the stored one is not used.
+const ANOTHER_VALUE: &str = "yyyy-drawn";
 const ALIKE: &str = "abcd-other";
 const UNLIKE: &str = "zzzz-other";
 const NEVER: u64 = 64_723_363_199;
@@ -41,6 +43,8 @@ pub(super) enum Operation {
         value: Value,
         replace_on_drift: bool,
         expires_in_an_hour: bool,
+        /// By `plan` and `apply`. A provided value is one that an earlier run has stored.
+        planned: bool,
     },
 }
 
@@ -53,7 +57,7 @@ pub(super) enum Value {
     ServerGenerated,
 }
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 22] = [
     Operation::Create { value: Value::Generated },
     Operation::Create { value: Value::Provided },
     Operation::Create { value: Value::ServerGenerated },
@@ -63,14 +67,19 @@ const OPERATIONS: [Operation; 17] = [
     Operation::Rotate { value: Value::Generated, keep_old: true },
     Operation::Rotate { value: Value::Provided, keep_old: false },
     Operation::Rotate { value: Value::OfKey0, keep_old: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: true },
-    Operation::Ensure { value: Value::OfKey0, replace_on_drift: false, expires_in_an_hour: false },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: false },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: false },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true, planned: false },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true, planned: false },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: false },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false, planned: false },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: true, planned: false },
+    Operation::Ensure { value: Value::OfKey0, replace_on_drift: false, expires_in_an_hour: false, planned: false },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: true },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: true },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true, planned: true },
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true, planned: true },
+    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false, planned: true },
 ];
 
 /// A key that exists before, as it differs from the one that is wanted.
@@ -173,7 +182,22 @@ impl Operation {
                     value => request.value(value_of(value)).send(),
                 })
             }
-            Self::Ensure { value, replace_on_drift, expires_in_an_hour } => {
+            Self::Ensure { value, replace_on_drift, expires_in_an_hour, planned: true } => {
+                let mut spec = KeySpec::new("docs").actions(["documents:search"]).collections(["docs"]);
+                if expires_in_an_hour {
+                    spec = spec.expires_in(Duration::from_secs(3600));
+                }
+                if value == Value::Provided {
+                    generate_next(ANOTHER_VALUE);
+                }
+                let stored = |_: &KeySpec| (value == Value::Provided).then(|| VALUE.into());
+                let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
+                match plan.and_then(Plan::apply).and_then(Applied::into_only) {
+                    Ok(ensured) => Told::Ensured(ensured),
+                    Err(error) => Told::Error(error),
+                }
+            }
+            Self::Ensure { value, replace_on_drift, expires_in_an_hour, planned: false } => {
                 let mut request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
                 request = request.replace_on_drift(replace_on_drift);
                 if expires_in_an_hour {
@@ -274,7 +298,8 @@ impl Course {
                             let is_known = made.iter().any(|made| made.scope() == key.scope() && made.id != key.id);
                             key.id == 0 && !keep_old && is_known
                         }
-                        Operation::Ensure { value: Value::Generated, replace_on_drift, .. } => {
+                        Operation::Ensure { value: Value::Generated, replace_on_drift, .. }
+                        | Operation::Ensure { planned: true, replace_on_drift, .. } => {
                             let was_there = before.contains(key) && key.description == "docs";
                             let is_dead = key.expires_at < server_time(self.ahead);
                             is_own

@@ -151,6 +151,7 @@ impl Model {
             max_list_size: 1 << 20,
             clock: Box::new(TestClock::new(1.0)),
             transport: Box::new(transport),
+            own_prefix: String::new(),
         })
     }
 
@@ -284,7 +285,7 @@ impl ResponseBody for Whole {
         Ok(!body.is_empty())
     }
 
-    fn undecodable(&self, why: DecodeError, _: &[u8], _: Option<&SecretString>) -> AttemptError {
+    fn undecodable(&self, why: DecodeError, _: &[u8], _: &[&SecretString]) -> AttemptError {
         undecodable(200, why)
     }
 

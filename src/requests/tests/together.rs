@@ -127,11 +127,11 @@ impl Together<'_> {
 }
 
 const ENSURE: Operation =
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false };
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: false };
 const REPLACE: Operation =
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false };
+    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: false };
 const ENSURE_VALUE: Operation =
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false };
+    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: false };
 const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
 
 /// Every order of the first ten requests.

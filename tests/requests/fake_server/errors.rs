@@ -51,7 +51,7 @@ fn example_says_what_the_real_error_says() {
     let real_unauthorized = client.create().description("d").actions(["*"]).collections(["*"]).send().unwrap_err();
     for real in [real_not_found, real_unauthorized] {
         let example = error(real.kind());
-        let message = |error: &Error| error.failure().unwrap().message().map(str::to_owned);
+        let message = |error: &Error| error.report().unwrap().message().map(str::to_owned);
         assert_eq!((example.status(), message(&example)), (real.status(), message(&real)));
         let text = example.to_string().replace("http://127.0.0.1:8108", &server.url());
         assert_eq!(text, real.to_string());

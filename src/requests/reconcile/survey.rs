@@ -15,19 +15,36 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 /// might allow more.
 const UNKNOWN_MEMBERS: &str = "unknown members";
 
+/// What the listed keys with one description call for.
+pub(in crate::requests) enum Verdict<'a> {
+    /// This key is as wanted. Drifted and expired ones may be left over.
+    Keep(&'a KeyInfo),
+    /// There is none.
+    Create,
+    /// The newest of the drifted keys, all of which may be replaced.
+    Replace { key: &'a KeyInfo, differences: &'a [Difference] },
+    /// The newest of the drifted keys that may not be replaced.
+    Refuse { key: &'a KeyInfo, differences: &'a [Difference] },
+}
+
 /// The listed keys with one description, in the order of their ids.
-pub(super) struct Survey {
+pub(in crate::requests) struct Survey {
     /// Not expired, with the wanted scope.
-    pub(super) wanted: Vec<KeyInfo>,
+    pub(in crate::requests) wanted: Vec<KeyInfo>,
     /// Not expired, with a different scope.
-    pub(super) drifted: Vec<(KeyInfo, Vec<Difference>)>,
+    pub(in crate::requests) drifted: Vec<(KeyInfo, Vec<Difference>)>,
     /// Expired by the local clock.
-    pub(super) expired: Vec<KeyInfo>,
+    pub(in crate::requests) expired: Vec<KeyInfo>,
 }
 
 impl Survey {
     /// `own`: a key that this run created, which counts as wanted even if it has expired since.
-    pub(super) fn of(keys: Vec<KeyInfo>, wanted: &NewKey, expiry: Option<Expires>, own: Option<KeyId>) -> Self {
+    pub(in crate::requests) fn of(
+        keys: Vec<KeyInfo>,
+        wanted: &NewKey,
+        expiry: Option<Expires>,
+        own: Option<KeyId>,
+    ) -> Self {
         let mut survey = Self { wanted: Vec::new(), drifted: Vec::new(), expired: Vec::new() };
         for key in keys.into_iter().filter(|key| key.description == wanted.description) {
             if own == Some(key.id) {
@@ -50,8 +67,13 @@ impl Survey {
         survey
     }
 
+    /// Whether this key has the wanted scope.
+    pub(in crate::requests) fn has(&self, id: KeyId) -> bool {
+        self.wanted.iter().any(|key| key.id == id)
+    }
+
     /// The ids of all keys, in order.
-    pub(super) fn ids(&self) -> Vec<KeyId> {
+    pub(in crate::requests) fn ids(&self) -> Vec<KeyId> {
         let Self { wanted, drifted, expired } = self;
         let drifted = drifted.iter().map(|(key, _)| key);
         let mut ids: Vec<_> = wanted.iter().chain(drifted).chain(expired).map(|key| key.id).collect();
@@ -61,7 +83,7 @@ impl Survey {
 
     /// The key that has the value of `key`, which is known to be in use: the only one of the description whose value begins
     /// alike, if it is as wanted.
-    pub(super) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
+    pub(in crate::requests) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
         let drifted = self.drifted.iter().map(|(key, _)| key);
         let mut alike =
             self.wanted.iter().chain(drifted).chain(&self.expired).filter(|listed| key.has_prefix_of(listed));
@@ -69,18 +91,33 @@ impl Survey {
         self.wanted.contains(holder).then_some(holder)
     }
 
-    /// A drifted key that must not be replaced.
-    pub(super) fn irreplaceable(&self) -> Option<&(KeyInfo, Vec<Difference>)> {
-        self.drifted.iter().rfind(|(_, differences)| !is_replaceable(differences))
+    /// What the listed keys call for.
+    pub(in crate::requests) fn verdict(&self, replace_on_drift: bool) -> Verdict<'_> {
+        if let Some(first) = self.wanted.first() {
+            return Verdict::Keep(first);
+        }
+        let mut refused =
+            self.drifted.iter().filter(|(_, differences)| !replace_on_drift || !is_replaceable(differences));
+        match (refused.next_back(), self.drifted.last()) {
+            (Some((key, differences)), _) => Verdict::Refuse { key, differences },
+            (None, Some((key, differences))) => Verdict::Replace { key, differences },
+            (None, None) => Verdict::Create,
+        }
     }
 
-    /// The drifted keys that may be replaced.
-    pub(super) fn replaceable(&self) -> impl Iterator<Item = KeyId> {
-        self.drifted.iter().filter(|(_, differences)| is_replaceable(differences)).map(|(key, _)| key.id)
+    /// The drifted keys that a key with the wanted scope replaces. `stays`: its id, if it exists already.
+    pub(in crate::requests) fn replaced_by(
+        &self,
+        stays: Option<KeyId>,
+        replace_on_drift: bool,
+    ) -> impl Iterator<Item = KeyId> {
+        let replaceable =
+            self.drifted.iter().filter(move |(_, differences)| replace_on_drift && is_replaceable(differences));
+        replaceable.map(|(key, _)| key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
     }
 
     /// The keys that expired longer than [`CLOCK_MARGIN`] ago.
-    pub(super) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
+    pub(in crate::requests) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
         self.expired.iter().filter(|key| key.expires_at.is_past_for(CLOCK_MARGIN)).map(|key| key.id)
     }
 }
@@ -168,13 +205,15 @@ mod tests {
     fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
         let wanted = wanted(Value::Generated, None);
         let restricted = survey(listed(&[("synonym_sets", serde_json::json!(["shop"]))]), &wanted, None);
-        let (_, differences) = restricted.irreplaceable().unwrap();
+        let Verdict::Refuse { differences, .. } = restricted.verdict(true) else { panic!("replaceable") };
         assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets"));
-        assert_eq!(restricted.replaceable().count(), 0);
+        assert_eq!(restricted.replaced_by(None, true).count(), 0);
 
         let other = survey(listed(&[("collections", serde_json::json!(["*"]))]), &wanted, None);
-        assert!(other.irreplaceable().is_none());
-        assert_eq!(other.replaceable().collect::<Vec<_>>(), [KeyId::from(7)]);
+        assert!(matches!(other.verdict(true), Verdict::Replace { .. }));
+        assert!(matches!(other.verdict(false), Verdict::Refuse { .. }));
+        assert_eq!(other.replaced_by(None, true).collect::<Vec<_>>(), [KeyId::from(7)]);
+        assert_eq!(other.replaced_by(Some(KeyId::from(7)), true).count(), 0, "a newer key would be needed");
     }
 
     #[test]

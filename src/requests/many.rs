@@ -1,0 +1,399 @@
+//! Send many requests of one kind over a few connections, each once, and not faster than the caller processes the
+//! results.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use self::sealed::Sender;
+use super::create::{CreateKey, PreparedCreate};
+use super::delete::DeleteKey;
+use super::rotate::{RotateKey, resume};
+use super::runner;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::key::{CreatedKey, KeyId};
+
+/// The default number of concurrent requests.
+pub(super) const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+
+/// A request to send many requests of one kind. Made by [`KeysClient::create_many`](crate::KeysClient::create_many),
+/// [`delete_many`](crate::KeysClient::delete_many) and [`rotate_many`](crate::KeysClient::rotate_many).
+///
+/// Each request keeps its own options, such as its timeout and its wait for replication.
+///
+/// Before keys are created, prepare the requests and store the values, so that a crash cannot leave a key whose value
+/// is lost:
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # let server = typesense_keys::testing::FakeServer::start()?;
+/// # let (url, admin_key) = (server.url(), server.api_key());
+/// # let mut vault = std::collections::BTreeMap::new();
+/// use std::ops::ControlFlow;
+/// use typesense_keys::KeysClient;
+///
+/// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+/// let tenants = ["ada", "bob", "cyd"];
+/// let mut requests = Vec::new();
+/// for tenant in tenants {
+///     let request = client.create().description(tenant).actions(["documents:search"]).collections([tenant]);
+///     let prepared = request.prepare()?;
+///     vault.insert(tenant, prepared.value().clone()); // stored before the key exists
+///     requests.push(prepared);
+/// }
+/// let batch = client.create_many(requests).send_with(|progress| {
+///     eprintln!("{} of {}", progress.done, progress.total);
+///     ControlFlow::Continue(())
+/// })?;
+/// for (index, error) in batch.failed() {
+///     eprintln!("{}: {error}", tenants[index]);
+/// }
+/// let keys = batch.into_outputs().expect("none failed, and nothing was left out");
+/// # assert_eq!((keys.len(), server.key_count()), (3, 3));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Each week, replace the keys that expire soon:
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # let server = typesense_keys::testing::FakeServer::start()?;
+/// # let (url, admin_key) = (server.url(), server.api_key());
+/// # fn store(_: &typesense_keys::CreatedKey) {}
+/// # use std::ops::ControlFlow;
+/// # use std::time::Duration;
+/// # use typesense_keys::KeysClient;
+/// const WEEK: Duration = Duration::from_secs(7 * 86_400);
+///
+/// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
+/// # client.create().actions(["documents:search"]).collections(["docs"]).expires_in(WEEK / 2).send()?;
+/// # client.create().actions(["documents:search"]).collections(["docs"]).send()?;
+/// let mut keys = client.list().expired(false).send()?;
+/// keys.retain(|key| key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK));
+/// let requests = keys.iter().map(|key| client.rotate(key.id).keep_old(true).expires_in(12 * WEEK));
+/// let batch = client.rotate_many(requests).keep_going(true).send_with(|progress| {
+///     match progress.result {
+///         Ok(key) => store(key), // the old key works until its users have the new one
+///         Err(error) => eprintln!("key {}: {error}", keys[progress.index].id),
+///     }
+///     ControlFlow::Continue(())
+/// })?;
+/// # assert!(batch.is_complete() && batch.succeeded().count() == 1 && server.key_count() == 3);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a request does nothing until `send` is called"]
+pub struct SendMany<R: BatchRequest> {
+    engine: Arc<Engine>,
+    items: Vec<Item<R>>,
+    connections: NonZeroUsize,
+    keep_going: bool,
+}
+
+/// The results of a [`SendMany`].
+#[derive(Debug)]
+#[must_use = "it holds the results, such as the keys that were created, and the errors"]
+pub struct Batch<R: BatchRequest>(SendMany<R>);
+
+/// The state of one request. A failed one has its last error.
+enum Item<R: BatchRequest> {
+    Pending(R),
+    Failed(R, Error),
+    Done(R::Output),
+}
+
+/// The progress of a [`SendMany`], after each of its requests.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Progress<'a, T> {
+    /// The number of finished requests, including those before a [`resume`](Batch::resume).
+    pub done: usize,
+    /// The total number of requests.
+    pub total: usize,
+    /// The position of the finished request, counted from 0 in the order of the requests.
+    pub index: usize,
+    /// Its result.
+    pub result: Result<&'a T, &'a Error>,
+}
+
+impl<R: BatchRequest> SendMany<R> {
+    pub(crate) fn new(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
+        Self { engine, items: requests.map(Item::Pending).collect(), connections: CONNECTIONS, keep_going: false }
+    }
+
+    /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
+    /// in progress are completed.
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = keep_going;
+        self
+    }
+
+    /// Sends the requests.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`], with the position of the request, if one of them is invalid; [`Error::RandomSource`].
+    /// In both cases, nothing was sent. The [`Batch`] contains all later errors.
+    pub fn send(self) -> Result<Batch<R>, Error> {
+        self.send_with(|_| ControlFlow::Continue(()))
+    }
+
+    /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
+    ///
+    /// The requests wait for `progress`: at any time, it has not been called yet for at most
+    /// [`connections`](Self::connections) of the keys that exist. After it returns [`ControlFlow::Break`], no further
+    /// requests are started.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn send_with(
+        self,
+        mut progress: impl FnMut(&Progress<'_, R::Output>) -> ControlFlow<()>,
+    ) -> Result<Batch<R>, Error> {
+        let Self { engine, mut items, connections, keep_going } = self;
+        for (index, item) in items.iter_mut().enumerate() {
+            item.check(index)?;
+        }
+        let total = items.len();
+        let (mut todo, mut finished) = (Vec::new(), Vec::new());
+        for (index, item) in items.into_iter().enumerate() {
+            if item.can_be_sent() { todo.push((index, item)) } else { finished.push((index, item)) }
+        }
+        let mut done = finished.len();
+        let threads = connections.get().min(todo.len());
+        let mut todo = todo.into_iter();
+        runner::run(
+            threads,
+            &mut todo,
+            |(index, item)| (index, item.sent(&engine)),
+            |(index, item)| {
+                done += 1;
+                let is_break = item.result().is_some_and(|result| {
+                    progress(&Progress { done, total, index, result }).is_break() || (result.is_err() && !keep_going)
+                });
+                finished.push((index, item));
+                if is_break { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
+        finished.extend(todo);
+        finished.sort_unstable_by_key(|(index, _)| *index);
+        let items = finished.into_iter().map(|(_, item)| item).collect();
+        Ok(Batch(Self { engine, items, connections, keep_going }))
+    }
+}
+
+impl<R: BatchRequest> Batch<R> {
+    /// Whether every request has succeeded.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.0.items.iter().all(|item| matches!(item, Item::Done(_)))
+    }
+
+    /// The outputs of the requests that succeeded, each with the position of its request, counted from 0.
+    pub fn succeeded(&self) -> impl Iterator<Item = (usize, &R::Output)> {
+        self.results().filter_map(|(index, result)| Some((index, result.ok()?)))
+    }
+
+    /// The errors of the requests that failed, each with the position of its request, counted from 0. The other
+    /// requests without an output were not started.
+    pub fn failed(&self) -> impl Iterator<Item = (usize, &Error)> {
+        self.results().filter_map(|(index, result)| Some((index, result.err()?)))
+    }
+
+    fn results(&self) -> impl Iterator<Item = (usize, Result<&R::Output, &Error>)> {
+        self.0.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result()?)))
+    }
+
+    /// The outputs, such as the keys that were created, in the order of the requests.
+    ///
+    /// # Errors
+    ///
+    /// The unchanged batch if it is not [complete](Self::is_complete).
+    pub fn into_outputs(self) -> Result<Vec<R::Output>, Self> {
+        if !self.is_complete() {
+            return Err(self);
+        }
+        let outputs = self.0.items.into_iter().filter_map(|item| match item {
+            Item::Done(output) => Some(output),
+            Item::Pending(_) | Item::Failed(..) => None,
+        });
+        Ok(outputs.collect())
+    }
+
+    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that
+    /// it creates, too.
+    ///
+    /// A request to create a key is repeated with the same value, so that it cannot create a second key. If the server
+    /// generates the value and the outcome is unknown, the request is not repeated. An interrupted rotation is
+    /// [resumed](crate::Incomplete::resume).
+    pub fn resume(self) -> SendMany<R> {
+        self.0
+    }
+}
+
+impl<R: BatchRequest> Item<R> {
+    fn check(&mut self, index: usize) -> Result<(), Error> {
+        let Self::Pending(request) = self else { return Ok(()) };
+        match request.check() {
+            Err(Error::InvalidRequest { field, reason }) => {
+                Err(Error::invalid(field, format!("{reason} (request {index}, counted from 0)")))
+            }
+            result => result,
+        }
+    }
+
+    fn can_be_sent(&self) -> bool {
+        match self {
+            Self::Pending(_) => true,
+            Self::Failed(request, _) => request.is_repeatable(),
+            Self::Done(_) => false,
+        }
+    }
+
+    fn sent(self, engine: &Engine) -> Self {
+        let (request, earlier) = match self {
+            Self::Pending(request) => (request, None),
+            Self::Failed(request, error) => (request, Some(error)),
+            Self::Done(output) => return Self::Done(output),
+        };
+        match request.send_through(Sender(engine), earlier) {
+            Ok(output) => Self::Done(output),
+            Err(error) => Self::Failed(request, error),
+        }
+    }
+
+    /// `None` if the request was not started.
+    fn result(&self) -> Option<Result<&R::Output, &Error>> {
+        match self {
+            Self::Pending(_) => None,
+            Self::Failed(_, error) => Some(Err(error)),
+            Self::Done(output) => Some(Ok(output)),
+        }
+    }
+}
+
+impl<R: BatchRequest> fmt::Debug for Item<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending(_) => f.write_str("not started"),
+            Self::Failed(_, error) => write!(f, "failed: {error}"),
+            Self::Done(output) => output.fmt(f),
+        }
+    }
+}
+
+/// A request that a [`SendMany`] can send. Only types of this crate implement it.
+pub trait BatchRequest: sealed::Request<Output: Send + fmt::Debug> {}
+
+impl BatchRequest for CreateItem {}
+impl BatchRequest for DeleteKey {}
+impl BatchRequest for RotateKey {}
+
+mod sealed {
+    use super::{Engine, Error};
+
+    /// The engine of the client that sends. A type of its own, because `Engine` may not appear in a public trait.
+    #[derive(Clone, Copy)]
+    pub struct Sender<'a>(pub(super) &'a Engine);
+
+    pub trait Request: Send {
+        type Output;
+
+        /// Checks the request before any of the requests is sent.
+        fn check(&mut self) -> Result<(), Error>;
+
+        /// Whether the request can be sent again after it has failed.
+        fn is_repeatable(&self) -> bool {
+            true
+        }
+
+        /// Sends the request through `sender`, which may belong to another client. `earlier`: its last error.
+        fn send_through(&self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
+    }
+}
+
+/// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`].
+#[derive(Debug)]
+pub struct CreateItem(Create);
+
+#[derive(Debug)]
+enum Create {
+    /// Not checked yet.
+    New(CreateKey),
+    Prepared(PreparedCreate),
+}
+
+impl From<CreateKey> for CreateItem {
+    fn from(request: CreateKey) -> Self {
+        Self(Create::New(request))
+    }
+}
+
+impl From<PreparedCreate> for CreateItem {
+    fn from(request: PreparedCreate) -> Self {
+        Self(Create::Prepared(request))
+    }
+}
+
+impl sealed::Request for CreateItem {
+    type Output = CreatedKey;
+
+    fn check(&mut self) -> Result<(), Error> {
+        if let Create::New(request) = &self.0 {
+            self.0 = Create::Prepared(request.clone().check()?);
+        }
+        Ok(())
+    }
+
+    fn is_repeatable(&self) -> bool {
+        match &self.0 {
+            Create::New(_) => true,
+            Create::Prepared(request) => request.is_repeatable(),
+        }
+    }
+
+    fn send_through(&self, Sender(engine): Sender<'_>, _: Option<Error>) -> Result<CreatedKey, Error> {
+        match &self.0 {
+            Create::New(request) => request.clone().check()?.send_by(engine),
+            Create::Prepared(request) => request.send_by(engine),
+        }
+    }
+}
+
+impl sealed::Request for DeleteKey {
+    type Output = KeyId;
+
+    fn check(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn send_through(&self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<KeyId, Error> {
+        self.send_by(engine, earlier.is_some_and(|error| error.may_have_acted()))
+    }
+}
+
+impl sealed::Request for RotateKey {
+    type Output = CreatedKey;
+
+    fn check(&mut self) -> Result<(), Error> {
+        self.validate()
+    }
+
+    fn send_through(&self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<CreatedKey, Error> {
+        match earlier {
+            Some(Error::Incomplete(interrupted)) => resume(*interrupted, engine),
+            _ => self.clone().send_by(engine),
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Keys as code: compares many specs with the server's keys, and shows what would be changed.
+
+mod apply;
+mod spec;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::{Serialize, Serializer};
+
+pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
+pub use self::spec::KeySpec;
+use super::list;
+use super::many::CONNECTIONS;
+use super::new_key::NewKey;
+use super::options::{CallOptions, Value, replication_method, timeout_method};
+use super::reconcile::{Survey, Verdict};
+use crate::engine::Engine;
+use crate::error::{Difference, Error, Joined};
+use crate::expiry::Expires;
+use crate::key::{KeyId, KeyInfo};
+use crate::operation::Operation;
+
+/// Returns the value that an earlier run has stored for a spec.
+type StoredValue<'a> = Box<dyn FnMut(&KeySpec) -> Option<SecretString> + 'a>;
+
+/// A request for a [`Plan`]. Made by [`KeysClient::plan`](crate::KeysClient::plan).
+#[must_use = "a request does nothing until `send` is called"]
+pub struct PlanKeys<'a> {
+    engine: Arc<Engine>,
+    specs: Vec<KeySpec>,
+    prune: Box<dyn Fn(&KeyInfo) -> bool + 'a>,
+    stored_value: StoredValue<'a>,
+    connections: NonZeroUsize,
+    keep_going: bool,
+    replace_on_drift: bool,
+    options: CallOptions,
+}
+
+timeout_method!(PlanKeys<'_>);
+replication_method!(PlanKeys<'_>, "a key is created, `apply` waits until it is known");
+
+impl<'a> PlanKeys<'a> {
+    pub(crate) fn new(engine: Arc<Engine>, specs: Vec<KeySpec>) -> Self {
+        Self {
+            engine,
+            specs,
+            prune: Box::new(|_| false),
+            stored_value: Box::new(|_| None),
+            connections: CONNECTIONS,
+            keep_going: false,
+            replace_on_drift: false,
+            options: CallOptions::default(),
+        }
+    }
+
+    /// Whether to replace keys with the description of a spec and a different scope, as
+    /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
+    /// what differs, and `apply` reports [`Error::Drift`].
+    pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
+        self.replace_on_drift = replace_on_drift;
+        self
+    }
+
+    /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
+    ///
+    /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
+    /// the client's own, because its value begins alike, is never deleted.
+    pub fn prune(mut self, is_unwanted: impl Fn(&KeyInfo) -> bool + 'a) -> Self {
+        self.prune = Box::new(is_unwanted);
+        self
+    }
+
+    /// Returns the value that an earlier run has stored for a spec, if there is one, so that an interrupted run can be
+    /// completed. Defaults to none: each new key gets a new value.
+    ///
+    /// It is called for each key to be created whose description no listed key has. If an earlier run has created the
+    /// key with this value after all, because the listing node lags, that key is returned, and no second one is
+    /// created.
+    /// It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
+    pub fn stored_values(mut self, stored_value: impl FnMut(&KeySpec) -> Option<SecretString> + 'a) -> Self {
+        self.stored_value = Box::new(stored_value);
+        self
+    }
+
+    /// Sets the number of concurrent requests of `apply`. Each has its own connection and thread. Defaults to 4; 0
+    /// counts as 1.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Whether `apply` continues with the other keys after it has failed for one. Defaults to `false`: no further
+    /// change is started, and changes in progress are completed. If a key cannot be changed as planned, which is known
+    /// before the first change, nothing is changed.
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = keep_going;
+        self
+    }
+
+    /// Lists the server's keys once and compares them with the specs. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] before anything is sent, if a spec is invalid or two have the same description;
+    /// [`Error::Unauthorized`] if the client's key lacks `keys:list`; [`Error::RandomSource`]; or a failure of the call
+    /// itself: see [`Error`].
+    pub fn send(self) -> Result<Plan, Error> {
+        let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
+            self;
+        check_descriptions(&specs)?;
+        let wanted = specs.into_iter().enumerate().map(|(at, spec)| Wanted::new(spec, at));
+        let wanted: Vec<Wanted> = wanted.collect::<Result<_, _>>()?;
+        let described: HashSet<&str> = wanted.iter().map(|wanted| wanted.spec.description()).collect();
+        let admits =
+            |key: &KeyInfo| described.contains(&*key.description) || (key.prefix != engine.own_prefix && prune(key));
+        let listed = list::all(&engine, admits, engine.deadline(options.timeout), &[]);
+        let mut listed = by_description(listed.map_err(|failure| failure.into_error(Operation::List, None))?);
+        let mut keys = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let of_description = listed.remove(wanted.spec.description()).unwrap_or_default();
+            keys.push(wanted.planned(of_description, replace_on_drift, &mut stored_value)?);
+        }
+        let mut unwanted: Vec<KeyInfo> = listed.into_values().flatten().collect();
+        unwanted.sort_unstable_by_key(|key| key.id);
+        keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
+        Ok(Plan { engine, connections, keep_going, replace_on_drift, options, keys })
+    }
+}
+
+fn check_descriptions(specs: &[KeySpec]) -> Result<(), Error> {
+    let mut seen = HashMap::new();
+    for (at, spec) in specs.iter().enumerate() {
+        if let Some(earlier) = seen.insert(spec.description(), at) {
+            let shown = spec.description().escape_debug();
+            let why = format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
+            return Err(Error::invalid("description", why));
+        }
+    }
+    Ok(())
+}
+
+/// The keys of each description, in the order of their ids.
+fn by_description(keys: Vec<KeyInfo>) -> HashMap<String, Vec<KeyInfo>> {
+    let mut groups = HashMap::<String, Vec<KeyInfo>>::new();
+    for key in keys {
+        match groups.get_mut(&key.description) {
+            Some(group) => group.push(key),
+            None => _ = groups.insert(key.description.clone(), vec![key]),
+        }
+    }
+    groups
+}
+
+/// A checked spec. Its key has no value yet: most keys exist already.
+struct Wanted {
+    spec: KeySpec,
+    key: NewKey,
+}
+
+impl Wanted {
+    /// `at`: the position of the spec.
+    fn new(spec: KeySpec, at: usize) -> Result<Self, Error> {
+        let mut settings = spec.settings.clone();
+        settings.value = Value::ServerGenerated;
+        match spec.validate().and_then(|()| settings.try_into()) {
+            Ok(key) => Ok(Self { spec, key }),
+            Err(Error::InvalidRequest { field, reason }) => {
+                Err(Error::invalid(field, format!("{reason} (spec {at}, counted from 0)")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn planned(
+        self,
+        listed: Vec<KeyInfo>,
+        replace_on_drift: bool,
+        stored_value: &mut StoredValue<'_>,
+    ) -> Result<PlannedKey, Error> {
+        let Self { spec, mut key } = self;
+        let expiry = spec.settings.expiry;
+        let has_none = listed.is_empty();
+        let survey = Survey::of(listed, &key, expiry, None);
+        let mut planned = PlannedKey::of(&survey, &key.description, replace_on_drift);
+        let is_new = matches!(planned.change, Change::Create | Change::Replace);
+        let mut may_exist = false;
+        if is_new {
+            // The value of a listed key cannot be used again.
+            let stored = if has_none && key.autodelete != Some(true) { stored_value(&spec) } else { None };
+            may_exist = stored.is_some();
+            key.set_value(stored.map_or(Value::Generated, Value::Provided))?;
+        }
+        if planned.is_change() {
+            planned.new = Some(New { key, expiry, may_exist });
+        }
+        Ok(planned)
+    }
+}
+
+/// What [`apply`](Self::apply) would change, to be shown to people and to be checked by programs. Made by
+/// [`PlanKeys::send`].
+///
+/// `{plan}` shows the changes and a summary, `{plan:#}` all keys. With serde, it is a list of [`PlannedKey`]s. Neither
+/// shows a value.
+#[derive(Debug)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct Plan {
+    engine: Arc<Engine>,
+    connections: NonZeroUsize,
+    keep_going: bool,
+    replace_on_drift: bool,
+    options: CallOptions,
+    keys: Vec<PlannedKey>,
+}
+
+impl Plan {
+    /// The planned keys: those of the specs in the order of the specs, then those that are to be deleted because no
+    /// spec describes them, in the order of their ids.
+    #[must_use]
+    pub fn keys(&self) -> &[PlannedKey] {
+        &self.keys
+    }
+
+    /// Whether the server's keys differ from the specs: whether [`apply`](Self::apply) would change anything, or report
+    /// a drift.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.keys.iter().any(PlannedKey::is_change)
+    }
+
+    /// The descriptions of the keys that `apply` would create, with their values. Store them before you call `apply`:
+    /// then no key can exist whose value is lost, wherever the program is interrupted.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        self.keys.iter().filter_map(|key| Some((&*key.description, key.new.as_ref()?.key.known_value()?)))
+    }
+}
+
+/// The planned change of one key. See [`Plan::keys`].
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct PlannedKey {
+    /// The key's description.
+    pub description: String,
+    /// What is to be done.
+    pub change: Change,
+    /// The listed key: the one that is kept, replaced or deleted, or that has drifted. `None` if there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyInfo>,
+    /// What differs between the listed key and its spec.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// The keys that are to be deleted: those that are replaced, those with this description that expired more than a
+    /// day ago, or the listed key itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deletes: Vec<KeyId>,
+    /// Other keys with this description, which are left unchanged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<KeyId>,
+    /// What `apply` needs. `None` for keys that are kept as they are, or deleted.
+    #[serde(skip)]
+    new: Option<New>,
+}
+
+/// What is to be done with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Change {
+    /// The listed key is as described, and is kept.
+    Keep,
+    /// No key has this description: one is to be created.
+    Create,
+    /// The listed keys differ: a new one is to be created, and those are to be deleted.
+    Replace,
+    /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`].
+    Drift,
+    /// No spec describes the key, and it is to be deleted: see [`PlanKeys::prune`].
+    Delete,
+}
+
+/// A spec that is to be applied.
+#[derive(Debug)]
+struct New {
+    key: NewKey,
+    expiry: Option<Expires>,
+    /// Whether an earlier process may have created the key with this value.
+    may_exist: bool,
+}
+
+impl PlannedKey {
+    fn of(survey: &Survey, description: &str, replace_on_drift: bool) -> Self {
+        let verdict = survey.verdict(replace_on_drift);
+        let (change, key, differences) = match verdict {
+            Verdict::Keep(key) => (Change::Keep, Some(key), &[][..]),
+            Verdict::Create => (Change::Create, None, &[][..]),
+            Verdict::Replace { key, differences } => (Change::Replace, Some(key), differences),
+            Verdict::Refuse { key, differences } => (Change::Drift, Some(key), differences),
+        };
+        let kept = key.map(|key| key.id).filter(|_| change == Change::Keep);
+        let deletes: Vec<_> = match change {
+            Change::Drift => Vec::new(),
+            _ => survey.replaced_by(kept, replace_on_drift).chain(survey.long_expired()).collect(),
+        };
+        let mut duplicates = survey.ids();
+        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deletes.contains(id));
+        Self {
+            description: description.to_owned(),
+            change,
+            key: key.cloned(),
+            differences: differences.to_vec(),
+            deletes,
+            duplicates,
+            new: None,
+        }
+    }
+
+    /// No spec describes `key`.
+    fn unwanted(key: KeyInfo) -> Self {
+        Self {
+            description: key.description.clone(),
+            change: Change::Delete,
+            differences: Vec::new(),
+            deletes: vec![key.id],
+            duplicates: Vec::new(),
+            key: Some(key),
+            new: None,
+        }
+    }
+
+    /// Whether `apply` would change something, or report a drift.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.change != Change::Keep || !self.deletes.is_empty()
+    }
+}
+
+/// The name in `snake_case`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// The differences follow on lines of their own.
+impl fmt::Display for PlannedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { description, change, key, differences, deletes, duplicates, new } = self;
+        let mark = match change {
+            Change::Keep => '=',
+            Change::Create => '+',
+            Change::Replace => '~',
+            Change::Drift => '!',
+            Change::Delete => '-',
+        };
+        write!(f, "{mark} {change} `{}`", description.escape_debug())?;
+        if let Some(key) = key {
+            write!(f, ": key {}", key.id)?;
+        }
+        if let (Some(New { key, .. }), None) = (new, key) {
+            let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
+            write!(f, ": {actions} in {collections}, expires {}", key.expires_at)?;
+        }
+        for Difference { field, found, wanted } in differences {
+            write!(f, "\n    {field}: {found} -> {wanted}")?;
+        }
+        let replaced = key.as_ref().map(|key| key.id);
+        for id in deletes.iter().filter(|id| Some(**id) != replaced) {
+            write!(f, "\n    also delete key {id}, which has this description")?;
+        }
+        for id in duplicates {
+            write!(f, "\n    key {id} has the same description, and is left unchanged")?;
+        }
+        Ok(())
+    }
+}
+
+/// The changes and a summary; with `{:#}`, all keys.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_all = f.alternate();
+        for key in self.keys.iter().filter(|key| is_all || key.is_change() || !key.duplicates.is_empty()) {
+            writeln!(f, "{key}")?;
+        }
+        let count = |change| self.keys.iter().filter(|key| key.change == change).count();
+        write!(
+            f,
+            "{} to create, {} to replace, {} to delete, {} drifted, {} to keep",
+            count(Change::Create),
+            count(Change::Replace),
+            count(Change::Delete),
+            count(Change::Drift),
+            count(Change::Keep)
+        )
+    }
+}
+
+/// The list of the planned keys.
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.keys.serialize(serializer)
+    }
+}
+
+impl fmt::Debug for PlanKeys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, stored_value: _ } =
+            self;
+        f.debug_struct("PlanKeys")
+            .field("engine", engine)
+            .field("specs", specs)
+            .field("connections", connections)
+            .field("keep_going", keep_going)
+            .field("replace_on_drift", replace_on_drift)
+            .field("options", options)
+            .finish_non_exhaustive()
+    }
+}

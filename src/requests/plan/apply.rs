@@ -1,0 +1,429 @@
+//! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use secrecy::SecretString;
+
+use super::{Change, New, Plan, PlannedKey, by_description};
+use crate::engine::{CallFailure, Engine, backoff};
+use crate::error::Error;
+use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::operation::Operation;
+use crate::requests::delete::delete;
+use crate::requests::list;
+use crate::requests::options::CallOptions;
+use crate::requests::reconcile::{EnsuredKey, Steps, Survey, drift};
+use crate::requests::runner;
+
+/// The progress of [`Plan::apply_with`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ApplyProgress<'a> {
+    /// The number of changed keys that are finished.
+    pub done: usize,
+    /// The number of keys to change.
+    pub total: usize,
+    /// The description of the key that the event is about.
+    pub description: &'a str,
+    /// What has happened.
+    pub event: ApplyEvent<'a>,
+}
+
+/// What has happened to a key of a plan.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum ApplyEvent<'a> {
+    /// The key was created: store its value. [`Ensured`](Self::Ensured) or [`Failed`](Self::Failed) follows.
+    Created(&'a CreatedKey),
+    /// The key exists as described, and what it replaces is deleted.
+    Ensured(&'a EnsuredKey),
+    /// The key, which no spec describes, is deleted.
+    Deleted(KeyId),
+    /// The change failed. The error says which keys exist.
+    Failed(&'a Error),
+}
+
+/// The results of [`Plan::apply`].
+#[derive(Debug)]
+#[must_use = "it holds the errors, and the values of the keys that were created"]
+pub struct Applied(Vec<(String, Option<Result<Done, Error>>)>);
+
+#[derive(Debug)]
+enum Done {
+    Ensured(Box<EnsuredKey>),
+    Deleted(KeyId),
+}
+
+impl Applied {
+    /// Whether every key is now as planned.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.0.iter().all(|(_, result)| matches!(result, Some(Ok(_))))
+    }
+
+    /// The keys that exist as described, including those that existed before, in the order of the specs.
+    pub fn ensured(&self) -> impl Iterator<Item = &EnsuredKey> {
+        self.0.iter().filter_map(|(_, result)| match result {
+            Some(Ok(Done::Ensured(key))) => Some(&**key),
+            _ => None,
+        })
+    }
+
+    /// The keys that no spec describes and that are deleted.
+    pub fn deleted(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().filter_map(|(_, result)| match result {
+            Some(Ok(Done::Deleted(id))) => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// The descriptions of the keys whose change failed, with the errors.
+    pub fn failed(&self) -> impl Iterator<Item = (&str, &Error)> {
+        self.0.iter().filter_map(|(description, result)| Some((&**description, result.as_ref()?.as_ref().err()?)))
+    }
+
+    /// The descriptions of the keys whose change was not started.
+    pub fn not_started(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, result)| result.is_none()).map(|(description, _)| &**description)
+    }
+}
+
+#[cfg(test)]
+impl Applied {
+    /// The result for the only spec.
+    pub(in crate::requests) fn into_only(mut self) -> Result<EnsuredKey, Error> {
+        match self.0.pop().and_then(|(_, result)| result) {
+            Some(Ok(Done::Ensured(key))) => Ok(*key),
+            Some(Err(error)) => Err(error),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Plan {
+    /// Carries out the plan over a few connections.
+    ///
+    /// First lists the keys again. A key whose listed state no longer fits the plan is not changed:
+    /// [`Error::PlanOutdated`]. Then creates all new keys, lists the keys, and deletes what was planned, as
+    /// [`ensure`](crate::KeysClient::ensure) does for one key. A plan without changes sends nothing.
+    ///
+    /// After an interruption, make a new plan from the same specs and apply it.
+    ///
+    /// # Errors
+    ///
+    /// If the first list fails; nothing was changed then. All later errors are in [`Applied`].
+    pub fn apply(self) -> Result<Applied, Error> {
+        self.apply_with(|_| ControlFlow::Continue(()))
+    }
+
+    /// Like [`apply`](Self::apply), and calls `progress` in this thread after each step.
+    ///
+    /// The requests wait for `progress`: at any time, it has not been called yet for at most
+    /// [`connections`](super::PlanKeys::connections) of the keys that exist. After it returns [`ControlFlow::Break`],
+    /// no further change is started; changes in progress are completed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`apply`](Self::apply).
+    pub fn apply_with(
+        self,
+        mut progress: impl FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<Applied, Error> {
+        let Self { engine, connections, keep_going, replace_on_drift, options, keys } = self;
+        let mut report = Report::new(&keys, keep_going, &mut progress);
+        if report.total > 0 {
+            Run { engine: &engine, replace_on_drift, options, threads: connections.get() }
+                .apply(&keys, &mut report)?;
+        }
+        let results = report.results;
+        Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
+    }
+}
+
+/// One run of `apply`. The lists serve all keys, each request has its own deadline.
+struct Run<'a> {
+    engine: &'a Engine,
+    replace_on_drift: bool,
+    options: CallOptions,
+    threads: usize,
+}
+
+/// The changes that fit the listed keys.
+#[derive(Default)]
+struct Todo<'a> {
+    creations: Vec<InProgress<'a>>,
+    /// With the positions in the plan.
+    others: Vec<(usize, Other<'a>)>,
+}
+
+/// A change that creates no key.
+enum Other<'a> {
+    /// This key is kept, and others with its description are to be deleted.
+    CleanUp(Box<InProgress<'a>>, &'a KeyInfo),
+    Delete(KeyId),
+}
+
+/// The change of the key at this position of the plan.
+struct InProgress<'a> {
+    at: usize,
+    new: &'a New,
+    steps: Steps<'a>,
+    before: Survey,
+}
+
+impl<'a> Run<'a> {
+    fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
+        let changed: Vec<_> = keys.iter().enumerate().filter(|(_, key)| key.is_change()).collect();
+        let descriptions = changed.iter().map(|(_, key)| &*key.description);
+        let listed = self.list(descriptions, self.deadline(), &[]);
+        let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let mut todo = Todo::default();
+        for (at, planned) in changed {
+            if let Err(refused) = self.start(at, planned, &listed, &mut todo) {
+                report.finish(at, Err(refused));
+            }
+        }
+        if !report.is_stopped {
+            let created = self.create(todo.creations, report);
+            self.settle(created, report);
+        }
+        if !report.is_stopped {
+            self.finish(todo.others, report);
+        }
+        Ok(())
+    }
+
+    /// Checks that a change still fits the listed keys.
+    fn start(
+        &self,
+        at: usize,
+        planned: &'a PlannedKey,
+        listed: &HashMap<String, Vec<KeyInfo>>,
+        todo: &mut Todo<'a>,
+    ) -> Result<(), Error> {
+        let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
+        let of_description = listed.get(&planned.description).map(Vec::as_slice).unwrap_or_default();
+        let new = match (&planned.new, &planned.key) {
+            (Some(new), _) => new,
+            (None, Some(key)) => {
+                if of_description.iter().any(|listed| listed.id == key.id && listed != key) {
+                    return Err(outdated(format!("key {} has changed", key.id)));
+                }
+                // Deleting a key that is gone does no harm.
+                todo.others.push((at, Other::Delete(key.id)));
+                return Ok(());
+            }
+            (None, None) => return Err(outdated("it names no key".to_owned())),
+        };
+        let before = Survey::of(of_description.to_vec(), &new.key, new.expiry, None);
+        let now = PlannedKey::of(&before, &planned.description, self.replace_on_drift);
+        if !planned.is_same_change(&now) {
+            return Err(outdated(format!("planned was to {planned}; now it would be to {now}")));
+        }
+        if new.key.expires_at.is_past() {
+            return Err(outdated("the expiry of the new key has passed".to_owned()));
+        }
+        let steps = Steps::new(self.engine, &new.key, self.replace_on_drift, self.deadline());
+        let item = InProgress { at, new, steps, before };
+        match (planned.change, &planned.key) {
+            (Change::Drift, Some(key)) => return Err(drift(key, &planned.differences)),
+            (Change::Keep, Some(key)) => todo.others.push((at, Other::CleanUp(Box::new(item), key))),
+            _ => todo.creations.push(item),
+        }
+        Ok(())
+    }
+
+    /// Creates the keys. Returns those that exist now.
+    fn create(&self, creations: Vec<InProgress<'a>>, report: &mut Report<'_>) -> Vec<InProgress<'a>> {
+        let mut created = Vec::with_capacity(creations.len());
+        let job = |mut item: InProgress<'a>| {
+            item.steps.deadline = self.deadline();
+            let result = item.steps.create(&item.before, item.new.may_exist);
+            (item, result)
+        };
+        runner::run(self.threads.min(creations.len()), &mut creations.into_iter(), job, |(item, result)| {
+            match result {
+                Ok(()) => {
+                    if let Some(key) = item.steps.created() {
+                        report.event(item.at, ApplyEvent::Created(key));
+                    }
+                    created.push(item);
+                }
+                Err(error) => report.finish(item.at, Err(error)),
+            }
+            report.flow()
+        });
+        created
+    }
+
+    /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
+    fn settle(&self, created: Vec<InProgress<'a>>, report: &mut Report<'_>) {
+        let listed = self.list_until_shown(created);
+        let job = |(item, after): (InProgress<'a>, Result<Survey, Error>)| {
+            let InProgress { at, mut steps, before, .. } = item;
+            steps.deadline = self.deadline();
+            let ensured = after.and_then(|after| steps.settle(&before, &after));
+            let ensured = ensured.and_then(|ensured| match self.options.replicated_within {
+                Some(limit) => ensured.replicated(self.engine, limit),
+                None => Ok(ensured),
+            });
+            (at, ensured)
+        };
+        runner::run(self.threads.min(listed.len()), &mut listed.into_iter(), job, |(at, ensured)| {
+            report.finish(at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))));
+            // These keys exist already.
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Lists the keys until all created ones are shown, because a node may lag.
+    fn list_until_shown(&self, mut created: Vec<InProgress<'a>>) -> Vec<(InProgress<'a>, Result<Survey, Error>)> {
+        let deadline = self.deadline();
+        let mut shown = Vec::with_capacity(created.len());
+        let mut rounds = 0;
+        while !created.is_empty() {
+            let secrets: Vec<_> = created.iter().filter_map(|item| item.new.key.known_value()).collect();
+            let mut listed =
+                match self.list(created.iter().map(|item| &*item.new.key.description), deadline, &secrets) {
+                    Ok(listed) => listed,
+                    Err(failure) => {
+                        shown.extend(created.into_iter().map(|mut item| {
+                            let cause = failure.copy().into_error(Operation::List, None);
+                            let error = item.steps.interrupted(None, cause);
+                            (item, Err(error))
+                        }));
+                        return shown;
+                    }
+                };
+            let mut missing = Vec::new();
+            for item in created {
+                let New { key, expiry, .. } = item.new;
+                let own = item.steps.created().map(CreatedKey::info);
+                let of_description = listed.remove(&key.description).unwrap_or_default();
+                let after = Survey::of(of_description, key, *expiry, own.as_ref().map(|own| own.id));
+                if own.is_none_or(|own| own.may_be_purged() || after.has(own.id)) {
+                    shown.push((item, Ok(after)));
+                } else {
+                    missing.push(item);
+                }
+            }
+            created = missing;
+            if !created.is_empty() {
+                rounds += 1;
+                // After the deadline, the next list fails.
+                self.engine.clock.sleep(backoff(rounds, &*self.engine.clock).min(self.engine.remaining(deadline)));
+            }
+        }
+        shown
+    }
+
+    /// Makes the changes that create no key.
+    fn finish(&self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
+        let job = |(at, other): (usize, Other<'a>)| {
+            let done = match other {
+                Other::CleanUp(item, kept) => {
+                    let InProgress { mut steps, before, .. } = *item;
+                    steps.deadline = self.deadline();
+                    steps.conclude(kept, &before, before.ids()).map(|ensured| Done::Ensured(Box::new(ensured)))
+                }
+                Other::Delete(id) => match delete(self.engine, id, self.deadline()) {
+                    Ok(()) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(id)),
+                    Err(error) => Err(error),
+                },
+            };
+            (at, done)
+        };
+        runner::run(self.threads.min(others.len()), &mut others.into_iter(), job, |(at, done)| {
+            report.finish(at, done);
+            report.flow()
+        });
+    }
+
+    /// Lists the keys with these descriptions, grouped.
+    fn list<'d>(
+        &self,
+        descriptions: impl Iterator<Item = &'d str>,
+        deadline: Instant,
+        secrets: &[&SecretString],
+    ) -> Result<HashMap<String, Vec<KeyInfo>>, CallFailure> {
+        let descriptions: HashSet<&str> = descriptions.collect();
+        let keys = list::all(self.engine, |key| descriptions.contains(&*key.description), deadline, secrets)?;
+        Ok(by_description(keys))
+    }
+
+    fn deadline(&self) -> Instant {
+        self.engine.deadline(self.options.timeout)
+    }
+}
+
+/// Collects the results, and tells the caller about each step.
+struct Report<'a> {
+    keys: &'a [PlannedKey],
+    keep_going: bool,
+    progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
+    results: Vec<Option<Result<Done, Error>>>,
+    done: usize,
+    total: usize,
+    is_stopped: bool,
+}
+
+impl<'a> Report<'a> {
+    fn new(
+        keys: &'a [PlannedKey],
+        keep_going: bool,
+        progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
+    ) -> Self {
+        let results: Vec<_> = keys.iter().map(PlannedKey::kept).map(|kept| kept.map(Ok)).collect();
+        let total = results.iter().filter(|result| result.is_none()).count();
+        Self { keys, keep_going, progress, results, done: 0, total, is_stopped: false }
+    }
+
+    fn finish(&mut self, at: usize, result: Result<Done, Error>) {
+        self.done += 1;
+        self.event(
+            at,
+            match &result {
+                Ok(Done::Ensured(key)) => ApplyEvent::Ensured(key),
+                Ok(Done::Deleted(id)) => ApplyEvent::Deleted(*id),
+                Err(error) => ApplyEvent::Failed(error),
+            },
+        );
+        self.is_stopped |= result.is_err() && !self.keep_going;
+        if let Some(place) = self.results.get_mut(at) {
+            *place = Some(result);
+        }
+    }
+
+    fn event(&mut self, at: usize, event: ApplyEvent<'_>) {
+        let Self { keys, done, total, .. } = *self;
+        let description = keys.get(at).map(|key| &*key.description).unwrap_or_default();
+        self.is_stopped |= (self.progress)(&ApplyProgress { done, total, description, event }).is_break();
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
+        if self.is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl PlannedKey {
+    /// The result for a key that is kept as it is.
+    fn kept(&self) -> Option<Done> {
+        let key = self.key.clone().filter(|_| !self.is_change())?;
+        let duplicates = self.duplicates.clone();
+        Some(Done::Ensured(Box::new(EnsuredKey {
+            key,
+            value: None,
+            created: false,
+            replaced: Vec::new(),
+            duplicates,
+        })))
+    }
+
+    fn is_same_change(&self, other: &Self) -> bool {
+        let id = |planned: &Self| planned.key.as_ref().map(|key| key.id);
+        (self.change, id(self), &self.differences, &self.deletes)
+            == (other.change, id(other), &other.differences, &other.deletes)
+    }
+}

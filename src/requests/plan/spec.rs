@@ -1,0 +1,216 @@
+//! A key as a file describes it.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize, Serializer, ser};
+
+use crate::action::Action;
+use crate::collection::CollectionPattern;
+use crate::error::Error;
+use crate::expiry::Expires;
+use crate::key::KeyInfo;
+use crate::requests::options::{KeySettings, scope_methods};
+
+/// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
+/// [`KeysClient::plan`](crate::KeysClient::plan).
+///
+/// With serde, it has these members:
+///
+/// | member | text |
+/// |---|---|
+/// | `description` | required; identifies the key |
+/// | `actions` | required; such as `documents:search`, checked; `custom:` before an action that only newer servers know |
+/// | `collections` | required; `docs`, `*`, `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` |
+/// | `expires_at` | a time in UTC such as `2030-01-01T00:00:00Z`, or `never`, the default |
+/// | `expires_in` | instead of `expires_at`: at most how long the key works after it is created, such as `90days` |
+/// | `autodelete` | optional: see [`autodelete`](Self::autodelete) |
+///
+/// It is checked while it is read. The error names the key and the member:
+///
+/// ```
+/// use typesense_keys::{Action, KeySpec};
+///
+/// let text = r#"{ "description": "docs site", "actions": ["documents:search"], "collections": ["docs"] }"#;
+/// let spec: KeySpec = serde_json::from_str(text)?;
+/// assert_eq!(spec, KeySpec::new("docs site").actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]));
+///
+/// let error = serde_json::from_str::<KeySpec>(&text.replace("search", "serach")).unwrap_err().to_string();
+/// assert!(error.starts_with("key `docs site`: `actions[0]`: `documents:serach` is not an action"), "{error}");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Members")]
+pub struct KeySpec {
+    pub(super) settings: KeySettings,
+}
+
+scope_methods!(KeySpec);
+
+impl KeySpec {
+    /// A key with this description. Add at least one action and one collection.
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { settings: KeySettings { description: description.into(), ..KeySettings::default() } }
+    }
+
+    /// The description, which identifies the key.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.settings.description
+    }
+
+    /// When the key stops working, by the server's clock. A key with any other expiry has drifted. Defaults to never.
+    pub fn expires_at(mut self, expiry: impl Into<crate::expiry::Expiry>) -> Self {
+        self.settings.expiry = Some(Expires::At(expiry.into()));
+        self
+    }
+
+    /// At most how long the key works after it is created. A key that expires within this duration from now is kept;
+    /// one that has expired is created again. Defaults to never.
+    pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
+        self.settings.expiry = Some(Expires::In(duration));
+        self
+    }
+
+    /// Checks the description and the scope. [`plan`](crate::KeysClient::plan) makes the same check.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`].
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.settings.description.trim().is_empty() {
+            return Err(Error::invalid("description", "is empty: a key is found by it"));
+        }
+        self.settings.check_scope().map(drop)
+    }
+}
+
+/// Two specs are equal if they have the same members in the same order.
+impl PartialEq for KeySpec {
+    fn eq(&self, other: &Self) -> bool {
+        let KeySettings { description, actions, invalid_action, collections, value: _, expiry, autodelete } =
+            &self.settings;
+        let other = &other.settings;
+        (description, actions, invalid_action) == (&other.description, &other.actions, &other.invalid_action)
+            && (collections, expiry, autodelete) == (&other.collections, &other.expiry, &other.autodelete)
+    }
+}
+
+/// The description and scope of an existing key, for example to begin a file with the keys of a server. Members that
+/// this crate does not know are left out.
+impl From<&KeyInfo> for KeySpec {
+    fn from(key: &KeyInfo) -> Self {
+        let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = key.clone();
+        let expiry = (!expires_at.is_never()).then_some(Expires::At(expires_at));
+        Self {
+            settings: KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() },
+        }
+    }
+}
+
+/// The members as text.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    description: String,
+    actions: Vec<String>,
+    collections: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_in: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    autodelete: Option<bool>,
+}
+
+/// Marks an action that is not checked.
+const CUSTOM: &str = "custom:";
+
+impl TryFrom<Members> for KeySpec {
+    type Error = String;
+
+    fn try_from(members: Members) -> Result<Self, String> {
+        let Members { description, actions, collections, expires_at, expires_in, autodelete } = members;
+        let of_key = |field: &dyn Display, why: &dyn Display| {
+            format!("key `{}`: `{field}`: {why}", description.escape_debug())
+        };
+        let expiry = match (expires_at, expires_in) {
+            (None, None) => None,
+            (Some(time), None) => Some(Expires::At(time.parse().map_err(|error| of_key(&"expires_at", &error))?)),
+            (None, Some(duration)) => {
+                let duration = humantime::parse_duration(&duration);
+                let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
+                Some(Expires::In(duration.map_err(|error| of_key(&"expires_in", &why(error)))?))
+            }
+            (Some(_), Some(_)) => return Err(of_key(&"expires_in", &"cannot be combined with `expires_at`")),
+        };
+        let actions = each("actions", &actions, of_key, |text| match text.strip_prefix(CUSTOM) {
+            Some(custom) => Ok(Action::custom(custom)),
+            None => text.parse(),
+        })?;
+        let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
+        let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
+        let spec = Self { settings: KeySettings { description: description.clone(), ..settings } };
+        match spec.validate() {
+            Ok(()) => Ok(spec),
+            Err(Error::InvalidRequest { field, reason }) => Err(of_key(&field, &reason)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Parses each item of a list. An error names the position of the item.
+fn each<T, E: Display>(
+    field: &str,
+    texts: &[String],
+    of_key: impl Fn(&dyn Display, &dyn Display) -> String,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, String> {
+    let parse = |(at, text): (usize, &String)| parse(text).map_err(|error| of_key(&format!("{field}[{at}]"), &error));
+    texts.iter().enumerate().map(parse).collect()
+}
+
+/// Writes what deserialization reads. Fails for a collection pattern that only the server's reading accepts.
+impl Serialize for KeySpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let KeySettings { description, actions, invalid_action, collections, value: _, expiry, autodelete } =
+            &self.settings;
+        if let Some(error) = invalid_action {
+            return Err(ser::Error::custom(error));
+        }
+        let mut members = Members {
+            description: description.clone(),
+            actions: actions.iter().map(action_text).collect(),
+            collections: collections
+                .iter()
+                .map(collection_text)
+                .collect::<Result<_, _>>()
+                .map_err(ser::Error::custom)?,
+            expires_at: None,
+            expires_in: None,
+            autodelete: *autodelete,
+        };
+        match expiry {
+            None => {}
+            Some(Expires::At(expiry)) => members.expires_at = Some(expiry.to_string()),
+            Some(Expires::In(duration)) => {
+                members.expires_in = Some(humantime::format_duration(*duration).to_string())
+            }
+        }
+        members.serialize(serializer)
+    }
+}
+
+fn action_text(action: &Action) -> String {
+    match action.validate() {
+        Ok(()) => action.as_str().to_owned(),
+        Err(_) => format!("{CUSTOM}{}", action.as_str()),
+    }
+}
+
+/// The text that is parsed to the same entry.
+fn collection_text(entry: &CollectionPattern) -> Result<String, String> {
+    let text = entry.as_str();
+    let candidates = [text.to_owned(), format!("pattern:{text}")];
+    let found = candidates.into_iter().find(|candidate| candidate.parse() == Ok(entry.clone()));
+    found.ok_or_else(|| format!("the collection `{}` cannot be written", text.escape_debug()))
+}

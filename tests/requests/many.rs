@@ -1,0 +1,130 @@
+//! Many deletions and many rotations: each key is deleted or replaced once, whatever fails.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use typesense_keys::testing::{FakeServer, Fault, Operation};
+use typesense_keys::{CreatedKey, DeleteKey, Error, KeyId, KeysClient, RotateKey};
+
+/// A client that makes one attempt.
+fn client(server: &FakeServer) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
+}
+
+fn keys(client: &KeysClient, count: usize) -> Vec<CreatedKey> {
+    let request = |index| client.create().description(format!("key {index}")).actions(["documents:search"]);
+    let requests = (0..count).map(|index| request(index).collections(["docs"]));
+    client.create_many(requests).send().unwrap().into_outputs().unwrap()
+}
+
+fn deletions(client: &KeysClient, keys: &[CreatedKey]) -> Vec<DeleteKey> {
+    keys.iter().map(|key| client.delete(key.id)).collect()
+}
+
+fn rotations(client: &KeysClient, keys: &[CreatedKey]) -> Vec<RotateKey> {
+    keys.iter().map(|key| client.rotate(key.id)).collect()
+}
+
+#[test]
+fn delete_many_deletes_exactly_the_named_keys() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let keys = keys(&client, 20);
+    let mut deleted = Vec::new();
+    let batch = client.delete_many(deletions(&client, &keys[..15])).connections(3).send_with(|progress| {
+        assert_eq!(*progress.result.unwrap(), keys[progress.index].id);
+        deleted.push(progress.done);
+        ControlFlow::Continue(())
+    });
+    let ids = batch.unwrap().into_outputs().unwrap();
+    assert_eq!(ids, keys[..15].iter().map(|key| key.id).collect::<Vec<_>>());
+    assert_eq!(deleted, (1..=15).collect::<Vec<_>>());
+    let left: Vec<KeyId> = server.keys().iter().map(|key| key.id).collect();
+    assert_eq!(left, keys[15..].iter().map(|key| key.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn delete_many_reports_a_missing_key_unless_its_request_ignores_it() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let requests = [client.delete(7).ignore_missing(true), client.delete(8)];
+    let batch = client.delete_many(requests).keep_going(true).send().unwrap();
+    assert_eq!(batch.succeeded().collect::<Vec<_>>(), [(0, &KeyId::from(7))]);
+    assert!(matches!(batch.failed().next(), Some((1, Error::NotFound { .. }))));
+}
+
+#[test]
+fn resumed_delete_many_takes_a_key_of_a_lost_response_for_deleted() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let keys = keys(&client, 4);
+    server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse);
+    let batch = client.delete_many(deletions(&client, &keys)).connections(1).send().unwrap();
+    assert!(matches!(batch.failed().next(), Some((1, Error::OutcomeUnknown(_)))));
+    assert_eq!(batch.succeeded().count(), 1);
+    let ids = batch.resume().send().unwrap().into_outputs().unwrap();
+    assert_eq!((ids.len(), server.key_count()), (4, 0));
+}
+
+#[test]
+fn resumed_delete_many_still_reports_a_key_that_was_never_there() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let batch = client.delete_many([client.delete(7)]).send().unwrap();
+    let batch = batch.resume().send().unwrap();
+    assert!(matches!(batch.failed().next(), Some((0, Error::NotFound { .. }))));
+}
+
+#[test]
+fn rotate_many_replaces_each_key_and_hands_over_each_value() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let old = keys(&client, 12);
+    let mut values = vec![None; old.len()];
+    let batch = client.rotate_many(rotations(&client, &old)).send_with(|progress| {
+        values[progress.index] = Some(progress.result.unwrap().value.clone());
+        ControlFlow::Continue(())
+    });
+    let new = batch.unwrap().into_outputs().unwrap();
+    assert_eq!(server.key_count(), old.len());
+    for ((old, new), value) in old.iter().zip(&new).zip(values) {
+        assert_eq!(old.description, new.description);
+        assert!(server.value_of(old.id).is_none());
+        assert_eq!(server.value_of(new.id).unwrap().expose_secret(), value.unwrap().expose_secret());
+    }
+}
+
+#[test]
+fn resumed_rotate_many_finishes_the_interrupted_rotation_with_the_key_that_it_created() {
+    // A lost create, a lost delete, a refused delete.
+    for (operation, fault) in [
+        (Operation::Create, Fault::LoseResponse),
+        (Operation::Delete, Fault::LoseResponse),
+        (Operation::Delete, Fault::Unauthorized),
+    ] {
+        let server = FakeServer::start().unwrap();
+        let client = client(&server);
+        let old = keys(&client, 3);
+        server.fail(operation).nth(2).with(fault);
+        let batch = client.rotate_many(rotations(&client, &old)).connections(1).send().unwrap();
+        let (index, error) = batch.failed().next().unwrap();
+        assert!(index == 1 && matches!(error, Error::Incomplete(_)), "{error}");
+        let value = error.value().cloned().unwrap();
+        let new = batch.resume().send().unwrap().into_outputs().unwrap();
+        assert_eq!(new[1].value.expose_secret(), value.expose_secret());
+        assert_eq!(server.key_count(), 3, "one key for each");
+    }
+}
+
+#[test]
+fn invalid_rotation_is_named_before_any_is_sent() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let old = keys(&client, 2);
+    let sent = server.request_count();
+    let requests = [client.rotate(old[0].id), client.rotate(old[1].id).expires_in(Duration::ZERO)];
+    let error = client.rotate_many(requests).send().unwrap_err().to_string();
+    assert!(error.contains("`expires_at`") && error.contains("request 1, counted from 0"), "{error}");
+    assert_eq!(server.request_count(), sent);
+}

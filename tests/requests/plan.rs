@@ -1,0 +1,521 @@
+//! Keys as code: a plan shows what differs and changes nothing; applying it leads to exactly the described keys, each
+//! created once, whatever fails.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
+use typesense_keys::{
+    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, Expiry, KeyId, KeySpec, KeysClient, Plan,
+};
+
+/// A client that makes one attempt.
+fn client(server: &FakeServer) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
+}
+
+fn spec(description: &str) -> KeySpec {
+    KeySpec::new(description).actions(["documents:search"]).collections(["docs"])
+}
+
+fn specs(count: usize) -> Vec<KeySpec> {
+    (0..count).map(|index| spec(&format!("key {index}"))).collect()
+}
+
+/// A key as [`spec`] describes it.
+fn wanted(description: &str) -> TestKey {
+    TestKey::new(description, ["documents:search"], ["docs"])
+}
+
+fn drifted(description: &str) -> TestKey {
+    TestKey::new(description, ["documents:*"], ["docs"])
+}
+
+fn descriptions(server: &FakeServer) -> Vec<String> {
+    server.keys().into_iter().map(|key| key.description).collect()
+}
+
+fn changes(plan: &Plan) -> Vec<Change> {
+    plan.keys().iter().map(|key| key.change).collect()
+}
+
+fn errors(applied: &Applied) -> Vec<(&str, String)> {
+    applied.failed().map(|(description, error)| (description, error.to_string())).collect()
+}
+
+#[test]
+fn plan_lists_once_and_changes_nothing() {
+    let server = FakeServer::start().unwrap();
+    server.seed(drifted("key 1")).unwrap();
+    let before = server.keys();
+    let plan = client(&server).plan(specs(3)).replace_on_drift(true).prune(|_| true).send().unwrap();
+    assert_eq!(changes(&plan), [Change::Create, Change::Replace, Change::Create]);
+    assert_eq!((server.keys(), server.request_count()), (before, 1));
+}
+
+#[test]
+fn applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let mut values = BTreeMap::new();
+    let applied = client.plan(specs(20)).send().unwrap().apply_with(|progress| {
+        if let ApplyEvent::Created(key) = progress.event {
+            assert_eq!(key.description, progress.description);
+            values.insert(key.id, key.value.expose_secret().to_owned());
+        }
+        ControlFlow::Continue(())
+    });
+    let applied = applied.unwrap();
+    assert!(applied.is_complete() && applied.failed().count() == 0 && applied.not_started().count() == 0);
+    let mut described = descriptions(&server);
+    described.sort();
+    let mut expected: Vec<_> = (0..20).map(|index| format!("key {index}")).collect();
+    expected.sort();
+    assert_eq!(described, expected);
+    for (index, ensured) in applied.ensured().enumerate() {
+        assert_eq!(ensured.key.description, format!("key {index}"), "in the order of the specs");
+        let value = ensured.value.as_ref().unwrap().expose_secret();
+        assert_eq!(server.value_of(ensured.key.id).unwrap().expose_secret(), value);
+        assert_eq!(values[&ensured.key.id], value);
+        assert!(ensured.created && ensured.replaced.is_empty() && ensured.duplicates.is_empty());
+    }
+
+    let sent = server.request_count();
+    let plan = client.plan(specs(20)).send().unwrap();
+    assert!(!plan.has_changes() && plan.values().count() == 0);
+    let applied = plan.apply().unwrap();
+    assert!(applied.is_complete() && applied.ensured().all(|key| !key.created && key.value.is_none()));
+    assert_eq!(server.request_count(), sent + 1, "one list for the plan, and nothing to apply");
+}
+
+#[test]
+fn values_are_known_before_their_keys_exist() {
+    let server = FakeServer::start().unwrap();
+    server.seed(wanted("key 0")).unwrap();
+    server.seed(drifted("key 1")).unwrap();
+    let plan = client(&server).plan(specs(3)).replace_on_drift(true).send().unwrap();
+    let stored: BTreeMap<String, SecretString> =
+        plan.values().map(|(description, value)| (description.to_owned(), value.clone())).collect();
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["key 1", "key 2"]);
+    assert!(plan.apply().unwrap().is_complete());
+    for key in server.keys().iter().filter(|key| key.description != "key 0") {
+        let value = server.value_of(key.id).unwrap();
+        assert_eq!(stored[&key.description].expose_secret(), value.expose_secret());
+    }
+}
+
+#[test]
+fn drifted_key_is_reported_and_nothing_is_changed_unless_it_may_be_replaced() {
+    let server = FakeServer::start().unwrap();
+    server.seed(drifted("key 1")).unwrap();
+    let before = server.keys();
+    let plan = client(&server).plan(specs(3)).send().unwrap();
+    assert_eq!(changes(&plan), [Change::Create, Change::Drift, Change::Create]);
+    assert!(plan.has_changes());
+    let differences = &plan.keys()[1].differences;
+    assert_eq!((differences.len(), differences[0].field), (1, "actions"));
+    let applied = plan.apply().unwrap();
+    assert!(matches!(applied.failed().next(), Some(("key 1", Error::Drift(_)))));
+    assert_eq!(applied.not_started().collect::<Vec<_>>(), ["key 0", "key 2"]);
+    assert_eq!(server.keys(), before);
+
+    let applied = client(&server).plan(specs(3)).keep_going(true).send().unwrap().apply().unwrap();
+    assert_eq!((applied.failed().count(), applied.ensured().count()), (1, 2));
+    assert!(before.iter().all(|key| server.keys().contains(key)));
+}
+
+#[test]
+fn replaced_key_is_deleted_after_its_replacement_is_known() {
+    let server = FakeServer::start().unwrap();
+    let old = server.seed(drifted("key 0")).unwrap();
+    let plan = client(&server).plan(specs(1)).replace_on_drift(true).send().unwrap();
+    assert_eq!((plan.keys()[0].change, plan.keys()[0].deletes.as_slice()), (Change::Replace, &[old][..]));
+    let applied = plan.apply().unwrap();
+    let new = applied.ensured().next().unwrap();
+    assert_eq!(new.replaced, [old]);
+    assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [new.key.id]);
+
+    // Where the new key cannot be confirmed, the old one stays.
+    let server = FakeServer::start().unwrap();
+    let old = server.seed(drifted("key 0")).unwrap();
+    let request = client(&server).plan(specs(1)).replace_on_drift(true).timeout(Duration::from_millis(300));
+    let plan = request.send().unwrap();
+    // The first request for a key asks for the old one, the second whether each node is available.
+    for nth in 3..60 {
+        server.fail(Operation::Get).nth(nth).with(Fault::ErrorBefore);
+    }
+    let applied = plan.apply().unwrap();
+    let error = applied.failed().next().unwrap().1;
+    assert!(matches!(error, Error::Incomplete(_)) && error.value().is_some(), "{error}");
+    assert!(server.value_of(old).is_some());
+}
+
+#[test]
+fn duplicates_are_reported_and_stay() {
+    let server = FakeServer::start().unwrap();
+    let ids = [wanted("key 0"), wanted("key 0"), drifted("key 0")].map(|key| server.seed(key).unwrap());
+    let plan = client(&server).plan(specs(1)).send().unwrap();
+    assert_eq!((plan.keys()[0].change, plan.keys()[0].duplicates.as_slice()), (Change::Keep, &ids[1..]));
+    let applied = plan.apply().unwrap();
+    assert_eq!(applied.ensured().next().unwrap().duplicates, ids[1..]);
+    assert_eq!(server.key_count(), 3);
+}
+
+#[test]
+fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
+    let hours_ago = |hours: u64| Expiry::from(SystemTime::now() - Duration::from_secs(hours * 3_600));
+    let server = FakeServer::start().unwrap();
+    let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(48))).unwrap();
+    let just_now = server.seed(wanted("key 0").expires_at(hours_ago(1))).unwrap();
+    let applied = client(&server).plan(specs(1)).send().unwrap().apply().unwrap();
+    let ensured = applied.ensured().next().unwrap();
+    assert_eq!(
+        (ensured.created, &ensured.replaced[..], &ensured.duplicates[..]),
+        (true, &[long_ago][..], &[just_now][..])
+    );
+
+    // Beside a key that is kept, too.
+    let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(72))).unwrap();
+    let plan = client(&server).plan(specs(1)).send().unwrap();
+    assert!(plan.has_changes() && plan.keys()[0].change == Change::Keep && plan.keys()[0].deletes == [long_ago]);
+    assert!(plan.apply().unwrap().is_complete());
+    assert!(server.value_of(long_ago).is_none());
+}
+
+#[test]
+fn only_asked_for_keys_are_pruned() {
+    let server = FakeServer::start().unwrap();
+    let ids = ["app: old", "key 0", "other"].map(|description| server.seed(wanted(description)).unwrap());
+    let client = client(&server);
+    assert!(!client.plan(specs(1)).send().unwrap().has_changes(), "none is asked for");
+    // A described key is never pruned.
+    let prune = |client: &KeysClient| client.plan(specs(1)).prune(|key| key.description != "other").send().unwrap();
+    let plan = prune(&client);
+    assert_eq!(changes(&plan), [Change::Keep, Change::Delete]);
+    let mut deleted = Vec::new();
+    let applied = plan.apply_with(|progress| {
+        if let ApplyEvent::Deleted(id) = progress.event {
+            deleted.push((id, progress.description.to_owned(), progress.done, progress.total));
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(applied.unwrap().deleted().collect::<Vec<_>>(), [ids[0]]);
+    assert_eq!(deleted, [(ids[0], "app: old".to_owned(), 1, 1)]);
+    assert_eq!(descriptions(&server), ["key 0", "other"]);
+    assert!(!prune(&client).has_changes());
+}
+
+#[test]
+fn key_that_may_be_the_clients_own_is_never_pruned() {
+    let server = FakeServer::start().unwrap();
+    let admin =
+        client(&server).create().description("deploy").actions([Action::ALL]).collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(admin.value.clone()).build().unwrap();
+    let plan = client.plan(Vec::new()).prune(|_| true).send().unwrap();
+    assert!(!plan.has_changes(), "{plan}");
+}
+
+#[test]
+fn key_that_has_changed_since_the_plan_is_refused() {
+    let outdated = |change: fn(&FakeServer, KeyId), spec: KeySpec| {
+        let server = FakeServer::start().unwrap();
+        let id = server.seed(drifted("key 0")).unwrap();
+        let request = client(&server).plan([spec]).replace_on_drift(true);
+        let plan = request.prune(|key| key.description == "key 0").send().unwrap();
+        change(&server, id);
+        let before = server.keys();
+        let applied = plan.apply().unwrap();
+        let error = applied.failed().next().map(|(_, error)| error.to_string());
+        assert!(error.is_none() || server.keys() == before, "{error:?}");
+        error
+    };
+    let described = || spec("key 0");
+    let gone = |server: &FakeServer, id| assert!(server.remove(id));
+    let replaced = |server: &FakeServer, _| assert!(server.seed(wanted("key 0")).is_ok());
+    let another = |server: &FakeServer, _| assert!(server.seed(drifted("key 0")).is_ok());
+    let error = outdated(gone, described()).unwrap();
+    assert!(
+        error.starts_with("the plan for `key 0` is outdated: planned was to ~ replace `key 0`: key 0\n"),
+        "{error}"
+    );
+    assert!(error.ends_with("make a new plan"), "{error}");
+    assert!(outdated(replaced, described()).is_some());
+    assert!(outdated(another, described()).is_some());
+    assert_eq!(outdated(|_, _| {}, described()), None);
+    // To delete a key that is gone, or beside another one, is no harm.
+    assert_eq!(outdated(gone, spec("key 1")), None);
+    assert_eq!(outdated(another, spec("key 1")), None);
+}
+
+#[test]
+fn key_with_a_lost_response_is_created_once_and_its_value_is_kept() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    server.fail(Operation::Create).nth(2).with(Fault::LoseResponse);
+    let plan = client.plan(specs(4)).connections(1).send().unwrap();
+    let stored: BTreeMap<String, SecretString> =
+        plan.values().map(|(description, value)| (description.to_owned(), value.clone())).collect();
+    let applied = plan.apply().unwrap();
+    let (description, error) = applied.failed().next().unwrap();
+    assert!(description == "key 1" && matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    assert_eq!(error.value().unwrap().expose_secret(), stored["key 1"].expose_secret());
+    assert_eq!(applied.ensured().count(), 1, "changes in progress are completed, and no others are started");
+    assert_eq!(applied.not_started().collect::<Vec<_>>(), ["key 2", "key 3"]);
+
+    let applied = client.plan(specs(4)).send().unwrap().apply().unwrap();
+    assert!(applied.is_complete() && server.key_count() == 4, "{:?}", errors(&applied));
+    let key = applied.ensured().nth(1).unwrap();
+    assert_eq!(server.value_of(key.key.id).unwrap().expose_secret(), stored["key 1"].expose_secret());
+}
+
+#[test]
+fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
+    let [leader, follower] = FakeServer::cluster::<2>().unwrap();
+    let client = KeysClient::builder().node(follower.url()).api_key(follower.api_key()).build().unwrap();
+    // An earlier run has stored the value and created the key, which the follower does not show yet.
+    let stored = "Vf3k-a-value-that-an-earlier-run-has-drawn";
+    follower.set_lagging(true);
+    let id = leader.seed(wanted("key 0").value(stored)).unwrap();
+    let mut asked = Vec::new();
+    let plan = client.plan(specs(2)).stored_values(|spec| {
+        asked.push(spec.description().to_owned());
+        (spec.description() == "key 0").then(|| stored.into())
+    });
+    let plan = plan.send().unwrap();
+    assert_eq!(changes(&plan), [Change::Create, Change::Create]);
+    let created = follower.request_count() + 3; // after the list and both creates
+    let applied = thread::scope(|scope| {
+        scope.spawn(|| {
+            while follower.request_count() < created {
+                thread::sleep(Duration::from_millis(5));
+            }
+            follower.set_lagging(false);
+        });
+        plan.apply().unwrap()
+    });
+    assert_eq!(asked, ["key 0", "key 1"]);
+    assert!(applied.is_complete(), "{:?}", errors(&applied));
+    let key = applied.ensured().next().unwrap();
+    assert_eq!((key.key.id, key.value.as_ref().unwrap().expose_secret()), (id, stored));
+    assert_eq!(leader.key_count(), 2);
+}
+
+#[test]
+fn stored_value_is_not_asked_for_where_the_description_is_listed() {
+    let server = FakeServer::start().unwrap();
+    server.seed(wanted("key 0")).unwrap();
+    server.seed(drifted("key 1")).unwrap();
+    let request = client(&server).plan(specs(2)).replace_on_drift(true);
+    let plan = request.stored_values(|spec| panic!("{}", spec.description())).send().unwrap();
+    assert!(plan.apply().unwrap().is_complete());
+}
+
+#[test]
+fn created_keys_are_handed_over_as_they_are_created_and_a_break_begins_no_more() {
+    for connections in [1, 3] {
+        let server = FakeServer::start().unwrap();
+        let client = client(&server);
+        let mut told = 0;
+        let plan = client.plan(specs(30)).connections(connections).send().unwrap();
+        let applied = plan.apply_with(|progress| {
+            if let ApplyEvent::Created(_) = progress.event {
+                assert!(server.key_count() <= told + connections, "{} keys, told of {told}", server.key_count());
+                told += 1;
+            }
+            if told == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let applied = applied.unwrap();
+        assert!(server.key_count() < 10 + connections);
+        assert_eq!(applied.ensured().count(), server.key_count(), "each that exists is handed over");
+        assert!(applied.ensured().all(|key| key.value.is_some()));
+        assert_eq!(applied.not_started().count(), 30 - server.key_count());
+    }
+}
+
+#[test]
+fn list_that_fails_after_the_creates_loses_no_value() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let plan = client.plan(specs(5)).send().unwrap();
+    server.fail(Operation::List).nth(2).with(Fault::ErrorBefore);
+    let applied = plan.apply().unwrap();
+    assert_eq!((applied.failed().count(), server.key_count()), (5, 5));
+    for (description, error) in applied.failed() {
+        let id = error.key_id().unwrap();
+        assert!(matches!(error, Error::Incomplete(_)), "{error}");
+        assert_eq!(
+            server.value_of(id).unwrap().expose_secret(),
+            error.value().unwrap().expose_secret(),
+            "{description}"
+        );
+    }
+}
+
+#[test]
+fn failed_first_list_changes_nothing() {
+    let server = FakeServer::start().unwrap();
+    let plan = client(&server).plan(specs(2)).send().unwrap();
+    server.fail(Operation::List).with(Fault::Unauthorized);
+    assert!(matches!(plan.apply(), Err(Error::Unauthorized(_))));
+    assert_eq!(server.key_count(), 0);
+}
+
+#[test]
+fn two_runs_at_once_agree_on_one_key_for_each_spec() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    for round in 0..10 {
+        let described: Vec<_> = (0..8).map(|index| spec(&format!("round {round}, key {index}"))).collect();
+        let plans = [(); 2].map(|()| client.plan(described.clone()).keep_going(true).send().unwrap());
+        let results = thread::scope(|scope| {
+            plans.map(|plan| scope.spawn(|| plan.apply().unwrap())).map(|run| run.join().unwrap())
+        });
+        for result in &results {
+            // Whoever lists after the other has created refuses the key.
+            assert!(
+                result.failed().all(|(_, error)| matches!(error, Error::PlanOutdated { .. })),
+                "{:?}",
+                errors(result)
+            );
+        }
+        let plan = client.plan(described).send().unwrap();
+        assert!(!plan.has_changes(), "{plan}");
+        assert!(plan.keys().iter().all(|key| key.duplicates.is_empty()), "{plan}");
+    }
+}
+
+#[test]
+fn created_keys_are_waited_for_on_a_node_that_lags() {
+    let [leader, follower] = FakeServer::cluster::<2>().unwrap();
+    let builder = KeysClient::builder().node(leader.url()).node(follower.url()).api_key(leader.api_key());
+    let client = builder.build().unwrap();
+    follower.set_lagging(true);
+    let plan = client.plan(specs(4)).connections(2).send().unwrap();
+    let mut created = 0;
+    let applied = plan.apply_with(|progress| {
+        created += usize::from(matches!(progress.event, ApplyEvent::Created(_)));
+        if created == 4 {
+            follower.set_lagging(false);
+        }
+        ControlFlow::Continue(())
+    });
+    let applied = applied.unwrap();
+    assert!(applied.is_complete(), "{:?}", errors(&applied));
+    assert_eq!(leader.key_count(), 4);
+}
+
+#[test]
+fn invalid_spec_is_named_before_anything_is_sent() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let refused = |specs: Vec<KeySpec>| client.plan(specs).send().unwrap_err().to_string();
+    let text = refused(vec![spec("a"), KeySpec::new("b").actions(["documents:serach"]).collections(["docs"])]);
+    assert!(text.contains("`actions`") && text.contains("spec 1, counted from 0"), "{text}");
+    let text = refused(vec![spec("a"), spec(" ")]);
+    assert!(text.contains("`description`: is empty") && text.contains("spec 1"), "{text}");
+    let text = refused(vec![spec("a"), spec("b"), spec("a")]);
+    assert!(text.contains("`description`: `a` is that of specs 0 and 2"), "{text}");
+    let text = refused(vec![spec("a").expires_at(Expiry::from_unix_seconds(1))]);
+    assert!(text.contains("`expires_at`"), "{text}");
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn plan_is_shown_to_people_and_to_programs_without_values() {
+    let server = FakeServer::start().unwrap();
+    for key in [drifted("blog"), wanted("shop"), wanted("shop"), wanted("old\n")] {
+        server.seed(key).unwrap();
+    }
+    let specs = ["docs", "blog", "shop"].map(spec);
+    let request = client(&server).plan(specs).replace_on_drift(true).prune(|key| key.description == "old\n");
+    let plan = request.send().unwrap();
+    let changes = "\
++ create `docs`: documents:search in docs, expires never
+~ replace `blog`: key 0
+    actions: [\"documents:*\"] -> [\"documents:search\"]
+= keep `shop`: key 1
+    key 2 has the same description, and is left unchanged
+- delete `old\\n`: key 3
+1 to create, 1 to replace, 1 to delete, 0 drifted, 1 to keep";
+    assert_eq!(plan.to_string(), changes);
+    let keys = serde_json::to_value(&plan).unwrap();
+    assert_eq!(keys[0], json!({"change": "create", "description": "docs"}));
+    assert_eq!(
+        (&keys[1]["change"], &keys[1]["key"]["id"], &keys[1]["deletes"]),
+        (&json!("replace"), &json!(0), &json!([0]))
+    );
+    assert_eq!(keys[1]["differences"][0]["field"], "actions");
+    assert_eq!((&keys[2]["change"], &keys[2]["duplicates"]), (&json!("keep"), &json!([2])));
+    assert_eq!(keys[3]["change"], "delete");
+    let shown = format!("{plan} {plan:#} {plan:?} {keys}");
+    assert!(plan.values().count() == 2 && plan.values().all(|(_, value)| !shown.contains(value.expose_secret())));
+}
+
+#[test]
+fn spec_is_checked_while_it_is_read() {
+    let good = json!({"description": "docs", "actions": ["documents:search"], "collections": ["docs"]});
+    for (member, value, why) in [
+        ("description", json!(" "), "key ` `: `description`: is empty"),
+        ("actions", json!([]), "key `docs`: `actions`: none is given"),
+        ("actions", json!(["documents:get", "documents:serach"]), "key `docs`: `actions[1]`: `documents:serach`"),
+        ("collections", json!([]), "key `docs`: `collections`: none is given"),
+        ("collections", json!(["docs", "a.b"]), "key `docs`: `collections[1]`: `a.b` could be a name or a pattern"),
+        ("collections", json!(["pattern:("]), "key `docs`: `collections[0]`: the server could not compile"),
+        ("expires_at", json!("tomorrow"), "key `docs`: `expires_at`: not an expiry"),
+        ("expires_at", json!("2001-01-01T00:00:00Z"), "key `docs`: `expires_at`: is not in the future"),
+        ("expires_in", json!("a while"), "key `docs`: `expires_in`: "),
+        ("expires_in", json!("0s"), "key `docs`: `expires_at`: is not in the future"),
+        ("expire_at", json!("never"), "unknown field `expire_at`"),
+    ] {
+        let mut spec = good.clone();
+        spec[member] = value;
+        let error = serde_json::from_value::<KeySpec>(spec).unwrap_err().to_string();
+        assert!(error.starts_with(why), "{error}");
+    }
+    let mut both = good.clone();
+    both["expires_at"] = json!("never");
+    both["expires_in"] = json!("1h");
+    assert!(serde_json::from_value::<KeySpec>(both).unwrap_err().to_string().contains("cannot be combined"));
+    for member in ["description", "actions", "collections"] {
+        let mut spec = good.clone();
+        spec.as_object_mut().unwrap().remove(member);
+        assert!(serde_json::from_value::<KeySpec>(spec).unwrap_err().to_string().contains(member));
+    }
+}
+
+#[test]
+fn spec_is_read_back_as_it_was_written() {
+    for spec in [
+        spec("docs"),
+        spec("docs").autodelete(true).expires_in(Duration::from_secs(90 * 86_400)),
+        spec("docs").expires_at("2030-01-01T00:00:00Z".parse::<Expiry>().unwrap()),
+        spec("docs").expires_at(Expiry::NEVER),
+        KeySpec::new("all").actions([Action::ALL, Action::custom("new_things:get")]).collections(["*"]),
+        KeySpec::new("patterns").actions(["documents:*"]).collections([
+            CollectionPattern::exact("a.b"),
+            CollectionPattern::prefix("docs_"),
+            CollectionPattern::pattern("(a|b)+"),
+        ]),
+    ] {
+        let text = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<KeySpec>(&text).unwrap(), spec, "{text}");
+    }
+}
+
+#[test]
+fn specs_of_listed_keys_describe_these_keys() {
+    let server = FakeServer::start().unwrap();
+    let year = Expiry::after(Duration::from_secs(365 * 86_400));
+    for key in [wanted("a"), drifted("b"), wanted("c").expires_at(year)] {
+        server.seed(key).unwrap();
+    }
+    let client = client(&server);
+    let specs: Vec<KeySpec> = client.list().send().unwrap().iter().map(KeySpec::from).collect();
+    let text = serde_json::to_string(&specs).unwrap();
+    let read: Vec<KeySpec> = serde_json::from_str(&text).unwrap();
+    assert!(!client.plan(read).prune(|_| true).send().unwrap().has_changes());
+}
