@@ -179,14 +179,10 @@ fn several_attempts_are_listed_one_by_one() {
     assert_eq!((first.node(), first.result()), (&*refused, "connection refused"));
     assert_eq!((second.node(), second.result()), (&*server.url(), "status 400"));
     let text = error.to_string();
-    let (start, end) = text.split_once(" ms: ").unwrap();
-    assert!(
-        start.starts_with(&format!("list keys: {} refused with 400: Bad. (2 attempts in ", server.url())),
-        "{text}"
-    );
-    assert_eq!(end, format!("{first}, {second})"));
-    let elapsed = first.elapsed().as_secs_f64() * 1e3;
-    assert_eq!(first.to_string(), format!("{refused}: connection refused after {elapsed:.1} ms"));
+    let start = format!("list keys: {} refused with 400: Bad. (2 attempts in ", server.url());
+    let (_time, list) = text.strip_prefix(&start).and_then(|rest| rest.split_once(": ")).unwrap();
+    assert_eq!(list, format!("{first}, {second})"));
+    assert!(first.to_string().starts_with(&format!("{refused}: connection refused after ")), "{first}");
 }
 
 #[test]
