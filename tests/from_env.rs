@@ -63,10 +63,13 @@ fn main() -> ExitCode {
 
 /// What one process makes of its environment.
 fn outcome() -> String {
-    let client = match env::var(IS_A_CASE).as_deref() {
-        Ok("build" | "send") => KeysClient::from_env(),
+    let case = env::var(IS_A_CASE).unwrap_or_default();
+    let (case, limit) = case.split_once(' ').unwrap_or((&case, "10000"));
+    let client = match case {
+        "build" | "send" => KeysClient::from_env(),
         _ => ClientBuilder::from_env().and_then(|builder| {
-            let builder = builder.retries(false).connect_timeout(Duration::from_millis(300)).allow_plaintext(true);
+            let limit = Duration::from_millis(limit.parse().unwrap());
+            let builder = builder.retries(false).connect_timeout(limit).allow_plaintext(true);
             let builder = match env::var(PROXY_SETTING) {
                 Ok(off) if off == "off" => builder.proxy_from_env(false),
                 Ok(url) => builder.proxy(url),
@@ -82,12 +85,12 @@ fn outcome() -> String {
             return if all.contains(SECRET) { format!("a leak: {all}") } else { error.to_string() };
         }
     };
-    match env::var(IS_A_CASE).as_deref() {
-        Ok("create") => {
+    match case {
+        "create" => {
             let request = client.create().actions(["documents:search"]).collections(["docs"]);
             request.send().unwrap_err().to_string()
         }
-        Ok("build") => "a client".to_owned(),
+        "build" => "a client".to_owned(),
         _ => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
     }
 }
@@ -198,7 +201,7 @@ fn environments_proxy_is_not_for_plain_http() {
 #[cfg(feature = "tls")]
 fn proxy_setting_replaces_the_environments_proxy() {
     let (environments, set) = (tunnel(), tunnel());
-    let node = format!("https://search.test:{}", support::faulty::closed_port());
+    let node = format!("https://search.test:{}", support::faulty::CLOSED_PORT);
     let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, set.url().into())];
     // NO_PROXY is the environment's, too.
     variables.extend(PROXIES[..6].iter().map(|name| (*name, environments.url().into())));
@@ -210,7 +213,7 @@ fn proxy_setting_replaces_the_environments_proxy() {
 #[cfg(feature = "tls")]
 fn environments_proxy_can_be_turned_off() {
     let proxy = tunnel();
-    let port = support::faulty::closed_port();
+    let port = support::faulty::CLOSED_PORT;
     let mut variables = vec![(NODES, format!("https://127.0.0.1:{port}").into()), (API_KEY, "key".into())];
     variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
     with("list", &variables);
@@ -242,11 +245,11 @@ fn a_proxy_is_looked_for_where_https_is_used() {
     assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
 }
 
-/// What a create by https comes to whose proxy is `proxy`.
+/// What a create by https comes to whose proxy is `proxy`. `case`: `create`, perhaps with the milliseconds to connect.
 #[cfg(feature = "tls")]
-fn created_through(proxy: &Scripted) -> String {
+fn created_through(proxy: &Scripted, case: &str) -> String {
     let node = "https://search.example.net";
-    with("create", &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
+    with(case, &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
 }
 
 #[cfg(feature = "tls")]
@@ -255,7 +258,7 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
         peer.request()?;
         peer.send("nonsense\r\n\r\n")
     });
-    let text = created_through(&proxy);
+    let text = created_through(&proxy, "create");
     assert!(text.contains("the proxy's response is not HTTP/1") && !text.contains("may have"), "{text}");
 }
 
@@ -266,6 +269,6 @@ fn proxy_that_responds_byte_by_byte_meets_the_limit() {
         // Each byte within the limit, and all of them far beyond it; after which it would be another error.
         peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
     });
-    let text = created_through(&proxy);
+    let text = created_through(&proxy, "create 300");
     assert!(text.contains("timed out"), "{text}");
 }

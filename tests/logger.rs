@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use support::Scripted;
+use support::time::HANG;
 use typesense_keys::{Error, KeysClient};
 
 struct CallingLogger;
@@ -55,7 +56,7 @@ fn logger_that_calls_the_client_gets_an_error_and_the_call_succeeds() {
         let calls = [client.delete(7).send(), client.delete(7).send()];
         done.send(calls.map(|result| result.map(|id| id.get()).map_err(|error| error.to_string()))).unwrap();
     });
-    let calls = wait.recv_timeout(Duration::from_secs(20)).expect("the call waits for ever");
+    let calls = wait.recv_timeout(HANG).expect("the call waits for ever");
     assert_eq!(calls, [Ok(7), Ok(7)]);
     assert_eq!(server.received().len(), 2, "a call from the logger was sent");
 
@@ -82,6 +83,7 @@ fn logger_that_calls_the_client_gets_an_error_and_the_call_succeeds() {
     });
     let client =
         KeysClient::builder().node(failing.url()).api_key("key").timeout(Duration::from_secs(1)).build().unwrap();
-    assert!(matches!(client.list().send(), Err(Error::Unavailable(_))));
+    // The deadline may cut the last attempt off.
+    assert!(matches!(client.list().send(), Err(Error::Unavailable(_) | Error::Timeout { .. })));
     assert!(RESULTS.lock().unwrap()[before..].iter().filter(|result| is_refused(result)).count() > 1);
 }

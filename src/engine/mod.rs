@@ -49,7 +49,7 @@ pub(crate) struct RetryConfig {
 
 /// The least time that a repeated attempt must have. A shorter one would rarely succeed, and its failure would hide the
 /// error of the attempt before, or leave a doubt about a write.
-const MIN_ATTEMPT: Duration = Duration::from_millis(25);
+pub(crate) const MIN_ATTEMPT: Duration = Duration::from_millis(25);
 
 /// The result of a call that did not fail.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, backoff, deadline_after};
+use crate::engine::{Engine, MIN_ATTEMPT, backoff, deadline_after};
 use crate::error::{Attempt, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
@@ -69,7 +69,7 @@ pub(super) fn wait(
         let pause = backoff(rounds, &*engine.clock);
         // A key that lacks `keys:get` still lacks it later.
         let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || pause >= engine.remaining(deadline) {
+        if is_refused || pause.saturating_add(MIN_ATTEMPT) >= engine.remaining(deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
@@ -114,8 +114,55 @@ fn ask(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
     use super::*;
+    use crate::engine::{Nodes, RetryConfig, TestClock};
     use crate::expiry::Expiry;
+    use crate::http::{DecodeError, ResponseBody, Transport};
+
+    /// Counts the attempts, of which none succeeds.
+    struct Unreachable(Arc<AtomicU32>);
+
+    impl Transport for Unreachable {
+        fn attempt(
+            &self,
+            _: &Node,
+            _: Request<'_>,
+            _: Deadlines,
+            _: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+        ) -> Result<(), AttemptError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Err(AttemptError::no_node())
+        }
+
+        fn open(&self, _: &Node, _: Operation, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+            Err(AttemptError::no_node())
+        }
+    }
+
+    /// The last result is what the error shows: it must not be that the time was up.
+    #[test]
+    fn node_is_asked_again_only_if_the_deadline_leaves_it_time() {
+        let ms = Duration::from_millis;
+        for (left, expected) in [(MIN_ATTEMPT, 1), (MIN_ATTEMPT + ms(1), 2)] {
+            let attempts = Arc::new(AtomicU32::new(0));
+            let limit = Duration::from_secs(1);
+            let engine = Engine {
+                nodes: Nodes::new(None, vec![Node::parse("http://a.test").unwrap()]),
+                config: RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: true },
+                max_list_size: 0,
+                clock: Box::new(TestClock::new(1.0)),
+                transport: Box::new(Unreachable(Arc::clone(&attempts))),
+                own_prefix: String::new(),
+            };
+            let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));
+            assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, None).is_err());
+            assert_eq!(attempts.load(Ordering::Relaxed), expected, "{left:?}");
+        }
+    }
 
     #[test]
     fn absent_key_counts_as_known_only_if_the_server_may_have_deleted_it_after_its_expiry() {

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use support::harness::{self, Subject};
+use support::time::{HANG, wait_until};
 use support::{Cluster, raw};
 use typesense_keys::{CreateKey, Error, KeyId, KeyInfo, KeysClient};
 
 /// Beyond its deadline, a call may need this much: the promise is 100 ms, the rest is for a machine that is busy with
-/// three servers which start up.
-const LATE: Duration = Duration::from_millis(1_500);
+/// three servers which start up, and with more. A call that its deadline does not end takes much longer.
+const LATE: Duration = Duration::from_secs(5);
 
 type Shared = Mutex<Cluster>;
 
@@ -68,8 +69,12 @@ fn with(cluster: &Shared, test: impl FnOnce(&mut Cluster)) {
 }
 
 fn client(cluster: &Cluster) -> KeysClient {
+    client_with(cluster, Duration::from_secs(3))
+}
+
+fn client_with(cluster: &Cluster, attempt_timeout: Duration) -> KeysClient {
     let builder = KeysClient::builder().nodes(cluster.urls()).api_key(cluster.api_key());
-    builder.timeout(Duration::from_secs(40)).attempt_timeout(Duration::from_secs(3)).build().unwrap()
+    builder.timeout(Duration::from_secs(40)).attempt_timeout(attempt_timeout).build().unwrap()
 }
 
 fn only(cluster: &Cluster, index: usize) -> KeysClient {
@@ -93,7 +98,7 @@ fn agreed_keys(cluster: &Cluster) -> Vec<KeyInfo> {
         if agreed.is_some() && agreed == before {
             return lists[0].clone();
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "the nodes never agree: {lists:?}");
+        assert!(started.elapsed() < HANG, "the nodes never agree: {lists:?}");
         before = agreed;
         thread::sleep(Duration::from_millis(500));
     }
@@ -202,7 +207,7 @@ fn every_node_knows(cluster: &Shared) {
 
 fn absent_nodes_are_named(cluster: &Shared) {
     with(cluster, |cluster| {
-        let follower = (0..3).find(|node| Some(*node) != cluster.leader()).unwrap();
+        let follower = (cluster.leader() + 1) % 3;
         let limit = Duration::from_secs(3);
         for take_away in [Cluster::kill as fn(&mut Cluster, usize), |cluster, node| cluster.stop(node)] {
             take_away(cluster, follower);
@@ -225,7 +230,7 @@ fn absent_nodes_are_named(cluster: &Shared) {
 fn leader_killed(cluster: &Shared) {
     with(cluster, |cluster| {
         let (client, mut ledger) = (client(cluster), Ledger::default());
-        cluster.kill(cluster.leader().unwrap());
+        cluster.kill(cluster.leader());
         ledger.create(&client, Duration::from_secs(30));
         assert_eq!(ledger.created.len(), 1, "no key within 30 s");
         ledger.settle(cluster, &[]);
@@ -236,7 +241,7 @@ fn storm(cluster: &Shared) {
     with(cluster, |cluster| {
         let client = client(cluster);
         let existing: Vec<_> = (0..200).map(|_| request(&client).send().unwrap().id).collect();
-        let (done, leader) = (AtomicUsize::new(0), cluster.leader().unwrap());
+        let (done, leader) = (AtomicUsize::new(0), cluster.leader());
         let mut ledger = Ledger::default();
         thread::scope(|scope| {
             let threads: Vec<_> = existing
@@ -268,7 +273,7 @@ fn storm(cluster: &Shared) {
 fn stopped_leader(cluster: &Shared) {
     with(cluster, |cluster| {
         let (client, mut ledger) = (client(cluster), Ledger::default());
-        let leader = cluster.leader().unwrap();
+        let leader = cluster.leader();
         cluster.stop(leader);
         for _ in 0..10 {
             ledger.create(&client, Duration::from_secs(40));
@@ -286,7 +291,7 @@ fn quorum_lost_and_regained(cluster: &Shared) {
         for leader_is_left in [true, false] {
             let (client, mut ledger) = (client(cluster), Ledger::default());
             let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();
-            let leader = cluster.leader().unwrap();
+            let leader = cluster.leader();
             let left = if leader_is_left { leader } else { (leader + 1) % 3 };
             let others: Vec<_> = (0..3).filter(|node| *node != left).collect();
             others.iter().for_each(|node| cluster.kill(*node));
@@ -313,9 +318,10 @@ fn quorum_lost_and_regained(cluster: &Shared) {
 fn quorum_lost(cluster: &Shared) {
     with(cluster, |cluster| {
         for leader_is_left in [true, false] {
-            let (client, mut ledger) = (client(cluster), Ledger::default());
+            // Attempts that nothing but the deadline of the call ends before it is much too late.
+            let (client, mut ledger) = (client_with(cluster, Duration::from_secs(20)), Ledger::default());
             let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();
-            let leader = cluster.leader().unwrap();
+            let leader = cluster.leader();
             let left = if leader_is_left { leader } else { (leader + 1) % 3 };
             (0..3).filter(|node| *node != left).for_each(|node| cluster.kill(node));
             for timeout in [1_000, 2_500, 5_000] {
@@ -330,14 +336,19 @@ fn quorum_lost(cluster: &Shared) {
 fn restarted_node(cluster: &Shared) {
     with(cluster, |cluster| {
         let key = request(&client(cluster)).wait_for_replication(Duration::from_secs(10)).send().unwrap();
-        let follower = (0..3).find(|node| Some(*node) != cluster.leader()).unwrap();
+        let follower = (cluster.leader() + 1) % 3;
         cluster.kill(follower);
         cluster.restart(follower);
         // While it starts, it refuses connections and is not ready; it must not be taken for a node without keys.
-        let started = Instant::now();
-        let keys = only(cluster, follower).list().send().unwrap();
+        let (client, started) = (only(cluster, follower), Instant::now());
+        let keys = client.list().send().unwrap();
         println!("read {} key after {:.1?}", keys.len(), started.elapsed());
-        assert_eq!(only(cluster, follower).get(key.id).send().unwrap().id, key.id);
+        // Once it is ready, it may for a moment know only what it knew some time ago (seen with 0.24.1).
+        wait_until("the node knows the key again", || match client.get(key.id).send() {
+            Ok(found) => found.id == key.id,
+            Err(Error::NotFound { .. }) => false,
+            Err(error) => panic!("{error}"),
+        });
     });
 }
 

@@ -1,11 +1,13 @@
 //! What a server says when it was not asked is never taken for a response.
 
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use typesense_keys::KeysClient;
 
 use super::row::{Good, ID};
+use super::support::time::HANG;
 use super::support::{Peer, Scripted};
 
 const POISON: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}";
@@ -61,15 +63,23 @@ fn a_second_response_in_the_same_packet_is_not_used() {
 }
 
 fn a_response_while_nothing_was_asked_is_not_used() {
-    let server = adding(|peer, good| {
+    let (ask, asked) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let (asked, tell) = (Mutex::new(asked), Mutex::new(tell));
+    let server = adding(move |peer, good| {
         peer.send(good.with(""))?;
-        thread::sleep(Duration::from_millis(5));
-        peer.send(POISON)
+        // After the client has its response.
+        let _ = asked.lock().unwrap().recv_timeout(HANG);
+        peer.send(POISON)?;
+        let _ = tell.lock().unwrap().send(());
+        Ok(())
     });
     let client = client(&server);
     for call in 0..3 {
         assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
-        // Until the poison is there.
+        ask.send(()).unwrap();
+        told.recv_timeout(HANG).unwrap();
+        // On its way through the system.
         thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.connections(), 3);
@@ -106,7 +116,7 @@ fn a_connection_that_was_closed_meanwhile_is_not_used() {
     let client = client(&server);
     for call in 0..3 {
         assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
-        thread::sleep(Duration::from_millis(100));
+        server.wait_until_closed();
     }
     assert_eq!(server.connections(), 3);
 }

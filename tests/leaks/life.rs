@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeysClient};
 
 use crate::support::Server;
-use crate::support::faulty::{self, Loss, closed_port};
+use crate::support::faulty::{self, CLOSED_PORT, Loss};
 use crate::support::random_text;
 use crate::watch::{Watch, secret};
 
@@ -268,7 +268,7 @@ pub(super) fn unreachable(_: &Server) {
     let mut watch = Watch::begin();
     let (key, own) = (watch.draw("admin key", 32), watch.draw("provided value", 32));
     let silent = faulty::silent();
-    for url in [format!("http://127.0.0.1:{}", closed_port()), silent.url(), "http://localhost:1".to_owned()] {
+    for url in [format!("http://127.0.0.1:{CLOSED_PORT}"), silent.url(), "http://localhost:1".to_owned()] {
         let limit = Duration::from_millis(600);
         let client = builder(&url, &key).timeout(limit).attempt_timeout(limit / 3).build().unwrap();
         watch.error(create(&client).value(secret(&own)).send().unwrap_err());

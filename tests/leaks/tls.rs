@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::life::{builder, create, live};
 use crate::support::capture::Log;
-use crate::support::faulty::{self, Pieces, closed_port};
+use crate::support::faulty::{self, CLOSED_PORT, Pieces};
 use crate::support::harness::or_ignore;
 use crate::support::random_text;
 use crate::support::{Server, TestCa};
@@ -37,7 +37,7 @@ pub(super) fn failures(real: &Server) {
         (server.url(), &other),
         (https(real.port()), &ca),
         (https(echo.port()), &ca),
-        (https(closed_port()), &ca),
+        (https(CLOSED_PORT), &ca),
         (format!("http://127.0.0.1:{}", server.port()), &ca),
     ] {
         let client = builder(&url, server.api_key()).ca_certificates(ca.pem()).retries(false);

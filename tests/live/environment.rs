@@ -7,7 +7,8 @@ use typesense_keys::{Action, CollectionPattern, KeysClient};
 
 use crate::stage::Stage;
 use crate::support::example::{assert_hides, example, printed};
-use crate::support::{Server, Tap, free_ports};
+use crate::support::faulty::CLOSED_PORT;
+use crate::support::{Server, Tap};
 
 live_tests![
     client_from_the_environment_lists_keys,
@@ -50,9 +51,10 @@ fn run_child(nodes: Option<&str>, key: Option<&str>) -> Output {
 fn client_from_the_environment_lists_keys(server: &Server) {
     let stage = Stage::new(server);
     stage.key(Action::KEYS_LIST.as_str(), CollectionPattern::ALL);
-    let [dead] = free_ports().unwrap();
     let url = server.url();
-    for nodes in [url.clone(), format!("{url}/"), format!(" {url} , ,"), format!("http://127.0.0.1:{dead},{url}")] {
+    for nodes in
+        [url.clone(), format!("{url}/"), format!(" {url} , ,"), format!("http://127.0.0.1:{CLOSED_PORT},{url}")]
+    {
         let output = run_child(Some(&nodes), Some(server.api_key()));
         assert!(output.status.success() && printed(&output).ends_with(" keys\n"), "{nodes}: {output:?}");
         assert!(!printed(&output).starts_with("0 "));

@@ -1,6 +1,6 @@
 //! What the tests rely on: servers start, respond, and are gone afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::harness::or_ignore;
 use crate::support::{Cluster, Server, TestCa, raw};
@@ -34,17 +34,13 @@ fn tls_server_responds_to_https_only(_: &Server) {
 
 fn cluster_survives_its_leader(_: &Server) {
     let mut cluster = or_ignore(Cluster::start());
-    let first = cluster.leader().unwrap();
+    let first = cluster.leader();
     cluster.kill(first);
-    let started = Instant::now();
-    while cluster.leader().is_none() {
-        assert!(started.elapsed() < Duration::from_secs(60), "no new leader");
-    }
-    assert_ne!(cluster.leader(), Some(first));
+    assert_ne!(cluster.leader(), first);
     cluster.restart(first);
     cluster.wait_healthy();
 
-    let frozen = cluster.leader().unwrap();
+    let frozen = cluster.leader();
     cluster.stop(frozen);
     let health = raw::Request::new("GET", "/health");
     let address = ("127.0.0.1", cluster.node(frozen).port());

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::calls::{self, Scene};
 use crate::search::{Copy, Masked, copies};
 use crate::support::Server;
-use crate::support::faulty::{self, Loss, Pieces, closed_port};
+use crate::support::faulty::{self, CLOSED_PORT, Loss, Pieces};
 #[cfg(feature = "tls")]
 use crate::support::{TestCa, harness::or_ignore};
 
@@ -46,7 +46,7 @@ pub(super) fn lost_responses(server: &Server) {
         expect_nothing("no response", server, &faulty::lossy(server.port(), [loss; 5]).url());
     }
     expect_nothing("no response", server, &faulty::silent().url());
-    expect_nothing("no response", server, &format!("http://127.0.0.1:{}", closed_port()));
+    expect_nothing("no response", server, &format!("http://127.0.0.1:{CLOSED_PORT}"));
 }
 
 pub(super) fn threads(server: &Server) {

@@ -24,7 +24,7 @@ impl Site {
     }
 
     fn build_offline(&self) -> Output {
-        self.build_with(&format!("http://127.0.0.1:{}", faulty::closed_port()), "nobody's-key-at-all", "docs")
+        self.build_with(&format!("http://127.0.0.1:{}", faulty::CLOSED_PORT), "nobody's-key-at-all", "docs")
     }
 
     fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {

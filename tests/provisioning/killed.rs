@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use typesense_keys::testing::FakeServer;
@@ -84,27 +84,30 @@ struct Kills {
 /// Kills runs of `tenants` at random moments, each with some more tenants to provide, then runs it to the end.
 fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
     const MORE_TENANTS: usize = 25;
+    /// So many bytes, roughly: a name and a value, and the name again with an id.
+    const LINES_OF_A_TENANT: usize = 70;
     let mut random = Random::new(seed);
     let mut names: Vec<String> = (0..MORE_TENANTS).map(|number| format!("s{seed}t{number}")).collect();
     let to_the_end = |names: &[String]| {
-        let mut command = tenants.command(names, &[]);
-        // After `command`, which builds the program.
-        let started = Instant::now();
-        let output = command.env("RUST_LOG", "warn").output().unwrap();
+        let output = tenants.command(names, &[]).env("RUST_LOG", "warn").output().unwrap();
         assert!(output.status.success(), "{}", printed(&output));
-        started.elapsed()
     };
-    let usual = to_the_end(&names);
+    to_the_end(&names);
     let mut met = Kills::default();
     while met.kills < kills {
-        let more = names.len()..names.len() + 1 + random.below(2 * MORE_TENANTS);
-        names.extend(more.map(|number| format!("s{seed}t{number}")));
+        let more = 1 + random.below(2 * MORE_TENANTS);
+        names.extend((names.len()..names.len() + more).map(|number| format!("s{seed}t{number}")));
         let mut command = tenants.command(&names, &[]);
         let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(usual.mul_f64(random.below(1_000) as f64 / 1_000.0));
+        // At a moment of its work, and not of its time, which is another on each machine: when its store has grown so far.
+        let length = tenants.store().metadata().unwrap().len() + random.below(LINES_OF_A_TENANT * more) as u64;
+        while tenants.store().metadata().unwrap().len() < length && run.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_micros(500));
+        }
+        thread::sleep(Duration::from_millis(random.below(10) as u64));
         if run.try_wait().unwrap().is_some() {
             met.too_late += 1;
-            assert!(met.too_late <= 10 + 5 * kills, "the runs end too soon after {usual:?}: {met:?}");
+            assert!(met.too_late <= 10 + 5 * kills, "the runs end too soon: {met:?}");
             continue;
         }
         run.kill().unwrap();

@@ -246,7 +246,7 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
 fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
     let server = FakeServer::start().unwrap();
     let client = hasty(&server);
-    let soon = |create: CreateKey| create.expires_in(Duration::from_secs(1));
+    let soon = |create: CreateKey| create.expires_in(Duration::from_secs(3));
     let mut requests = requests(&client, 2);
     requests.extend(self::requests(&client, 2).into_iter().map(soon));
     server.inject(PASS);
@@ -254,7 +254,7 @@ fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
     let batch = client.create_many(requests).connections(1).keep_going(true).send().unwrap();
     assert_eq!(batch.failed().count(), 3);
     // The second in which it expires, and the next.
-    std::thread::sleep(Duration::from_millis(2_100));
+    std::thread::sleep(Duration::from_millis(4_100));
     let batch = batch.resume().send().unwrap();
     assert_eq!(batch.succeeded().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1]);
     for (_, error) in batch.failed() {

@@ -13,6 +13,8 @@ use typesense_keys::{
     Action, Applied, ApplyEvent, Change, CollectionPattern, Error, Expiry, KeyId, KeySpec, KeysClient, Plan,
 };
 
+use crate::support::time::{wait_until, with_enough_time};
+
 /// A client that makes one attempt.
 fn client(server: &FakeServer) -> KeysClient {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
@@ -140,18 +142,22 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
     assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [new.key.id]);
 
     // Where the new key cannot be confirmed, the old one stays.
-    let server = FakeServer::start().unwrap();
-    let old = server.seed(drifted("key 0")).unwrap();
-    let request = client(&server).plan(specs(1)).replace_on_drift(true).timeout(Duration::from_millis(300));
-    let plan = request.send().unwrap();
-    // The first request for a key asks for the old one, the second whether each node is available.
-    for nth in 3..60 {
-        server.fail(Operation::Get).nth(nth).with(Fault::ErrorBefore);
-    }
-    let applied = plan.apply().unwrap();
-    let error = applied.failed().next().unwrap().1;
-    assert!(matches!(error, Error::Incomplete(_)) && error.value().is_some(), "{error}");
-    assert!(server.value_of(old).is_some());
+    with_enough_time(Duration::from_millis(300), |timeout| {
+        let server = FakeServer::start().unwrap();
+        let old = server.seed(drifted("key 0")).unwrap();
+        let request = client(&server).plan(specs(1)).replace_on_drift(true).timeout(timeout);
+        let plan = request.send().map_err(|error| error.to_string())?;
+        // The first request for a key asks for the old one, the second whether each node is available.
+        for nth in 3..60 {
+            server.fail(Operation::Get).nth(nth).with(Fault::ErrorBefore);
+        }
+        let applied = plan.apply().map_err(|error| error.to_string())?;
+        assert!(server.value_of(old).is_some());
+        match applied.failed().next().unwrap().1 {
+            error @ Error::Incomplete(_) if error.value().is_some() => Ok(()),
+            error => Err(error.to_string()),
+        }
+    });
 }
 
 #[test]
@@ -288,11 +294,11 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     let plan = plan.send().unwrap();
     assert_eq!(changes(&plan), [Change::Create, Change::Create]);
     let created = follower.request_count() + 3; // after the list and both creates
+    // The next list: time enough to catch up before the one after it.
+    follower.fail(Operation::List).nth(2).with(Fault::Delay(Duration::from_secs(1)));
     let applied = thread::scope(|scope| {
         scope.spawn(|| {
-            while follower.request_count() < created {
-                thread::sleep(Duration::from_millis(5));
-            }
+            wait_until("both creates arrive", || follower.request_count() >= created);
             follower.set_lagging(false);
         });
         plan.apply().unwrap()

@@ -8,6 +8,7 @@ use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 use crate::support::Scripted;
+use crate::support::time::wait_until;
 
 /// No fault: lets one request pass.
 const PASS: Fault = Fault::Delay(Duration::ZERO);
@@ -180,18 +181,18 @@ fn error_text_names_the_keys() {
 
 #[test]
 fn old_key_that_another_caller_deletes_meanwhile_is_no_error() {
-    let server = FakeServer::start().unwrap();
-    let (client, old) = (client(&server), old_key(&client(&server)));
-    let url = format!("{}/keys/{}", server.url(), old.id);
-    let admin = server.api_key();
-    // While the new key is being created.
-    (0..2).for_each(|_| server.inject(PASS));
-    server.inject(Fault::Delay(Duration::from_millis(500)));
+    let [leader, follower] = FakeServer::cluster().unwrap();
+    let old = old_key(&client(&leader));
+    let both = KeysClient::builder().nearest_node(leader.url()).node(follower.url()).api_key(leader.api_key());
+    let client = both.build().unwrap();
+    // While the new key is waited for.
+    follower.set_lagging(true);
     let rotation = std::thread::spawn(move || client.rotate(old.id).send());
-    std::thread::sleep(Duration::from_millis(250));
-    ureq::delete(url).header("x-typesense-api-key", admin.expose_secret()).call().unwrap();
+    wait_until("the new key exists", || leader.key_count() == 2);
+    assert!(leader.remove(old.id));
+    follower.set_lagging(false);
     let new = rotation.join().unwrap().unwrap();
-    assert_eq!((new.id, server.key_count()), (KeyId::from(1), 1));
+    assert_eq!((new.id, leader.key_count()), (KeyId::from(1), 1));
 }
 
 /// A node that says that it has no such key, whichever it is asked for.
@@ -210,7 +211,7 @@ const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 24\r\n\r\n{\"
 fn old_key_is_not_deleted_while_a_node_does_not_know_the_new_one() {
     let (server, other) = (FakeServer::start().unwrap(), lagging());
     let builder = KeysClient::builder().nearest_node(server.url()).node(other.url()).api_key(server.api_key());
-    let client = builder.timeout(Duration::from_secs(2)).build().unwrap();
+    let client = builder.timeout(Duration::from_secs(5)).build().unwrap();
     let old = old_key(&client);
     let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("a node did not know") };
     let new = incomplete.key().unwrap().id;
@@ -301,7 +302,7 @@ fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
         });
         let old = old_key(&client(&server));
         let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());
-        let error = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(1)).send().unwrap_err();
+        let error = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(4)).send().unwrap_err();
         let Error::Incomplete(incomplete) = &error else { panic!("{error}") };
         assert_eq!(ids(&client(&server)), [old.id, incomplete.key().unwrap().id]);
         assert!(error.to_string().contains(&portal.url()), "{error}");

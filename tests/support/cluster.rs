@@ -11,6 +11,7 @@ use super::binary::{self, Unavailable};
 use super::process::{Process, Setup, free_ports, fresh_directory};
 use super::random::random_text;
 use super::raw;
+use super::time::HANG;
 use super::typesense::is_healthy;
 
 const TRIES: usize = 5;
@@ -107,8 +108,19 @@ impl Cluster {
         self.wait_healthy();
     }
 
-    /// The node that says of itself that it leads, if any does.
-    pub fn leader(&self) -> Option<usize> {
+    /// The node that says of itself that it leads, once one does.
+    pub fn leader(&self) -> usize {
+        let started = Instant::now();
+        loop {
+            if let Some(leader) = self.current_leader() {
+                return leader;
+            }
+            assert!(started.elapsed() < HANG, "no node leads; the logs:\n{}", self.logs());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn current_leader(&self) -> Option<usize> {
         self.nodes.iter().position(|node| {
             // A frozen node must not be waited for long.
             let request = raw::Request::new("GET", "/debug").api_key(&self.api_key);
@@ -128,11 +140,7 @@ impl Cluster {
     fn becomes_healthy(&mut self) -> bool {
         let all_healthy = self.nodes.iter_mut().all(Node::becomes_healthy);
         all_healthy && {
-            let started = Instant::now();
-            while self.leader().is_none() {
-                assert!(started.elapsed() < Duration::from_secs(60), "no node leads; the logs:\n{}", self.logs());
-                thread::sleep(Duration::from_millis(100));
-            }
+            self.leader();
             true
         }
     }

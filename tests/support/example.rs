@@ -47,6 +47,16 @@ fn build() -> PathBuf {
     profile.join("examples")
 }
 
+/// A pipe that nobody reads any more, from before the program starts: to close the other end of a child's pipe would
+/// leave the program time to write into it.
+#[cfg(unix)]
+pub fn unread_pipe() -> std::process::Stdio {
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().expect("two sockets");
+    // More than a close: a process that is being started at this moment may have a copy of the handle.
+    reader.shutdown(std::net::Shutdown::Both).expect("a socket that can be closed");
+    std::os::fd::OwnedFd::from(writer).into()
+}
+
 /// What a program has printed, on both streams.
 pub fn printed(output: &Output) -> String {
     [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat()

@@ -8,6 +8,7 @@
 //! faulty::echo(..) / lossy(..)             servers and proxies that misbehave on demand
 //! capture::Log, scan::Scanner              everything that is logged, searched for secrets
 //! Scripted::start(|peer| ..)               a server that says whatever it is told to, byte by byte
+//! time::with_enough_time(..)               a short timeout, and a longer one where the machine is busy
 //! ```
 
 // Every test binary compiles this module for itself and uses only a part of it.
@@ -34,6 +35,7 @@ pub mod raw;
 pub mod scan;
 pub mod scripted;
 mod tap;
+pub mod time;
 mod tls;
 mod typesense;
 

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long a server may take to become healthy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::time::HANG;
 
 /// The command line of a server and where its output goes.
 #[derive(Clone, Debug)]
@@ -70,7 +69,7 @@ impl Process {
     /// was taken between choosing and using it.
     pub fn becomes_healthy(&mut self, is_healthy: impl Fn() -> bool) -> io::Result<bool> {
         let started = Instant::now();
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < HANG {
             if self.0.try_wait()?.is_some() {
                 return Ok(false);
             }

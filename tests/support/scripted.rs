@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::time::wait_until;
+
 /// What is done with each connection. When it returns, with or without an error, the connection is closed.
 pub type Script = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
 
@@ -61,6 +63,11 @@ impl Scripted {
     /// How many connections were opened so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the server has closed every connection that was opened so far.
+    pub fn wait_until_closed(&self) {
+        wait_until("every connection is closed", || self.shared.open().is_empty());
     }
 
     /// The requests that the script has read so far.

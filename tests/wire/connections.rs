@@ -1,6 +1,5 @@
 //! Errors without a response, and the limits on time.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
@@ -10,14 +9,16 @@ use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json
 use super::support::Scripted;
 #[cfg(feature = "tls")]
 use super::support::TestCa;
+use super::support::faulty::CLOSED_PORT;
+use super::support::time::with_enough_time;
 
 const SHORT: Duration = Duration::from_millis(200);
-const GRACE: Duration = Duration::from_secs(2);
+/// Less than the limit that an attempt has by default.
+const LATE: Duration = Duration::from_secs(9);
 
 /// A port at which nobody listens.
 fn closed_port() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://127.0.0.1:{CLOSED_PORT}")
 }
 
 fn silent() -> Scripted {
@@ -93,14 +94,18 @@ fn connection_that_breaks_leaves_the_outcome_of_a_write_open() {
 fn each_call_can_have_a_deadline_of_its_own() {
     let server = silent();
     let client = client(&server.url());
-    let started = Instant::now();
-    let errors = [
-        client.get(7).timeout(SHORT).send().unwrap_err(),
-        client.list().timeout(SHORT).send().unwrap_err(),
-        client.delete(7).timeout(SHORT).send().unwrap_err(),
-        create(&client).timeout(SHORT).send().unwrap_err(),
-    ];
-    assert!(started.elapsed() < 4 * SHORT + GRACE, "{:?}", started.elapsed());
+    let errors = with_enough_time(SHORT, |timeout| {
+        let started = Instant::now();
+        let errors = [
+            client.get(7).timeout(timeout).send().unwrap_err(),
+            client.list().timeout(timeout).send().unwrap_err(),
+            client.delete(7).timeout(timeout).send().unwrap_err(),
+            create(&client).timeout(timeout).send().unwrap_err(),
+        ];
+        assert!(started.elapsed() < 4 * timeout + LATE, "{:?}", started.elapsed());
+        let has_sent = |error: &Error| error.report().unwrap().attempts()[0].phase() == Phase::AwaitResponse;
+        errors.iter().all(has_sent).then_some(errors).ok_or_else(|| "not even a request was sent".to_owned())
+    });
     let late = "timed out while waiting for the response";
     let hint = "is the node overloaded or stopped? (see `timeout` and `attempt_timeout`)";
     let [get, list, delete, create] = &errors;
@@ -142,7 +147,7 @@ fn attempt_has_a_limit_of_its_own() {
     let client = builder(&server.url()).attempt_timeout(SHORT).build().unwrap();
     let started = Instant::now();
     let error = client.list().send().unwrap_err();
-    assert!(started.elapsed() < SHORT + GRACE, "{:?}", started.elapsed());
+    assert!(started.elapsed() < LATE, "{:?}", started.elapsed());
     assert_eq!(variant(&error), "Timeout");
 }
 
@@ -174,14 +179,10 @@ fn several_attempts_are_listed_one_by_one() {
     assert_eq!((first.node(), first.result()), (&*refused, "connection refused"));
     assert_eq!((second.node(), second.result()), (&*server.url(), "status 400"));
     let text = error.to_string();
-    let (start, end) = text.split_once(" ms: ").unwrap();
-    assert!(
-        start.starts_with(&format!("list keys: {} refused with 400: Bad. (2 attempts in ", server.url())),
-        "{text}"
-    );
-    assert_eq!(end, format!("{first}, {second})"));
-    let elapsed = first.elapsed().as_secs_f64() * 1e3;
-    assert_eq!(first.to_string(), format!("{refused}: connection refused after {elapsed:.1} ms"));
+    let start = format!("list keys: {} refused with 400: Bad. (2 attempts in ", server.url());
+    let (_time, list) = text.strip_prefix(&start).and_then(|rest| rest.split_once(": ")).unwrap();
+    assert_eq!(list, format!("{first}, {second})"));
+    assert!(first.to_string().starts_with(&format!("{refused}: connection refused after ")), "{first}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use typesense_keys::testing::{FakeServer, Fault, Operation};
 
 use super::{address, create, list, send};
 use crate::support::raw::Request;
+use crate::support::time::wait_until;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: Fault = Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>" };
@@ -143,13 +144,15 @@ fn server_with_a_delayed_and_a_hanging_request_serves_others_and_ends() {
         let outcome = request.send(address(&server), Duration::from_millis(100));
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
+    // The client may have given up before the server has read its requests.
+    wait_until("both requests arrive", || {
+        server.requests(Operation::Create) + server.requests(Operation::Delete) == 2
+    });
     assert_eq!(list(&server).unwrap().status, 200);
     assert_eq!(server.key_count(), 1, "a delayed request is carried out, a hanging one is not");
     server.fail(Operation::List).with(Fault::Hang);
     let pending = std::net::TcpStream::connect(address(&server)).unwrap();
     std::io::Write::write_all(&mut &pending, b"GET /keys HTTP/1.1\r\n\r\n").unwrap();
-    while server.requests(Operation::List) < 2 {
-        std::thread::yield_now();
-    }
+    wait_until("the list is asked for", || server.requests(Operation::List) == 2);
     drop(server);
 }
