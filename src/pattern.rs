@@ -2,8 +2,10 @@
 //!
 //! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches
 //! nothing.
-//! [`Guard`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the character
+//! [`translate`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the character
 //! with the same number, and no group captures: memory for captures grows with the square of their number.
+
+use std::sync::LazyLock;
 
 use regex_lite::{Regex, RegexBuilder};
 
@@ -12,21 +14,6 @@ pub(crate) const MAX_LENGTH: usize = 4096;
 
 /// The maximum number of states of the server's automaton for a pattern, estimated. The server's limit is 100,000.
 const MAX_STATES: usize = 5_000;
-
-const CLASSES: [&str; 12] = [
-    ":alnum:]",
-    ":alpha:]",
-    ":blank:]",
-    ":cntrl:]",
-    ":digit:]",
-    ":graph:]",
-    ":lower:]",
-    ":print:]",
-    ":punct:]",
-    ":space:]",
-    ":upper:]",
-    ":xdigit:]",
-];
 
 /// Why a pattern is refused in a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +28,17 @@ use Flaw::{Broken, Unsupported};
 
 /// Checks that every server compiles `pattern`, and that its matches are known.
 pub(crate) fn check(pattern: &str) -> Result<(), Flaw> {
-    compile(&Guard::translate(pattern)?).map(drop)
+    compile(&translate(pattern)?).map(drop)
 }
 
 /// Whether no server compiles `pattern`; `false` if that is unknown.
 pub(crate) fn is_broken(pattern: &str) -> bool {
-    matches!(Guard::translate(pattern), Err(Broken(_)))
+    matches!(translate(pattern), Err(Broken(_)))
 }
 
 /// Whether `pattern` matches the whole `name` on the server; `true` if that is unknown.
 pub(crate) fn may_match(pattern: &str, name: &str) -> bool {
-    match Guard::translate(pattern) {
+    match translate(pattern) {
         // Most keys of a list are for other names, and compiling a pattern takes many times as long as this.
         Ok(_) if !name.starts_with(literal_start(pattern)) => false,
         Ok(translated) => compile(&translated).map_or(true, |regex| regex.is_match(&characters(name.as_bytes()))),
@@ -97,186 +84,106 @@ fn characters(bytes: &[u8]) -> String {
 }
 
 /// Reads a pattern once from left to right, and stops at the first flaw: only the part before it is understood.
-struct Guard<'a> {
-    rest: &'a [u8],
-    translated: String,
+fn translate(pattern: &str) -> Result<String, Flaw> {
+    if pattern.len() > MAX_LENGTH {
+        return Err(Unsupported("it is longer than 4096 bytes"));
+    }
+    let (mut rest, mut translated) = (pattern, String::with_capacity(2 * pattern.len()));
+    // The states so far: of each enclosing group, of this group, and of the item that a quantifier here would repeat.
+    let (mut around, mut states, mut last) = (Vec::new(), 0_usize, None);
+    while let Some(first) = rest.chars().next() {
+        let token = token(first, rest).ok_or_else(|| flaw(rest))?;
+        rest = rest.get(token.len()..).unwrap_or_default();
+        last = match first {
+            '(' => {
+                around.push(states);
+                states = 0;
+                None
+            }
+            ')' => {
+                let group = states + 2;
+                states = group + around.pop().ok_or(Broken("a `)` closes nothing"))?;
+                Some(group)
+            }
+            '*' | '+' | '?' | '{' => {
+                let once = last.ok_or(Broken("a quantifier (`*`, `+`, `?`, `{`) has nothing to repeat"))?;
+                let repeated = copies(token)?.saturating_mul(once + 2);
+                states = repeated.saturating_add(states - once);
+                Some(repeated)
+            }
+            '|' | '^' | '$' => {
+                states += 2;
+                None
+            }
+            _ => {
+                states += 1;
+                (!matches!(token, r"\b" | r"\B")).then_some(1)
+            }
+        };
+        if states > MAX_STATES {
+            return Err(Unsupported("it repeats too much: use smaller numbers in `{}`"));
+        }
+        match token {
+            "(" => translated.push_str("(?:"),
+            // Word boundaries for `regex-lite`, and `<` and `>` for the server.
+            r"\<" | r"\>" => translated.push_str(token.trim_start_matches('\\')),
+            _ => translated.push_str(&characters(token.as_bytes())),
+        }
+    }
+    if around.is_empty() { Ok(translated) } else { Err(Broken("a `(` is not closed")) }
 }
 
-impl<'a> Guard<'a> {
-    fn translate(pattern: &'a str) -> Result<String, Flaw> {
-        if pattern.len() > MAX_LENGTH {
-            return Err(Unsupported("it is longer than 4096 bytes"));
-        }
-        let mut guard = Self { rest: pattern.as_bytes(), translated: String::with_capacity(2 * pattern.len()) };
-        guard.pattern()?;
-        Ok(guard.translated)
-    }
+/// The supported tokens of more than one character. In a class, `-` stands first, last, or in a range.
+static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    const ESCAPE: &str = r"\\(?:[dDsSwWfnrtv[:punct:]]|(?:x|u00)(?:0[1-9a-fA-F]|[1-7][0-9a-fA-F]))";
+    const NAMED: &str = r"\[:(?:alnum|alpha|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit):\]";
+    let single = format!(r"(?:[^\\\[\]\x00\x{{80}}-\x{{10FFFF}}-]|{ESCAPE})");
+    let class = format!(r"\[\^?(?:-|-?(?:{NAMED}|{single}(?:-{single})?)+-?)\]");
+    Regex::new(&format!(r"^(?:[*+?]\??|\{{[0-9]+(?:,[0-9]*)?\}}\??|\\[bB]|{ESCAPE}|{class})")).ok()
+});
 
-    fn pattern(&mut self) -> Result<(), Flaw> {
-        // The states so far: of each enclosing group, of this group, and of the item that a quantifier here would
-        // repeat.
-        let (mut around, mut states, mut last) = (Vec::new(), 0_usize, None);
-        while let Some(byte) = self.next() {
-            last = match byte {
-                b'(' => {
-                    self.group()?;
-                    around.push(states);
-                    states = 0;
-                    None
-                }
-                b')' => {
-                    let group = states + 2;
-                    states = group + around.pop().ok_or(Broken("a `)` closes nothing"))?;
-                    Some(group)
-                }
-                b'*' | b'+' | b'?' | b'{' => {
-                    let once = last.ok_or(Broken("a quantifier (`*`, `+`, `?`, `{`) has nothing to repeat"))?;
-                    let most = if byte == b'{' { self.interval()? } else { 1 };
-                    self.eat("?"); // Laziness makes no difference, because the whole name must match.
-                    let repeated = (once + 2) * most.max(1);
-                    states = states - once + repeated;
-                    Some(repeated)
-                }
-                b'|' | b'^' | b'$' => {
-                    states += 2;
-                    None
-                }
-                b'\\' if matches!(self.rest, [b'b' | b'B', ..]) => {
-                    self.next();
-                    states += 1;
-                    None
-                }
-                _ => {
-                    match byte {
-                        b'[' => self.class()?,
-                        b'\\' => self.escape()?,
-                        _ => Self::literal(byte)?,
-                    }
-                    states += 1;
-                    Some(1)
-                }
-            };
-            if states > MAX_STATES {
-                return Err(Unsupported("it repeats too much: use smaller numbers in `{}`"));
-            }
-        }
-        if around.is_empty() { Ok(()) } else { Err(Broken("a `(` is not closed")) }
+/// The token at the start of `rest`, whose first character is `first`; `None` if it is not supported.
+fn token(first: char, rest: &str) -> Option<&str> {
+    match first {
+        '(' if rest.starts_with("(?") => rest.get(..3).filter(|token| *token == "(?:"),
+        // Here, `TOKEN` would find a class of `^`.
+        '[' if rest.starts_with("[^]") => None,
+        '*' | '+' | '?' | '{' | '\\' | '[' => TOKEN.as_ref()?.find(rest).map(|token| token.as_str()),
+        '\0' => None,
+        _ => rest.get(..first.len_utf8()),
     }
+}
 
-    /// Reads the rest of a group's opening, after `(`.
-    fn group(&mut self) -> Result<(), Flaw> {
-        match self.rest {
-            [b'?', b'=' | b'!', ..] => Err(Unsupported("lookaheads (`(?=` and `(?!`) are not supported")),
-            [b'?', b':', ..] => {
-                self.eat("?:");
-                Ok(())
-            }
-            [b'?', ..] => Err(Broken("of the groups that begin with `(?`, the server knows `(?:`, `(?=` and `(?!`")),
-            _ => {
-                self.translated.push_str("?:");
-                Ok(())
-            }
+/// Why no token starts `rest`.
+fn flaw(rest: &str) -> Flaw {
+    match rest.as_bytes() {
+        [b'(', _, b'=' | b'!', ..] => Unsupported("lookaheads (`(?=` and `(?!`) are not supported"),
+        [b'(', ..] => Broken("of the groups that begin with `(?`, the server knows `(?:`, `(?=` and `(?!`"),
+        [b'{', ..] => Broken("a `{` begins none of `{2}`, `{2,}` and `{2,3}`"),
+        [b'[', class @ ..] if !class.contains(&b']') => Broken("a `[` is not closed"),
+        [b'[', ..] => Unsupported(
+            "in `[]`, only ASCII is supported, with `-` at the start, at the end or in a range, and with `[` and `]` \
+             escaped or in a class such as `[:alpha:]` (write `(?:ä|ö)` instead of `[äö]`)",
+        ),
+        [b'\\'] => Broken("it ends in a single `\\`"),
+        [b'\\', b'x' | b'u', ..] => {
+            Unsupported("`\\x` and `\\u` are supported for ASCII only, as `\\x61` and `\\u0061`")
         }
+        [b'\\', b'1'..=b'9', ..] => Unsupported("back-references (`\\1`) are not supported"),
+        [b'\\', ..] => Unsupported("a `\\` stands before a character that it gives no meaning"),
+        _ => Unsupported("no name holds a NUL"),
     }
+}
 
-    /// Reads the rest of an interval, after `{`, and returns its larger number.
-    fn interval(&mut self) -> Result<usize, Flaw> {
-        const MALFORMED: Flaw = Broken("a `{` begins none of `{2}`, `{2,}` and `{2,3}`");
-        let least = self.number()?.ok_or(MALFORMED)?;
-        let most = if self.eat(",") { self.number()? } else { Some(least) };
-        match most {
-            _ if !self.eat("}") => Err(MALFORMED),
-            Some(most) if most < least => Err(Broken("the numbers in `{}` are in the wrong order")),
-            // The server copies the repeated item, with one more copy for an open interval.
-            most => Ok(most.unwrap_or(least + 1)),
-        }
-    }
-
-    fn number(&mut self) -> Result<Option<usize>, Flaw> {
-        let mut number = None;
-        while let [digit @ b'0'..=b'9', ..] = *self.rest {
-            self.next();
-            let sum = number.unwrap_or(0) * 10 + usize::from(digit - b'0');
-            if sum > MAX_STATES {
-                return Err(Unsupported("a number in `{}` is too large"));
-            }
-            number = Some(sum);
-        }
-        Ok(number)
-    }
-
-    /// Reads the rest of a class, after `[`.
-    fn class(&mut self) -> Result<(), Flaw> {
-        self.eat("^");
-        match self.rest {
-            [b']', ..] => return Err(Unsupported("`[]` and `[^]` are not supported")),
-            // The server reads a range here, and `regex-lite` two literals.
-            [b'-', b'-', ..] => return Err(Unsupported("`--` at the start of `[]` is not supported")),
-            _ => {}
-        }
-        loop {
-            let is_after_dash = self.translated.ends_with('-');
-            match self.next().ok_or(Broken("a `[` is not closed"))? {
-                b']' => return Ok(()),
-                b'[' => {
-                    let is_class = !is_after_dash && CLASSES.iter().any(|name| self.eat(name));
-                    let is_range = self.rest.starts_with(b"-") && !self.rest.starts_with(b"-]");
-                    if !is_class || is_range {
-                        return Err(Unsupported(
-                            "a `[` in `[]` must be escaped, or begin a class such as `[:alpha:]`",
-                        ));
-                    }
-                }
-                b'\\' => self.escape()?,
-                128.. => return Err(Unsupported("`[]` matches single bytes: write `(?:ä|ö)` instead of `[äö]`")),
-                byte => Self::literal(byte)?,
-            }
-        }
-    }
-
-    /// Reads the rest of an escape, after `\`.
-    fn escape(&mut self) -> Result<(), Flaw> {
-        match self.next().ok_or(Broken("it ends in a single `\\`"))? {
-            b'd' | b'D' | b's' | b'S' | b'w' | b'W' | b'f' | b'n' | b'r' | b't' | b'v' => Ok(()),
-            b'x' => self.hexadecimal(2),
-            b'u' => self.hexadecimal(4),
-            // Word boundaries for `regex-lite`.
-            b'<' | b'>' => Err(Unsupported("`\\<` and `\\>` are not supported: leave out the `\\`")),
-            punctuation if punctuation.is_ascii_punctuation() => Ok(()),
-            b'1'..=b'9' => Err(Unsupported("back-references (`\\1`) are not supported")),
-            _ => Err(Unsupported("a `\\` stands before a character that it gives no meaning")),
-        }
-    }
-
-    fn hexadecimal(&mut self, digits: usize) -> Result<(), Flaw> {
-        let mut code = 0;
-        for _ in 0..digits {
-            let digit = self.next().and_then(|digit| char::from(digit).to_digit(16));
-            code = code * 16 + digit.ok_or(Broken("`\\x` needs 2 hexadecimal digits, `\\u` needs 4"))?;
-        }
-        if (1..128).contains(&code) {
-            Ok(())
-        } else {
-            Err(Unsupported("`\\x` and `\\u` are supported for ASCII only"))
-        }
-    }
-
-    fn literal(byte: u8) -> Result<(), Flaw> {
-        if byte == 0 { Err(Unsupported("no name holds a NUL")) } else { Ok(()) }
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        self.translated.push(char::from(byte));
-        Some(byte)
-    }
-
-    fn eat(&mut self, token: &str) -> bool {
-        let Some(rest) = self.rest.strip_prefix(token.as_bytes()) else { return false };
-        self.rest = rest;
-        self.translated.push_str(token);
-        true
+/// How often the server copies the item that a quantifier repeats: once more for an open interval.
+fn copies(quantifier: &str) -> Result<usize, Flaw> {
+    let Some(interval) = quantifier.trim_end_matches(['?', '}']).strip_prefix('{') else { return Ok(1) };
+    let (least, most) = interval.split_once(',').unwrap_or((interval, interval));
+    let number = |digits: &str| digits.parse().unwrap_or(usize::MAX);
+    match (number(least), most) {
+        (least, "") => Ok(least.saturating_add(1)),
+        (least, most) if number(most) < least => Err(Broken("the numbers in `{}` are in the wrong order")),
+        (_, most) => Ok(number(most).max(1)),
     }
 }
 
@@ -346,6 +253,9 @@ mod tests {
             "(?=a)",
             r"(a)\1",
             "[--a]",
+            "[^]a]",
+            "[^--]",
+            "[a-b-c]",
             "[a&&b]",
             "[a~~b]",
             "[]a]",
@@ -358,7 +268,6 @@ mod tests {
             r"[\b]",
             r"[\d-z]",
             "[z-a]",
-            r"\<a",
             r"\A",
             r"\xE9",
             "a\0",
