@@ -95,7 +95,8 @@ fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
     to_the_end(&names);
     let mut met = Kills::default();
     while met.kills < kills {
-        let more = 1 + random.below(2 * MORE_TENANTS);
+        // More work after each run that had ended before this thread came to kill it, as on a busy machine.
+        let more = 1 + random.below(2 * MORE_TENANTS * (1 + met.too_late));
         names.extend((names.len()..names.len() + more).map(|number| format!("s{seed}t{number}")));
         let mut command = tenants.command(&names, &[]);
         let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -105,9 +106,9 @@ fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
             thread::sleep(Duration::from_micros(500));
         }
         thread::sleep(Duration::from_millis(random.below(10) as u64));
-        if run.try_wait().unwrap().is_some() {
+        if let Some(status) = run.try_wait().unwrap() {
             met.too_late += 1;
-            assert!(met.too_late <= 10 + 5 * kills, "the runs end too soon: {met:?}");
+            assert!(met.too_late <= 10 + kills, "the runs end too soon, the last with {status}: {met:?}");
             continue;
         }
         run.kill().unwrap();

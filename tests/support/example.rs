@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use super::process::outlived_by_nobody;
+
 /// An example, built as the test itself is, that knows of no server and logs everything that it would log.
 pub fn example(name: &str) -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let mut command = Command::new(BUILT.get_or_init(build).join(program));
+    let mut command = outlived_by_nobody(&BUILT.get_or_init(build).join(program));
     command.env("RUST_LOG", "trace");
     for variable in ["TYPESENSE_NODES", "TYPESENSE_API_KEY"] {
         command.env_remove(variable);

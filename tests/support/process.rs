@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -95,20 +96,18 @@ impl Drop for Process {
     }
 }
 
-/// Has the kernel end the server when this test process is killed and cannot do it itself.
+/// Has the kernel end the program when this test process is killed and cannot do it itself.
 ///
-/// Strictly, when the *thread* that starts the server ends: a server must not outlive it.
-fn outlived_by_nobody(binary: &Path) -> Command {
-    let works = Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "true"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !works {
-        return Command::new(binary);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
-    command
+/// Strictly, when the *thread* that starts the program ends: a program must not outlive it.
+pub fn outlived_by_nobody(binary: &Path) -> Command {
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    let setpriv = |binary: &Path| {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
+        command
+    };
+    let works = WORKS.get_or_init(|| setpriv(Path::new("true")).output().is_ok_and(|output| output.status.success()));
+    if *works { setpriv(binary) } else { Command::new(binary) }
 }
 
 /// Loopback ports that are free now, all different.
