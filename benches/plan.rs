@@ -1,13 +1,15 @@
 //! Measures a plan for many keys, next to the requests that it cannot do without: `cargo bench --bench plan`.
 //!
-//! The fake server runs in this process, so its work is part of every row.
+//! Without TYPESENSE_NODES and TYPESENSE_API_KEY, which should name a server for tests, it uses the fake server. That one
+//! runs in this process, so its work is part of every row, and it creates keys much faster than a real one.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may panic")]
 
+use std::env;
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
-use typesense_keys::testing::{FakeServer, TestKey};
+use typesense_keys::testing::FakeServer;
 use typesense_keys::{KeySpec, KeysClient};
 
 #[global_allocator]
@@ -18,31 +20,47 @@ const LISTED: usize = 20_000;
 const CREATED: usize = 2_000;
 
 fn main() {
-    nothing_to_do();
-    create();
-}
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
+    let fake = env::var_os("TYPESENSE_NODES").is_none().then(|| FakeServer::start().unwrap());
+    let client = match &fake {
+        Some(server) => KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap(),
+        None => KeysClient::from_env().unwrap(),
+    };
+    create(&client);
+    nothing_to_do(&client);
 }
 
 fn specs(count: usize) -> Vec<KeySpec> {
-    let spec = |tenant| KeySpec::new(format!("tenant {tenant}")).actions(["documents:search"]);
+    let spec = |tenant| KeySpec::new(format!("bench {tenant}")).actions(["documents:search"]);
     (0..count).map(|tenant| spec(tenant).collections([format!("tenant_{tenant}")])).collect()
 }
 
-fn nothing_to_do() {
-    let server = FakeServer::start().unwrap();
-    for tenant in 0..LISTED {
-        let key = TestKey::new(format!("tenant {tenant}"), ["documents:search"], [format!("tenant_{tenant}")]);
-        server.seed(key).unwrap();
+fn create(client: &KeysClient) {
+    let many = || {
+        let request = |tenant| client.create().description(format!("bench {tenant}")).actions(["documents:search"]);
+        let requests = (0..CREATED).map(|tenant| request(tenant).collections([format!("tenant_{tenant}")]));
+        assert!(client.create_many(requests).send().unwrap().is_complete());
+    };
+    let plan = || assert!(client.plan(specs(CREATED)).send().unwrap().apply().unwrap().is_complete());
+    let (mut of_many, mut of_plan) = (Vec::new(), Vec::new());
+    // In turns, so that a noisy machine disturbs both equally.
+    for _ in 0..ROUNDS {
+        for (measured, work) in [(&mut of_many, &many as &dyn Fn()), (&mut of_plan, &plan)] {
+            measured.push(measure(work));
+            delete(client);
+        }
     }
-    let client = client(&server);
+    let ((many, _), (plan, _)) = (median(of_many), median(of_plan));
+    println!("{CREATED} new keys                 time     rate");
+    println!("create_many            {many:>12.1?}     1.00");
+    println!("plan and apply         {plan:>12.1?}{:>9.2}\n", many.as_secs_f64() / plan.as_secs_f64());
+}
+
+fn nothing_to_do(client: &KeysClient) {
     let before = HEAP.current_usage();
     let described = specs(LISTED);
     let size_of_specs = HEAP.current_usage() - before;
+    assert!(client.plan(described.clone()).send().unwrap().apply().unwrap().is_complete());
     let (mut lists, mut plans) = (Vec::new(), Vec::new());
-    // In turns, so that a noisy machine disturbs both equally.
     for _ in 0..ROUNDS {
         lists.push(measure(|| client.list().send().unwrap()));
         let described = described.clone();
@@ -52,36 +70,20 @@ fn nothing_to_do() {
             plan
         }));
     }
+    delete(client);
     let ((list, size_of_list), (plan, size_of_plan)) = (median(lists), median(plans));
-    println!("{LISTED} keys as described   time    ratio   memory, KiB   ratio");
-    println!("one list                {list:>8.1?}    1.00  {:>12}", size_of_list / 1024);
     // The plan takes the specs over, so they are a part of what it may hold.
-    let ratio = (size_of_plan + size_of_specs) as f64 / (size_of_list + size_of_specs) as f64;
+    let larger = (size_of_plan + size_of_specs) as f64 / (size_of_list + size_of_specs) as f64;
     let slower = plan.as_secs_f64() / list.as_secs_f64();
-    println!("plan                    {plan:>8.1?}{slower:>8.2}  {:>12}{ratio:>8.2}\n", size_of_plan / 1024);
+    println!("{LISTED} keys as described        time    ratio   memory, KiB    ratio");
+    println!("one list               {list:>12.1?}     1.00  {:>12}     1.00", size_of_list / 1024);
+    println!("plan                   {plan:>12.1?}{slower:>9.2}  {:>12}{larger:>9.2}", size_of_plan / 1024);
 }
 
-fn create() {
-    let many = |client: &KeysClient| {
-        let request = |tenant| client.create().description(format!("tenant {tenant}")).actions(["documents:search"]);
-        let requests = (0..CREATED).map(|tenant| request(tenant).collections([format!("tenant_{tenant}")]));
-        assert!(client.create_many(requests).send().unwrap().is_complete());
-    };
-    let plan = |client: &KeysClient| {
-        assert!(client.plan(specs(CREATED)).send().unwrap().apply().unwrap().is_complete());
-    };
-    let (mut of_many, mut of_plan) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for (times, work) in [(&mut of_many, &many as &dyn Fn(&KeysClient)), (&mut of_plan, &plan)] {
-            let server = FakeServer::start().unwrap();
-            let client = client(&server);
-            times.push(measure(|| work(&client)));
-        }
-    }
-    let ((many, _), (plan, _)) = (median(of_many), median(of_plan));
-    println!("{CREATED} new keys           time    rate");
-    println!("create_many             {many:>8.1?}    1.00");
-    println!("plan and apply          {plan:>8.1?}{:>8.2}", many.as_secs_f64() / plan.as_secs_f64());
+/// Deletes the keys of this benchmark.
+fn delete(client: &KeysClient) {
+    let plan = client.plan([]).prune(|key| key.description.starts_with("bench ")).send().unwrap();
+    assert!(plan.apply().unwrap().is_complete());
 }
 
 /// The time that `work` takes, and the peak of the memory that it uses.

@@ -260,7 +260,6 @@ impl<'a> Run<'a> {
 
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
     fn settle(&self, created: Vec<InProgress<'a>>, report: &mut Report<'_>) {
-        let listed = self.list_until_shown(created);
         let job = |(item, after): (InProgress<'a>, Result<Survey, Error>)| {
             let InProgress { at, mut steps, before, .. } = item;
             steps.deadline = self.deadline();
@@ -269,10 +268,20 @@ impl<'a> Run<'a> {
                 Some(limit) => ensured.replicated(self.engine, limit),
                 None => Ok(ensured),
             });
-            (at, ensured)
+            (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
         };
-        runner::run(self.threads.min(listed.len()), &mut listed.into_iter(), job, |(at, ensured)| {
-            report.finish(at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))));
+        // Most keys are the only ones with their description, which takes no request and is not worth a thread.
+        let is_alone = |item: &InProgress<'_>, after: &Result<Survey, Error>| {
+            item.before.ids().is_empty() && after.as_ref().is_ok_and(|after| after.ids().len() == 1)
+        };
+        let waits = self.options.replicated_within.is_some();
+        let listed = self.list_until_shown(created).into_iter();
+        let (alone, others): (Vec<_>, Vec<_>) = listed.partition(|(item, after)| !waits && is_alone(item, after));
+        for (at, done) in alone.into_iter().map(job) {
+            report.finish(at, done);
+        }
+        runner::run(self.threads.min(others.len()), &mut others.into_iter(), job, |(at, done)| {
+            report.finish(at, done);
             // These keys exist already.
             ControlFlow::Continue(())
         });
