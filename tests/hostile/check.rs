@@ -62,7 +62,7 @@ fn one_call(row: &Row, call: Call) {
         }
         Err(error) => {
             assert_eq!(ending(&error), expected, "{at}: {error}");
-            let attempts = error.report().expect("a story").attempts();
+            let attempts = error.report().expect("a report").attempts();
             assert_eq!(attempts.len(), 1, "{at}: {error}");
             let result = attempts[0].result();
             let status = if call.is_create() { "status 201" } else { "status 200" };
