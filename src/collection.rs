@@ -19,7 +19,7 @@ use crate::pattern::{self, Flaw};
 /// actions, and `collections:list` shows every collection (seen with 0.24.1).
 ///
 /// Text is checked when it is converted. Only an entry that is read from JSON, such as the server's list of keys, can be
-/// invalid: it is what it is on the server. A new key may have it unless no server could compile it, so the scope of one key
+/// invalid, because a server stores any text. A new key may have it unless no server could compile it, so the scope of one key
 /// can be used for another.
 ///
 /// ```

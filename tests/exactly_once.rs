@@ -16,8 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use support::proxy::{FAULTS, Fault, Plan, Proxy};
-use support::{Random, Server, harness, raw};
+use support::proxy::{self, FAULTS, Fault, Plan};
+use support::{Random, Scripted, Server, harness, raw};
 use typesense_keys::{CreateKey, Error, ErrorKind, KeyId, KeyInfo, KeysClient};
 
 const RUNS: u64 = 1_200;
@@ -137,9 +137,9 @@ impl<'a> Run<'a> {
     fn go(&mut self) -> Result<String, String> {
         let plan = self.plan();
         let nodes = 1 + self.random.below(3);
-        let proxies: Vec<_> = (0..nodes).map(|_| Proxy::start(self.server.port(), SLOW, Arc::clone(&plan))).collect();
+        let proxies: Vec<_> = (0..nodes).map(|_| proxy::start(self.server.port(), SLOW, Arc::clone(&plan))).collect();
         let client = KeysClient::builder()
-            .nodes(proxies.iter().map(Proxy::url))
+            .nodes(proxies.iter().map(Scripted::url))
             .api_key(self.server.api_key())
             .timeout(TIMEOUT)
             .attempt_timeout(ATTEMPT)
@@ -392,7 +392,7 @@ const OTHER_SCOPE: [&str; 2] = ["keys:get", "keys:list"];
 /// A client behind faulty proxies, and the keys that exist before it is used.
 struct Call {
     client: KeysClient,
-    proxies: Vec<Proxy>,
+    proxies: Vec<Scripted>,
     before: Vec<Existing>,
 }
 

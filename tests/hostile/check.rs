@@ -85,7 +85,7 @@ fn check(row: &Row, call: Call, timeout: Duration, (ended, sent): Made) {
         }
         Err(error) => {
             assert_eq!(ending(&error), expected, "{at}: {error}");
-            let attempts = error.report().expect("a story").attempts();
+            let attempts = error.report().expect("a report").attempts();
             assert_eq!(attempts.len(), 1, "{at}: {error}");
             let result = attempts[0].result();
             let status = if call.is_create() { "status 201" } else { "status 200" };

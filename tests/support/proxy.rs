@@ -1,11 +1,12 @@
 //! A proxy between a client and a real server that does to a request what networks and servers do at their worst.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
+
+use super::scripted::Scripted;
 
 /// What happens to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,86 +51,33 @@ pub const FAULTS: [Fault; 12] = [
     Fault::CloseAfter,
 ];
 
-/// Decides what happens to the next request; shared by the proxies of one client.
+/// Decides what happens to the next request; shared by the proxies of a client.
 pub type Plan = Arc<Mutex<dyn FnMut() -> Fault + Send>>;
 
-/// Listens on loopback, and ends with all its connections on drop: what is still under way has then happened.
-pub struct Proxy {
-    port: u16,
-    is_over: Arc<AtomicBool>,
-    listener: Option<JoinHandle<()>>,
+/// A server in front of the one on port `server`. Dropping it waits until what is under way has happened. `slow` is longer
+/// than the client waits.
+pub fn start(server: u16, slow: Duration, plan: Plan) -> Scripted {
+    let link = Link { server, slow, plan };
+    Scripted::start(move |peer| {
+        link.serve(&peer.stream);
+        // The connection is cut, whether the client still reads or not.
+        peer.stream.shutdown(Shutdown::Both)
+    })
 }
 
-impl Proxy {
-    /// In front of the server on `port`. `slow` is longer than the client waits.
-    pub fn start(server: u16, slow: Duration, plan: Plan) -> Proxy {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let link = Link { server, slow, plan, is_over: Arc::clone(&is_over) };
-        let listener = thread::spawn(move || {
-            let mut connections = Vec::new();
-            while let Ok((client, _)) = listener.accept() {
-                if link.is_over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let link = link.clone();
-                connections.push(thread::spawn(move || link.serve(&client)));
-            }
-            for connection in connections {
-                connection.join().expect("a connection that ends well");
-            }
-        });
-        Proxy { port, is_over, listener: Some(listener) }
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        // The listener wakes up for this, and sees that it is over.
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
-        if let Some(listener) = self.listener.take() {
-            let ended = listener.join();
-            assert!(ended.is_ok() || thread::panicking(), "the proxy failed");
-        }
-    }
-}
-
-#[derive(Clone)]
 struct Link {
     server: u16,
     slow: Duration,
     plan: Plan,
-    is_over: Arc<AtomicBool>,
 }
 
 impl Link {
     fn serve(&self, client: &TcpStream) {
-        // A client that keeps its connection open must not keep the proxy alive.
-        client.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
         let mut requests = BufReader::new(client);
-        while self.waits_for_more(&mut requests) {
+        while requests.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
             let fault = (self.plan.lock().expect("a plan"))();
             if fault == Fault::CutBeforeHead || !self.pass(fault, client, &mut requests) {
                 break;
-            }
-        }
-        // The connection is cut, whether the client still reads or not.
-        _ = client.shutdown(Shutdown::Both);
-    }
-
-    fn waits_for_more(&self, requests: &mut BufReader<&TcpStream>) -> bool {
-        loop {
-            match requests.fill_buf() {
-                Ok(bytes) => return !bytes.is_empty(),
-                Err(_) if self.is_over.load(Ordering::SeqCst) => return false,
-                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => {}
-                Err(_) => return false,
             }
         }
     }

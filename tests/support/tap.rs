@@ -1,47 +1,41 @@
-//! A tap on the line between a client and a server: what passes is recorded, and not changed.
+//! Records what passes between a client and a server, and does not change it.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-/// Listens on a free loopback port and passes on to a server. Ends with the value, once its clients are gone.
-#[derive(Debug)]
+use super::scripted::Scripted;
+
+/// Passes everything on to a server.
 pub struct Tap {
-    port: u16,
-    shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    server: String,
-    recorded: Mutex<Vec<u8>>,
-    ending: AtomicBool,
+    listener: Scripted,
+    recorded: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Tap {
     /// `server`: the URL to pass on to, as `http://HOST:PORT`.
     pub fn start(server: &str) -> Tap {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
-        let port = listener.local_addr().expect("its address").port();
         let server = server.strip_prefix("http://").expect("a plain http server").to_owned();
-        let shared = Arc::new(Shared { server, recorded: Mutex::default(), ending: AtomicBool::new(false) });
-        let listening = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.listen(&listener)
+        let recorded = Arc::<Mutex<Vec<u8>>>::default();
+        let record = Arc::clone(&recorded);
+        let listener = Scripted::start(move |peer| {
+            let server = TcpStream::connect(&server)?;
+            thread::scope(|scope| {
+                scope.spawn(|| pass(&peer.stream, &server, &record));
+                pass(&server, &peer.stream, &record)
+            })
         });
-        Tap { port, shared, listening: Some(listening) }
+        Tap { listener, recorded }
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.listener.url()
     }
 
     /// Everything that has passed so far, in both directions.
     pub fn recorded(&self) -> String {
-        String::from_utf8_lossy(&self.shared.recorded.lock().expect("a whole record")).into_owned()
+        String::from_utf8_lossy(&self.recorded.lock().expect("a whole record")).into_owned()
     }
 
     /// The values of keys that have passed so far.
@@ -53,47 +47,17 @@ impl Tap {
     }
 }
 
-impl Drop for Tap {
-    fn drop(&mut self) {
-        self.shared.ending.store(true, Ordering::SeqCst);
-        // Wakes the listener.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-        let _ = self.listening.take().map(JoinHandle::join);
-    }
-}
-
-impl Shared {
-    fn listen(&self, listener: &TcpListener) {
-        thread::scope(|scope| {
-            for client in listener.incoming() {
-                if self.ending.load(Ordering::SeqCst) {
-                    return;
-                }
-                scope.spawn(|| client.and_then(|client| self.connect(&client)));
+fn pass(mut from: &TcpStream, mut to: &TcpStream, record: &Mutex<Vec<u8>>) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(length) if length > 0 => {
+                let passed = &buffer[..length];
+                record.lock().expect("a whole record").extend_from_slice(passed);
+                to.write_all(passed)?;
             }
-        });
-    }
-
-    fn connect(&self, client: &TcpStream) -> io::Result<()> {
-        let server = TcpStream::connect(&self.server)?;
-        thread::scope(|scope| {
-            scope.spawn(|| self.pass(client, &server));
-            self.pass(&server, client)
-        })
-    }
-
-    fn pass(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
-        let mut buffer = [0; 4096];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(length) if length > 0 => {
-                    let passed = &buffer[..length];
-                    self.recorded.lock().expect("a whole record").extend_from_slice(passed);
-                    to.write_all(passed)?;
-                }
-                // Either side has gone, so the other may go, too.
-                _ => return to.shutdown(Shutdown::Write),
-            }
+            // One side has closed, so the other may close, too.
+            _ => return to.shutdown(Shutdown::Write),
         }
     }
 }
