@@ -98,17 +98,19 @@ fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
         // More work after each run that had ended before this thread came to kill it, as on a busy machine.
         let more = 1 + random.below(2 * MORE_TENANTS * (1 + met.too_late));
         names.extend((names.len()..names.len() + more).map(|number| format!("s{seed}t{number}")));
-        let mut command = tenants.command(&names, &[]);
-        let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // At a moment of its work, and not of its time, which is another on each machine: when its store has grown so far.
+        // Killed at a moment of its work, and not of its time, which is another on each machine: when its store has grown so far.
         let length = tenants.store().metadata().unwrap().len() + random.below(LINES_OF_A_TENANT * more) as u64;
+        let mut command = tenants.command(&names, &[]);
+        let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         while tenants.store().metadata().unwrap().len() < length && run.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_micros(500));
         }
         thread::sleep(Duration::from_millis(random.below(10) as u64));
-        if let Some(status) = run.try_wait().unwrap() {
+        if run.try_wait().unwrap().is_some() {
+            let output = run.wait_with_output().unwrap();
+            assert!(output.status.success(), "{met:?}: {}", printed(&output));
             met.too_late += 1;
-            assert!(met.too_late <= 10 + kills, "the runs end too soon, the last with {status}: {met:?}");
+            assert!(met.too_late <= 10 + kills, "the runs end too soon: {met:?}");
             continue;
         }
         run.kill().unwrap();
