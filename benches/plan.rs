@@ -15,7 +15,7 @@ use typesense_keys::{KeySpec, KeysClient};
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 10;
 const LISTED: usize = 20_000;
 const CREATED: usize = 2_000;
 
@@ -42,14 +42,16 @@ fn create(client: &KeysClient) {
     };
     let plan = || assert!(client.plan(specs(CREATED)).send().unwrap().apply().unwrap().is_complete());
     let (mut of_many, mut of_plan) = (Vec::new(), Vec::new());
-    // In turns, so that a noisy machine disturbs both equally.
-    for _ in 0..ROUNDS {
-        for (measured, work) in [(&mut of_many, &many as &dyn Fn()), (&mut of_plan, &plan)] {
+    for round in 0..ROUNDS {
+        let mut works = [(&mut of_many, &many as &dyn Fn()), (&mut of_plan, &plan)];
+        // A real server was seen to be slower for whatever comes second.
+        works.rotate_left(round % 2);
+        for (measured, work) in works {
             measured.push(measure(work));
             delete(client);
         }
     }
-    let ((many, _), (plan, _)) = (median(of_many), median(of_plan));
+    let ((many, _), (plan, _)) = (best(of_many), best(of_plan));
     println!("{CREATED} new keys                 time     rate");
     println!("create_many            {many:>12.1?}     1.00");
     println!("plan and apply         {plan:>12.1?}{:>9.2}\n", many.as_secs_f64() / plan.as_secs_f64());
@@ -71,7 +73,7 @@ fn nothing_to_do(client: &KeysClient) {
         }));
     }
     delete(client);
-    let ((list, size_of_list), (plan, size_of_plan)) = (median(lists), median(plans));
+    let ((list, size_of_list), (plan, size_of_plan)) = (best(lists), best(plans));
     // The plan takes the specs over, so they are a part of what it may hold.
     let larger = (size_of_plan + size_of_specs) as f64 / (size_of_list + size_of_specs) as f64;
     let slower = plan.as_secs_f64() / list.as_secs_f64();
@@ -97,7 +99,6 @@ fn measure<T>(work: impl FnOnce() -> T) -> (Duration, usize) {
     measured
 }
 
-fn median(mut measured: Vec<(Duration, usize)>) -> (Duration, usize) {
-    measured.sort();
-    measured[ROUNDS / 2]
+fn best(measured: Vec<(Duration, usize)>) -> (Duration, usize) {
+    measured.into_iter().min().unwrap()
 }
