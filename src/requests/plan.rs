@@ -106,7 +106,8 @@ impl<'a> PlanKeys<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] before anything is sent, if a spec is invalid or two have the same description;
+    /// [`Error::InvalidRequest`] if a spec is invalid or two have the same description, before anything is sent, or if
+    /// a [stored value](Self::stored_values) is invalid;
     /// [`Error::Unauthorized`] if the client's key lacks `keys:list`; [`Error::RandomSource`]; or a failure of the call
     /// itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
@@ -184,7 +185,12 @@ impl Wanted {
             let can_be_stored = has_none && key.autodelete != Some(true);
             let stored = if can_be_stored { stored_value(&key.description) } else { None };
             may_exist = stored.is_some();
-            key.set_value(stored.map_or(Value::Generated, Value::Provided))?;
+            key.set_value(stored.map_or(Value::Generated, Value::Provided)).map_err(|error| match error {
+                Error::InvalidRequest { field, reason } => {
+                    Error::invalid(field, format!("{reason} (stored for `{}`)", planned.description.escape_debug()))
+                }
+                error => error,
+            })?;
         }
         if planned.is_change() {
             planned.new = Some(New { key, expiry, may_exist });
@@ -349,7 +355,8 @@ impl fmt::Display for PlannedKey {
         }
         if let (Some(New { key, .. }), None) = (new, key) {
             let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
-            write!(f, ": {actions} in {collections}, expires {}", key.expires_at)?;
+            let scope = format!("{actions} in {collections}");
+            write!(f, ": {}, expires {}", scope.escape_debug(), key.expires_at)?;
         }
         for Difference { field, found, wanted } in differences {
             write!(f, "\n    {field}: {found} -> {wanted}")?;

@@ -158,7 +158,7 @@ fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<D
     }
     let unknown = key.unknown_members();
     if !unknown.is_empty() {
-        let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ").escape_debug().to_string();
         differences.push(Difference { field: UNKNOWN_MEMBERS, found: names, wanted: "none".to_owned() });
     }
     if wanted.origin == Origin::Provided && !wanted.has_prefix_of(key) {
@@ -219,9 +219,9 @@ mod tests {
     #[test]
     fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
         let wanted = wanted(Value::Generated, None);
-        let restricted = survey(listed(&[("synonym_sets", serde_json::json!(["shop"]))]), &wanted, None);
+        let restricted = survey(listed(&[("synonym_sets\n", serde_json::json!(["shop"]))]), &wanted, None);
         let Verdict::Refuse { differences, .. } = restricted.verdict(true) else { panic!("replaceable") };
-        assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets"));
+        assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets\\n"));
         assert_eq!(restricted.replaced_by(None, true).count(), 0);
 
         let other = survey(listed(&[("collections", serde_json::json!(["*"]))]), &wanted, None);
