@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
             let survey = self.survey(None)?;
             rounds += 1;
             let pause = backoff(rounds, &*self.engine.clock);
-            let is_last = rounds >= ROUNDS_FOR_PROVIDED || pause >= self.engine.remaining(self.deadline);
+            let is_last = rounds >= ROUNDS_FOR_PROVIDED || !self.engine.has_time_after(pause, self.deadline);
             if is_last || !survey.wanted.is_empty() {
                 return Ok(survey);
             }

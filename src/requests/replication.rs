@@ -5,7 +5,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, MIN_ATTEMPT, backoff, deadline_after};
+use crate::engine::{Engine, backoff, deadline_after};
 use crate::error::{Attempt, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
@@ -75,7 +75,7 @@ pub(super) fn wait(
         let pause = backoff(rounds, &*engine.clock);
         // A key that lacks `keys:get` still lacks it later.
         let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || pause.saturating_add(MIN_ATTEMPT) >= engine.remaining(deadline) {
+        if is_refused || !engine.has_time_after(pause, deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
@@ -125,7 +125,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::{Nodes, RetryConfig, TestClock};
+    use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock};
     use crate::expiry::Expiry;
     use crate::http::{DecodeError, ResponseBody, Transport};
 
