@@ -8,6 +8,7 @@
 //! [`EnsuredKey`]: EnsuredKey
 //! [`KeyInfo`]: KeyInfo
 //! [`KeysClient::builder`]: KeysClient::builder
+//! [`Plan`]: Plan
 //! [`PreparedCreate`]: PreparedCreate
 //! [`client.create()`]: KeysClient::create
 //! [`client.create_many(…)`]: KeysClient::create_many
@@ -15,6 +16,7 @@
 //! [`client.ensure(description)`]: KeysClient::ensure
 //! [`client.get(id)`]: KeysClient::get
 //! [`client.list()`]: KeysClient::list
+//! [`client.plan(specs)`]: KeysClient::plan
 //! [`client.rotate(id)`]: KeysClient::rotate
 //! [`info.audit()`]: KeyInfo::audit
 //! [`key.scoped()`]: CreatedKey::scoped

@@ -71,6 +71,11 @@ impl Engine {
         deadline.saturating_duration_since(self.clock.now())
     }
 
+    /// Whether the deadline leaves time for another attempt after `pause`.
+    pub(crate) fn has_time_after(&self, pause: Duration, deadline: Instant) -> bool {
+        pause.saturating_add(MIN_ATTEMPT) < self.remaining(deadline)
+    }
+
     /// Carries out `request` on the cluster.
     pub(crate) fn call<T>(
         &self,

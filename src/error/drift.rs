@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Joined;
 use crate::key::KeyInfo;
 
-/// A key has the description given to [`ensure`](crate::KeysClient::ensure), but a different scope. Nothing was
-/// changed.
+/// A key has the description given to [`ensure`](crate::KeysClient::ensure) or [`plan`](crate::KeysClient::plan), but a
+/// different scope. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "key {} (`{}`) differs from the request: {}; {}",
@@ -33,10 +33,14 @@ impl Drift {
     }
 }
 
+/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
+/// might allow more.
+pub(crate) const UNKNOWN_MEMBERS: &str = "unknown members";
+
 /// What to do about the differences. Only advises what `ensure` accepts.
 fn advice(differences: &[Difference]) -> &'static str {
     let is_in = |field| differences.iter().any(|difference| difference.field == field);
-    if is_in("unknown members") {
+    if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
     } else if is_in("value") {
         "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
+pub(crate) use drift::UNKNOWN_MEMBERS;
 pub use drift::{Difference, Drift};
 pub use incomplete::Incomplete;
 pub use kind::ErrorKind;
@@ -191,12 +192,12 @@ pub enum Error {
     #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
-    /// A rotation or an `ensure` **completed only some of its steps**. The error says which keys exist now.
+    /// A rotation, an `ensure` or an `apply` **completed only some of its steps**. The error says which keys exist now.
     #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
     /// A key with this description exists, but with a different scope. Nothing was changed. Only
-    /// [`ensure`](crate::KeysClient::ensure) returns this.
+    /// [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
     #[error(transparent)]
     Drift(Box<Drift>),
 

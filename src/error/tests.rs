@@ -93,6 +93,7 @@ fn errors() -> Vec<Error> {
         not_replicated(Some(key())),
         incomplete(Some(key()), unknown(delete(), None)),
         Error::Drift(Box::new(drift)),
+        Error::PlanOutdated { description: "docs".into(), reason: "reason".into() },
         Error::RandomSource(cause()),
     ]
 }
@@ -125,6 +126,7 @@ fn every_kind_has_a_stable_name_and_effect() {
             ("not_replicated", true, false),
             ("incomplete", true, false),
             ("drift", false, false),
+            ("plan_outdated", false, false),
             ("random_source", false, false),
         ]
     );

@@ -88,9 +88,10 @@
 //! |---|---|
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
-//! | [`ensure`](crate::KeysClient::ensure) | a key that the same run has created, if another key of this description is in its way |
-//! | `ensure` with a generated value | keys of the same description that expired more than a day ago |
-//! | `ensure` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys of the same description with another scope that were listed before the run created anything, once every node knows the key that replaces them |
+//! | [`ensure`](crate::KeysClient::ensure) and `apply` | a key that the same run has created, if another key of this description is in its way |
+//! | `ensure` and [`apply`](crate::Plan::apply) with a generated value | keys of the same description that expired more than a day ago |
+//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys of the same description with another scope that were listed before the run created anything, once every node knows the key that replaces them |
+//! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted
 //!
@@ -108,9 +109,10 @@
 //!
 //! # Several programs at once
 //!
-//! * Several runs of `ensure` with the same scope end with one key: the one with the lowest id. The others are deleted by
+//! * Several runs of `ensure` or `apply` with the same scope end with one key: the one with the lowest id. The others are deleted by
 //!   the runs that created them. A run that was killed, or that lost the response to its create, can leave another key,
 //!   which later runs report in [`duplicates`](crate::EnsuredKey::duplicates).
+//! * A plan that no longer fits what the server lists is refused for that key: [`Error::PlanOutdated`].
 //! * Two rotations of one key create two keys, and each call returns its own.
 //! * After a fork, the child process opens connections of its own, because two processes on one connection would read each
 //!   other's responses.
@@ -133,6 +135,7 @@
 //! [`CollectionPattern`]: crate::CollectionPattern
 //! [`Error::Drift`]: crate::Error::Drift
 //! [`Error::OutcomeUnknown`]: crate::Error::OutcomeUnknown
+//! [`Error::PlanOutdated`]: crate::Error::PlanOutdated
 //! [`Error::UnexpectedResponse`]: crate::Error::UnexpectedResponse
 //! [`Error::may_have_acted`]: crate::Error::may_have_acted
 //! [`Error::value`]: crate::Error::value

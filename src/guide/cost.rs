@@ -51,14 +51,15 @@
 //!
 //! # Threads and connections
 //!
-//! A client starts no thread, except to look up a host name, and in [`create_many`](crate::KeysClient::create_many) one for
-//! each [connection](crate::SendMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
+//! A client starts no thread, except to look up a host name, and where many requests are sent, as by
+//! [`create_many`](crate::KeysClient::create_many) or [`apply`](crate::Plan::apply), one for each
+//! [connection](crate::SendMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
 //! for each node, and clones of a client share them. So build one client and clone it.
 //!
 //! # Large installations
 //!
 //! The server has no pages and no filters, so each `list`, each `ensure`, and each lookup after a lost response receives all
-//! keys. A `list` of more than 64 MiB, some 300,000 keys, needs a larger
+//! keys. To ensure many keys, use a [`plan`](crate::KeysClient::plan), which lists once for all of them. A `list` of more than 64 MiB, some 300,000 keys, needs a larger
 //! [`max_list_size`](crate::ClientBuilder::max_list_size) or a stream.
 //!
 //! # How to measure
@@ -71,5 +72,6 @@
 //! | the same with `-- instructions` | instructions of a get and of a create (needs valgrind) |
 //! | the same with `-- build` | processor time of debug and release builds, and the size of a program, with and without TLS (takes minutes) |
 //! | `cargo bench --bench list` | time and memory of a list of 1,000,000 keys, whole and streamed |
+//! | `cargo bench --bench plan` | time and memory of a plan for 20,000 keys, and how fast one creates 2,000 |
 //!
 //! The benchmark with the peers starts a real server, whose binary `TYPESENSE_SERVER_BIN` names.

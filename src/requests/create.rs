@@ -313,7 +313,7 @@ impl NewKey {
                 (0, _) => {
                     let is_last = self.origin == Origin::Provided && rounds >= ROUNDS_FOR_PROVIDED;
                     let wait = backoff(rounds, &*engine.clock);
-                    if is_last || wait >= engine.remaining(deadline) {
+                    if is_last || !engine.has_time_after(wait, deadline) {
                         break (
                             "the value is in use, but no new key of this scope is listed; the value is in this error",
                             ids(),

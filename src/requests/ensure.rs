@@ -27,7 +27,7 @@ use crate::operation::Operation;
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
 /// | one that has expired | a new one is created; with a [`value`](Self::value), which the server still has, [`Error::Conflict`] |
 ///
-/// Every run lists all keys. The description must not be empty. The scope consists of
+/// Every run lists all keys: for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty. The scope consists of
 ///
 /// * the actions and collections, in any order,
 /// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
             let survey = self.survey(None)?;
             rounds += 1;
             let pause = backoff(rounds, &*self.engine.clock);
-            let is_last = rounds >= ROUNDS_FOR_PROVIDED || pause >= self.engine.remaining(self.deadline);
+            let is_last = rounds >= ROUNDS_FOR_PROVIDED || !self.engine.has_time_after(pause, self.deadline);
             if is_last || !survey.wanted.is_empty() {
                 return Ok(survey);
             }

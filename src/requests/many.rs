@@ -307,34 +307,38 @@ impl<R: BatchRequest> fmt::Debug for Item<R> {
 }
 
 /// A request that a [`SendMany`] can send. Only types of this crate implement it.
-pub trait BatchRequest: sealed::Request<Output: Send + fmt::Debug> {}
+pub trait BatchRequest: sealed::Sealed + Send {
+    /// What the request returns.
+    type Output: Send + fmt::Debug;
 
-impl BatchRequest for CreateItem {}
-impl BatchRequest for DeleteKey {}
-impl BatchRequest for RotateKey {}
+    /// Checks the request before any of the requests is sent.
+    #[doc(hidden)]
+    fn check(&mut self) -> Result<(), Error>;
+
+    /// Whether the request can be sent again after it has failed.
+    #[doc(hidden)]
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    /// Sends the request through `sender`, which may belong to another client. `earlier`: its last error.
+    #[doc(hidden)]
+    fn send_through(&mut self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
+}
 
 mod sealed {
-    use super::{Engine, Error};
+    use super::Engine;
+
+    pub trait Sealed {}
 
     /// The engine of the client that sends. A type of its own, because `Engine` may not appear in a public trait.
     #[derive(Clone, Copy)]
     pub struct Sender<'a>(pub(super) &'a Engine);
-
-    pub trait Request: Send {
-        type Output;
-
-        /// Checks the request before any of the requests is sent.
-        fn check(&mut self) -> Result<(), Error>;
-
-        /// Whether the request can be sent again after it has failed.
-        fn is_repeatable(&self) -> bool {
-            true
-        }
-
-        /// Sends the request through `sender`, which may belong to another client. `earlier`: its last error.
-        fn send_through(&mut self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
-    }
 }
+
+impl sealed::Sealed for CreateItem {}
+impl sealed::Sealed for DeleteKey {}
+impl sealed::Sealed for RotateKey {}
 
 /// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`].
 #[derive(Debug)]
@@ -359,7 +363,7 @@ impl From<PreparedCreate> for CreateItem {
     }
 }
 
-impl sealed::Request for CreateItem {
+impl BatchRequest for CreateItem {
     type Output = CreatedKey;
 
     fn check(&mut self) -> Result<(), Error> {
@@ -384,7 +388,7 @@ impl sealed::Request for CreateItem {
     }
 }
 
-impl sealed::Request for DeleteKey {
+impl BatchRequest for DeleteKey {
     type Output = KeyId;
 
     fn check(&mut self) -> Result<(), Error> {
@@ -398,7 +402,7 @@ impl sealed::Request for DeleteKey {
     }
 }
 
-impl sealed::Request for RotateKey {
+impl BatchRequest for RotateKey {
     type Output = CreatedKey;
 
     fn check(&mut self) -> Result<(), Error> {

@@ -118,7 +118,7 @@ macro_rules! scope_methods {
             /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. Each node
             /// deletes expired keys once an hour by its own clock, so nodes may disagree for up to an hour.
             ///
-            /// `true` cannot be combined with [`value`](Self::value). If a value is created again after some nodes
+            /// `true` cannot be combined with a value of your own. If a value is created again after some nodes
             /// have deleted the expired key and others have not, the nodes number new keys differently, and later
             /// deletes remove different keys on different nodes (read in v27.0 to v30).
             pub fn autodelete(mut self, autodelete: bool) -> Self {
@@ -136,8 +136,8 @@ macro_rules! value_methods {
             /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that
             /// this crate generates.
             ///
-            /// The server accepts any text, even a weak one, but refuses the value of another key
-            /// ([`Error::Conflict`](crate::Error::Conflict)).
+            /// It must be longer than 4 bytes, because the server's lists show 4. Otherwise the server accepts any text, even a
+            /// weak one, but refuses the value of another key ([`Error::Conflict`](crate::Error::Conflict)).
             pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
                 self.settings.value = crate::requests::options::Value::Provided(value.into());
                 self

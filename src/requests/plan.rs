@@ -78,7 +78,9 @@ impl<'a> PlanKeys<'a> {
     /// again. Defaults to none: each new key gets a new value.
     ///
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
-    /// key after all, and the listing node lags, `apply` returns that key and creates no second one.
+    /// key after all, and the listing node lags, `apply` returns that key and creates no second one. It finds the key
+    /// only with [`expires_at`](KeySpec::expires_at): with [`expires_in`](KeySpec::expires_in), each run has another
+    /// expiry.
     ///
     /// Return only values whose keys are not known to exist: the value of a deleted key would be created again. It is
     /// not called for keys with `autodelete`: see [`KeySpec::autodelete`].

@@ -5,7 +5,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, MIN_ATTEMPT, backoff, deadline_after};
+use crate::engine::{Engine, backoff, deadline_after};
 use crate::error::{Attempt, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
@@ -53,23 +53,29 @@ pub(super) fn wait(
 ) -> Result<(), Box<NotReplicated>> {
     let needed = majority.unwrap_or(engine.nodes.len());
     let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
-    let mut rounds = 0;
+    let (mut agreed, mut rounds) = (0, 0);
     loop {
         rounds += 1;
         let mut disagreeing = Vec::new();
         for (at, &node) in waiting.iter().enumerate() {
-            // Each node gets an equal share of the time, so that a hanging node leaves enough for the others.
-            let share = engine.remaining(deadline) / u32::try_from(waiting.len() - at).unwrap_or(u32::MAX);
+            // Each node gets an equal share of the time, so that a hanging node leaves enough for the others, also for
+            // a node that lags and is asked again.
+            let shares = waiting.len() - at + usize::from(!disagreeing.is_empty());
+            let share = engine.remaining(deadline) / u32::try_from(shares).unwrap_or(u32::MAX);
             let finish_by = deadline_after(engine.clock.now(), share);
-            disagreeing.extend(ask(engine, node, wanted, secret, finish_by).map(|response| (node, response)));
-        }
-        if engine.nodes.len() - disagreeing.len() >= needed {
-            return Ok(());
+            match ask(engine, node, wanted, secret, finish_by) {
+                Some(response) => disagreeing.push((node, response)),
+                None => agreed += 1,
+            }
+            if agreed >= needed {
+                // A node that is not needed may hang.
+                return Ok(());
+            }
         }
         let pause = backoff(rounds, &*engine.clock);
         // A key that lacks `keys:get` still lacks it later.
         let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || pause.saturating_add(MIN_ATTEMPT) >= engine.remaining(deadline) {
+        if is_refused || !engine.has_time_after(pause, deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
@@ -119,7 +125,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::{Nodes, RetryConfig, TestClock};
+    use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock};
     use crate::expiry::Expiry;
     use crate::http::{DecodeError, ResponseBody, Transport};
 

@@ -1,10 +1,11 @@
 //! The life of a key on a real server: everything that can be asked, and everything that can go wrong on the way.
 
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeysClient};
+use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeySpec, KeysClient};
 
 use crate::support::Server;
 use crate::support::faulty::{self, CLOSED_PORT, Loss};
@@ -86,7 +87,7 @@ pub(super) fn live(watch: &mut Watch, url: &str, admin: &str, settings: impl Fn(
     }
 }
 
-/// Rotates, ensures, signs, streams, and creates many.
+/// Rotates, ensures, signs, streams, creates many, and applies a plan.
 pub(super) fn lifecycle(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
@@ -138,6 +139,27 @@ pub(super) fn lifecycle(server: &Server) {
     for key in batch.into_outputs().unwrap() {
         ids.push(watch.created("one of many", key).id);
     }
+    let stored = watch.draw("stored value", 32);
+    let described = (0..5).map(|index| KeySpec::new(format!("{description}, {index}")));
+    let described: Vec<_> = described.map(|spec| spec.actions(["documents:search"]).collections(["*"])).collect();
+    watch.debug(&described);
+    let request = client.plan(described);
+    let request = request.stored_values(|description| description.ends_with('0').then(|| secret(&stored)));
+    watch.debug(&request);
+    let plan = request.send().unwrap();
+    plan.values().for_each(|(_, value)| watch.secret("planned value", value.expose_secret()));
+    watch.debug(&plan);
+    watch.display(&plan);
+    watch.display(&serde_json::to_string(&plan).unwrap());
+    let applied = plan.apply_with(|progress| {
+        watch.debug(progress);
+        ControlFlow::Continue(())
+    });
+    let applied = applied.unwrap();
+    assert!(applied.is_complete());
+    watch.debug(&applied);
+    ids.extend(applied.ensured().map(|ensured| ensured.key.id));
+
     let stream = client.list().prefix(new.value.expose_secret()).stream().unwrap();
     watch.debug(&stream);
     stream.for_each(|key| watch.debug(&key.unwrap()));

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ("search_finds_a_secret_in_every_shape", control::shapes),
         ("ureq_alone_leaks_the_key_and_the_value", control::plain_agent),
         ("whole_life_of_a_key_shows_nothing", life::whole_life),
-        ("ensure_rotate_stream_and_create_many_show_nothing", life::lifecycle),
+        ("ensure_rotate_stream_create_many_and_plan_show_nothing", life::lifecycle),
         ("keys_of_other_lengths_show_nothing", life::lengths),
         ("many_threads_on_one_client_show_nothing", life::threads),
         ("lost_response_and_its_repeat_show_nothing", life::lost_responses),

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient, ScopedKeyInfo};
+use typesense_keys::{ClientBuilder, CreateKey, Error, KeySpec, KeysClient, ScopedKeyInfo};
 
 use crate::search::{Masked, copies};
 
@@ -113,6 +113,11 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
         secrets.push(Masked::of("one of many", &key.value));
         client.delete(key.id).send().unwrap();
     }
+    let spec = KeySpec::new("planned").actions(["documents:search"]).collections(["docs"]);
+    let plan = client.plan([spec]).send().unwrap();
+    secrets.extend(plan.values().map(|(_, value)| Masked::of("planned", value)));
+    let id = plan.apply().unwrap().ensured().next().unwrap().key.id;
+    client.delete(id).send().unwrap();
     client.list().stream().unwrap().for_each(|key| drop(format!("{:?}", key.unwrap())));
     client
 }

@@ -1,10 +1,11 @@
 //! A rotation that is interrupted at any of its steps leaves a key that works, and says which keys there are.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 use crate::support::Scripted;
@@ -307,4 +308,23 @@ fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
         assert_eq!(ids(&client(&server)), [old.id, incomplete.key().unwrap().id]);
         assert!(error.to_string().contains(&portal.url()), "{error}");
     }
+}
+
+#[test]
+fn hanging_node_leaves_time_to_ask_a_lagging_node_again() {
+    let [leader, follower, hanging] = FakeServer::cluster::<3>().unwrap();
+    let builder = KeysClient::builder().nearest_node(leader.url()).nodes([follower.url(), hanging.url()]);
+    let client = builder.api_key(leader.api_key()).connect_timeout(Duration::from_secs(1)).build().unwrap();
+    let old = old_key(&client);
+    hanging.fail(Operation::Get).times(usize::MAX).with(Fault::Hang);
+    follower.set_lagging(true);
+    let asked = follower.request_count() + 2; // whether it is available, and for the new key
+    let new = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("the lagging node was asked for the new key", || follower.request_count() >= asked);
+            follower.set_lagging(false);
+        });
+        client.rotate(old.id).accept_majority(true).timeout(Duration::from_secs(8)).send().unwrap()
+    });
+    assert_eq!(leader.keys(), [new.info()]);
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::error::Difference;
+use crate::error::{Difference, UNKNOWN_MEMBERS};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
@@ -11,10 +11,6 @@ use crate::requests::new_key::{NewKey, Origin};
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
 /// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
-
-/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
-/// might allow more.
-const UNKNOWN_MEMBERS: &str = "unknown members";
 
 /// What the listed keys with one description call for.
 pub(in crate::requests) enum Verdict<'a> {
