@@ -1,6 +1,8 @@
 //! Compares the listed keys with the wanted key. Sends nothing.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
+use std::hash::Hash;
 use std::time::Duration;
 
 use crate::error::{Difference, UNKNOWN_MEMBERS};
@@ -173,8 +175,9 @@ fn other_value(key: &KeyInfo) -> Difference {
 }
 
 /// Whether both contain the same items, ignoring order and repetition.
-fn are_same_set<T: PartialEq>(left: &[T], right: &[T]) -> bool {
-    left.iter().all(|item| right.contains(item)) && right.iter().all(|item| left.contains(item))
+fn are_same_set<T: Eq + Hash>(left: &[T], right: &[T]) -> bool {
+    // Mostly, the order is the same. A scope may have thousands of items.
+    left == right || HashSet::<_>::from_iter(left) == HashSet::from_iter(right)
 }
 
 #[cfg(test)]
