@@ -320,6 +320,17 @@ fn drifted_key_is_replaced_only_if_asked() {
     assert!(stage.server.value_of(old).is_none());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_that_were_applied_before_the_output_failed_are_told_by_the_exit_code() {
+    let stage = Stage::new();
+    describe(&stage, &["app: shop"]);
+    let mut command = stage.command();
+    command.args(["apply", "keys.json", "--out", "values", "--json"]);
+    let output = command.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap();
+    assert_eq!((output.status.code(), stage.server.key_count()), (Some(3), 1), "{}", said(&output));
+}
+
 #[test]
 fn file_with_a_mistake_is_refused_before_anything_is_sent() {
     let stage = Stage::new();

@@ -96,15 +96,18 @@ fn apply(plan: Plan, json: bool) -> Result<ExitCode, Box<dyn Error>> {
             _ => None,
         };
         has_changed |= !matches!(progress.event, ApplyEvent::Failed(error) if !error.may_have_acted());
-        if let (Some(result), true) = (result, json) {
+        if let (Some(result), true) = (result, json && printed.is_ok()) {
             printed = line(result);
         }
         if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     bar.finish_and_clear();
-    printed?;
     for (description, error) in applied.failed() {
         tell(format_args!("{}: {error}", description.escape_debug()));
+    }
+    if let Err(error) = printed {
+        let why = format!("the results could not be written: {error}");
+        return Err(if has_changed { Changed(why).into() } else { why.into() });
     }
     match applied.failed().count() {
         0 => Ok(ExitCode::SUCCESS),

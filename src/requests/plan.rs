@@ -60,6 +60,8 @@ impl<'a> PlanKeys<'a> {
     /// Whether to replace keys with the description of a spec and a different scope, as
     /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
     /// what differs, and `apply` reports [`Error::Drift`].
+    ///
+    /// Describe the client's own key in no such plan: once it is replaced, the server refuses all other requests.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -68,7 +70,10 @@ impl<'a> PlanKeys<'a> {
     /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
     ///
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
-    /// the client's own, because its value begins alike, is never deleted.
+    /// the client's own, because its value begins alike, is never pruned.
+    ///
+    /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are also deleted after other keys could
+    /// not be created.
     pub fn prune(mut self, is_unwanted: impl Fn(&KeyInfo) -> bool + 'a) -> Self {
         self.prune = Box::new(is_unwanted);
         self

@@ -110,7 +110,8 @@ impl Plan {
     ///
     /// First lists the keys again. A key whose listed state no longer fits the plan is not changed:
     /// [`Error::PlanOutdated`]. Then creates all new keys, lists the keys, and deletes what was planned, as
-    /// [`ensure`](crate::KeysClient::ensure) does for one key. A plan without changes sends nothing.
+    /// [`ensure`](crate::KeysClient::ensure) does for one key. A key that needs no change is not checked again, and a
+    /// plan without changes sends nothing.
     ///
     /// After an interruption, make a new plan from the same specs and apply it.
     ///
