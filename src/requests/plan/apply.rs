@@ -235,7 +235,7 @@ impl<'a> Run<'a> {
         let before = Survey::of(of_description, &new.key, new.expiry, None);
         let now = PlannedKey::of(before.clone(), &planned.description, self.replace_on_drift);
         if !planned.is_same_change(&now) {
-            return Err(outdated(format!("planned was to {planned}; now it would be to {now}")));
+            return Err(outdated(format!("it says\n{planned}\nand would now say\n{now}")));
         }
         if new.key.expires_at.is_past() {
             return Err(outdated("the expiry of the new key has passed".to_owned()));
