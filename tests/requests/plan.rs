@@ -250,7 +250,7 @@ fn key_that_has_changed_since_the_plan_is_refused() {
     assert!(outdated(replaced, described()).is_some());
     assert!(outdated(another, described()).is_some());
     assert_eq!(outdated(|_, _| {}, described()), None);
-    // To delete a key that is gone, or beside another one, is no harm.
+    // Deleting a key that is gone, or beside another one, changes nothing else.
     assert_eq!(outdated(gone, spec("key 1")), None);
     assert_eq!(outdated(another, spec("key 1")), None);
 }
@@ -267,7 +267,7 @@ fn key_to_delete_whose_id_is_now_that_of_another_key_is_refused() {
     assert_eq!(after.seed(wanted("precious")).unwrap(), ids[0]);
     let builder = KeysClient::builder().node(before.url()).node(after.url()).api_key(admin);
     let client = builder.build().unwrap();
-    after.inject(Fault::ErrorBefore); // in case that it is the first one
+    after.inject(Fault::ErrorBefore); // so that the plan lists the keys of the other one
     let request = client.plan([]).prune(|key| key.description.starts_with("app: ")).keep_going(true);
     let plan = request.send().unwrap();
     assert_eq!(changes(&plan), [Change::Delete, Change::Delete]);
