@@ -161,7 +161,7 @@ impl Incomplete {
     /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing
     /// is sent: store the value of [`key`](Self::key), and run `ensure` again.
     pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
-        resume(self, &client.0)
+        resume(self, &client.0, None)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::operation::Operation;
 pub struct DeleteKey {
     engine: Arc<Engine>,
     id: KeyId,
-    ignore_missing: bool,
+    pub(super) ignore_missing: bool,
     options: CallOptions,
 }
 
@@ -46,15 +46,14 @@ impl DeleteKey {
     /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or a
     /// failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        self.send_by(&self.engine, false)
+        self.send_by(&self.engine)
     }
 
-    /// Sends the request with `engine`, which may belong to another client. `may_be_deleted`: an earlier call may have
-    /// deleted the key, so that it is well if it is missing.
-    pub(super) fn send_by(&self, engine: &Engine, may_be_deleted: bool) -> Result<KeyId, Error> {
+    /// Sends the request with `engine`, which may belong to another client.
+    pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
         let &Self { engine: _, id, ignore_missing, options } = self;
         match delete(engine, id, engine.deadline(options.timeout)) {
-            Err(Error::NotFound { .. }) if ignore_missing || may_be_deleted => {}
+            Err(Error::NotFound { .. }) if ignore_missing => {}
             result => result?,
         }
         if let Some(limit) = options.replicated_within {

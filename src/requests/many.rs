@@ -90,6 +90,8 @@ pub(super) const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3)
 pub struct SendMany<R: BatchRequest> {
     engine: Arc<Engine>,
     items: Vec<Item<R>>,
+    /// Whether the requests were checked. A resumed batch was: a second check that fails would lose its outputs.
+    is_checked: bool,
     connections: NonZeroUsize,
     keep_going: bool,
 }
@@ -122,7 +124,8 @@ pub struct Progress<'a, T> {
 
 impl<R: BatchRequest> SendMany<R> {
     pub(crate) fn new(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
-        Self { engine, items: requests.map(Item::Pending).collect(), connections: CONNECTIONS, keep_going: false }
+        let items = requests.map(Item::Pending).collect();
+        Self { engine, items, is_checked: false, connections: CONNECTIONS, keep_going: false }
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
@@ -143,7 +146,8 @@ impl<R: BatchRequest> SendMany<R> {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`], with the position of the request, if one of them is invalid; [`Error::RandomSource`].
-    /// In both cases, nothing was sent. The [`Batch`] contains all later errors.
+    /// In both cases, nothing was sent. The [`Batch`] contains all later errors, and all errors after a
+    /// [`resume`](Batch::resume).
     pub fn send(self) -> Result<Batch<R>, Error> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
@@ -161,9 +165,11 @@ impl<R: BatchRequest> SendMany<R> {
         self,
         mut progress: impl FnMut(&Progress<'_, R::Output>) -> ControlFlow<()>,
     ) -> Result<Batch<R>, Error> {
-        let Self { engine, mut items, connections, keep_going } = self;
-        for (index, item) in items.iter_mut().enumerate() {
-            item.check(index)?;
+        let Self { engine, mut items, is_checked, connections, keep_going } = self;
+        if !is_checked {
+            for (index, item) in items.iter_mut().enumerate() {
+                item.check(index)?;
+            }
         }
         let total = items.len();
         let (mut todo, mut finished) = (Vec::new(), Vec::new());
@@ -189,7 +195,7 @@ impl<R: BatchRequest> SendMany<R> {
         finished.extend(todo);
         finished.sort_unstable_by_key(|(index, _)| *index);
         let items = finished.into_iter().map(|(_, item)| item).collect();
-        Ok(Batch(Self { engine, items, connections, keep_going }))
+        Ok(Batch(Self { engine, items, is_checked: true, connections, keep_going }))
     }
 }
 
@@ -269,7 +275,7 @@ impl<R: BatchRequest> Item<R> {
     }
 
     fn sent(self, engine: &Engine) -> Self {
-        let (request, earlier) = match self {
+        let (mut request, earlier) = match self {
             Self::Pending(request) => (request, None),
             Self::Failed(request, error) => (request, Some(error)),
             Self::Done(output) => return Self::Done(output),
@@ -317,7 +323,7 @@ pub trait BatchRequest: sealed::Sealed + Send {
 
     /// Sends the request through `sender`, which may belong to another client. `earlier`: its last error.
     #[doc(hidden)]
-    fn send_through(&self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
+    fn send_through(&mut self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
 }
 
 mod sealed {
@@ -374,7 +380,7 @@ impl BatchRequest for CreateItem {
         }
     }
 
-    fn send_through(&self, Sender(engine): Sender<'_>, _: Option<Error>) -> Result<CreatedKey, Error> {
+    fn send_through(&mut self, Sender(engine): Sender<'_>, _: Option<Error>) -> Result<CreatedKey, Error> {
         match &self.0 {
             Create::New(request) => request.clone().check()?.send_by(engine),
             Create::Prepared(request) => request.send_by(engine),
@@ -389,8 +395,10 @@ impl BatchRequest for DeleteKey {
         Ok(())
     }
 
-    fn send_through(&self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<KeyId, Error> {
-        self.send_by(engine, earlier.is_some_and(|error| error.may_have_acted()))
+    fn send_through(&mut self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<KeyId, Error> {
+        // The key may be deleted already, which stays true if this attempt fails, too.
+        self.ignore_missing |= earlier.is_some_and(|error| error.may_have_acted());
+        self.send_by(engine)
     }
 }
 
@@ -401,9 +409,9 @@ impl BatchRequest for RotateKey {
         self.validate()
     }
 
-    fn send_through(&self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<CreatedKey, Error> {
+    fn send_through(&mut self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<CreatedKey, Error> {
         match earlier {
-            Some(Error::Incomplete(interrupted)) => resume(*interrupted, engine),
+            Some(Error::Incomplete(interrupted)) => resume(*interrupted, engine, self.options.timeout),
             _ => self.clone().send_by(engine),
         }
     }

@@ -102,8 +102,10 @@ impl NewKey {
         // The request contains these members itself.
         let is_reserved = ["value", "id"].iter().any(|name| unknown.contains_key(*name));
         if !unknown.is_empty() && (!copies_unknown_members || is_reserved) {
-            let (id, names) =
-                (other.id, unknown.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
+            let (id, names) = (
+                other.id,
+                unknown.keys().map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", "),
+            );
             let why = format!(
                 "of key {id} that this crate does not know: {names}; a replacement without them might open more (see \
                  `copy_unknown_members`)"

@@ -108,29 +108,30 @@ impl<'a> PlanKeys<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] before anything is sent, if a spec is invalid or two have the same description;
+    /// [`Error::InvalidRequest`] if a spec is invalid or two have the same description, before anything is sent, or if
+    /// a [stored value](Self::stored_values) is invalid;
     /// [`Error::Unauthorized`] if the client's key lacks `keys:list`; [`Error::RandomSource`]; or a failure of the call
     /// itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
-        let wanted = specs.into_iter().enumerate().map(|(at, spec)| Wanted::new(spec, at));
-        let wanted: Vec<Wanted> = wanted.collect::<Result<_, _>>()?;
-        let described = positions(&wanted)?;
+        let specs = specs.into_iter().enumerate().map(|(at, spec)| CheckedSpec::new(spec, at));
+        let specs: Vec<CheckedSpec> = specs.collect::<Result<_, _>>()?;
+        let described = positions(&specs)?;
         let admits = |key: &KeyInfo| {
             described.contains_key(&*key.description) || (key.prefix != engine.own_prefix && prune(key))
         };
         let listed = list::all(&engine, admits, engine.deadline(options.timeout), &[]);
         let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
-        let mut of_specs: Vec<Vec<KeyInfo>> = wanted.iter().map(|_| Vec::new()).collect();
+        let mut of_specs: Vec<Vec<KeyInfo>> = specs.iter().map(|_| Vec::new()).collect();
         let mut unwanted = Vec::new();
         for key in listed {
             let described = described.get(&*key.description).and_then(|at| of_specs.get_mut(*at));
             described.unwrap_or(&mut unwanted).push(key);
         }
-        let mut keys = Vec::with_capacity(wanted.len());
-        for (wanted, listed) in wanted.into_iter().zip(of_specs) {
-            keys.push(wanted.planned(listed, replace_on_drift, &mut stored_value)?);
+        let mut keys = Vec::with_capacity(specs.len());
+        for (spec, listed) in specs.into_iter().zip(of_specs) {
+            keys.push(spec.planned(listed, replace_on_drift, &mut stored_value)?);
         }
         keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, replace_on_drift, options, keys })
@@ -138,10 +139,10 @@ impl<'a> PlanKeys<'a> {
 }
 
 /// The position of each description, which must be unique.
-fn positions(wanted: &[Wanted]) -> Result<HashMap<&str, usize>, Error> {
-    let mut positions = HashMap::with_capacity(wanted.len());
-    for (at, wanted) in wanted.iter().enumerate() {
-        let description = &*wanted.key.description;
+fn positions(specs: &[CheckedSpec]) -> Result<HashMap<&str, usize>, Error> {
+    let mut positions = HashMap::with_capacity(specs.len());
+    for (at, spec) in specs.iter().enumerate() {
+        let description = &*spec.key.description;
         if let Some(earlier) = positions.insert(description, at) {
             let shown = description.escape_debug();
             let why = format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
@@ -151,13 +152,13 @@ fn positions(wanted: &[Wanted]) -> Result<HashMap<&str, usize>, Error> {
     Ok(positions)
 }
 
-/// A checked spec. Its key has no value yet: most keys exist already.
-struct Wanted {
+/// The key has no value yet: most keys exist already.
+struct CheckedSpec {
     key: NewKey,
     expiry: Option<Expires>,
 }
 
-impl Wanted {
+impl CheckedSpec {
     /// `at`: the position of the spec.
     fn new(spec: KeySpec, at: usize) -> Result<Self, Error> {
         let expiry = spec.settings.expiry;
@@ -186,7 +187,12 @@ impl Wanted {
             let can_be_stored = has_none && key.autodelete != Some(true);
             let stored = if can_be_stored { stored_value(&key.description) } else { None };
             may_exist = stored.is_some();
-            key.set_value(stored.map_or(Value::Generated, Value::Provided))?;
+            key.set_value(stored.map_or(Value::Generated, Value::Provided)).map_err(|error| match error {
+                Error::InvalidRequest { field, reason } => {
+                    Error::invalid(field, format!("{reason} (stored for `{}`)", planned.description.escape_debug()))
+                }
+                error => error,
+            })?;
         }
         if planned.is_change() {
             planned.new = Some(New { key, expiry, may_exist });
@@ -351,7 +357,8 @@ impl fmt::Display for PlannedKey {
         }
         if let (Some(New { key, .. }), None) = (new, key) {
             let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
-            write!(f, ": {actions} in {collections}, expires {}", key.expires_at)?;
+            let scope = format!("{actions} in {collections}");
+            write!(f, ": {}, expires {}", scope.escape_debug(), key.expires_at)?;
         }
         for Difference { field, found, wanted } in differences {
             write!(f, "\n    {field}: {found} -> {wanted}")?;

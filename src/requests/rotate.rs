@@ -47,7 +47,7 @@ pub struct RotateKey {
     keep_old: bool,
     accept_majority: bool,
     copy_unknown_members: bool,
-    options: CallOptions,
+    pub(super) options: CallOptions,
 }
 
 value_methods!(RotateKey, "that of the old key, which must not be past");
@@ -232,12 +232,16 @@ impl Rotation {
 }
 
 /// Finishes an interrupted rotation.
-pub(crate) fn resume(mut incomplete: Incomplete, engine: &Engine) -> Result<CreatedKey, Error> {
+pub(crate) fn resume(
+    mut incomplete: Incomplete,
+    engine: &Engine,
+    timeout: Option<Duration>,
+) -> Result<CreatedKey, Error> {
     let rest = incomplete.rest.take();
     let Some(rotation) = rest.and_then(|rest| rest.downcast::<Rotation>().ok()) else {
         return Err(Error::Incomplete(Box::new(incomplete)));
     };
-    let deadline = engine.deadline(None);
+    let deadline = engine.deadline(timeout);
     match incomplete.key {
         Some(key) => rotation.finish(engine, deadline, key),
         None => rotation.create(engine, deadline, true),

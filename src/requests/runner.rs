@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Runs `job` on each of `inputs` over at most `threads` threads, and calls `report` in this thread with each result.
+/// With one thread, the jobs run in this thread.
 ///
-/// A single job at a time runs in this thread. A thread starts its next job only after its last result was reported: at any time, there are at most `threads`
+/// A thread starts its next job only after its last result was reported: at any time, there are at most `threads`
 /// unreported results. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in progress are
 /// completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(

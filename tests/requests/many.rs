@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation};
-use typesense_keys::{CreatedKey, DeleteKey, Error, KeyId, KeysClient, RotateKey};
+use typesense_keys::{CreatedKey, DeleteKey, Error, ErrorKind, Expiry, KeyId, KeysClient, RotateKey};
+
+use crate::support::time::{wait_until, with_enough_time};
 
 /// A client that makes one attempt.
 fn client(server: &FakeServer) -> KeysClient {
@@ -129,4 +131,54 @@ fn invalid_rotation_is_named_before_any_is_sent() {
     let error = client.rotate_many(requests).send().unwrap_err().to_string();
     assert!(error.contains("`expires_at`") && error.contains("request 1, counted from 0"), "{error}");
     assert_eq!(server.request_count(), sent);
+}
+
+#[test]
+fn delete_that_may_have_been_done_stays_so_over_several_resumes() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    let keys = keys(&client, 1);
+    server.fail(Operation::Delete).with(Fault::LoseResponse);
+    let batch = client.delete_many(deletions(&client, &keys)).send().unwrap();
+    server.fail(Operation::Delete).with(Fault::Unauthorized);
+    let batch = batch.resume().send().unwrap();
+    assert!(matches!(batch.failed().next(), Some((0, Error::Unauthorized(_)))));
+    assert_eq!(batch.resume().send().unwrap().into_outputs().unwrap(), [keys[0].id]);
+}
+
+#[test]
+fn resumed_rotate_many_whose_expiry_has_passed_keeps_the_values_of_the_new_keys() {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    with_enough_time(Duration::from_secs(2), |duration| {
+        let old = keys(&client, 3);
+        let expiry = Expiry::after(duration);
+        let requests = old.iter().map(|key| client.rotate(key.id).expires_at(expiry));
+        let batch = client.rotate_many(requests).connections(1).send_with(|_| ControlFlow::Break(()));
+        let batch = batch.map_err(|error| error.to_string())?;
+        if batch.succeeded().count() != 1 {
+            return Err(format!("{batch:?}"));
+        }
+        wait_until("the expiry has passed", || expiry.is_past());
+        let batch = batch.resume().keep_going(true).send().unwrap();
+        let (_, new) = batch.succeeded().next().unwrap();
+        assert_eq!(server.value_of(new.id).unwrap().expose_secret(), new.value.expose_secret());
+        let errors: Vec<_> = batch.failed().map(|(index, error)| (index, error.kind())).collect();
+        assert_eq!(errors, [(1, ErrorKind::InvalidRequest), (2, ErrorKind::InvalidRequest)]);
+        Ok(())
+    });
+}
+
+#[test]
+fn resumed_rotation_has_the_timeout_of_its_request() {
+    let server = FakeServer::start().unwrap();
+    let long = client(&server);
+    let old = keys(&long, 1);
+    let builder = KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false);
+    let none = builder.timeout(Duration::ZERO).build().unwrap();
+    server.fail(Operation::Delete).with(Fault::Unauthorized);
+    let request = none.rotate(old[0].id).timeout(Duration::from_secs(30));
+    let batch = none.rotate_many([request]).send().unwrap();
+    assert!(matches!(batch.failed().next(), Some((0, Error::Incomplete(_)))), "{batch:?}");
+    assert!(batch.resume().send().unwrap().is_complete());
 }

@@ -10,7 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{
-    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, Expiry, KeyId, KeySpec, KeysClient, Plan,
+    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, ErrorKind, Expiry, KeyId, KeySpec, KeysClient,
+    Plan,
 };
 
 use crate::support::time::{wait_until, with_enough_time};
@@ -257,6 +258,54 @@ fn key_that_has_changed_since_the_plan_is_refused() {
     assert_eq!(outdated(another, spec("key 1")), None);
 }
 
+/// Two servers with the same admin key stand for one that was set up anew, or from another backup.
+#[test]
+fn key_to_delete_whose_id_is_now_that_of_another_key_is_refused() {
+    let [before, after] = [(); 2].map(|()| FakeServer::start().unwrap());
+    let admin = "aDmn-of-both-servers";
+    for server in [&before, &after] {
+        server.seed(TestKey::new("admin", [Action::ALL], ["*"]).value(admin)).unwrap();
+    }
+    let ids = ["app: old", "app: older"].map(|description| before.seed(wanted(description)).unwrap());
+    assert_eq!(after.seed(wanted("precious")).unwrap(), ids[0]);
+    let builder = KeysClient::builder().node(before.url()).node(after.url()).api_key(admin);
+    let client = builder.build().unwrap();
+    after.inject(Fault::ErrorBefore); // in case that it is the first one
+    let request = client.plan([]).prune(|key| key.description.starts_with("app: ")).keep_going(true);
+    let plan = request.send().unwrap();
+    assert_eq!(changes(&plan), [Change::Delete, Change::Delete]);
+    before.stop();
+    let applied = plan.apply().unwrap();
+    let (description, error) = applied.failed().next().unwrap();
+    assert!(description == "app: old" && matches!(error, Error::PlanOutdated { .. }), "{error}");
+    assert_eq!(applied.deleted().collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(descriptions(&after), ["admin", "precious"]);
+}
+
+#[test]
+fn key_whose_expiry_passes_while_others_are_created_is_not_created() {
+    with_enough_time(Duration::from_secs(2), |duration| {
+        let server = FakeServer::start().unwrap();
+        let specs = specs(3).into_iter().map(|spec| spec.expires_in(duration));
+        let plan = client(&server).plan(specs).connections(1).keep_going(true).send().unwrap();
+        let applied = plan.apply_with(|progress| {
+            if let ApplyEvent::Created(key) = progress.event {
+                wait_until("the expiry has passed", || key.expires_at.is_past());
+            }
+            ControlFlow::Continue(())
+        });
+        let applied = applied.unwrap();
+        match applied.ensured().next() {
+            None => Err(format!("{:?}", errors(&applied))),
+            Some(_) => {
+                let kinds: Vec<_> = applied.failed().map(|(_, error)| error.kind()).collect();
+                assert_eq!((kinds, server.key_count()), (vec![ErrorKind::InvalidRequest; 2], 1));
+                Ok(())
+            }
+        }
+    });
+}
+
 #[test]
 fn key_with_a_lost_response_is_created_once_and_its_value_is_kept() {
     let server = FakeServer::start().unwrap();
@@ -318,6 +367,15 @@ fn stored_value_is_not_asked_for_where_the_description_is_listed() {
     let request = client(&server).plan(specs(2)).replace_on_drift(true);
     let plan = request.stored_values(|description| panic!("{description}")).send().unwrap();
     assert!(plan.apply().unwrap().is_complete());
+}
+
+#[test]
+fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
+    let server = FakeServer::start().unwrap();
+    let request = client(&server).plan(specs(2));
+    let request = request.stored_values(|description| (description == "key 1").then(|| "abc".into()));
+    let error = request.send().unwrap_err().to_string();
+    assert!(error.contains("`value`") && error.ends_with("(stored for `key 1`)"), "{error}");
 }
 
 #[test]
@@ -459,6 +517,18 @@ fn plan_is_shown_to_people_and_to_programs_without_values() {
     assert_eq!(keys[3]["change"], "delete");
     let shown = format!("{plan} {plan:#} {plan:?} {keys}");
     assert!(plan.values().count() == 2 && plan.values().all(|(_, value)| !shown.contains(value.expose_secret())));
+}
+
+#[test]
+fn plan_shows_each_line_break_and_control_character_escaped() {
+    let server = FakeServer::start().unwrap();
+    let action = Action::custom("new:get\u{9b}31m");
+    let pattern = CollectionPattern::pattern("docs\n= keep `nothing else`").unwrap();
+    let specs = [KeySpec::new("a\rb").actions([action]).collections([pattern])];
+    let shown = client(&server).plan(specs).send().unwrap().to_string();
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(!lines.concat().contains(char::is_control), "{lines:?}");
 }
 
 #[test]

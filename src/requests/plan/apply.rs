@@ -1,6 +1,6 @@
 //! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -36,6 +36,9 @@ pub struct ApplyProgress<'a> {
 #[non_exhaustive]
 pub enum ApplyEvent<'a> {
     /// The key was created: store its value. [`Ensured`](Self::Ensured) or [`Failed`](Self::Failed) follows.
+    ///
+    /// If [`EnsuredKey::value`] is `None` then, a concurrent run has created the same key earlier: that key is kept,
+    /// this one is deleted, and only the other run knows the value.
     Created(&'a CreatedKey),
     /// The key exists as described, and what it replaces is deleted.
     Ensured(&'a EnsuredKey),
@@ -150,6 +153,14 @@ struct Run<'a> {
     threads: usize,
 }
 
+/// The listed keys that a plan is about.
+struct Listed<'a> {
+    /// By description.
+    groups: HashMap<&'a str, Vec<KeyInfo>>,
+    /// The ids of keys to delete that are now those of other keys, for example on a server that was set up anew.
+    changed: HashSet<KeyId>,
+}
+
 /// The changes that fit the listed keys.
 #[derive(Default)]
 struct Todo<'a> {
@@ -175,12 +186,15 @@ struct InProgress<'a> {
 
 impl<'a> Run<'a> {
     fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
-        let changed: Vec<_> = keys.iter().enumerate().filter(|(_, key)| key.is_change()).collect();
-        let descriptions = changed.iter().map(|(_, key)| &*key.description);
-        let listed = self.list(descriptions, self.deadline(), &[]);
+        let changed = || keys.iter().enumerate().filter(|(_, key)| key.is_change());
+        let of_specs = || changed().filter_map(|(_, planned)| Some((&*planned.description, planned.new.as_ref()?)));
+        let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
+        let unwanted = unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
+        let values: Vec<_> = of_specs().filter_map(|(_, new)| new.key.known_value()).collect();
+        let listed = self.list(of_specs().map(|(description, _)| description), &unwanted, self.deadline(), &values);
         let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
         let mut todo = Todo::default();
-        for (at, planned) in changed {
+        for (at, planned) in changed() {
             if let Err(refused) = self.start(at, planned, &listed, &mut todo) {
                 report.finish(at, Err(refused));
             }
@@ -200,15 +214,14 @@ impl<'a> Run<'a> {
         &self,
         at: usize,
         planned: &'a PlannedKey,
-        listed: &HashMap<&str, Vec<KeyInfo>>,
+        listed: &Listed<'_>,
         todo: &mut Todo<'a>,
     ) -> Result<(), Error> {
         let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
-        let of_description = listed.get(&*planned.description).map(Vec::as_slice).unwrap_or_default();
         let new = match (&planned.new, &planned.key) {
             (Some(new), _) => new,
             (None, Some(key)) => {
-                if of_description.iter().any(|listed| listed.id == key.id && listed != key) {
+                if listed.changed.contains(&key.id) {
                     return Err(outdated(format!("key {} has changed", key.id)));
                 }
                 // Deleting a key that is gone does no harm.
@@ -217,7 +230,8 @@ impl<'a> Run<'a> {
             }
             (None, None) => return Err(outdated("it names no key".to_owned())),
         };
-        let before = Survey::of(of_description.to_vec(), &new.key, new.expiry, None);
+        let of_description = listed.groups.get(&*planned.description).cloned().unwrap_or_default();
+        let before = Survey::of(of_description, &new.key, new.expiry, None);
         let now = PlannedKey::of(before.clone(), &planned.description, self.replace_on_drift);
         if !planned.is_same_change(&now) {
             return Err(outdated(format!("planned was to {planned}; now it would be to {now}")));
@@ -294,23 +308,23 @@ impl<'a> Run<'a> {
         let mut rounds = 0;
         while !created.is_empty() {
             let secrets: Vec<_> = created.iter().filter_map(|item| item.new.key.known_value()).collect();
-            let mut listed =
-                match self.list(created.iter().map(|item| &*item.new.key.description), deadline, &secrets) {
-                    Ok(listed) => listed,
-                    Err(failure) => {
-                        shown.extend(created.into_iter().map(|mut item| {
-                            let cause = failure.copy().into_error(Operation::List, None);
-                            let error = item.steps.interrupted(None, cause);
-                            (item, Err(error))
-                        }));
-                        return shown;
-                    }
-                };
+            let descriptions = created.iter().map(|item| &*item.new.key.description);
+            let mut groups = match self.list(descriptions, &HashMap::new(), deadline, &secrets) {
+                Ok(listed) => listed.groups,
+                Err(failure) => {
+                    shown.extend(created.into_iter().map(|mut item| {
+                        let cause = failure.copy().into_error(Operation::List, None);
+                        let error = item.steps.interrupted(None, cause);
+                        (item, Err(error))
+                    }));
+                    return shown;
+                }
+            };
             let mut missing = Vec::new();
             for item in created {
                 let New { key, expiry, .. } = item.new;
                 let own = item.steps.created().map(CreatedKey::info);
-                let of_description = listed.remove(&*key.description).unwrap_or_default();
+                let of_description = groups.remove(&*key.description).unwrap_or_default();
                 let after = Survey::of(of_description, key, *expiry, own.as_ref().map(|own| own.id));
                 if own.is_none_or(|own| own.may_be_purged() || after.has(own.id)) {
                     shown.push((item, Ok(after)));
@@ -350,20 +364,27 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// The keys with these descriptions, grouped.
+    /// Lists the keys with these descriptions, and compares those with the ids of `unwanted`.
     fn list<'d>(
         &self,
         descriptions: impl Iterator<Item = &'d str>,
+        unwanted: &HashMap<KeyId, &KeyInfo>,
         deadline: Instant,
         secrets: &[&SecretString],
-    ) -> Result<HashMap<&'d str, Vec<KeyInfo>>, CallFailure> {
+    ) -> Result<Listed<'d>, CallFailure> {
         let mut groups: HashMap<_, _> = descriptions.map(|description| (description, Vec::new())).collect();
-        for key in list::all(self.engine, |key| groups.contains_key(&*key.description), deadline, secrets)? {
+        let mut changed = HashSet::new();
+        let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
+        let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || has_changed(key);
+        for key in list::all(self.engine, admits, deadline, secrets)? {
+            if has_changed(&key) {
+                changed.insert(key.id);
+            }
             if let Some(group) = groups.get_mut(&*key.description) {
                 group.push(key);
             }
         }
-        Ok(groups)
+        Ok(Listed { groups, changed })
     }
 
     fn deadline(&self) -> Instant {

@@ -1,13 +1,14 @@
 //! A key as a file describes it.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer, ser};
 
 use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::error::Error;
-use crate::expiry::Expires;
+use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
 use crate::requests::new_key::NewKey;
 use crate::requests::options::{KeySettings, Value, scope_methods};
@@ -60,14 +61,14 @@ impl KeySpec {
     }
 
     /// When the key stops working, by the server's clock. A key with any other expiry has drifted. Defaults to never.
-    pub fn expires_at(mut self, expiry: impl Into<crate::expiry::Expiry>) -> Self {
+    pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
         self.settings.expiry = Some(Expires::At(expiry.into()));
         self
     }
 
     /// At most how long the key works after it is created. A key that expires within this duration from now is kept;
     /// one that has expired is created again. Defaults to never.
-    pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
+    pub fn expires_in(mut self, duration: Duration) -> Self {
         self.settings.expiry = Some(Expires::In(duration));
         self
     }
