@@ -28,12 +28,12 @@
 //!
 //! | | typesense-keys | raw ureq | typesense 0.4 | to raw ureq | to typesense |
 //! |---|---:|---:|---:|---:|---:|
-//! | get, instructions | 39,587 | 47,843 | 94,625 | 0.83 | 0.42 |
-//! | get, allocations | 39 | 51 | 74 | 0.76 | 0.53 |
-//! | get, CPU | 39 µs | 34 µs | 60 µs | 1.10 | 0.62 |
-//! | create, instructions | 51,462 | 53,467 | 99,811 | 0.96 | 0.52 |
-//! | create, allocations | 53 | 55 | 82 | 0.96 | 0.65 |
-//! | create, CPU | 68 µs | 64 µs | 98 µs | 1.00 | 0.70 |
+//! | get, instructions | 38,904 | 47,768 | 94,338 | 0.81 | 0.41 |
+//! | get, allocations | 38 | 51 | 74 | 0.75 | 0.51 |
+//! | get, CPU | 53 µs | 50 µs | 75 µs | 1.03 | 0.68 |
+//! | create, instructions | 50,396 | 53,500 | 99,809 | 0.94 | 0.50 |
+//! | create, allocations | 52 | 55 | 82 | 0.95 | 0.63 |
+//! | create, CPU | 63 µs | 62 µs | 89 µs | 0.99 | 0.72 |
 //! | scoped key, CPU (raw: hmac, sha2, base64) | 0.59 µs | 0.49 µs | 0.59 µs | 1.22 | 1.00 |
 //!
 //! A call waits for the server far longer than it works: a get took 130 µs, a create 1.1 ms. ureq's own time limits cost a
@@ -47,7 +47,7 @@
 //! | lists 100,000 keys | 35.5 MiB | 62.3 MiB | 72.6 MiB |
 //! | [streams](crate::ListKeys::stream) 100,000 keys | 3.3 MiB | 62.2 MiB | 72.7 MiB |
 //!
-//! A stream holds one key at a time, however many there are.
+//! A stream takes at most 256 KiB beyond that of the process, however many keys there are.
 //!
 //! # Threads and connections
 //!

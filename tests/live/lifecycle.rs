@@ -25,7 +25,7 @@ live_tests![
     batch_that_was_stopped_is_resumed,
 ];
 
-fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
+pub(crate) fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
     stage.client_with(value).list().send().is_ok()
 }
 

@@ -26,6 +26,7 @@ mod lifecycle;
 mod many;
 mod matching;
 mod patterns;
+mod plan;
 mod refusals;
 mod routes;
 mod scoped;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         matching::TESTS,
         audit::TESTS,
         many::TESTS,
+        plan::TESTS,
         routes::TESTS,
         scoped::TESTS,
         tenants::TESTS,

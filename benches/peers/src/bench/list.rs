@@ -15,7 +15,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let mut rows = Vec::new();
     for keys in [20_000, 100_000] {
         let url = serve(&body(keys));
-        for (how, target) in [("list", Target::Times(1.1, RAW)), ("stream", Target::None)] {
+        for (how, target) in [("list", Target::Times(0.96, RAW)), ("stream", Target::Times(0.6, RAW))] {
             let what = format!("{how} of {},000", keys / 1000);
             rows.extend(measure_programs(&what, ROUNDS, &url, &server.key, how, [target, Target::None]));
         }

@@ -11,6 +11,7 @@ mod support {
     pub mod binary;
     pub mod process;
     pub mod raw;
+    pub mod time;
 }
 
 pub(crate) use self::support::process::fresh_directory;
