@@ -1,4 +1,4 @@
-//! The examples `tenants` and `build_script`, run as users run them: again and again, interrupted, and killed.
+//! The examples `tenants`, `build_script` and `keys apply`, run as users run them: again and again, interrupted, and killed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
@@ -6,7 +6,11 @@
 mod build_script;
 #[path = "provisioning/killed.rs"]
 mod killed;
+#[path = "provisioning/killed_apply.rs"]
+mod killed_apply;
 mod support;
+#[path = "provisioning/target.rs"]
+mod target;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,74 +1,12 @@
 //! The example `tenants`, killed at random moments on a real server and on a cluster.
 
-use std::any::Any;
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
 
-use secrecy::ExposeSecret;
-use typesense_keys::testing::FakeServer;
-use typesense_keys::{KeyInfo, KeysClient};
-
+use super::support::Random;
 use super::support::example::printed;
-use super::support::{Cluster, Random, Server, Unavailable, harness, raw};
+use super::target::{Target, is_killed};
 use super::{Differences, Tenants};
-
-/// A real server or cluster, or a fake one where no real one can be had; with `CI=true`, it must be real.
-struct Target {
-    nodes: Vec<String>,
-    api_key: String,
-    _server: Box<dyn Any>,
-}
-
-impl Target {
-    fn server() -> Self {
-        let server = Server::start().map(|server| (vec![server.url()], server.api_key().to_owned(), server));
-        Self::real_or_fake(server, || {
-            let server = FakeServer::start().unwrap();
-            (vec![server.url()], server.api_key().expose_secret().to_owned(), server)
-        })
-    }
-
-    fn cluster() -> Self {
-        let cluster = Cluster::start().map(|cluster| (cluster.urls(), cluster.api_key().to_owned(), cluster));
-        Self::real_or_fake(cluster, || {
-            let nodes = FakeServer::cluster::<3>().unwrap();
-            (nodes.iter().map(FakeServer::url).collect(), nodes[0].api_key().expose_secret().to_owned(), nodes)
-        })
-    }
-
-    fn real_or_fake<R: 'static, F: 'static>(
-        real: Result<(Vec<String>, String, R), Unavailable>,
-        fake: impl FnOnce() -> (Vec<String>, String, F),
-    ) -> Self {
-        match real {
-            Ok((nodes, api_key, server)) => Self { nodes, api_key, _server: Box::new(server) },
-            Err(unavailable) => {
-                assert!(!harness::server_is_required(), "CI=true requires a real server: {unavailable}");
-                println!("no real server, so a fake one: {unavailable}");
-                let (nodes, api_key, server) = fake();
-                Self { nodes, api_key, _server: Box::new(server) }
-            }
-        }
-    }
-
-    /// The keys, once all nodes list the same: a node may lag.
-    fn keys(&self) -> Vec<KeyInfo> {
-        let list = |node: &String| {
-            let client = KeysClient::builder().node(node).api_key(self.api_key.as_str()).build().unwrap();
-            client.list().send().unwrap()
-        };
-        for _ in 0..100 {
-            let lists: Vec<_> = self.nodes.iter().map(list).collect();
-            if lists.iter().all(|keys| *keys == lists[0]) {
-                return lists.into_iter().next().unwrap();
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the nodes do not agree");
-    }
-}
 
 /// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
 #[derive(Debug, Default)]
@@ -98,23 +36,13 @@ fn kill(tenants: &Tenants, seed: u64, kills: usize) -> (Kills, Vec<String>) {
         // More work after each run that had ended before this thread came to kill it, as on a busy machine.
         let more = 1 + random.below(2 * MORE_TENANTS * (1 + met.too_late));
         names.extend((names.len()..names.len() + more).map(|number| format!("s{seed}t{number}")));
-        // Killed at a moment of its work, and not of its time, which is another on each machine: when its store has grown so far.
         let length = tenants.store().metadata().unwrap().len() + random.below(LINES_OF_A_TENANT * more) as u64;
-        let mut command = tenants.command(&names, &[]);
-        let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        while tenants.store().metadata().unwrap().len() < length && run.try_wait().unwrap().is_none() {
-            thread::sleep(Duration::from_micros(500));
-        }
-        thread::sleep(Duration::from_millis(random.below(10) as u64));
-        if run.try_wait().unwrap().is_some() {
-            let output = run.wait_with_output().unwrap();
-            assert!(output.status.success(), "{met:?}: {}", printed(&output));
+        let has_grown = || tenants.store().metadata().unwrap().len() >= length;
+        if !is_killed(tenants.command(&names, &[]), &mut random, has_grown) {
             met.too_late += 1;
             assert!(met.too_late <= 10 + kills, "the runs end too soon: {met:?}");
             continue;
         }
-        run.kill().unwrap();
-        run.wait().unwrap();
         met.kills += 1;
         met.with_unfinished += usize::from(tenants.stored().values().any(|stored| stored.id.is_none()));
     }
@@ -138,25 +66,14 @@ fn check_kills(target: &Target, stores: u64, kills_each: usize) {
         let stored = tenants.stored();
         assert!(stored.keys().collect::<BTreeSet<_>>() == names.iter().collect(), "a tenant without a key");
         for (name, stored) in &stored {
-            assert_eq!(
-                status_of_search(target, name, &stored.value),
-                404,
-                "the stored value of {name} opens nothing"
-            );
+            let opens = target.opens(&stored.value, &format!("{name}_docs"));
+            assert!(opens, "the stored value of {name} opens nothing");
         }
         values += stored.len();
     }
     assert_eq!(keys.len(), values, "a key that is in no store");
     let unfinished: usize = met.iter().map(|(met, _)| met.with_unfinished).sum();
     assert!(unfinished > 0, "no run was interrupted between storing and creating");
-}
-
-/// 404 where the key may search the tenant's collection, which does not exist; 401 where it may not.
-fn status_of_search(target: &Target, name: &str, value: &str) -> u16 {
-    let path = format!("/collections/{name}_docs/documents/search?q=a&query_by=b");
-    let (_, port) = target.nodes[0].rsplit_once(':').unwrap();
-    let request = raw::Request::new("GET", &path).api_key(value);
-    request.send(("127.0.0.1", port.parse::<u16>().unwrap()), Duration::from_secs(10)).unwrap().status
 }
 
 #[test]
