@@ -1,12 +1,13 @@
 //! Rotation, `ensure` and many keys at once, on a cluster that loses its leader meanwhile.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use typesense_keys::{Action, EnsureKey, EnsuredKey, Error, KeyId, KeysClient};
+use typesense_keys::{Action, Applied, ApplyEvent, EnsureKey, EnsuredKey, Error, KeyId, KeySpec, KeysClient};
 
 use super::support::Cluster;
 use super::{Shared, agreed_keys, client, request, status, with};
@@ -187,5 +188,63 @@ pub(crate) fn many_keys(cluster: &Shared) {
         for key in &keys {
             assert!(opens_everywhere(cluster, &key.value, key.id), "{key:?}");
         }
+    });
+}
+
+pub(crate) fn plan(cluster: &Shared) {
+    with(cluster, |cluster| {
+        let client = client(cluster);
+        let descriptions: Vec<String> = (0..100).map(|number| format!("plan {number}")).collect();
+        // Some exist with another scope, and are to be replaced.
+        let drifted = descriptions.iter().take(4).map(|description| {
+            let request = client.create().description(description).actions(["keys:list"]).collections(["*"]);
+            request.wait_for_replication(Duration::from_secs(10))
+        });
+        let old: Vec<_> = client.create_many(drifted).send().unwrap().into_outputs().unwrap();
+        let leader = cluster.leader();
+        let mut stored = BTreeMap::<String, Vec<SecretString>>::new();
+        // Plans, stores the values as a program would, and applies. `created`: called with the number of new keys.
+        let mut run = |mut created: Box<dyn FnMut(usize) + '_>| -> Applied {
+            let specs = descriptions.iter().map(|of| KeySpec::new(of).actions([Action::KEYS_GET]).collections(["*"]));
+            // No old key is deleted while a node is dead: that ends at this timeout.
+            let request = client.plan(specs).timeout(Duration::from_secs(12));
+            let plan = request.replace_on_drift(true).keep_going(true).send().unwrap();
+            for (description, value) in plan.values() {
+                stored.entry(description.to_owned()).or_default().push(value.clone());
+            }
+            let mut count = 0;
+            let applied = plan.apply_with(|progress| {
+                if matches!(progress.event, ApplyEvent::Created(_)) {
+                    count += 1;
+                    created(count);
+                }
+                ControlFlow::Continue(())
+            });
+            applied.unwrap()
+        };
+        let applied = run(Box::new(|count| {
+            if count == 40 {
+                cluster.kill(leader);
+            }
+        }));
+        println!("{} of 100 keys, then: {:?}", applied.ensured().count(), applied.failed().next());
+        cluster.mend();
+        // A node that is behind would have the next run create second keys, and delete them again.
+        agreed_keys(cluster);
+        let again = run(Box::new(|_| {}));
+        assert!(again.is_complete(), "{:?}", again.failed().next());
+
+        let keys = agreed_keys(cluster);
+        let described: BTreeSet<&String> = keys.iter().map(|key| &key.description).collect();
+        assert_eq!((keys.len(), described), (100, descriptions.iter().collect()));
+        for key in &keys {
+            assert_eq!(key.actions, [Action::KEYS_GET]);
+            let values = &stored[&key.description];
+            assert!(
+                values.iter().any(|value| opens_everywhere(cluster, value, key.id)),
+                "the value of {key:?} is lost"
+            );
+        }
+        assert!(old.iter().all(|old| keys.iter().all(|key| key.id != old.id)));
     });
 }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             ),
             ("rotations_while_the_leader_dies_say_which_keys_exist", lifecycle::rotations),
             ("create_many_while_the_leader_dies_creates_each_key_once", lifecycle::many_keys),
+            ("plan_applied_while_the_leader_dies_and_again_leads_to_one_key_each", lifecycle::plan),
         ],
     )
 }
