@@ -16,6 +16,9 @@ use super::{Changed, line, progress, tell};
 
 /// The file is a JSON array of objects such as
 /// `{"description": "docs site", "actions": ["documents:search"], "collections": ["docs"], "expires_in": "90days"}`.
+///
+/// If a run was interrupted, run it again a moment later, with another file for the values. What is then shown as a key of
+/// the same description may be left over from the interrupted run.
 #[derive(Args)]
 pub(crate) struct Apply {
     file: PathBuf,

@@ -262,7 +262,8 @@ pub struct PlannedKey {
     /// day ago, or the listed key itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deletes: Vec<KeyId>,
-    /// Other keys with this description, which are left unchanged.
+    /// Other keys with this description, whatever their scope, which are left unchanged: a drifted key is replaced only by
+    /// a newer one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<KeyId>,
     /// What `apply` needs. `None` for keys that are kept as they are, or deleted.

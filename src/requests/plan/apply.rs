@@ -113,7 +113,9 @@ impl Plan {
     /// [`ensure`](crate::KeysClient::ensure) does for one key. A key that needs no change is not checked again, and a
     /// plan without changes sends nothing.
     ///
-    /// After an interruption, make a new plan from the same specs and apply it.
+    /// After an interruption, make a new plan from the same specs and apply it. A key that the interrupted run has created,
+    /// and that is not listed yet, can become a duplicate then, which later plans show. This is avoided with
+    /// [`stored_values`](super::PlanKeys::stored_values).
     ///
     /// # Errors
     ///
