@@ -450,23 +450,22 @@ fn two_runs_at_once_agree_on_one_key_for_each_spec() {
 }
 
 #[test]
-fn created_keys_are_waited_for_on_a_node_that_lags() {
+fn lagging_node_is_listed_again_until_it_shows_the_created_key_and_an_earlier_one() {
     let [leader, follower] = FakeServer::cluster::<2>().unwrap();
-    let builder = KeysClient::builder().node(leader.url()).node(follower.url()).api_key(leader.api_key());
-    let client = builder.build().unwrap();
+    let client = KeysClient::builder().node(follower.url()).api_key(follower.api_key()).build().unwrap();
     follower.set_lagging(true);
-    let plan = client.plan(specs(4)).connections(2).send().unwrap();
-    let mut created = 0;
-    let applied = plan.apply_with(|progress| {
-        created += usize::from(matches!(progress.event, ApplyEvent::Created(_)));
-        if created == 4 {
+    let earlier = leader.seed(wanted("key 0")).unwrap();
+    let applied = thread::scope(|scope| {
+        scope.spawn(|| {
+            // That of the plan, the first of `apply`, and one after the create.
+            wait_until("three lists", || follower.requests(Operation::List) >= 3);
             follower.set_lagging(false);
-        }
-        ControlFlow::Continue(())
+        });
+        client.plan(specs(1)).send().unwrap().apply().unwrap()
     });
-    let applied = applied.unwrap();
-    assert!(applied.is_complete(), "{:?}", errors(&applied));
-    assert_eq!(leader.key_count(), 4);
+    let ensured = applied.ensured().next().unwrap();
+    assert_eq!((ensured.key.id, ensured.created), (earlier, false), "{:?}", errors(&applied));
+    assert_eq!(leader.key_count(), 1);
 }
 
 #[test]
