@@ -2,7 +2,6 @@
 //! results.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,13 +9,10 @@ use self::sealed::Sender;
 use super::create::{CreateKey, PreparedCreate};
 use super::delete::DeleteKey;
 use super::rotate::{RotateKey, resume};
-use super::runner;
+use super::runner::{self, Connections};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
-
-/// The default number of concurrent requests.
-pub(super) const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// A request to send many requests of one kind. Made by [`KeysClient::create_many`](crate::KeysClient::create_many),
 /// [`delete_many`](crate::KeysClient::delete_many) and [`rotate_many`](crate::KeysClient::rotate_many).
@@ -92,7 +88,7 @@ pub struct SendMany<R: BatchRequest> {
     items: Vec<Item<R>>,
     /// Whether the requests were checked. A resumed batch was: a second check that fails would lose its outputs.
     is_checked: bool,
-    connections: NonZeroUsize,
+    connections: Connections,
     keep_going: bool,
 }
 
@@ -125,12 +121,12 @@ pub struct Progress<'a, T> {
 impl<R: BatchRequest> SendMany<R> {
     pub(crate) fn new(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
         let items = requests.map(Item::Pending).collect();
-        Self { engine, items, is_checked: false, connections: CONNECTIONS, keep_going: false }
+        Self { engine, items, is_checked: false, connections: Connections::default(), keep_going: false }
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
+        self.connections = connections.into();
         self
     }
 
@@ -177,10 +173,9 @@ impl<R: BatchRequest> SendMany<R> {
             if item.can_be_sent() { todo.push((index, item)) } else { finished.push((index, item)) }
         }
         let mut done = finished.len();
-        let threads = connections.get().min(todo.len());
         let mut todo = todo.into_iter();
         runner::run(
-            threads,
+            connections,
             &mut todo,
             |(index, item)| (index, item.sent(&engine)),
             |(index, item)| {

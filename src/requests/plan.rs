@@ -5,7 +5,6 @@ mod spec;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -14,10 +13,10 @@ use serde::{Serialize, Serializer};
 pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::KeySpec;
 use super::list;
-use super::many::CONNECTIONS;
 use super::new_key::NewKey;
 use super::options::{CallOptions, Value, replication_method, timeout_method};
 use super::reconcile::{Survey, Verdict};
+use super::runner::Connections;
 use crate::engine::Engine;
 use crate::error::{Difference, Error, Joined};
 use crate::expiry::Expires;
@@ -34,7 +33,7 @@ pub struct PlanKeys<'a> {
     specs: Vec<KeySpec>,
     prune: Box<dyn Fn(&KeyInfo) -> bool + 'a>,
     stored_value: StoredValue<'a>,
-    connections: NonZeroUsize,
+    connections: Connections,
     keep_going: bool,
     replace_on_drift: bool,
     options: CallOptions,
@@ -50,7 +49,7 @@ impl<'a> PlanKeys<'a> {
             specs,
             prune: Box::new(|_| false),
             stored_value: Box::new(|_| None),
-            connections: CONNECTIONS,
+            connections: Connections::default(),
             keep_going: false,
             replace_on_drift: false,
             options: CallOptions::default(),
@@ -97,7 +96,7 @@ impl<'a> PlanKeys<'a> {
     /// Sets the number of concurrent requests of `apply`. Each has its own connection and thread. Defaults to 4; 0
     /// counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
+        self.connections = connections.into();
         self
     }
 
@@ -215,7 +214,7 @@ impl CheckedSpec {
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct Plan {
     engine: Arc<Engine>,
-    connections: NonZeroUsize,
+    connections: Connections,
     keep_going: bool,
     replace_on_drift: bool,
     options: CallOptions,

@@ -1,21 +1,40 @@
 //! Runs many jobs over a few threads, not faster than the caller processes their results.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-/// Runs `job` on each of `inputs` over at most `threads` threads, and calls `report` in this thread with each result.
-/// With one thread, the jobs run in this thread.
+/// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and at
+/// least 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connections(NonZeroUsize);
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(3))
+    }
+}
+
+impl From<usize> for Connections {
+    fn from(connections: usize) -> Self {
+        Self(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+/// Runs `job` on each of `inputs` over these connections, and calls `report` in this thread with each result. A single
+/// job at a time runs in this thread.
 ///
-/// A thread starts its next job only after its last result was reported: at any time, there are at most `threads`
-/// unreported results. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in progress are
+/// A thread starts its next job only after its last result was reported: at any time, there are at most as many
+/// unreported results as connections. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in progress are
 /// completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(
-    threads: usize,
-    inputs: &mut (impl Iterator<Item = I> + Send),
+    Connections(connections): Connections,
+    inputs: &mut (impl ExactSizeIterator<Item = I> + Send),
     job: impl Fn(I) -> O + Sync,
     mut report: impl FnMut(O) -> ControlFlow<()>,
 ) {
+    let threads = connections.get().min(inputs.len());
     // `None` once no further job is to be started.
     let todo = Mutex::new(Some(inputs));
     let todo = || todo.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,12 +44,6 @@ pub(super) fn run<I, O: Send>(
             *todo() = None;
         }
     };
-    if threads <= 1 {
-        while let Some(input) = next() {
-            report(job(input));
-        }
-        return;
-    }
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let work = || {
@@ -46,6 +59,7 @@ pub(super) fn run<I, O: Send>(
                 }
             }
         };
+        let threads = if threads == 1 { 0 } else { threads };
         let begun = (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, work()).is_ok()).count();
         drop(sender);
         for (output, reported) in receiver {
@@ -53,7 +67,7 @@ pub(super) fn run<I, O: Send>(
             let _ = reported.send(());
         }
         if begun == 0 {
-            // No thread could be started.
+            // No thread is needed, or none could be started.
             while let Some(input) = next() {
                 report(job(input));
             }

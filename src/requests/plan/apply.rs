@@ -15,7 +15,7 @@ use crate::requests::delete::delete;
 use crate::requests::list;
 use crate::requests::options::CallOptions;
 use crate::requests::reconcile::{EnsuredKey, Steps, Survey, drift};
-use crate::requests::runner;
+use crate::requests::runner::{self, Connections};
 
 /// The progress of [`Plan::apply_with`].
 #[derive(Debug, Clone, Copy)]
@@ -140,8 +140,7 @@ impl Plan {
         let Self { engine, connections, keep_going, replace_on_drift, options, keys } = self;
         let mut report = Report::new(&keys, keep_going, &mut progress);
         if report.total > 0 {
-            Run { engine: &engine, replace_on_drift, options, threads: connections.get() }
-                .apply(&keys, &mut report)?;
+            Run { engine: &engine, replace_on_drift, options, connections }.apply(&keys, &mut report)?;
         }
         let results = report.results;
         Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
@@ -153,7 +152,7 @@ struct Run<'a> {
     engine: &'a Engine,
     replace_on_drift: bool,
     options: CallOptions,
-    threads: usize,
+    connections: Connections,
 }
 
 /// The listed keys that a plan is about.
@@ -260,7 +259,7 @@ impl<'a> Run<'a> {
             let result = item.steps.create(&item.before, item.new.may_exist);
             (item, result)
         };
-        runner::run(self.threads.min(creations.len()), &mut creations.into_iter(), job, |(item, result)| {
+        runner::run(self.connections, &mut creations.into_iter(), job, |(item, result)| {
             match result {
                 Ok(()) => {
                     if let Some(key) = item.steps.created() {
@@ -297,7 +296,7 @@ impl<'a> Run<'a> {
         for (at, done) in alone.into_iter().map(job) {
             report.finish(at, done);
         }
-        runner::run(self.threads.min(others.len()), &mut others.into_iter(), job, |(at, done)| {
+        runner::run(self.connections, &mut others.into_iter(), job, |(at, done)| {
             report.finish(at, done);
             // These keys exist already.
             ControlFlow::Continue(())
@@ -361,7 +360,7 @@ impl<'a> Run<'a> {
             };
             (at, done)
         };
-        runner::run(self.threads.min(others.len()), &mut others.into_iter(), job, |(at, done)| {
+        runner::run(self.connections, &mut others.into_iter(), job, |(at, done)| {
             report.finish(at, done);
             report.flow()
         });
