@@ -37,12 +37,15 @@ impl Drift {
 /// might allow more.
 pub(crate) const UNKNOWN_MEMBERS: &str = "unknown members";
 
+/// The field name of a [`Difference`] in the value.
+pub(crate) const VALUE: &str = "value";
+
 /// What to do about the differences. Only advises what `ensure` accepts.
 fn advice(differences: &[Difference]) -> &'static str {
     let is_in = |field| differences.iter().any(|difference| difference.field == field);
     if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
-    } else if is_in("value") {
+    } else if is_in(VALUE) {
         "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
     } else {
         "change the request, or use `replace_on_drift` (not with a `value` of your own)"

@@ -11,12 +11,13 @@ mod snippet;
 mod tests;
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
-pub(crate) use drift::UNKNOWN_MEMBERS;
 pub use drift::{Difference, Drift};
+pub(crate) use drift::{UNKNOWN_MEMBERS, VALUE};
 pub use incomplete::Incomplete;
 pub use kind::ErrorKind;
 pub use outcome::{NodesUnavailable, NotReplicated, OutcomeUnknown};
@@ -233,6 +234,14 @@ fn about_limit(operation: Operation) -> &'static str {
 impl Error {
     pub(crate) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::InvalidRequest { field, reason: reason.into() }
+    }
+
+    /// The same error about one of several requests. `which` says about which one.
+    pub(crate) fn about(self, which: impl fmt::Display) -> Self {
+        match self {
+            Self::InvalidRequest { field, reason } => Self::invalid(field, format!("{reason} ({which})")),
+            other => other,
+        }
     }
 
     pub(crate) fn configuration(setting: &'static str, reason: impl Into<String>) -> Self {

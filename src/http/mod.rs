@@ -99,7 +99,7 @@ pub(crate) trait ResponseBody: Send {
     /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
-    /// The error for a body that cannot be decoded from `rest` on. The error does not show `secret`.
+    /// The error for a body that cannot be decoded from `rest` on. The error does not show the `secrets`.
     fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError;
 
     /// The node that sends the response.

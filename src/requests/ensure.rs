@@ -135,10 +135,7 @@ impl EnsureKey {
         let key = check(settings, replace_on_drift)?;
         let deadline = engine.deadline(options.timeout);
         let ensured = Run { engine: &engine, key: &key, expiry, replace_on_drift, deadline }.finish()?;
-        match options.replicated_within {
-            Some(limit) => ensured.replicated(&engine, limit),
-            None => Ok(ensured),
-        }
+        ensured.replicated(&engine, options.replicated_within)
     }
 }
 
@@ -166,12 +163,12 @@ impl<'a> Run<'a> {
     fn create(self, before: &Survey) -> Result<EnsuredKey, Error> {
         let mut steps = self.steps();
         steps.create(before, false)?;
-        let own = steps.created().map(|own| (own.id, own.info().may_be_purged()));
+        let own = steps.created().map(|own| own.id);
         let mut rounds = 0;
         // Until the list shows the key that this run created, because a node may lag.
         let after = loop {
-            let after = self.survey(own.map(|(id, _)| id)).map_err(|cause| steps.interrupted(None, cause))?;
-            if own.is_none_or(|(id, may_be_purged)| may_be_purged || after.has(id)) {
+            let after = self.survey(own).map_err(|cause| steps.interrupted(None, cause))?;
+            if steps.is_shown_by(&after) {
                 break after;
             }
             rounds += 1;

@@ -253,12 +253,7 @@ impl<R: BatchRequest> Batch<R> {
 impl<R: BatchRequest> Item<R> {
     fn check(&mut self, index: usize) -> Result<(), Error> {
         let Self::Pending(request) = self else { return Ok(()) };
-        match request.check() {
-            Err(Error::InvalidRequest { field, reason }) => {
-                Err(Error::invalid(field, format!("{reason} (request {index}, counted from 0)")))
-            }
-            result => result,
-        }
+        request.check().map_err(|error| error.about(format_args!("request {index}, counted from 0")))
     }
 
     fn can_be_sent(&self) -> bool {

@@ -166,13 +166,8 @@ impl CheckedSpec {
     /// `at`: the position of the spec.
     fn new(spec: KeySpec, at: usize) -> Result<Self, Error> {
         let expiry = spec.settings.expiry;
-        match spec.check() {
-            Ok(key) => Ok(Self { key, expiry }),
-            Err(Error::InvalidRequest { field, reason }) => {
-                Err(Error::invalid(field, format!("{reason} (spec {at}, counted from 0)")))
-            }
-            Err(error) => Err(error),
-        }
+        let key = spec.check().map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;
+        Ok(Self { key, expiry })
     }
 
     fn planned(
@@ -191,12 +186,9 @@ impl CheckedSpec {
             let can_be_stored = has_none && key.autodelete != Some(true);
             let stored = if can_be_stored { stored_value(&key.description) } else { None };
             may_exist = stored.is_some();
-            key.set_value(stored.map_or(Value::Generated, Value::Provided)).map_err(|error| match error {
-                Error::InvalidRequest { field, reason } => {
-                    Error::invalid(field, format!("{reason} (stored for `{}`)", planned.description.escape_debug()))
-                }
-                error => error,
-            })?;
+            let value = stored.map_or(Value::Generated, Value::Provided);
+            let description = planned.description.escape_debug();
+            key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }
         if planned.is_change() {
             planned.new = Some(New { key, expiry, may_exist });

@@ -220,17 +220,13 @@ impl<'a> Run<'a> {
         todo: &mut Todo<'a>,
     ) -> Result<(), Error> {
         let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
-        let new = match (&planned.new, &planned.key) {
-            (Some(new), _) => new,
-            (None, Some(key)) => {
-                if listed.changed.contains(&key.id) {
-                    return Err(outdated(format!("key {} has changed", key.id)));
-                }
-                // Deleting a key that is gone does no harm.
-                todo.others.push((at, Other::Delete(key.id)));
-                return Ok(());
+        let Some(new) = &planned.new else {
+            if let Some(id) = planned.deletes.iter().find(|id| listed.changed.contains(id)) {
+                return Err(outdated(format!("key {id} has changed")));
             }
-            (None, None) => return Err(outdated("it names no key".to_owned())),
+            // Deleting a key that is gone does no harm.
+            todo.others.extend(planned.deletes.iter().map(|id| (at, Other::Delete(*id))));
+            return Ok(());
         };
         let of_description = listed.groups.get(&*planned.description).cloned().unwrap_or_default();
         let before = Survey::of(of_description, &new.key, new.expiry, None);
@@ -280,10 +276,7 @@ impl<'a> Run<'a> {
             let InProgress { at, mut steps, before, .. } = item;
             steps.deadline = self.deadline();
             let ensured = after.and_then(|after| steps.settle(&before, &after));
-            let ensured = ensured.and_then(|ensured| match self.options.replicated_within {
-                Some(limit) => ensured.replicated(self.engine, limit),
-                None => Ok(ensured),
-            });
+            let ensured = ensured.and_then(|ensured| ensured.replicated(self.engine, self.options.replicated_within));
             (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
         };
         // Most keys are the only ones with their description, which takes no request and is not worth a thread.
@@ -325,10 +318,10 @@ impl<'a> Run<'a> {
             let mut missing = Vec::new();
             for item in created {
                 let New { key, expiry, .. } = item.new;
-                let own = item.steps.created().map(CreatedKey::info);
+                let own = item.steps.created().map(|own| own.id);
                 let of_description = groups.remove(&*key.description).unwrap_or_default();
-                let after = Survey::of(of_description, key, *expiry, own.as_ref().map(|own| own.id));
-                if own.is_none_or(|own| own.may_be_purged() || after.has(own.id)) {
+                let after = Survey::of(of_description, key, *expiry, own);
+                if item.steps.is_shown_by(&after) {
                     shown.push((item, Ok(after)));
                 } else {
                     missing.push(item);

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::survey::{Survey, Verdict};
 use crate::engine::Engine;
-use crate::error::{Difference, Drift, Error, Incomplete, NotReplicated};
+use crate::error::{Difference, Drift, Error, Incomplete, NotReplicated, VALUE};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Known};
 use crate::requests::delete::delete;
@@ -58,6 +58,11 @@ impl<'a> Steps<'a> {
         self.created.as_ref().map(|created| &created.key)
     }
 
+    /// Whether `after` was listed by a node that knows the key that this run created.
+    pub(in crate::requests) fn is_shown_by(&self, after: &Survey) -> bool {
+        self.created().is_none_or(|own| own.info().may_be_purged() || after.has(own.id))
+    }
+
     /// Creates the key. `may_exist`: an earlier process may have created it with the same value.
     pub(in crate::requests) fn create(&mut self, before: &Survey, may_exist: bool) -> Result<(), Error> {
         if let Verdict::Replace { key: old, .. } = before.verdict(self.replace_on_drift) {
@@ -80,7 +85,7 @@ impl<'a> Steps<'a> {
             return Err(Error::invalid("key", "was not created"));
         };
         let is_in_the_way = |(key, differences): &&(KeyInfo, Vec<Difference>)| {
-            key.id < own.id || differences.iter().any(|difference| difference.field == "value")
+            key.id < own.id || differences.iter().any(|difference| difference.field == VALUE)
         };
         if let Some((key, differences)) = after.drifted.iter().find(is_in_the_way).filter(|_| !self.replace_on_drift)
         {
@@ -183,8 +188,9 @@ impl<'a> Steps<'a> {
 }
 
 impl EnsuredKey {
-    /// Waits for at most `limit` until every node knows the key.
-    pub(in crate::requests) fn replicated(self, engine: &Engine, limit: Duration) -> Result<Self, Error> {
+    /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
+    pub(in crate::requests) fn replicated(self, engine: &Engine, limit: Option<Duration>) -> Result<Self, Error> {
+        let Some(limit) = limit else { return Ok(self) };
         let deadline = engine.deadline(Some(limit));
         match replication::wait(engine, Wanted::Known(&self.key), self.value.as_ref(), deadline, None) {
             Ok(()) => Ok(self),

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
 
-use crate::error::{Difference, UNKNOWN_MEMBERS};
+use crate::error::{Difference, UNKNOWN_MEMBERS, VALUE};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
@@ -171,7 +171,7 @@ fn is_replaceable(differences: &[Difference]) -> bool {
 
 fn other_value(key: &KeyInfo) -> Difference {
     let found = format!("another, which begins with `{}`", key.prefix.escape_debug());
-    Difference { field: "value", found, wanted: "the one given".to_owned() }
+    Difference { field: VALUE, found, wanted: "the one given".to_owned() }
 }
 
 /// Whether both contain the same items, ignoring order and repetition.
