@@ -232,7 +232,9 @@ impl<'a> Run<'a> {
         let before = Survey::of(of_description, &new.key, new.expiry, None);
         let now = PlannedKey::of(before.clone(), &planned.description, self.replace_on_drift);
         if !planned.is_same_change(&now) {
-            return Err(outdated(format!("it says\n{planned}\nand would now say\n{now}")));
+            // An error is one line.
+            let [then, now] = [planned, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
+            return Err(outdated(format!("it says: {then}; and would now say: {now}")));
         }
         if new.key.expires_at.is_past() {
             return Err(outdated("the expiry of the new key has passed".to_owned()));
