@@ -131,11 +131,6 @@ impl SecretBuf {
         }
     }
 
-    #[cfg(fuzzing)]
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-
     pub(crate) fn copy(&self) -> Self {
         let mut copy = Self::default();
         copy.extend(self.as_slice());

@@ -24,7 +24,8 @@ impl Body {
     pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
         let before = content.as_slice().len();
         loop {
-            self.decoder.decode(&mut self.connection.received, content).map_err(ProtocolError::wrap)?;
+            let taken = self.decoder.decode(self.connection.arrived(), content).map_err(ProtocolError::wrap)?;
+            self.connection.take(taken);
             if content.as_slice().len() > before {
                 return Ok(true);
             }

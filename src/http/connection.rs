@@ -9,15 +9,14 @@ use ureq::unversioned::transport::{NextTimeout, Transport, time};
 use zeroize::Zeroize;
 
 use super::tcp::remaining;
-use crate::secret::SecretBuf;
 
 /// The size of the write buffer in bytes, and half of that of the read buffer.
 pub(super) const BUFFER: usize = 16 * 1024;
 
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
-    /// The bytes that have arrived and are not parsed yet.
-    pub(super) received: SecretBuf,
+    /// How many bytes at the front of the read buffer may still have to be wiped.
+    unwiped: usize,
     /// The process that opened the connection. After a fork, two processes have the same connection and would read
     /// each other's responses.
     process: u32,
@@ -25,7 +24,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, received: SecretBuf::default(), process: process::id() }
+        Self { inner, unwiped: 0, process: process::id() }
     }
 
     /// Sends all `parts`, and always wipes the buffer that they pass through.
@@ -52,31 +51,38 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once, and wipes the buffer that the bytes pass through. Returns `false` if the other side closed the
-    /// connection.
+    /// Reads once. Returns `false` if the other side closed the connection.
     pub(super) fn receive(&mut self, finish_by: Instant) -> Result<bool, Error> {
+        let before = self.arrived().len();
         let is_open = self.inner.await_input(timeout(finish_by)?)?;
-        let buffers = self.inner.buffers();
-        let arrived = buffers.input();
-        let count = arrived.len();
-        self.received.extend(arrived);
-        buffers.input_consume(count);
-        // The emptied buffer starts at its beginning again, where the bytes still are.
-        if let Some(used) = buffers.input_append_buf().get_mut(..count) {
-            used.zeroize();
-        }
-        #[cfg(fuzzing)]
-        assert!(self.received.capacity() <= 128 * 1024, "too much is buffered");
+        self.unwiped += self.arrived().len() - before;
         Ok(is_open)
+    }
+
+    /// The bytes that have arrived and were not taken.
+    pub(super) fn arrived(&mut self) -> &[u8] {
+        self.inner.buffers().input()
+    }
+
+    /// Takes `count` bytes that have arrived. The read buffer is wiped once all of them have been taken.
+    pub(super) fn take(&mut self, count: usize) {
+        let buffers = self.inner.buffers();
+        buffers.input_consume(count);
+        if self.unwiped > 0 && buffers.input().is_empty() {
+            // The emptied buffer starts at its beginning again, where the bytes still are.
+            let buffer = buffers.input_append_buf();
+            let used = self.unwiped.min(buffer.len());
+            if let Some(used) = buffer.get_mut(..used) {
+                used.zeroize();
+            }
+            self.unwiped = 0;
+        }
     }
 
     /// Whether the connection can take another request.
     pub(super) fn is_open(&mut self) -> bool {
         // Checked first: in another process, even a look at the socket would disturb its owner.
-        self.process == process::id()
-            && self.received.as_slice().is_empty()
-            && self.inner.buffers().input().is_empty()
-            && self.inner.is_open()
+        self.process == process::id() && self.arrived().is_empty() && self.inner.is_open()
     }
 
     pub(super) fn is_tls(&self) -> bool {
@@ -84,9 +90,16 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let rest = self.arrived().len();
+        self.take(rest);
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, received: _, process: _ } = self;
+        let Self { inner, unwiped: _, process: _ } = self;
         f.debug_struct("Connection").field("inner", inner).finish_non_exhaustive()
     }
 }

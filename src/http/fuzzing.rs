@@ -84,7 +84,7 @@ struct Scripted {
 
 impl Scripted {
     fn new(pieces: Vec<Vec<u8>>) -> Self {
-        Self { buffers: LazyBuffers::new(BUFFER, BUFFER), pieces: pieces.into_iter() }
+        Self { buffers: LazyBuffers::new(2 * BUFFER, BUFFER), pieces: pieces.into_iter() }
     }
 }
 

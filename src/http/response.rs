@@ -1,6 +1,5 @@
 //! Parses a response as its bytes arrive: the head, then the body by the framing that the head declares.
 
-use std::fmt;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -32,28 +31,19 @@ pub(super) struct Head {
 }
 
 /// How a response violates HTTP/1, or looks like an attack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProtocolError {
+    #[error("the response is not HTTP/1")]
     NotHttp,
+    #[error("the head of the response is too large")]
     HeadTooLarge,
+    #[error("the head of the response contradicts itself on the body's length")]
     ConflictingLengths,
+    #[error("the response's body is not framed as its head says")]
     BadChunk,
+    #[error("the response switches to another protocol")]
     SwitchingProtocols,
 }
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotHttp => "the response is not HTTP/1",
-            Self::HeadTooLarge => "the head of the response is too large",
-            Self::ConflictingLengths => "the head of the response contradicts itself on the body's length",
-            Self::BadChunk => "the response's body is not framed as its head says",
-            Self::SwitchingProtocols => "the response switches to another protocol",
-        })
-    }
-}
-
-impl std::error::Error for ProtocolError {}
 
 impl ProtocolError {
     /// As an error that can pass through ureq.
@@ -70,29 +60,27 @@ pub(super) struct HeadParser {
 }
 
 impl HeadParser {
-    /// Takes the head from the front of `received`. Returns `None` until the whole head has arrived.
-    pub(super) fn parse(&mut self, received: &mut SecretBuf) -> Result<Option<Head>, ProtocolError> {
+    /// The number of bytes at the front of `arrived` that were parsed, and the head, once all of it has arrived.
+    pub(super) fn parse(&mut self, arrived: &[u8]) -> Result<(usize, Option<Head>), ProtocolError> {
+        let mut rest = arrived;
         loop {
             let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
             let mut head = httparse::Response::new(&mut []);
-            let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-                &mut head,
-                received.as_slice(),
-                &mut headers,
-            );
+            let parsed =
+                httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut head, rest, &mut headers);
             let parsed = parsed.map_err(|error| match error {
                 httparse::Error::TooManyHeaders => ProtocolError::HeadTooLarge,
                 _ => ProtocolError::NotHttp,
             })?;
             let length = match parsed {
                 httparse::Status::Complete(length) => length,
-                httparse::Status::Partial => received.as_slice().len(),
+                httparse::Status::Partial => rest.len(),
             };
             if self.seen + length > MAX_HEAD {
                 return Err(ProtocolError::HeadTooLarge);
             }
             if parsed.is_partial() {
-                return Ok(None);
+                return Ok((arrived.len() - rest.len(), None));
             }
             let head = match head.code.unwrap_or_default() {
                 101 => return Err(ProtocolError::SwitchingProtocols),
@@ -100,10 +88,10 @@ impl HeadParser {
                 status @ 200..=599 => Some(Head::new(status, &head)?),
                 _ => return Err(ProtocolError::NotHttp),
             };
-            received.take(length);
+            rest = rest.get(length..).unwrap_or_default();
             self.seen += length;
             if head.is_some() {
-                return Ok(head);
+                return Ok((arrived.len() - rest.len(), head));
             }
         }
     }
@@ -234,61 +222,60 @@ impl BodyDecoder {
         matches!(self.0, State::Done | State::UntilClose)
     }
 
-    /// Moves the available part of the body from `received` to `content`.
-    pub(super) fn decode(&mut self, received: &mut SecretBuf, content: &mut SecretBuf) -> Result<(), ProtocolError> {
+    /// Appends the body's part of `arrived` to `content`. Returns how many bytes of `arrived` were decoded.
+    pub(super) fn decode(&mut self, arrived: &[u8], content: &mut SecretBuf) -> Result<usize, ProtocolError> {
+        let mut rest = arrived;
         loop {
-            let available = received.as_slice();
-            self.0 = match self.0 {
+            let (taken, next) = match self.0 {
                 State::Length(left) | State::Chunk(left) => {
-                    let count = available.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    if count == 0 {
-                        return Ok(());
-                    }
-                    content.extend(available.get(..count).unwrap_or_default());
-                    received.take(count);
-                    match (self.0, left - count as u64) {
+                    let count = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    content.extend(rest.get(..count).unwrap_or_default());
+                    let next = match (self.0, left - count as u64) {
                         (State::Chunk(_), 0) => State::ChunkEnd,
                         (State::Chunk(_), left) => State::Chunk(left),
                         (_, 0) => State::Done,
                         (_, left) => State::Length(left),
-                    }
+                    };
+                    (count, next)
                 }
                 State::UntilClose => {
-                    content.extend(available);
-                    received.clear();
-                    return Ok(());
+                    content.extend(rest);
+                    (rest.len(), State::UntilClose)
                 }
                 // httparse reads a line without a digit as the size 0, which would end the body early.
-                State::ChunkSize if available.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                State::ChunkSize if rest.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
                     return Err(ProtocolError::BadChunk);
                 }
-                State::ChunkSize => match httparse::parse_chunk_size(available) {
+                State::ChunkSize => match httparse::parse_chunk_size(rest) {
+                    Ok(httparse::Status::Complete((length, 0))) if length <= MAX_LINE => {
+                        (length, State::Trailers { seen: 0 })
+                    }
                     Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
-                        received.take(length);
-                        if size == 0 { State::Trailers { seen: 0 } } else { State::Chunk(size) }
+                        (length, State::Chunk(size))
                     }
-                    Ok(httparse::Status::Partial) if available.len() <= MAX_LINE => return Ok(()),
+                    Ok(httparse::Status::Partial) if rest.len() <= MAX_LINE => (0, State::ChunkSize),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::ChunkEnd => match available {
-                    [b'\r', b'\n', ..] => {
-                        received.take(2);
-                        State::ChunkSize
-                    }
-                    [] | [b'\r'] => return Ok(()),
+                State::ChunkEnd => match rest {
+                    [b'\r', b'\n', ..] => (2, State::ChunkSize),
+                    [] | [b'\r'] => (0, State::ChunkEnd),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::Trailers { seen } => match available.iter().position(|&byte| byte == b'\n') {
+                State::Trailers { seen } => match rest.iter().position(|&byte| byte == b'\n') {
                     Some(end) if seen + end <= MAX_LINE => {
-                        let is_last = matches!(available.get(..end), Some([] | [b'\r']));
-                        received.take(end + 1);
-                        if is_last { State::Done } else { State::Trailers { seen: seen + end + 1 } }
+                        let is_last = matches!(rest.get(..end), Some([] | [b'\r']));
+                        (end + 1, if is_last { State::Done } else { State::Trailers { seen: seen + end + 1 } })
                     }
-                    None if seen + available.len() <= MAX_LINE => return Ok(()),
+                    None if seen + rest.len() <= MAX_LINE => (0, State::Trailers { seen }),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::Done => return Ok(()),
+                State::Done => (0, State::Done),
             };
+            if taken == 0 {
+                return Ok(arrived.len() - rest.len());
+            }
+            rest = rest.get(taken..).unwrap_or_default();
+            self.0 = next;
         }
     }
 }

@@ -151,7 +151,9 @@ fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
 fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
     let mut parser = HeadParser::default();
     loop {
-        if let Some(head) = parser.parse(&mut connection.received).map_err(ProtocolError::wrap)? {
+        let (taken, head) = parser.parse(connection.arrived()).map_err(ProtocolError::wrap)?;
+        connection.take(taken);
+        if let Some(head) = head {
             return Ok(head);
         }
         if !connection.receive(finish_by)? {

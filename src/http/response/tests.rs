@@ -17,15 +17,18 @@ struct Parsed {
 
 /// Parses a response that arrives in `pieces`. Returns `None` if it ends within the head.
 fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, ProtocolError> {
-    let (mut parser, mut received, mut content) = (HeadParser::default(), SecretBuf::default(), SecretBuf::default());
+    let (mut parser, mut arrived, mut content) = (HeadParser::default(), Vec::new(), SecretBuf::default());
     let mut response = None;
     for piece in pieces {
-        received.extend(piece);
+        arrived.extend_from_slice(piece);
         if response.is_none() {
-            response = parser.parse(&mut received)?.map(|head| (BodyDecoder::new(&head), head));
+            let (taken, head) = parser.parse(&arrived)?;
+            arrived.drain(..taken);
+            response = head.map(|head| (BodyDecoder::new(&head), head));
         }
         if let Some((body, _)) = &mut response {
-            body.decode(&mut received, &mut content)?;
+            let taken = body.decode(&arrived, &mut content)?;
+            arrived.drain(..taken);
         }
     }
     Ok(response.map(|(body, head)| Parsed {
