@@ -240,37 +240,3 @@ fn only_an_action_of_an_unknown_resource_is_not_dead() {
         assert!(!Action::custom(alive).is_dead(), "{alive}");
     }
 }
-
-/// Compares with the definition: every single edit of `a`.
-#[test]
-fn typo_is_at_most_one_edit() {
-    let texts: Vec<String> = (0..=4_usize)
-        .flat_map(|length| (0..3_usize.pow(u32::try_from(length).unwrap())).map(move |n| (length, n)))
-        .map(|(length, n)| {
-            (0..length)
-                .scan(n, |n, _| Some((std::mem::replace(n, *n / 3), ())))
-                .map(|(n, ())| ['a', 'b', 'é'][n % 3])
-                .collect()
-        })
-        .collect();
-    for a in &texts {
-        let a_chars: Vec<char> = a.chars().collect();
-        let mut near = BTreeSet::from([a.clone()]);
-        for i in 0..=a_chars.len() {
-            let (before, after) = a_chars.split_at(i);
-            let mut add =
-                |middle: &[char], after: &[char]| near.insert([before, middle, after].concat().iter().collect());
-            for c in ['a', 'b', 'é'] {
-                add(&[c], after);
-                add(&[c], after.get(1..).unwrap_or_default());
-            }
-            add(&[], after.get(1..).unwrap_or_default());
-            if let [x, y, rest @ ..] = after {
-                add(&[*y, *x], rest);
-            }
-        }
-        for b in &texts {
-            assert_eq!(is_at_most_one_typo(a, b), near.contains(b.as_str()), "{a} {b}");
-        }
-    }
-}
