@@ -28,32 +28,28 @@ pub(super) fn check(filter: &str) -> Result<(), &'static str> {
     if filter.trim().is_empty() {
         return Err("is empty: the server would find every document; leave it out if that is intended");
     }
-    let mut is_quoted = false;
-    let mut open = 0_usize;
-    // The open `(`, `[` and `{`, quoted or not.
-    let mut counts = [0_usize; 3];
-    for character in filter.chars() {
-        is_quoted ^= character == '`';
-        if let Some(kind) = "([{".find(character) {
-            counts.iter_mut().skip(kind).take(1).for_each(|count| *count += 1);
-        }
-        if let Some(count) = ")]}".find(character).and_then(|kind| counts.get_mut(kind)) {
-            *count =
-                count.checked_sub(1).ok_or("closes a bracket that it did not open, which may be a quoted one")?;
-        }
-        match character {
-            '(' if !is_quoted => open += 1,
-            ')' if !is_quoted => open = open.checked_sub(1).ok_or("closes a parenthesis that it did not open")?,
-            _ => {}
-        }
+    let brackets = [['(', ')'], ['[', ']'], ['{', '}']];
+    if brackets.into_iter().any(|pair| left_open(filter.chars(), pair).is_none()) {
+        return Err("closes a bracket that it did not open, which may be a quoted one");
     }
-    if is_quoted {
+    if filter.matches('`').count() % 2 == 1 {
         return Err("does not close a back-tick");
     }
-    if open > 0 {
-        return Err("does not close a parenthesis");
+    let unquoted = filter.split('`').step_by(2).flat_map(str::chars);
+    match left_open(unquoted, ['(', ')']) {
+        Some(0) => Ok(()),
+        Some(_) => Err("does not close a parenthesis"),
+        None => Err("closes a parenthesis that it did not open"),
     }
-    Ok(())
+}
+
+/// How many brackets of this kind stay open; `None` if one is closed that was not opened.
+fn left_open(mut text: impl Iterator<Item = char>, [open, close]: [char; 2]) -> Option<usize> {
+    text.try_fold(0_usize, |depth, character| match character {
+        _ if character == open => Some(depth + 1),
+        _ if character == close => depth.checked_sub(1),
+        _ => Some(depth),
+    })
 }
 
 /// Checks that `name` is the name of one field.
@@ -68,14 +64,6 @@ pub(super) fn check_field(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn guarded_filter_is_unguarded_unchanged() {
-        let embedded = guarded(&["t:=1".to_owned(), "(a:=b || c:=d)".to_owned()]);
-        assert_eq!(embedded, "(id:=`(&` && id:=a) || (t:=1 && (a:=b || c:=d))");
-        assert_eq!(unguarded(&embedded), Some("t:=1 && (a:=b || c:=d)"));
-        assert_eq!(unguarded("t:=1"), None);
-    }
 
     #[test]
     fn filter_that_could_leave_its_parentheses_is_refused() {
