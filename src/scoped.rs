@@ -1,6 +1,7 @@
 //! Scoped search keys: signed locally with a search-only key, and parsed.
 
 mod exact;
+mod fields;
 mod filter;
 mod info;
 mod params;
@@ -291,7 +292,7 @@ fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<
 fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Option<String>) -> Result<(), Error> {
     let mut conditions = Vec::new();
     for (field, value) in only {
-        filter::check_field(field).map_err(|why| Error::invalid("only", why))?;
+        fields::check_name(field).map_err(|why| Error::invalid("only", why))?;
         value.check()?;
         conditions.push(value.condition(field));
     }
@@ -315,39 +316,28 @@ fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Opti
 fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Result<(), Error> {
     for (setting, fields) in [("hide_fields", hidden), ("allow_facets", facets)] {
         for field in fields {
-            filter::check_field(field).map_err(|why| Error::invalid(setting, why))?;
+            fields::check_name(field).map_err(|why| Error::invalid(setting, why))?;
         }
     }
-    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| overlap(field, facet))) {
+    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| fields::shows(facet, field))) {
         return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
-    }
-    for (name, _) in warning::SHOWING {
-        let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
-        let shows = |field: &String| shown.split(',').any(|shown| overlap(field, shown.trim()));
-        if let Some(field) = hidden.iter().find(|field| shows(field)) {
-            return Err(Error::invalid(
-                "params",
-                format!("`{name}` would show the values of the hidden field `{field}`"),
-            ));
-        }
     }
     if !facets.is_empty() {
         params.push("facet_by", facets.join(","));
     }
     if !hidden.is_empty() {
         params.push("exclude_fields", hidden.join(","));
-        for (name, off) in warning::SHOWING {
+        for (name, off) in fields::SHOWING {
             params.push_default(name, off);
+            let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
+            if let Some(field) = hidden.iter().find(|field| fields::shows(shown, field)) {
+                let why = format!("`{name}` would show the values of the hidden field `{field}`");
+                return Err(Error::invalid("params", why));
+            }
         }
         params.push_default("cache_ttl", 0);
     }
     Ok(())
-}
-
-/// Whether two fields are the same, or one is an object that contains the other.
-fn overlap(one: &str, other: &str) -> bool {
-    let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    one == other || contains(one, other) || contains(other, one)
 }
 
 /// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.

@@ -380,7 +380,15 @@ fn debug_shows_neither_the_parent_nor_the_signature() {
 fn parameter_that_would_show_a_hidden_field_is_refused() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     for name in ["facet_by", "group_by", "highlight_fields"] {
-        for shown in ["secret", "title, secret", "secret.inner"] {
+        for shown in [
+            "secret",
+            "title, secret",
+            "secret.inner",
+            "secret(sort_by:_alpha:asc)",
+            "title,secr*",
+            "*",
+            "secret (a:[0,1])",
+        ] {
             let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, shown);
             let error = key.sign().unwrap_err().to_string();
             assert!(
@@ -388,7 +396,11 @@ fn parameter_that_would_show_a_hidden_field_is_refused() {
                 "{error}"
             );
         }
-        let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, "title");
+        let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, "title, secrets, t*");
         assert!(key.sign().is_ok(), "{name}");
     }
+    // `none` turns highlights off, unless a field has this name.
+    let key = || ScopedKeyBuilder::from_parent(&parent).hide_fields(["none"]);
+    refused(key(), "`params`: `highlight_fields` would show the values of the hidden field `none`");
+    assert!(key().param("highlight_fields", "title").sign().is_ok());
 }
