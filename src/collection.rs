@@ -232,16 +232,6 @@ mod tests {
         let empty = "an empty name matches no collection (`*` matches all)";
         for (text, why) in [
             (
-                "a.b",
-                "`a.b` could be a name or a pattern, and the server reads it as both: write `exact:a.b` or \
-                 `pattern:a.b`, in Rust `CollectionPattern::exact(\"a.b\")` or `CollectionPattern::pattern(\"a.b\")`",
-            ),
-            (
-                "a(",
-                "the server could not compile the pattern `a(`: a `(` is not closed (for a collection of that very \
-                 name, write `exact:a(`, in Rust `CollectionPattern::exact(\"a(\")`)",
-            ),
-            (
                 "pattern:(?!\n).*",
                 "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \
                  collection of that very name, write `exact:(?!\\n).*`, in Rust `CollectionPattern::exact(\"(?!\\n).*\")`)",

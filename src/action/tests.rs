@@ -35,7 +35,6 @@ fn misspelled_action_is_refused_with_the_right_spelling() {
 
 #[test]
 fn dead_action_is_refused_with_its_replacement() {
-    refused("aliases:create", "`aliases:create` opens nothing on any server; grant `aliases:upsert`");
     refused(
         "analytics:*",
         "`analytics:*` opens nothing on any server; grant `analytics/rules:*` and `analytics/events:create`",
@@ -55,11 +54,6 @@ fn malformed_action_is_refused_even_as_custom() {
         assert!(Action::custom(hopeless).validate().is_err(), "{hopeless:?}");
         assert!(Action::custom(hopeless).is_dead(), "{hopeless:?}");
     }
-    refused(
-        "documents: search",
-        "`documents: search` is not one `resource:verb` (pass several actions as several items); did you mean \
-         `documents:search`?",
-    );
 }
 
 #[test]
