@@ -71,12 +71,6 @@ impl From<u32> for KeyId {
     }
 }
 
-impl From<KeyId> for u32 {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
 /// A number or text that is not a key's id: ids range from 0 to 4294967295.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
@@ -95,14 +89,6 @@ impl TryFrom<i64> for KeyId {
 
     fn try_from(id: i64) -> Result<Self, InvalidKeyId> {
         u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
-    }
-}
-
-impl TryFrom<&str> for KeyId {
-    type Error = InvalidKeyId;
-
-    fn try_from(text: &str) -> Result<Self, InvalidKeyId> {
-        text.parse()
     }
 }
 

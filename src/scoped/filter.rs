@@ -23,11 +23,17 @@ pub(super) fn unguarded(embedded: &str) -> Option<&str> {
     embedded.strip_prefix(GUARD)?.strip_prefix('(')?.strip_suffix(')')
 }
 
-/// Checks that the guard can protect this filter, and that parentheses can enclose it.
-pub(super) fn check(filter: &str) -> Result<(), &'static str> {
+/// Refuses a filter that the server would ignore.
+pub(super) fn check_not_empty(filter: &str) -> Result<(), &'static str> {
     if filter.trim().is_empty() {
         return Err("is empty: the server would find every document; leave it out if that is intended");
     }
+    Ok(())
+}
+
+/// Checks that the guard can protect this filter, and that parentheses can enclose it.
+pub(super) fn check(filter: &str) -> Result<(), &'static str> {
+    check_not_empty(filter)?;
     let brackets = [['(', ')'], ['[', ']'], ['{', '}']];
     if brackets.into_iter().any(|pair| left_open(filter.chars(), pair).is_none()) {
         return Err("closes a bracket that it did not open, which may be a quoted one");

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::filter;
 use crate::error::Error;
 use crate::typo::is_at_most_one_typo;
 
@@ -54,26 +55,19 @@ impl Params {
 }
 
 fn check(name: &str, value: &Value) -> Result<(), Error> {
+    let refuse = |why: &str| Err(Error::invalid("params", format!("`{name}` {why}")));
     check_name(name).map_err(|why| Error::invalid("params", why))?;
-    match value {
-        Value::String(filter) if name == "filter_by" && filter.trim().is_empty() => {
-            Err(Error::invalid("filter_by", "is empty: the server would find every document"))
-        }
-        Value::Number(_) | Value::Bool(_) if name == "filter_by" => {
-            Err(Error::invalid("filter_by", "is not text: the server would refuse every search"))
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_)
-            if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) =>
-        {
-            let why = format!("`{name}` is not a whole number below 2^32: the server would refuse every search");
-            Err(Error::invalid("params", why))
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            let why = format!("`{name}` is not text, a number, `true` or `false`: the server would ignore it");
-            Err(Error::invalid("params", why))
-        }
+    if !(value.is_string() || value.is_number() || value.is_boolean()) {
+        return refuse("is not text, a number, `true` or `false`: the server would ignore it");
     }
+    if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) {
+        return refuse("is not a whole number below 2^32: the server would refuse every search");
+    }
+    if name == "filter_by" {
+        let filter = value.as_str().ok_or("is not text: the server would refuse every search");
+        filter.and_then(filter::check_not_empty).map_err(|why| Error::invalid("filter_by", why))?;
+    }
+    Ok(())
 }
 
 /// The number that the server reads: it reads every parameter as text.
