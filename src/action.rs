@@ -5,7 +5,6 @@ mod table;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::str::Chars;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::table::{Route, Row, TABLE};
 use crate::checked_text::checked_text;
 use crate::server_version::ServerVersion;
+use crate::typo::is_at_most_one_typo;
 
 /// An action that a key allows, as `resource:verb`, such as `documents:search`.
 ///
@@ -249,25 +249,12 @@ impl Action {
         self.as_str().strip_suffix(":*")
     }
 
-    /// The rows of the table that it covers.
+    /// The rows of the table that it covers. The table is in alphabetical order, so they are adjacent.
     fn rows(&self) -> &'static [Row] {
-        if *self == Self::ALL {
-            return TABLE;
-        }
-        let (start, end) = match self.as_str().strip_suffix('*').filter(|prefix| prefix.ends_with(':')) {
-            // The table is in alphabetical order, so the rows of a resource are adjacent.
-            Some(prefix) => {
-                let start = TABLE.partition_point(|row| row.action.as_str() < prefix);
-                let count =
-                    TABLE.iter().skip(start).take_while(|row| row.action.as_str().starts_with(prefix)).count();
-                (start, start + count)
-            }
-            None => match TABLE.binary_search_by(|row| row.action.cmp(self)) {
-                Ok(found) => (found, found + 1),
-                Err(_) => return &[],
-            },
-        };
-        TABLE.get(start..end).unwrap_or_default()
+        let prefix = self.as_str().trim_end_matches('*');
+        let start = TABLE.partition_point(|row| row.action.as_str() < prefix);
+        let count = TABLE.iter().skip(start).take_while(|row| self.covers(&row.action)).count();
+        TABLE.get(start..start + count).unwrap_or_default()
     }
 
     fn open_routes(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
@@ -344,33 +331,6 @@ fn nearest(text: &str) -> Option<String> {
     };
     let row = TABLE.iter().find(is_near)?;
     Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.into())
-}
-
-/// Whether `a` and `b` are equal, or differ in one character that is inserted, removed, replaced or swapped with the
-/// next.
-fn is_at_most_one_typo(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.chars(), b.chars());
-    // The common start and end are stripped; the rest is the typo.
-    strip(&mut a, &mut b, Chars::next);
-    strip(&mut a, &mut b, Chars::next_back);
-    let mut left = || ((a.next(), a.next(), a.next()), (b.next(), b.next(), b.next()));
-    match left() {
-        ((_, None, _), (_, None, _)) => true,
-        ((Some(first), Some(second), None), (Some(other_first), Some(other_second), None)) => {
-            first == other_second && second == other_first
-        }
-        _ => false,
-    }
-}
-
-fn strip<'a>(a: &mut Chars<'a>, b: &mut Chars<'a>, next: impl Fn(&mut Chars<'a>) -> Option<char>) {
-    loop {
-        let (mut rest_of_a, mut rest_of_b) = (a.clone(), b.clone());
-        match (next(&mut rest_of_a), next(&mut rest_of_b)) {
-            (Some(x), Some(y)) if x == y => (*a, *b) = (rest_of_a, rest_of_b),
-            _ => return,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::pattern::{self, Flaw};
 /// [`prefix`](Self::prefix) or [`pattern`](Self::pattern), or the same as text: `exact:a.b`, `prefix:docs_` or
 /// `pattern:docs_[0-9]+`.
 ///
-/// Collections restrict only requests that name a collection. They do not restrict a key's `keys:…` or `aliases:…`
-/// actions, and `collections:list` shows every collection (seen with 0.24.1).
+/// Collections restrict only requests that name a collection, so not a key's `keys:…` or `aliases:…` actions (seen with
+/// 0.24.1): see [`guide::server_versions`](crate::guide::server_versions#collections).
 ///
 /// Text is checked when it is converted. Only an entry that is read from JSON, such as the server's list of keys, can be
 /// invalid, because a server stores any text. A new key may have it unless no server could compile it, so the scope of one key
@@ -231,16 +231,6 @@ mod tests {
     fn refused_entry_says_why_and_what_to_write() {
         let empty = "an empty name matches no collection (`*` matches all)";
         for (text, why) in [
-            (
-                "a.b",
-                "`a.b` could be a name or a pattern, and the server reads it as both: write `exact:a.b` or \
-                 `pattern:a.b`, in Rust `CollectionPattern::exact(\"a.b\")` or `CollectionPattern::pattern(\"a.b\")`",
-            ),
-            (
-                "a(",
-                "the server could not compile the pattern `a(`: a `(` is not closed (for a collection of that very \
-                 name, write `exact:a(`, in Rust `CollectionPattern::exact(\"a(\")`)",
-            ),
             (
                 "pattern:(?!\n).*",
                 "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \

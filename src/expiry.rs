@@ -38,22 +38,12 @@ impl Expiry {
     /// The last second of the year 9999, the latest that RFC 3339 can express.
     const LAST_DATE: Self = Self(253_402_300_799);
 
-    /// `time`, rounded up to a whole second, so that a key never expires too early.
-    ///
-    /// A time before 1970 becomes 1970, and a time beyond the server's range becomes its maximum.
-    #[must_use]
-    pub fn at(time: SystemTime) -> Self {
-        let since_epoch = since_epoch(time);
-        let fraction = u64::from(since_epoch.subsec_nanos() > 0);
-        Self::from_unix_seconds(since_epoch.as_secs().saturating_add(fraction))
-    }
-
     /// `duration` from now, rounded up to a whole second.
     ///
     /// A time beyond the server's range becomes its maximum, which a request refuses.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::at)
+        SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::from)
     }
 
     /// The expiry at this number of seconds since 1970-01-01 00:00 UTC, capped at `i64::MAX`, the server's maximum.
@@ -97,10 +87,8 @@ impl Expiry {
     /// The time left until the expiry, by the local clock: zero if it has passed, `None` for never.
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
-        if self.is_never() {
-            return None;
-        }
-        Some(Duration::from_secs(self.0).saturating_sub(since_epoch(SystemTime::now())))
+        let left = Duration::from_secs(self.0).saturating_sub(since_epoch(SystemTime::now()));
+        (!self.is_never()).then_some(left)
     }
 }
 
@@ -109,10 +97,14 @@ fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// As [`Expiry::at`].
 impl From<SystemTime> for Expiry {
+    /// `time`, rounded up to a whole second, so that a key never expires too early.
+    ///
+    /// A time before 1970 becomes 1970, and a time beyond the server's range becomes its maximum.
     fn from(time: SystemTime) -> Self {
-        Self::at(time)
+        let since_epoch = since_epoch(time);
+        let fraction = u64::from(since_epoch.subsec_nanos() > 0);
+        Self::from_unix_seconds(since_epoch.as_secs().saturating_add(fraction))
     }
 }
 
@@ -151,7 +143,7 @@ impl FromStr for Expiry {
             let seconds = seconds.parse().ok().filter(|seconds| *seconds <= Self::MAX);
             return seconds.map(Self).ok_or(InvalidExpiry(()));
         }
-        humantime::parse_rfc3339(text).map(Self::at).map_err(|_| InvalidExpiry(()))
+        humantime::parse_rfc3339(text).map(Self::from).map_err(|_| InvalidExpiry(()))
     }
 }
 
@@ -188,9 +180,9 @@ mod tests {
     #[test]
     fn fraction_of_a_second_is_rounded_up() {
         let time = UNIX_EPOCH + Duration::from_millis(1_500);
-        assert_eq!(Expiry::at(time).unix_seconds(), 2);
-        assert_eq!(Expiry::at(UNIX_EPOCH).unix_seconds(), 0);
-        assert_eq!(Expiry::at(UNIX_EPOCH - Duration::from_secs(1)).unix_seconds(), 0);
+        assert_eq!(Expiry::from(time).unix_seconds(), 2);
+        assert_eq!(Expiry::from(UNIX_EPOCH).unix_seconds(), 0);
+        assert_eq!(Expiry::from(UNIX_EPOCH - Duration::from_secs(1)).unix_seconds(), 0);
     }
 
     #[test]
@@ -259,7 +251,7 @@ mod tests {
             (Expires::At(Expiry(1)), "not in the future"),
             (Expires::In(Duration::MAX), "after the year 9999"),
             (Expires::At(largest), "after the year 9999"),
-            (Expires::At(Expiry::at(UNIX_EPOCH + Duration::from_secs(1_893_456_000_000))), "after the year 9999"),
+            (Expires::At(Expiry::from(UNIX_EPOCH + Duration::from_secs(1_893_456_000_000))), "after the year 9999"),
         ] {
             let error = bad.check().unwrap_err();
             assert!(error.starts_with("is ") && error.contains(why), "{error}");

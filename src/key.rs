@@ -71,12 +71,6 @@ impl From<u32> for KeyId {
     }
 }
 
-impl From<KeyId> for u32 {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
 /// A number or text that is not a key's id: ids range from 0 to 4294967295.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
@@ -95,14 +89,6 @@ impl TryFrom<i64> for KeyId {
 
     fn try_from(id: i64) -> Result<Self, InvalidKeyId> {
         u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
-    }
-}
-
-impl TryFrom<&str> for KeyId {
-    type Error = InvalidKeyId;
-
-    fn try_from(text: &str) -> Result<Self, InvalidKeyId> {
-        text.parse()
     }
 }
 
@@ -214,15 +200,10 @@ impl KeyInfo {
     /// one of its entries must [match](CollectionPattern::matches) `collection`. If a pattern cannot be evaluated,
     /// the result is `true`. The [expiry](Self::is_expired) is not considered.
     ///
-    /// # What collections do not limit
-    ///
-    /// * Aliases, presets, stopwords, `synonym_sets`, `curation_sets`, keys, analytics rules, models, `operations/…`
-    ///   and everything else whose route names no collection: `collection` is ignored for these.
-    ///   [`audit`](Self::audit) reports such actions of a key that names collections.
-    /// * The list of collections (`collections:list`) up to v26. From v27 on, it contains only collections that
-    ///   match.
-    /// * Joined collections, from v28 on: a search in one collection also reads fields of the collections that its
-    ///   schema references.
+    /// Collections limit only requests that name one. For aliases, presets, keys, `synonym_sets` and the like,
+    /// `collection` is ignored; [`audit`](Self::audit) reports such actions of a key that names collections. Collections
+    /// that are joined (from v28 on) are not considered. The guide has [the whole
+    /// list](crate::guide::server_versions#collections).
     ///
     /// The server compares the name in the request, so an alias counts as a name of its own. To find all keys that
     /// reach a collection, check each of its aliases as well.

@@ -54,6 +54,7 @@ mod secret;
 mod server_version;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod typo;
 
 pub use crate::action::{Action, InvalidAction};
 pub use crate::audit::AuditFinding;

@@ -75,7 +75,9 @@ fn compile(translated: &str) -> Result<Regex, Flaw> {
     let whole = format!("^(?:{translated})$");
     // With `crlf`, `.` matches neither `\n` nor `\r`, as on the server.
     RegexBuilder::new(&whole).crlf(true).size_limit(1 << 20).build().map_err(|_| {
-        Unsupported("groups nested this deep, such a range, or `&&`, `--` or `~~` in `[]`, are not supported")
+        Unsupported(
+            "groups nested this deep, such a range, or `&&`, `--`, `~~`, `\\<` or `\\>` in `[]`, are not supported",
+        )
     })
 }
 

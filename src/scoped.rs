@@ -1,13 +1,13 @@
 //! Scoped search keys: signed locally with a search-only key, and parsed.
 
 mod exact;
+mod fields;
 mod filter;
 mod info;
 mod params;
 mod signature;
 mod warning;
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -58,10 +58,11 @@ const SIGNATURE: usize = 44;
 /// assert!(info.is_signed_by(&parent));
 /// # Ok::<(), typesense_keys::Error>(())
 /// ```
+#[derive(Debug)]
 #[must_use = "no key is made until `sign` is called"]
 pub struct ScopedKeyBuilder<'a> {
     parent: &'a SecretString,
-    known: Option<Known>,
+    info: Option<KeyInfo>,
     only: Vec<(String, ExactValue)>,
     filter: Option<String>,
     hidden: Vec<String>,
@@ -70,24 +71,10 @@ pub struct ScopedKeyBuilder<'a> {
     expiry: Option<Expires>,
 }
 
-/// The known metadata of the parent.
-struct Known {
-    actions: Vec<Action>,
-    expires_at: Expiry,
-    prefix: String,
-}
-
-impl From<KeyInfo> for Known {
-    fn from(info: KeyInfo) -> Self {
-        let KeyInfo { actions, expires_at, prefix, .. } = info;
-        Self { actions, expires_at, prefix }
-    }
-}
-
 impl CreatedKey {
     /// Returns a builder of a [scoped search key](ScopedKeyBuilder) of this key.
     pub fn scoped(&self) -> ScopedKeyBuilder<'_> {
-        ScopedKeyBuilder { known: Some(self.info().into()), ..ScopedKeyBuilder::from_parent(&self.value) }
+        ScopedKeyBuilder { info: Some(self.info()), ..ScopedKeyBuilder::from_parent(&self.value) }
     }
 }
 
@@ -96,7 +83,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     pub fn from_parent(value: &'a SecretString) -> Self {
         Self {
             parent: value,
-            known: None,
+            info: None,
             only: Vec::new(),
             filter: None,
             hidden: Vec::new(),
@@ -109,7 +96,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// Sets the parent's metadata, so that [`sign`](Self::sign) can refuse a parent that the server would refuse.
     /// Defaults to unknown.
     pub fn parent_info(mut self, info: &KeyInfo) -> Self {
-        self.known = Some(info.clone().into());
+        self.info = Some(info.clone());
         self
     }
 
@@ -133,18 +120,8 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Limits searches to documents that pass this filter, in addition to the request's own filter.
     ///
-    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. If `tenant` is a `string` field,
-    /// 0.24.1 finds:
-    ///
-    /// | filter | documents of |
-    /// |---|---|
-    /// | ``tenant:=`acme-1` `` | `acme-1`, **`acme1`, `Acme-1`, `acme_1`, `acme.1`** |
-    /// | ``tenant:`acme-1` `` | the same, and **`acme-1 eu`, `eu acme-1`** |
-    /// | ``tenant:=`a` `` | `a`, **`A`, `ä`, `a*`, ` a `, `!=a`** |
-    /// | ``tenant:=`straße` `` | `straße`, **`strasse`** |
-    /// | ``tenant:=`a,b` `` | `a,b`, **``a`b``, `[a,b]`** |
-    /// | ``tenant:=`a` \|\| n:>0`` (an unescaped tenant name) | **all** |
-    /// | `n:=1` (an `int32` field) | exactly those |
+    /// Prefer [`only`](Self::only) for tenants: a filter on text is not exact. ``tenant:=`acme-1` `` also finds the
+    /// documents of `acme1` and `Acme-1` (seen with 0.24.1): see [`guide::tenants`](crate::guide::tenants).
     ///
     /// The filter is embedded behind a guard, because a request can escape a plain filter with an open back-tick
     /// (seen with 0.24.1, read up to v30). These parameters are embedded as well, unless [`param`](Self::param) sets
@@ -260,13 +237,13 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
-        let Self { parent, known, only, filter, hidden, facets, mut params, expiry } = self;
-        let prefix = check_parent(parent, known.as_ref()).map_err(|why| Error::invalid("parent", why))?;
+        let Self { parent, info, only, filter, hidden, facets, mut params, expiry } = self;
+        let prefix = check_parent(parent, info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
         embed_filter(&mut params, &only, filter)?;
         embed_fields(&mut params, &hidden, &facets)?;
         embed_page(&mut params);
         params.check()?;
-        embed_expiry(&mut params, expiry, known.as_ref())?;
+        embed_expiry(&mut params, expiry, info.as_ref())?;
         if params.is_empty() {
             return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));
         }
@@ -286,7 +263,7 @@ impl<'a> ScopedKeyBuilder<'a> {
 }
 
 /// The prefix of the parent's value, if a server would accept scoped keys of it.
-fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&'a str, String> {
+fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<&'a str, String> {
     secret::check(parent)?;
     let value = parent.expose_secret();
     let prefix = match value.get(..PREFIX) {
@@ -294,11 +271,11 @@ fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&
         None if value.len() < PREFIX => return Err("is shorter than 4 bytes".to_owned()),
         None => return Err("has a character across its fourth byte".to_owned()),
     };
-    let Some(Known { actions, expires_at, prefix: known_prefix }) = known else {
+    let Some(KeyInfo { actions, expires_at, prefix: info_prefix, .. }) = info else {
         return Ok(prefix);
     };
-    if prefix != known_prefix {
-        return Err(format!("begins with `{prefix}`, and the key that its info is about with `{known_prefix}`"));
+    if prefix != info_prefix {
+        return Err(format!("begins with `{prefix}`, and the key that its info is about with `{info_prefix}`"));
     }
     if *actions != [Action::DOCUMENTS_SEARCH] {
         return Err(format!(
@@ -315,7 +292,7 @@ fn check_parent<'a>(parent: &'a SecretString, known: Option<&Known>) -> Result<&
 fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Option<String>) -> Result<(), Error> {
     let mut conditions = Vec::new();
     for (field, value) in only {
-        filter::check_field(field).map_err(|why| Error::invalid("only", why))?;
+        fields::check_name(field).map_err(|why| Error::invalid("only", why))?;
         value.check()?;
         conditions.push(value.condition(field));
     }
@@ -339,39 +316,28 @@ fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Opti
 fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Result<(), Error> {
     for (setting, fields) in [("hide_fields", hidden), ("allow_facets", facets)] {
         for field in fields {
-            filter::check_field(field).map_err(|why| Error::invalid(setting, why))?;
+            fields::check_name(field).map_err(|why| Error::invalid(setting, why))?;
         }
     }
-    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| overlap(field, facet))) {
+    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| fields::shows(facet, field))) {
         return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
-    }
-    for (name, _) in warning::SHOWING {
-        let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
-        let shows = |field: &String| shown.split(',').any(|shown| overlap(field, shown.trim()));
-        if let Some(field) = hidden.iter().find(|field| shows(field)) {
-            return Err(Error::invalid(
-                "params",
-                format!("`{name}` would show the values of the hidden field `{field}`"),
-            ));
-        }
     }
     if !facets.is_empty() {
         params.push("facet_by", facets.join(","));
     }
     if !hidden.is_empty() {
         params.push("exclude_fields", hidden.join(","));
-        for (name, off) in warning::SHOWING {
+        for (name, off) in fields::SHOWING {
             params.push_default(name, off);
+            let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
+            if let Some(field) = hidden.iter().find(|field| fields::shows(shown, field)) {
+                let why = format!("`{name}` would show the values of the hidden field `{field}`");
+                return Err(Error::invalid("params", why));
+            }
         }
         params.push_default("cache_ttl", 0);
     }
     Ok(())
-}
-
-/// Whether two fields are the same, or one is an object that contains the other.
-fn overlap(one: &str, other: &str) -> bool {
-    let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    one == other || contains(one, other) || contains(other, one)
 }
 
 /// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.
@@ -382,31 +348,15 @@ fn embed_page(params: &mut Params) {
     }
 }
 
-fn embed_expiry(params: &mut Params, expiry: Option<Expires>, known: Option<&Known>) -> Result<(), Error> {
-    let Some(expires_at) =
-        expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?.filter(|expiry| !expiry.is_never())
-    else {
+fn embed_expiry(params: &mut Params, expiry: Option<Expires>, info: Option<&KeyInfo>) -> Result<(), Error> {
+    let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
+    if expires_at.is_never() {
         return Ok(());
-    };
-    if let Some(known) = known.filter(|known| known.expires_at < expires_at) {
-        let why = format!("is {expires_at}, but the parent expires before, {}", known.expires_at);
+    }
+    if let Some(parent) = info.filter(|parent| parent.expires_at < expires_at) {
+        let why = format!("is {expires_at}, but the parent expires before, {}", parent.expires_at);
         return Err(Error::invalid("expires_at", why));
     }
     params.push("expires_at", expires_at.unix_seconds());
     Ok(())
-}
-
-impl fmt::Debug for ScopedKeyBuilder<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { parent, known: _, only, filter, hidden, facets, params, expiry } = self;
-        f.debug_struct("ScopedKeyBuilder")
-            .field("parent", parent)
-            .field("only", only)
-            .field("filter", filter)
-            .field("hidden", hidden)
-            .field("facets", facets)
-            .field("params", params)
-            .field("expiry", expiry)
-            .finish_non_exhaustive()
-    }
 }

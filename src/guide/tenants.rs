@@ -32,7 +32,7 @@
 //! # Ok::<(), typesense_keys::Error>(())
 //! ```
 //!
-//! **Identify tenants by an integer**, or by text that [`ExactValue`] accepts. A server compares text by normalised tokens,
+//! **Identify tenants by an integer**, or by text that [`ExactValue`] accepts. A server compares text by normalized tokens,
 //! so a filter on one tenant's name may find another tenant's documents (seen with 0.24.1):
 //!
 //! | embedded filter | documents found |

@@ -250,17 +250,4 @@ mod tests {
             assert!(ExactValue::from(number).check().is_ok(), "{number}");
         }
     }
-
-    #[test]
-    fn condition_matches_the_value() {
-        for (value, condition) in [
-            (ExactValue::from(42), "t:=42"),
-            (ExactValue::from(-5_i64), "t:=-5 && t:<0"),
-            (ExactValue::from(true), "t:=true"),
-            (ExactValue::from("acme1"), "t:=[`acme1`]"),
-            (ExactValue::from("007".to_owned()), "t:=[`007`]"),
-        ] {
-            assert_eq!(value.condition("t"), condition);
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! The readable content of a scoped key.
 
 use std::fmt;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -95,12 +94,6 @@ impl ScopedKeyInfo {
     #[must_use]
     pub fn expires_at(&self) -> Expiry {
         self.expires_at
-    }
-
-    /// The time until the key's own expiry, by the local clock: zero if it has passed, `None` if the key has none.
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        self.expires_at.remaining()
     }
 
     /// Whether the key was signed with this parent and not changed since. The comparison takes constant time.

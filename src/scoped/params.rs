@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::filter;
 use crate::error::Error;
+use crate::typo::is_at_most_one_typo;
 
 /// Parameters that the server reads as a 32-bit number: it refuses every search with another value (seen with 0.24.1).
 const NUMBERS: [&str; 2] = ["limit_hits", "per_page"];
@@ -53,26 +55,19 @@ impl Params {
 }
 
 fn check(name: &str, value: &Value) -> Result<(), Error> {
+    let refuse = |why: &str| Err(Error::invalid("params", format!("`{name}` {why}")));
     check_name(name).map_err(|why| Error::invalid("params", why))?;
-    match value {
-        Value::String(filter) if name == "filter_by" && filter.trim().is_empty() => {
-            Err(Error::invalid("filter_by", "is empty: the server would find every document"))
-        }
-        Value::Number(_) | Value::Bool(_) if name == "filter_by" => {
-            Err(Error::invalid("filter_by", "is not text: the server would refuse every search"))
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_)
-            if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) =>
-        {
-            let why = format!("`{name}` is not a whole number below 2^32: the server would refuse every search");
-            Err(Error::invalid("params", why))
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            let why = format!("`{name}` is not text, a number, `true` or `false`: the server would ignore it");
-            Err(Error::invalid("params", why))
-        }
+    if !(value.is_string() || value.is_number() || value.is_boolean()) {
+        return refuse("is not text, a number, `true` or `false`: the server would ignore it");
     }
+    if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) {
+        return refuse("is not a whole number below 2^32: the server would refuse every search");
+    }
+    if name == "filter_by" {
+        let filter = value.as_str().ok_or("is not text: the server would refuse every search");
+        filter.and_then(filter::check_not_empty).map_err(|why| Error::invalid("filter_by", why))?;
+    }
+    Ok(())
 }
 
 /// The number that the server reads: it reads every parameter as text.
@@ -97,28 +92,13 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// Whether the names differ only in case, symbols and at most one typo.
 fn is_near_miss(name: &str, known: &str) -> bool {
-    let letters = |name: &str| -> Vec<char> {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    let (name, known) = (letters(name), letters(known));
-    let equal = |pairs: &mut dyn Iterator<Item = (&char, &char)>| pairs.take_while(|(a, b)| a == b).count();
-    let start = equal(&mut name.iter().zip(&known));
-    let (name, known) = (name.get(start..).unwrap_or_default(), known.get(start..).unwrap_or_default());
-    let end = equal(&mut name.iter().rev().zip(known.iter().rev()));
-    let differing = |text: &[char]| text.get(..text.len() - end).unwrap_or_default().to_vec();
-    match (differing(name).as_slice(), differing(known).as_slice()) {
-        ([a, b], [c, d]) => (a, b) == (d, c),
-        (name, known) => name.len() <= 1 && known.len() <= 1,
-    }
+    let letters = |name: &str| name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+    is_at_most_one_typo(&letters(name), &letters(known))
 }
 
 impl Serialize for Params {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -157,36 +137,11 @@ mod tests {
     #[test]
     fn real_parameter_is_accepted() {
         // From `collection.cpp` in v29.
-        for name in [
-            "q",
-            "query_by",
-            "sort_by",
-            "facet_by",
-            "group_by",
-            "filter_by",
-            "include_fields",
-            "exclude_fields",
-            "per_page",
-            "limit",
-            "limit_hits",
-            "offset",
-            "page",
-            "group_limit",
-            "preset",
-            "hidden_hits",
-            "pinned_hits",
-            "collection",
-            "highlight_fields",
-            "highlight_full_fields",
-            "facet_query",
-            "max_facet_values",
-            "vector_query",
-            "infix",
-            "limit_multi_searches",
-            "filter_curated_hits",
-            "max_filter_by_candidates",
-            "enable_lazy_filter",
-        ] {
+        let names = "q query_by sort_by facet_by group_by filter_by include_fields exclude_fields per_page limit \
+            limit_hits offset page group_limit preset hidden_hits pinned_hits collection highlight_fields \
+            highlight_full_fields facet_query max_facet_values vector_query infix limit_multi_searches \
+            filter_curated_hits max_filter_by_candidates enable_lazy_filter";
+        for name in names.split(' ') {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
     }

@@ -5,15 +5,10 @@ use std::fmt;
 use serde_json::Value;
 
 use super::params::number;
-use super::{exact, filter};
+use super::{exact, fields, filter};
 
 /// The server's default page size.
 pub(super) const DEFAULT_PAGE: u32 = 10;
-
-/// Parameters with which a request makes the response show values of fields, and the value that turns each of them
-/// off. An empty `highlight_fields` still highlights the fields of `query_by`, and all fields of an object (seen with
-/// 0.24.1).
-pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
 
 /// A gap of a scoped key, or something that makes it fail. Found by
 /// [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
@@ -45,7 +40,8 @@ pub enum ScopedKeyWarning {
     /// with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
     SharedCache,
     /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
-    /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1).
+    /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1), or one of these is embedded and shows an
+    /// excluded field.
     FieldsNotHidden,
     /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
     /// fails (seen with 0.24.1).
@@ -83,9 +79,11 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
         let inside = filter::unguarded(embedded);
         add_if(inside.is_none(), ScopedKeyWarning::UnguardedFilter);
         add_if(get("pinned_hits").is_none(), ScopedKeyWarning::PinnedHits);
-        let are_off = ["enable_overrides", "enable_curations"].iter().all(|name| get(name).is_some_and(is_false));
+        let are_off = ["enable_overrides", "enable_curations"]
+            .iter()
+            .all(|name| get(name).is_some_and(|value| is(value, false)));
         add_if(!are_off, ScopedKeyWarning::Curation);
-        add_if(!get("validate_field_names").is_some_and(is_true), ScopedKeyWarning::MissingField);
+        add_if(!get("validate_field_names").is_some_and(|value| is(value, true)), ScopedKeyWarning::MissingField);
         let text = Text::read(inside.unwrap_or(embedded));
         add_if(text.has_loose_comparison, ScopedKeyWarning::LooseComparison);
         add_if(text.has_inexact_text, ScopedKeyWarning::InexactText);
@@ -93,7 +91,11 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
         add_if(text.has_join, ScopedKeyWarning::Join);
     }
     let removes_fields = get("exclude_fields").is_some() || get("include_fields").is_some();
-    add_if(removes_fields && SHOWING.iter().any(|(name, _)| get(name).is_none()), ScopedKeyWarning::FieldsNotHidden);
+    let excluded = || fields::names(get("exclude_fields").and_then(Value::as_str).unwrap_or_default());
+    let shows_them = |value: &Value| excluded().any(|field| fields::shows(value.as_str().unwrap_or_default(), field));
+    let is_open = |name: &str| get(name).is_none_or(shows_them);
+    let are_shown = fields::SHOWING.iter().any(|(name, _)| is_open(name));
+    add_if(removes_fields && are_shown, ScopedKeyWarning::FieldsNotHidden);
     let is_restricted = removes_fields || get("filter_by").is_some();
     add_if(is_restricted && get("cache_ttl").and_then(number) != Some(0), ScopedKeyWarning::SharedCache);
     let limit = get("limit_hits").and_then(number);
@@ -103,12 +105,8 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
 }
 
 /// The server reads every parameter as text.
-fn is_false(value: &Value) -> bool {
-    value == &Value::Bool(false) || value.as_str() == Some("false")
-}
-
-fn is_true(value: &Value) -> bool {
-    value == &Value::Bool(true) || value.as_str() == Some("true")
+fn is(value: &Value, truth: bool) -> bool {
+    value.as_bool() == Some(truth) || value.as_str() == Some(if truth { "true" } else { "false" })
 }
 
 /// What a filter's text reveals without the collection's schema.
@@ -217,12 +215,21 @@ mod tests {
     #[test]
     fn removed_fields_are_hidden_only_with_every_parameter_that_shows_them() {
         let mut params = json!({"exclude_fields": "a", "cache_ttl": "0"});
-        for (name, off) in SHOWING {
+        for (name, off) in fields::SHOWING {
             assert_eq!(of(&params), [FieldsNotHidden]);
             params.as_object_mut().unwrap().insert(name.to_owned(), off.into());
         }
         assert_eq!(of(&params), []);
+        for (shown, warnings) in
+            [("b, ab", &[][..]), ("b, a", &[FieldsNotHidden]), ("a(sort_by:_alpha:asc)", &[FieldsNotHidden])]
+        {
+            params["facet_by"] = shown.into();
+            assert_eq!(of(&params), warnings, "{shown}");
+        }
         assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden, SharedCache]);
+        let closed =
+            json!({"include_fields": "a", "cache_ttl": 0, "facet_by": "", "group_by": "", "highlight_fields": ""});
+        assert_eq!(of(&closed), []);
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn expiry_in_the_future_is_kept_and_the_key_works(server: &Server) {
     let stage = Stage::new(server);
     let time = SystemTime::now() + Duration::from_secs(86_400);
     let at = stage.create(lists(&stage).expires_at(time));
-    assert_eq!(at.expires_at, Expiry::at(time));
+    assert_eq!(at.expires_at, Expiry::from(time));
 
     let before = Expiry::after(Duration::from_secs(60));
     let within = stage.create(lists(&stage).expires_in(Duration::from_secs(60)));

@@ -15,6 +15,7 @@ live_tests![
     hidden_field_of_an_object_is_not_shown,
     hidden_field_can_be_guessed_by_filter_query_and_order,
     allowed_facets_replace_those_of_the_request,
+    field_named_none_is_shown_where_highlights_are_off,
 ];
 
 /// The part of a hidden value that no request contains.
@@ -179,4 +180,15 @@ fn allowed_facets_replace_those_of_the_request(server: &Server) {
         assert!(status == 200 && text.contains(r#""field_name":"title""#), "{query}: {text}");
         assert!(!text.contains(r#""field_name":"note""#), "{query}: {text}");
     }
+}
+
+/// Why `hide_fields` refuses this name.
+fn field_named_none_is_shown_where_highlights_are_off(server: &Server) {
+    let stage = Stage::new(server);
+    let (name, parent) = (unique("none"), parent(&stage));
+    let fields = json!([{"name": "title", "type": "string"}, {"name": "none", "type": "string"}]);
+    stage.collection_of(&name, &fields, &[json!({"id": "1", "title": "title", "none": format!("zebra {HIDDEN}")})]);
+    let key = parent.scoped().exclude_fields("none").param("highlight_fields", "none").sign().unwrap();
+    assert!(search(&stage, &name, &key, "q=zebra&query_by=none").1.contains(HIDDEN));
+    assert!(parent.scoped().hide_fields(["none"]).sign().is_err());
 }

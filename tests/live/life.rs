@@ -35,7 +35,7 @@ fn key_is_created_listed_got_used_and_deleted(server: &Server) {
     assert_eq!(created.description, description);
     assert_eq!(created.actions, [Action::KEYS_LIST, Action::DOCUMENTS_SEARCH]);
     assert_eq!(created.collections, ["docs"]);
-    assert_eq!(created.expires_at, Expiry::at(in_an_hour));
+    assert_eq!(created.expires_at, Expiry::from(in_an_hour));
     assert!(value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
 
     let got = client.get(created.id).send().unwrap();

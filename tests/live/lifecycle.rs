@@ -134,7 +134,7 @@ fn ensure_renews_an_expired_key_and_deletes_it_after_a_day(server: &Server) {
         }))
     };
     let long_ago = expired(Expiry::from_unix_seconds(1));
-    let hour_ago = expired(Expiry::at(SystemTime::now() - Duration::from_secs(3600)));
+    let hour_ago = expired(Expiry::from(SystemTime::now() - Duration::from_secs(3600)));
     let [first, second] = known(client, &description).try_into().unwrap();
     // Nothing is deleted for a value that an expired key has.
     for value in [&long_ago, &hour_ago] {

@@ -67,7 +67,7 @@ fn plain(parent: &CreatedKey, filter: &str) -> SecretString {
     sign_anyway(&parent.value, &json!({"filter_by": filter}).to_string())
 }
 
-/// The table in the documentation of `filter_by`.
+/// The table in the guide `tenants`.
 fn text_filter_finds_documents_of_other_tenants(server: &Server) {
     let stage = Stage::new(server);
     let tenants = [

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::Error;
+use typesense_keys::{Error, KeyId};
 
 use super::fixture::{Call, Response, VALUE, Wire, builder, html, json, variant};
 
@@ -46,7 +46,7 @@ fn check(response: &Response, expected: &[Expected<'_>]) {
         server.asked_once();
         if let Error::OutcomeUnknown(unknown) = error {
             assert_eq!(unknown.value().map(ExposeSecret::expose_secret), (call == Call::Create).then_some(VALUE));
-            assert_eq!(unknown.key_id().map(u32::from), (call == Call::Delete).then_some(7));
+            assert_eq!(unknown.key_id().map(KeyId::get), (call == Call::Delete).then_some(7));
         }
     }
 }

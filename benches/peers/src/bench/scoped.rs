@@ -30,7 +30,7 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let parent = SecretString::from(PARENT);
     for signed in [ours(&parent), bare().into(), by_official(&official).into()] {
         let read = ScopedKeyInfo::parse(&signed).unwrap();
-        assert!(read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.remaining().is_some());
+        assert!(read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.expires_at().remaining().is_some());
     }
 
     let signers: [Option<&dyn Fn()>; 5] = [
