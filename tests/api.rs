@@ -41,11 +41,9 @@ fn error_fits_into_anyhow_and_is_small_enough_to_return() {
     is_error::<InvalidServerVersion>();
     is_error::<InvalidExpiry>();
     is_error::<InvalidKeyId>();
-    is_error::<NodesUnavailable>();
     is_error::<OutcomeUnknown>();
     is_error::<NotReplicated>();
     is_error::<Incomplete>();
-    is_error::<Drift>();
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }
 

@@ -94,8 +94,8 @@ fn check(row: &Row, call: Call, timeout: Duration, (ended, sent): Made) {
             assert!(result.starts_with(row.result), "{at}: {error}");
             if let Error::OutcomeUnknown(unknown) = &error {
                 let id = (call == Call::Delete).then_some(KeyId::from(ID));
-                assert_eq!(unknown.key_id(), id, "{at}");
-                let value = unknown.value().map(|value| value.expose_secret().to_owned());
+                assert_eq!(error.key_id(), id, "{at}");
+                let value = unknown.value.as_ref().map(|value| value.expose_secret().to_owned());
                 let is_known = matches!(call, Call::CreateProvided | Call::CreateGenerated);
                 assert_eq!(value.is_some(), is_known, "{at}: the value");
                 // Where the server closed at once, nobody has seen what was sent.

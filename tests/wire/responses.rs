@@ -120,7 +120,7 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
         let server = Wire::responding(&json(201, format!(r#"{created}"value":"abcdefgh"}}"#)));
         match request(&server).value("abcdefgh").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
+                assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), "abcdefgh");
                 assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
             }
             other => panic!("{created}: {other:?}"),
@@ -134,7 +134,7 @@ fn created_key_of_another_value_is_no_success_and_returns_ours() {
         let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
         match request(&server).value("abcdefgh").send() {
             Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
+                assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), "abcdefgh");
                 assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
             }
             other => panic!("{value}: {other:?}"),
