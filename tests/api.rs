@@ -93,8 +93,7 @@ fn secrets_are_exposed_in_few_files() {
             "scoped/signature.rs",     // the parent, to sign with
             "scoped.rs",               // the parent's prefix
             "secret.rs",               // to check what a header can carry
-            "testing/key.rs",          // the fake server, which is for tests
-            "testing/keys.rs",         // the same
+            "testing/keys.rs",         // the fake server, which is for tests
         ]
     );
 }
