@@ -9,7 +9,7 @@ use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json
 use super::support::Scripted;
 #[cfg(feature = "tls")]
 use super::support::TestCa;
-use super::support::faulty::CLOSED_PORT;
+use super::support::faulty::{CLOSED_PORT, silent};
 use super::support::time::with_enough_time;
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -19,13 +19,6 @@ const LATE: Duration = Duration::from_secs(9);
 /// A port at which nobody listens.
 fn closed_port() -> String {
     format!("http://127.0.0.1:{CLOSED_PORT}")
-}
-
-fn silent() -> Scripted {
-    Scripted::start(|peer| {
-        peer.request()?;
-        peer.wait()
-    })
 }
 
 #[track_caller]
