@@ -12,19 +12,19 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use place::Place;
 use serde_json::json;
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, Expiry, KeyId, KeyInfo,
-    KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, KeyId, KeyInfo, KeysClient,
+    ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -158,8 +158,8 @@ struct Scope {
 
 #[derive(Args)]
 struct Lifetime {
-    /// How long the key works: a number with `s`, `m`, `h` or `d`.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// How long the key works, such as `90days` or `12h`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     expires_in: Option<Duration>,
 }
 
@@ -314,7 +314,7 @@ fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> R
     if let Err(error) = place.write(value) {
         return Err(Changed(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
     }
-    tell(format_args!("the value of key {} was written to {place}; it expires {}", key.id, expiry(key.expires_at)));
+    tell(format_args!("the value of key {} was written to {place}; expiry: {}", key.id, key.expires_at));
     // With `--show`, standard output is for the value only.
     if json && matches!(place, Place::NewFile(..)) {
         let shown = table(std::slice::from_ref(key), json);
@@ -413,32 +413,12 @@ fn row(key: &KeyInfo) -> [String; 6] {
     [
         id.to_string(),
         format!("{}…", prefix.escape_debug()),
-        expiry(*expires_at),
+        expires_at.to_string(),
         actions.join(","),
         collections.join(","),
         // It may hold control characters of a terminal.
         description.escape_debug().to_string(),
     ]
-}
-
-fn expiry(expiry: Expiry) -> String {
-    match expiry.remaining() {
-        None => "never".to_owned(),
-        Some(Duration::ZERO) => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            format!("{} ago", spoken(now.saturating_sub(expiry.unix_seconds())))
-        }
-        Some(left) => format!("in {}", spoken(left.as_secs())),
-    }
-}
-
-fn spoken(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Result<(), Box<dyn Error>> {
@@ -447,7 +427,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     } else {
         ids.into_iter().collect()
     };
-    let bar = progress(ids.len());
+    let bar = ProgressBar::new(ids.len() as u64);
     // A newer server deletes some expired keys itself.
     let requests = ids.iter().map(|id| client.delete(*id).ignore_missing(expired));
     let mut printed = Ok(());
@@ -468,18 +448,6 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
             tell(format_args!("{done} deleted"));
             Ok(())
         }
-    }
-}
-
-/// Shown on a terminal only.
-fn progress(count: usize) -> ProgressBar {
-    let bar = ProgressBar::new(count as u64);
-    if count < 2 || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    match ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }
 
@@ -523,18 +491,4 @@ fn only(text: &str) -> Result<(String, ExactValue), String> {
         _ => value.into(),
     };
     Ok((field.to_owned(), value))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a number with `s`, `m`, `h` or `d`");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }

@@ -62,8 +62,7 @@ pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collection::{CollectionPattern, InvalidCollectionPattern};
 pub use crate::error::{
-    Attempt, CallReport, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
-    OutcomeUnknown, Phase,
+    Attempt, CallReport, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
 };
 pub use crate::expiry::{Expiry, InvalidExpiry};
 pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};

@@ -32,7 +32,7 @@
 //! /// Part of the tool: creates the key for a site's search page.
 //! fn provision(client: &KeysClient, site: &str) -> Result<CreatedKey, Error> {
 //!     let request = client.create().description(format!("search on {site}"));
-//!     request.actions([Action::DOCUMENTS_SEARCH]).collections([site]).send()
+//!     request.actions([Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET]).collections([site]).send()
 //! }
 //!
 //! // In the tool, with `#[test]` above it.

@@ -41,11 +41,9 @@ fn error_fits_into_anyhow_and_is_small_enough_to_return() {
     is_error::<InvalidServerVersion>();
     is_error::<InvalidExpiry>();
     is_error::<InvalidKeyId>();
-    is_error::<NodesUnavailable>();
     is_error::<OutcomeUnknown>();
     is_error::<NotReplicated>();
     is_error::<Incomplete>();
-    is_error::<Drift>();
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }
 
@@ -95,8 +93,7 @@ fn secrets_are_exposed_in_few_files() {
             "scoped/signature.rs",     // the parent, to sign with
             "scoped.rs",               // the parent's prefix
             "secret.rs",               // to check what a header can carry
-            "testing/key.rs",          // the fake server, which is for tests
-            "testing/keys.rs",         // the same
+            "testing/keys.rs",         // the fake server, which is for tests
         ]
     );
 }

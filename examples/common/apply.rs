@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use typesense_keys::{ApplyEvent, ExposeSecret, KeySpec, KeysClient, Plan, SecretString};
 use zeroize::Zeroizing;
 
 use super::place::Place;
-use super::{Changed, line, progress, tell};
+use super::{Changed, line, tell};
 
 /// The file is a JSON array of objects such as
 /// `{"description": "docs site", "actions": ["documents:search"], "collections": ["docs"], "expires_in": "90days"}`.
@@ -84,7 +85,7 @@ impl Apply {
 }
 
 fn apply(plan: Plan, json: bool) -> Result<ExitCode, Box<dyn Error>> {
-    let bar = progress(plan.keys().iter().filter(|key| key.is_change()).count());
+    let bar = ProgressBar::new(plan.keys().iter().filter(|key| key.is_change()).count() as u64);
     let mut has_changed = false;
     let mut printed = Ok(());
     let applied = plan.apply_with(|progress| {

@@ -29,8 +29,7 @@ pub enum Phase {
 
 impl Phase {
     /// Whether the server cannot have received any part of the request.
-    #[must_use]
-    pub fn is_before_sending(self) -> bool {
+    pub(crate) fn is_before_sending(self) -> bool {
         matches!(self, Self::Resolve | Self::Connect | Self::Handshake)
     }
 }

@@ -24,11 +24,11 @@ impl Error {
             Self::Tls { .. } => ErrorKind::Tls,
             Self::UnexpectedResponse { .. } => ErrorKind::UnexpectedResponse,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
-            Self::NodesUnavailable(_) => ErrorKind::NodesUnavailable,
+            Self::NodesUnavailable { .. } => ErrorKind::NodesUnavailable,
             Self::OutcomeUnknown(_) => ErrorKind::OutcomeUnknown,
             Self::NotReplicated(_) => ErrorKind::NotReplicated,
             Self::Incomplete(_) => ErrorKind::Incomplete,
-            Self::Drift(_) => ErrorKind::Drift,
+            Self::Drift { .. } => ErrorKind::Drift,
             Self::PlanOutdated { .. } => ErrorKind::PlanOutdated,
             Self::RandomSource(_) => ErrorKind::RandomSource,
         }
@@ -82,24 +82,10 @@ impl Error {
     #[must_use]
     pub fn value(&self) -> Option<&SecretString> {
         match self {
-            Self::OutcomeUnknown(unknown) => unknown.value(),
-            Self::NotReplicated(lag) => lag.key().map(|key| &key.value),
+            Self::OutcomeUnknown(unknown) => unknown.value.as_ref(),
+            Self::NotReplicated(lag) => lag.key.as_ref().map(|key| &key.value),
             Self::Incomplete(incomplete) => {
                 incomplete.key().map_or_else(|| incomplete.cause().value(), |key| Some(&key.value))
-            }
-            _ => None,
-        }
-    }
-
-    /// The same as [`value`](Self::value), as an owned value.
-    #[must_use]
-    pub fn into_value(self) -> Option<SecretString> {
-        match self {
-            Self::OutcomeUnknown(unknown) => unknown.into_value(),
-            Self::NotReplicated(lag) => lag.into_key().map(|key| key.value),
-            Self::Incomplete(incomplete) => {
-                let incomplete = *incomplete;
-                incomplete.key.map_or_else(|| incomplete.cause.into_value(), |key| Some(key.value))
             }
             _ => None,
         }
@@ -110,11 +96,11 @@ impl Error {
     #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
         match self {
-            Self::NotReplicated(lag) => Some(lag.key_id()),
+            Self::NotReplicated(lag) => Some(lag.id),
             Self::Incomplete(incomplete) => {
                 incomplete.key().map_or_else(|| incomplete.cause().key_id(), |key| Some(key.id))
             }
-            Self::Drift(drift) => Some(drift.key().id),
+            Self::Drift { key, .. } => Some(key.id),
             _ => self.report().and_then(|report| report.operation().key_id()),
         }
     }
@@ -140,13 +126,13 @@ impl Error {
             | Self::Tls { report, .. }
             | Self::UnexpectedResponse { report, .. }
             | Self::TooLarge { report, .. } => Some(report),
-            Self::OutcomeUnknown(unknown) => Some(unknown.report()),
+            Self::OutcomeUnknown(unknown) => Some(&unknown.report),
             Self::Incomplete(incomplete) => incomplete.cause().report(),
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
-            | Self::NodesUnavailable(_)
+            | Self::NodesUnavailable { .. }
             | Self::NotReplicated(_)
-            | Self::Drift(_)
+            | Self::Drift { .. }
             | Self::PlanOutdated { .. }
             | Self::RandomSource(_) => None,
         }
@@ -154,8 +140,8 @@ impl Error {
 
     fn attempts(&self) -> &[Attempt] {
         match self {
-            Self::NodesUnavailable(unavailable) => unavailable.nodes(),
-            Self::NotReplicated(lag) => lag.nodes(),
+            Self::NodesUnavailable { nodes, .. } => nodes,
+            Self::NotReplicated(lag) => &lag.nodes,
             Self::Incomplete(incomplete) => incomplete.cause().attempts(),
             _ => self.report().map(CallReport::attempts).unwrap_or_default(),
         }

@@ -1,8 +1,7 @@
 //! Everything that can go wrong, as one enum: what happened, whether the server may have acted, and what to do.
 
 mod call_report;
-mod drift;
-mod incomplete;
+mod difference;
 mod inspect;
 mod kind;
 mod outcome;
@@ -16,16 +15,15 @@ use std::time::Duration;
 
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
-pub use drift::{Difference, Drift};
-pub(crate) use drift::{UNKNOWN_MEMBERS, VALUE};
-pub use incomplete::Incomplete;
+pub use difference::Difference;
+pub(crate) use difference::{UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
-pub use outcome::{NodesUnavailable, NotReplicated, OutcomeUnknown};
+pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::Snippet;
 
 use crate::action::InvalidAction;
 use crate::collection::InvalidCollectionPattern;
-use crate::key::KeyId;
+use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
@@ -181,8 +179,19 @@ pub enum Error {
 
     /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
     /// again when the named nodes are back.
-    #[error(transparent)]
-    NodesUnavailable(Box<NodesUnavailable>),
+    #[error(
+        "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these could not be \
+         asked: {}", Joined(.nodes)
+    )]
+    #[non_exhaustive]
+    NodesUnavailable {
+        /// The unavailable nodes, each with the result of the attempt.
+        nodes: Vec<Attempt>,
+        /// How many nodes must confirm the new key.
+        needed: usize,
+        /// How many nodes the client has.
+        total: usize,
+    },
 
     /// **The server may have acted**, and the outcome could not be determined. The error contains what may exist.
     #[error(transparent)]
@@ -199,8 +208,17 @@ pub enum Error {
 
     /// A key with this description exists, but with a different scope. Nothing was changed. Only
     /// [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
-    #[error(transparent)]
-    Drift(Box<Drift>),
+    #[error(
+        "key {} (`{}`) differs from the request: {}; {}",
+        .key.id, .key.description.escape_debug(), Joined(.differences), difference::advice(.differences)
+    )]
+    #[non_exhaustive]
+    Drift {
+        /// The key, as the server has it.
+        key: Box<KeyInfo>,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
 
     /// The server's keys have changed since the plan was made, so this key was not changed. Make a new plan. Only
     /// [`Plan::apply`](crate::Plan::apply) returns this.

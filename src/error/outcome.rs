@@ -1,15 +1,19 @@
 //! Errors of calls that changed something, or may have.
 
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+
 use secrecy::SecretString;
 
-use super::{Attempt, CallReport, Joined, Source};
+use super::{Attempt, CallReport, Error, Joined, Source};
 use crate::key::{CreatedKey, KeyId};
 
 /// A create or delete with an unknown outcome.
 ///
-/// After a create, a key may exist. If its [value](Self::value) is known, keep it, or find the key (a list shows the
-/// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
-/// again, which does no harm.
+/// After a create, a key may exist. If its value is known, keep it, or find the key (a list shows the first four
+/// characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it again, which
+/// does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}{}",
@@ -18,45 +22,16 @@ use crate::key::{CreatedKey, KeyId};
 )]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
-    pub(crate) value: Option<SecretString>,
-    pub(crate) candidates: Vec<KeyId>,
-    pub(crate) report: CallReport,
-    pub(crate) source: Option<Source>,
-}
-
-impl OutcomeUnknown {
     /// The value of the key that may exist; `None` after a delete, or if the server generates the value.
-    #[must_use]
-    pub fn value(&self) -> Option<&SecretString> {
-        self.value.as_ref()
-    }
-
-    /// The same, as an owned value.
-    #[must_use]
-    pub fn into_value(self) -> Option<SecretString> {
-        self.value
-    }
-
-    /// The key to delete; `None` after a create, because the id was in the lost response.
-    #[must_use]
-    pub fn key_id(&self) -> Option<KeyId> {
-        self.report.operation().key_id()
-    }
-
+    pub value: Option<SecretString>,
     /// After a create, the listed keys that may be the new key: those with its prefix, description and scope.
     ///
     /// Empty if no list was available. Possibly none of them is the new key, because four bytes do not identify a
     /// key: do not delete a key only because it is a candidate.
-    #[must_use]
-    pub fn candidates(&self) -> &[KeyId] {
-        &self.candidates
-    }
-
+    pub candidates: Vec<KeyId>,
     /// The attempts of the call, and the last response.
-    #[must_use]
-    pub fn report(&self) -> &CallReport {
-        &self.report
-    }
+    pub report: CallReport,
+    pub(crate) source: Option<Source>,
 }
 
 /// The call may end with 401 although an earlier call or attempt, perhaps with another client's key, has acted.
@@ -79,20 +54,31 @@ fn named(candidates: &[KeyId]) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
 pub struct NotReplicated {
-    pub(crate) id: KeyId,
+    /// The key that was created or deleted.
+    pub id: KeyId,
     pub(crate) done: &'static str,
-    pub(crate) key: Option<CreatedKey>,
-    pub(crate) nodes: Vec<Attempt>,
+    /// The key that was created; `None` after a delete.
+    pub key: Option<CreatedKey>,
+    /// The nodes that did not confirm it, each with its last response.
+    pub nodes: Vec<Attempt>,
 }
 
-impl NotReplicated {
-    /// The key that was created or deleted.
-    #[must_use]
-    pub fn key_id(&self) -> KeyId {
-        self.id
-    }
+/// A rotation, an `ensure` or an `apply` that was interrupted between its steps, or during one.
+///
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist, and the methods
+/// tell the same to a program.
+#[derive(Debug)]
+pub struct Incomplete {
+    pub(crate) what: String,
+    pub(crate) key: Option<CreatedKey>,
+    pub(crate) left_over: Option<KeyId>,
+    pub(crate) cause: Error,
+    /// The remaining steps of a rotation. Their type is private to the module of that request.
+    pub(crate) rest: Option<Box<dyn Any + Send + Sync>>,
+}
 
-    /// The key that was created; `None` after a delete.
+impl Incomplete {
+    /// The key that this call created. It exists.
     #[must_use]
     pub fn key(&self) -> Option<&CreatedKey> {
         self.key.as_ref()
@@ -104,42 +90,30 @@ impl NotReplicated {
         self.key
     }
 
-    /// The nodes that did not confirm it, each with its last response.
+    /// The key whose deletion is all that is left to do. It exists, or may exist if [`cause`](Self::cause) is an
+    /// [`Error::OutcomeUnknown`] about its deletion. `None` if it is deleted, or must stay until more is done.
     #[must_use]
-    pub fn nodes(&self) -> &[Attempt] {
-        &self.nodes
+    pub fn left_over(&self) -> Option<KeyId> {
+        self.left_over
+    }
+
+    /// The error that interrupted the call. It contains the value of a key that the call may have created.
+    #[must_use]
+    pub fn cause(&self) -> &Error {
+        &self.cause
     }
 }
 
-/// A rotation that did not start because too few nodes are available to confirm the new key.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "nothing was changed: rotate needs {needed} of {total} nodes to confirm the new key; these could not be asked: {}",
-    Joined(.nodes)
-)]
-pub struct NodesUnavailable {
-    pub(crate) nodes: Vec<Attempt>,
-    pub(crate) needed: usize,
-    pub(crate) total: usize,
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.cause)
+    }
 }
 
-impl NodesUnavailable {
-    /// The unavailable nodes, each with the result of the attempt.
-    #[must_use]
-    pub fn nodes(&self) -> &[Attempt] {
-        &self.nodes
-    }
-
-    /// How many nodes must confirm the new key.
-    #[must_use]
-    pub fn needed(&self) -> usize {
-        self.needed
-    }
-
-    /// How many nodes the client has.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        self.total
+impl StdError for Incomplete {
+    /// The source of the cause, because this error's text already contains that of the cause.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.source()
     }
 }
 
@@ -153,15 +127,5 @@ mod tests {
         assert_eq!(named(&[]), "");
         assert_eq!(named(&ids[..1]), "; it may be key 3");
         assert_eq!(named(&ids), "; it may be one of the keys 3, 0, 7");
-    }
-
-    #[test]
-    fn nodes_unavailable_says_which_and_how_many() {
-        let nodes = vec![Attempt::example("connection refused"), Attempt::example("host not found")];
-        assert_eq!(
-            NodesUnavailable { nodes, needed: 2, total: 3 }.to_string(),
-            "nothing was changed: rotate needs 2 of 3 nodes to confirm the new key; these could not be asked: \
-             http://a.test:80: connection refused after 1.5 ms, http://a.test:80: host not found after 1.5 ms"
-        );
     }
 }

@@ -55,7 +55,8 @@ fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
 
 /// Excludes control characters and characters that change the direction of text on a terminal.
 fn is_safe_to_print(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Snippet {
@@ -101,7 +102,9 @@ mod tests {
         assert!(long.ends_with('…') && long.chars().count() == 201, "{long}");
         assert_eq!(snippet(b"\x1b[31mred\r\n\0", "key"), "[31mred");
         assert_eq!(snippet(b"\xff\xfe", "key"), "\u{fffd}\u{fffd}");
-        assert_eq!(snippet("a\u{202e}b".as_bytes(), "key"), "a b");
+        for direction in ["\u{61c}", "\u{200f}", "\u{202e}", "\u{2067}"] {
+            assert_eq!(snippet(format!("a{direction}b").as_bytes(), "key"), "a b");
+        }
         assert_eq!(snippet(b"", "key"), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::*;
@@ -72,8 +72,7 @@ fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {
 /// One error of each kind, in the order of [`ErrorKind`].
 fn errors() -> Vec<Error> {
     let report = || report(delete(), 1);
-    let drift = Drift { key: Box::new(key().info()), differences: vec![] };
-    let unavailable = NodesUnavailable { nodes: vec![Attempt::example("host not found")], needed: 3, total: 3 };
+    let nodes = vec![Attempt::example("host not found")];
     vec![
         Error::invalid("actions", "reason"),
         Error::Configuration { setting: "node", reason: "reason".into(), source: Some(cause()) },
@@ -88,11 +87,11 @@ fn errors() -> Vec<Error> {
         Error::Tls { report: report(), source: Some(cause()) },
         Error::UnexpectedResponse { report: report(), source: Some(cause()) },
         Error::TooLarge { limit: 1, report: report() },
-        Error::NodesUnavailable(Box::new(unavailable)),
+        Error::NodesUnavailable { nodes, needed: 3, total: 3 },
         unknown(CREATE, Some(VALUE)),
         not_replicated(Some(key())),
         incomplete(Some(key()), unknown(delete(), None)),
-        Error::Drift(Box::new(drift)),
+        Error::Drift { key: Box::new(key().info()), differences: vec![] },
         Error::PlanOutdated { description: "docs".into(), reason: "reason".into() },
         Error::RandomSource(cause()),
     ]
@@ -150,10 +149,8 @@ fn surviving_value_and_id_are_found_in_any_variant() {
         (Error::NotFound { id: KeyId::from(7), report: report(delete(), 1) }, None, Some(7)),
         (nothing(), None, None),
     ] {
-        let exposed = error.value().map(|value| value.expose_secret().to_owned());
-        assert_eq!((exposed.as_deref(), error.key_id()), (value, id.map(KeyId::from)), "{error:?}");
-        let kept: Option<SecretString> = error.into_value();
-        assert_eq!(kept.as_ref().map(ExposeSecret::expose_secret), value);
+        let exposed = error.value().map(ExposeSecret::expose_secret);
+        assert_eq!((exposed, error.key_id()), (value, id.map(KeyId::from)), "{error:?}");
     }
 }
 
@@ -182,15 +179,6 @@ fn error_as_json_is_kind_message_status_and_attempts() {
 }
 
 #[test]
-fn no_form_of_an_error_shows_a_value() {
-    for error in errors() {
-        for text in [format!("{error} {error:?} {error:#?}"), serde_json::to_string(&error).unwrap()] {
-            assert!(!text.contains(&VALUE[..6]), "{text}");
-        }
-    }
-}
-
-#[test]
 fn text_of_an_error_does_not_repeat_its_source() {
     let with_source = errors().into_iter().filter_map(|error| Some((error.to_string(), error.source()?.to_string())));
     let with_source: Vec<_> = with_source.collect();
@@ -198,6 +186,16 @@ fn text_of_an_error_does_not_repeat_its_source() {
     for (text, source) in with_source {
         assert!(!text.contains(&source) && !text.contains('\n'), "{text}: {source}");
     }
+}
+
+#[test]
+fn nodes_unavailable_says_which_and_how_many() {
+    let nodes = vec![Attempt::example("connection refused"), Attempt::example("host not found")];
+    assert_eq!(
+        Error::NodesUnavailable { nodes, needed: 2, total: 3 }.to_string(),
+        "nothing was changed: a replacement needs 2 of 3 nodes to confirm the new key; these could not be asked: \
+         http://a.test:80: connection refused after 1.5 ms, http://a.test:80: host not found after 1.5 ms"
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //! | method of [`Error`] | tells |
 //! |---|---|
 //! | [`kind`](Error::kind) | the row of the table below, as a fieldless enum with stable names |
-//! | [`value`](Error::value), [`into_value`](Error::into_value) | the value of a key that exists, or may exist, although the call failed |
+//! | [`value`](Error::value) | the value of a key that exists, or may exist, although the call failed |
 //! | [`key_id`](Error::key_id) | the id of the key that the error is about, if it is known |
 //! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
 //! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |

@@ -11,7 +11,7 @@ use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
 use crate::engine::{Engine, deadline_after};
-use crate::error::{Attempt, Error, Incomplete, NodesUnavailable};
+use crate::error::{Attempt, Error, Incomplete};
 use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
@@ -166,7 +166,7 @@ pub(super) fn check_nodes(
 /// `majority`: how many nodes are needed, if not all.
 pub(super) fn nodes_unavailable(engine: &Engine, majority: Option<usize>, nodes: Vec<Attempt>) -> Error {
     let total = engine.nodes.len();
-    Error::NodesUnavailable(Box::new(NodesUnavailable { nodes, needed: majority.unwrap_or(total), total }))
+    Error::NodesUnavailable { nodes, needed: majority.unwrap_or(total), total }
 }
 
 /// The steps of a rotation. An [`Incomplete`] contains them so that the rotation can be resumed.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::TestKey;
 use crate::error::{
-    Attempt, CallReport, Details, Difference, Drift, Error, ErrorKind, Incomplete, NodesUnavailable, NotReplicated,
-    OutcomeUnknown, Phase, Snippet,
+    Attempt, CallReport, Details, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
+    Snippet,
 };
 use crate::key::KeyId;
 use crate::operation::Operation;
@@ -64,7 +64,7 @@ pub fn error(kind: ErrorKind) -> Error {
         }
         ErrorKind::NodesUnavailable => {
             let nodes = vec![attempt(Phase::Connect, "connection refused")];
-            Error::NodesUnavailable(Box::new(NodesUnavailable { nodes, needed: 1, total: 1 }))
+            Error::NodesUnavailable { nodes, needed: 1, total: 1 }
         }
         ErrorKind::OutcomeUnknown => Error::OutcomeUnknown(Box::new(OutcomeUnknown {
             what: "the server may have created it; its value is in this error",
@@ -89,7 +89,7 @@ pub fn error(kind: ErrorKind) -> Error {
         ErrorKind::Drift => {
             let (found, wanted) = (r#"["docs"]"#.to_owned(), r#"["blog"]"#.to_owned());
             let differences = vec![Difference { field: "collections", found, wanted }];
-            Error::Drift(Box::new(Drift { key: Box::new(key.info(id)), differences }))
+            Error::Drift { key: Box::new(key.info(id)), differences }
         }
         ErrorKind::PlanOutdated => Error::PlanOutdated {
             description: "docs site".to_owned(),

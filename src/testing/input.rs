@@ -2,23 +2,10 @@
 
 use serde_json::Value;
 
+use super::TestKey;
 use super::http::Request;
+use crate::expiry::Expiry;
 use crate::server_version::ServerVersion;
-
-/// The server's "never expires", in the year 4020.
-const NEVER: u64 = 64_723_363_199;
-
-/// A key as a request describes it.
-#[derive(Clone)]
-pub(super) struct NewKey {
-    /// `None` if the server generates it.
-    pub(super) value: Option<String>,
-    pub(super) description: String,
-    pub(super) actions: Vec<String>,
-    pub(super) collections: Vec<String>,
-    pub(super) expires_at: u64,
-    pub(super) autodelete: bool,
-}
 
 impl Request {
     /// The parts of the path. Trailing and repeated slashes make no difference.
@@ -78,7 +65,7 @@ pub(super) fn knows_autodelete(version: ServerVersion) -> bool {
 }
 
 /// Checks the members in the real server's order, because only the first error is reported. The error is its message.
-pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, String> {
+pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<TestKey, String> {
     let input = json(body).ok_or("Bad JSON.")?;
     let required = |name: &str| {
         let missing = || format!("Could not find a `{name}` key.");
@@ -99,11 +86,11 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
     let actions = texts(&actions).ok_or_else(|| wrong_list("actions"))?;
     let collections = texts(&collections).ok_or_else(|| wrong_list("collections"))?;
     let expires_at = match input.get("expires_at") {
-        None => NEVER,
+        None => Expiry::NEVER,
         // The limit is the largest *signed* number, despite the message.
         Some(given) => given
             .as_i64()
-            .and_then(|at| u64::try_from(at).ok())
+            .and_then(|at| u64::try_from(at).ok().map(Expiry::from_unix_seconds))
             .ok_or("Wrong format for `expires_at`. It should be an unsigned integer.")?,
     };
     let autodelete = match input.get("autodelete").filter(|_| knows_autodelete(version)) {
@@ -111,7 +98,11 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<NewKey, Str
         // The server does not check the type: another one raises an exception.
         Some(given) => given.as_bool().ok_or("Bad request.")?,
     };
-    Ok(NewKey { value, description, actions, collections, expires_at, autodelete })
+    let key = TestKey::new(description, actions, collections).expires_at(expires_at).autodelete(autodelete);
+    Ok(match value {
+        Some(value) => key.value(value),
+        None => key,
+    })
 }
 
 /// Drops bytes that are not UTF-8, skips a byte order mark, and ends the text at a NUL.

@@ -1,8 +1,7 @@
 //! A key that a test describes.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::input::NewKey;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
@@ -26,12 +25,12 @@ use crate::secret;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestKey {
-    description: String,
-    actions: Vec<Action>,
-    collections: Vec<CollectionPattern>,
-    expires_at: Expiry,
-    autodelete: Option<bool>,
-    value: Option<SecretString>,
+    pub(super) description: String,
+    pub(super) actions: Vec<Action>,
+    pub(super) collections: Vec<CollectionPattern>,
+    pub(super) expires_at: Expiry,
+    pub(super) autodelete: Option<bool>,
+    pub(super) value: Option<SecretString>,
 }
 
 impl TestKey {
@@ -90,19 +89,5 @@ impl TestKey {
     #[must_use]
     pub fn info(&self, id: impl Into<KeyId>) -> KeyInfo {
         self.created(id).info()
-    }
-}
-
-impl From<TestKey> for NewKey {
-    fn from(key: TestKey) -> NewKey {
-        let TestKey { description, actions, collections, expires_at, autodelete, value } = key;
-        NewKey {
-            value: value.map(|value| value.expose_secret().to_owned()),
-            description,
-            actions: actions.iter().map(|action| action.as_str().to_owned()).collect(),
-            collections: collections.iter().map(|collection| collection.as_str().to_owned()).collect(),
-            expires_at: expires_at.unix_seconds(),
-            autodelete: autodelete.unwrap_or(false),
-        }
     }
 }

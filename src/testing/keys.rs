@@ -7,12 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::Operation;
 use super::http::Request;
-use super::input::{self, NewKey};
+use super::input;
 use super::response::Response;
+use super::{Operation, TestKey};
+use crate::action::Action;
+use crate::key::{KeyInfo, prefix};
+use crate::secret;
 use crate::server_version::ServerVersion;
-use crate::{key, secret};
 
 /// The state that the nodes of a cluster share.
 #[derive(Clone)]
@@ -25,10 +27,10 @@ pub(super) struct Keys {
 }
 
 #[derive(Clone)]
-struct Key {
-    id: u32,
-    value: String,
-    settings: NewKey,
+pub(super) struct Key {
+    pub(super) id: u32,
+    value: SecretString,
+    settings: TestKey,
 }
 
 /// The route of a request.
@@ -95,12 +97,12 @@ impl Keys {
             return true;
         }
         // A key with an empty value can exist, but a request without a key must not match it.
-        let key = self.keys.values().find(|key| key.value == presented);
+        let key = self.keys.values().find(|key| key.value.expose_secret() == presented);
         !presented.is_empty() && key.is_some_and(|key| !key.has_expired() && key.allows(action))
     }
 
     fn list(&self) -> Option<Response> {
-        let keys: Vec<Value> = self.keys.values().map(|key| key.metadata(self.version)).collect::<Option<_>>()?;
+        let keys: Vec<Value> = self.keys.values().map(Key::metadata).collect::<Option<_>>()?;
         Some(Response::json(200, &json!({ "keys": keys })))
     }
 
@@ -108,17 +110,16 @@ impl Keys {
         let Some(key) = self.keys.get(&id.to_string()) else {
             return Some(Response::message(404, "Not found."));
         };
-        Some(Response::json(200, &key.metadata(self.version)?))
+        Some(Response::json(200, &key.metadata()?))
     }
 
     fn create(&mut self, body: &[u8]) -> Response {
-        let version = self.version;
-        let new = match input::new_key(body, version) {
+        let new = match input::new_key(body, self.version) {
             Ok(new) => new,
             Err(text) => return Response::message(400, &text),
         };
         match self.insert(new) {
-            Ok(key) => Response::json(201, &key.describe("value", &key.value, version)),
+            Ok(key) => Response::json(201, &key.describe("value", key.value.expose_secret())),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Response::message(409, "API key generation conflict.")
             }
@@ -127,19 +128,20 @@ impl Keys {
     }
 
     /// Fails if the value is in use, or if there are no random bytes to generate one.
-    fn insert(&mut self, mut settings: NewKey) -> io::Result<Key> {
+    pub(super) fn insert(&mut self, mut settings: TestKey) -> io::Result<&Key> {
         let value = match settings.value.take() {
             Some(value) => value,
-            None => secret::generate().map_err(io::Error::other)?.expose_secret().to_owned(),
+            None => secret::generate().map_err(io::Error::other)?,
         };
-        if value == self.bootstrap_key.expose_secret() || self.keys.values().any(|key| key.value == value) {
+        let in_use = self.keys.values().map(|key| &key.value).chain([&self.bootstrap_key]);
+        if in_use.map(ExposeSecret::expose_secret).any(|used| used == value.expose_secret()) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another key has this value"));
         }
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
-        let key = Key { id, value, settings };
-        self.keys.insert(id.to_string(), key.clone());
-        Ok(key)
+        let knows_autodelete = input::knows_autodelete(self.version);
+        settings.autodelete = knows_autodelete.then(|| settings.autodelete.unwrap_or(false));
+        Ok(self.keys.entry(id.to_string()).or_insert(Key { id, value, settings }))
     }
 
     /// Returns whether the key existed.
@@ -151,27 +153,27 @@ impl Keys {
 impl Key {
     fn allows(&self, action: &str) -> bool {
         let resource = action.split(':').next().unwrap_or_default();
-        let mut granted = self.settings.actions.iter();
+        let mut granted = self.settings.actions.iter().map(Action::as_str);
         granted.any(|granted| granted == "*" || granted == action || granted.strip_suffix(":*") == Some(resource))
     }
 
     fn has_expired(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.is_ok_and(|now| now.as_secs() > self.settings.expires_at)
+        now.is_ok_and(|now| now.as_secs() > self.settings.expires_at.unix_seconds())
     }
 
     /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
-    fn metadata(&self, version: ServerVersion) -> Option<Value> {
-        let prefix = key::prefix(&self.value)?;
-        Some(self.describe("value_prefix", prefix, version))
+    fn metadata(&self) -> Option<Value> {
+        let prefix = prefix(self.value.expose_secret())?;
+        Some(self.describe("value_prefix", prefix))
     }
 
     /// The key as JSON, with its members in alphabetical order.
-    fn describe(&self, value_name: &str, value: &str, version: ServerVersion) -> Value {
-        let NewKey { value: _, description, actions, collections, expires_at, autodelete } = &self.settings;
+    fn describe(&self, value_name: &str, value: &str) -> Value {
+        let TestKey { value: _, description, actions, collections, expires_at, autodelete } = &self.settings;
         let mut members = Map::new();
         members.insert("actions".to_owned(), json!(actions));
-        if input::knows_autodelete(version) {
+        if let Some(autodelete) = autodelete {
             members.insert("autodelete".to_owned(), json!(autodelete));
         }
         members.insert("collections".to_owned(), json!(collections));
@@ -185,30 +187,22 @@ impl Key {
 
 /// Direct access for tests, without HTTP.
 impl Keys {
-    pub(super) fn seed(&mut self, mut new: NewKey) -> io::Result<u32> {
-        new.autodelete &= input::knows_autodelete(self.version);
-        self.insert(new).map(|key| key.id)
-    }
-
     pub(super) fn count(&self) -> usize {
         self.keys.len()
     }
 
-    /// The metadata of all keys, as a list shows it. A prefix that cannot be shown is empty.
-    pub(super) fn metadata(&self) -> impl Iterator<Item = Value> + '_ {
-        let metadata = |key: &Key| key.metadata(self.version);
-        self.keys
-            .values()
-            .map(move |key| metadata(key).unwrap_or_else(|| key.describe("value_prefix", "", self.version)))
+    /// The metadata of all keys. A prefix that a list cannot show is empty.
+    pub(super) fn infos(&self) -> impl Iterator<Item = KeyInfo> + '_ {
+        self.keys.values().map(|key| key.settings.clone().value(key.value.clone()).info(key.id))
     }
 
     pub(super) fn value(&self, id: u32) -> Option<SecretString> {
-        self.keys.get(&id.to_string()).map(|key| secret::copy(&key.value))
+        self.keys.get(&id.to_string()).map(|key| key.value.clone())
     }
 
     pub(super) fn purge_expired(&mut self) -> usize {
         let before = self.keys.len();
-        self.keys.retain(|_, key| !(key.settings.autodelete && key.has_expired()));
+        self.keys.retain(|_, key| !(key.settings.autodelete == Some(true) && key.has_expired()));
         before - self.keys.len()
     }
 }

@@ -201,14 +201,13 @@ impl FakeServer {
     ///
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if another key has its value; or if there are no random bytes.
     pub fn seed(&self, key: TestKey) -> io::Result<KeyId> {
-        lock(&self.node.keys).seed(key.into()).map(KeyId::from)
+        lock(&self.node.keys).insert(key).map(|key| key.id.into())
     }
 
     /// All keys except the bootstrap key, in the order of their ids, as a client lists them. Lag has no effect on it.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
-        let keys = lock(&self.node.keys);
-        let mut keys: Vec<KeyInfo> = keys.metadata().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        let mut keys: Vec<KeyInfo> = lock(&self.node.keys).infos().collect();
         keys.sort_by_key(|key| key.id);
         keys
     }

@@ -152,7 +152,7 @@ pub(crate) fn rotations(cluster: &Shared) {
                     assert_eq!(incomplete.left_over(), is_left_over.then_some(id), "{incomplete}");
                     let is_old_in_doubt = is_left_over && matches!(incomplete.cause(), Error::OutcomeUnknown(_));
                     assert!(is_old_in_doubt || exists(id), "{incomplete}");
-                    possible.extend(incomplete.value().cloned());
+                    possible.extend(incomplete.cause().value().cloned());
                     if let Some(new) = incomplete.key() {
                         assert!(opens_everywhere(cluster, &new.value, new.id), "{incomplete}");
                         accounted.push(new.id);

@@ -124,7 +124,7 @@ impl Ledger {
         self.time(started.elapsed(), timeout);
         match result {
             Ok(key) => self.created.push((key.id, key.value)),
-            Err(Error::OutcomeUnknown(unknown)) => self.perhaps_created.push(unknown.into_value().unwrap()),
+            Err(Error::OutcomeUnknown(unknown)) => self.perhaps_created.push(unknown.value.unwrap()),
             Err(error) => println!("not created: {error}"),
         }
     }
@@ -219,9 +219,9 @@ fn absent_nodes_are_named(cluster: &Shared) {
             };
             // The create itself may first have tried the node that is away.
             assert!(started.elapsed() < limit + Duration::from_secs(3) + LATE, "{:?}", started.elapsed());
-            let named: Vec<_> = lag.nodes().iter().map(|node| node.node().to_owned()).collect();
+            let named: Vec<_> = lag.nodes.iter().map(|node| node.node().to_owned()).collect();
             assert_eq!(named, [cluster.node(follower).url()], "{lag}");
-            let key = lag.into_key().unwrap();
+            let key = lag.key.unwrap();
             assert_eq!(client.get(key.id).send().unwrap().id, key.id);
             cluster.mend();
         }

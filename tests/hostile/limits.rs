@@ -58,7 +58,7 @@ fn a_response_of_a_byte_more_is_not() {
                 // The key exists, or does no more: the status has said so.
                 Error::OutcomeUnknown(unknown) if call.is_write() => {
                     let has_value = matches!(call, Call::CreateProvided | Call::CreateGenerated);
-                    assert_eq!(unknown.value().is_some(), has_value, "{call:?}");
+                    assert_eq!(unknown.value.is_some(), has_value, "{call:?}");
                 }
                 other => panic!("{call:?}: {other}"),
             }

@@ -268,7 +268,7 @@ pub(super) fn lost_responses(server: &Server) {
         let own = watch.draw("provided value", 32);
         let (_proxy, once) = lossy(loss, false);
         let unknown = create(&once).value(secret(&own)).send().unwrap_err();
-        assert!(matches!(&unknown, Error::OutcomeUnknown(it) if it.value().unwrap().expose_secret() == own));
+        assert!(matches!(&unknown, Error::OutcomeUnknown(it) if it.value.as_ref().unwrap().expose_secret() == own));
         watch.error(unknown);
         // The value is taken by then: a conflict after a doubt, and the key is found.
         let (_proxy, repeating) = lossy(Loss::Closed, true);

@@ -1,9 +1,8 @@
 //! No key shows: not in a log record of any crate at any level, not in a `Debug`, an error or a panic, and on the wire
 //! only in its one header and its one field.
 //!
-//! This binary owns its process's logger, and reads every record that anything in the process writes. The stand-in
-//! of the crate's feature `testing` is not used: it lives in this process, and the HTTP server under it logs what it
-//! receives. Whatever a real server cannot be made to do is done by small servers of the test's own.
+//! This binary owns its process's logger, and reads every record that anything in the process writes. Whatever a real
+//! server cannot be made to do is done by small servers of the test's own.
 
 // A test may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -83,8 +83,8 @@ impl Watch {
         }
         if let Error::NotReplicated(created) = &error {
             self.debug(created);
-            self.debug(&created.key());
-            created.nodes().iter().for_each(|node| self.display(node));
+            self.debug(&created.key);
+            created.nodes.iter().for_each(|node| self.display(node));
         }
         self.panic(|| drop(fail(error).unwrap()));
     }

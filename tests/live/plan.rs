@@ -97,7 +97,7 @@ fn drifted_key_is_replaced_only_if_asked_and_its_value_stops_working(server: &Se
         (vec![Change::Drift, Change::Create], "actions")
     );
     let applied = plan.apply().unwrap();
-    assert!(matches!(applied.failed().next(), Some((_, Error::Drift(_)))) && applied.ensured().count() == 0);
+    assert!(matches!(applied.failed().next(), Some((_, Error::Drift { .. }))) && applied.ensured().count() == 0);
     assert!(allows(&stage, &old.value) && ids(&keys_of(client, &prefix)) == [old.id]);
 
     let applied = client.plan(specs(&prefix, 2)).replace_on_drift(true).send().unwrap().apply().unwrap();

@@ -157,8 +157,8 @@ pub(super) fn no_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClien
     let client = scene.builder().attempt_timeout(Duration::from_millis(500)).retries(false).build().unwrap();
     shown(create(&client).value(own.reveal()).send().unwrap_err());
     if let Error::OutcomeUnknown(unknown) = create(&client).send().unwrap_err() {
-        secrets.extend(unknown.value().map(|value| Masked::of("generated value", value)));
-        drop(unknown.into_value());
+        secrets.extend(unknown.value.as_ref().map(|value| Masked::of("generated value", value)));
+        drop(unknown.value);
     }
     shown(create(&client).server_generated().send().unwrap_err());
     shown(client.delete(key_id()).send().unwrap_err());

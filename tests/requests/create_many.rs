@@ -212,7 +212,7 @@ fn values_that_begin_alike_never_get_each_others_ids() {
 
 fn error_value(error: &Error) -> Option<&str> {
     let Error::OutcomeUnknown(unknown) = error else { return None };
-    unknown.value().map(ExposeSecret::expose_secret)
+    unknown.value.as_ref().map(ExposeSecret::expose_secret)
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn drifted_key_is_reported_and_nothing_is_changed_unless_it_may_be_replaced() {
     let differences = &plan.keys()[1].differences;
     assert_eq!((differences.len(), differences[0].field), (1, "actions"));
     let applied = plan.apply().unwrap();
-    assert!(matches!(applied.failed().next(), Some(("key 1", Error::Drift(_)))));
+    assert!(matches!(applied.failed().next(), Some(("key 1", Error::Drift { .. }))));
     assert_eq!(applied.not_started().collect::<Vec<_>>(), ["key 0", "key 2"]);
     assert_eq!(server.keys(), before);
 

@@ -77,8 +77,8 @@ fn sending_again_names_the_candidates_where_several_keys_look_alike() {
     let ids = values.map(|value| request(&client).value(value).send().unwrap().id);
     let error = request(&client).value(values[0]).prepare().unwrap().send_again().unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
-    assert_eq!(unknown.candidates(), ids);
-    assert_eq!(unknown.value().unwrap().expose_secret(), values[0]);
+    assert_eq!(unknown.candidates, ids);
+    assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), values[0]);
 }
 
 #[test]
@@ -117,6 +117,6 @@ fn replication_is_not_waited_for_with_a_key_that_may_not_get_keys() {
     let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
     let error = request(&client).wait_for_replication(Duration::from_secs(60)).send().unwrap_err();
     let Error::NotReplicated(lag) = &error else { panic!("{error}") };
-    assert!(lag.key().is_some() && lag.nodes()[0].result() == "status 401", "{error}");
+    assert!(lag.key.is_some() && lag.nodes[0].result() == "status 401", "{error}");
     assert_eq!(server.requests(Operation::Get), 1);
 }

@@ -112,11 +112,11 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
         // Nothing was changed.
         return (vec![old], None);
     };
-    let is_unsure = matches!(incomplete.cause(), Error::OutcomeUnknown(unknown) if unknown.key_id().is_some());
+    let is_unsure = matches!(incomplete.cause(), cause @ Error::OutcomeUnknown(_) if cause.key_id().is_some());
     let is_as_it_was = incomplete.to_string().starts_with(&format!("key {old} is as it was"));
     let left_over = incomplete.left_over().filter(|_| !is_unsure).or(is_as_it_was.then_some(old));
     let ids = left_over.into_iter().chain(incomplete.key().map(|key| key.id)).collect();
-    (ids, incomplete.value().map(ExposeSecret::expose_secret))
+    (ids, incomplete.cause().value().map(ExposeSecret::expose_secret))
 }
 
 #[test]
@@ -234,9 +234,12 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
     let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
     let error = client.rotate(old.id).send().unwrap_err();
-    let Error::NodesUnavailable(unavailable) = &error else { panic!("{error}") };
-    assert_eq!(unavailable.nodes().iter().map(|node| node.node()).collect::<Vec<_>>(), [down]);
-    assert!(error.to_string().starts_with("nothing was changed: rotate needs 3 of 3 nodes to confirm"), "{error}");
+    let Error::NodesUnavailable { nodes, .. } = &error else { panic!("{error}") };
+    assert_eq!(nodes.iter().map(|node| node.node()).collect::<Vec<_>>(), [down]);
+    assert!(
+        error.to_string().starts_with("nothing was changed: a replacement needs 3 of 3 nodes to confirm"),
+        "{error}"
+    );
     assert_eq!(ids(&self::client(&server)), [old.id]);
 
     let new = client.rotate(old.id).accept_majority(true).send().unwrap();
@@ -247,7 +250,7 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
     let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
     let error = client.rotate(new.id).accept_majority(true).send().unwrap_err();
-    assert!(error.to_string().contains("rotate needs 2 of 3 nodes to confirm"), "{error}");
+    assert!(error.to_string().contains("a replacement needs 2 of 3 nodes to confirm"), "{error}");
     assert_eq!(ids(&self::client(&server)), [new.id]);
 }
 
@@ -263,7 +266,8 @@ fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrup
         (0..step).for_each(|_| server.inject(PASS));
         server.inject(fault);
         let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("it was interrupted") };
-        let value = incomplete.value().or(incomplete.key().map(|key| &key.value)).unwrap().expose_secret().to_owned();
+        let value =
+            incomplete.cause().value().or(incomplete.key().map(|key| &key.value)).unwrap().expose_secret().to_owned();
         let new = incomplete.resume(&client).unwrap();
         assert_eq!((new.value.expose_secret(), ids(&client)), (value.as_str(), vec![new.id]), "{step}: {fault:?}");
     }

@@ -16,6 +16,12 @@ pub struct Scanner {
 }
 
 impl Scanner {
+    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut scanner = Self::default();
+        secrets.into_iter().for_each(|secret| scanner.add("a secret", secret));
+        scanner
+    }
+
     /// Of secrets shorter than a window nothing can be said this way: see `leaks/twins.rs`.
     pub fn add(&mut self, name: &str, secret: &str) {
         assert!(secret.len() >= WINDOW, "`{name}` is too short to be looked for");

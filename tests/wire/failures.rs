@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Error, KeyId};
+use typesense_keys::{Error, ErrorKind, KeyId};
 
-use super::fixture::{Call, Response, VALUE, Wire, builder, html, json, variant};
+use super::fixture::{Call, Response, VALUE, Wire, builder, html, json};
 
 /// What stands for the server's address in the expected texts.
 const NODE: &str = "NODE";
@@ -16,37 +16,20 @@ const CREATE_IN_DOUBT: &str =
 const DELETE_IN_DOUBT: &str =
     "delete key 7: the server may have done so; repeating it does no harm; last attempt, NODE: ";
 
-struct Expected<'a> {
-    call: Call,
-    variant: &'a str,
-    is_retryable: bool,
-    text: &'a str,
-}
-
-/// An expectation that the same call, later, would not help.
-fn fails<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a> {
-    Expected { call, variant, is_retryable: false, text }
-}
-
-/// An expectation that the same call, later, may do better.
-fn fails_for_now<'a>(call: Call, variant: &'a str, text: &'a str) -> Expected<'a> {
-    Expected { call, variant, is_retryable: true, text }
-}
-
+/// How each call ends after this response.
 #[track_caller]
-fn check(response: &Response, expected: &[Expected<'_>]) {
-    for &Expected { call, variant: name, is_retryable, text } in expected {
+fn check(response: &Response, expected: &[(Call, ErrorKind, &str)]) {
+    for &(call, kind, text) in expected {
         let server = Wire::responding(response);
         let error = call.make(&server.client()).expect_err("a response that is not good");
         assert_eq!(error.to_string().replace(&server.url(), NODE), text);
-        assert_eq!(variant(&error), name, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(error.status(), Some(u16::try_from(response.status).unwrap()), "{error}");
-        assert_eq!(error.is_retryable(), is_retryable, "{error}");
         assert_eq!(error.report().unwrap().node(), server.url(), "{error}");
         server.asked_once();
-        if let Error::OutcomeUnknown(unknown) = error {
-            assert_eq!(unknown.value().map(ExposeSecret::expose_secret), (call == Call::Create).then_some(VALUE));
-            assert_eq!(unknown.key_id().map(KeyId::get), (call == Call::Delete).then_some(7));
+        if kind == ErrorKind::OutcomeUnknown {
+            assert_eq!(error.value().map(ExposeSecret::expose_secret), (call == Call::Create).then_some(VALUE));
+            assert_eq!(error.key_id().map(KeyId::get), (call == Call::Delete).then_some(7));
         }
     }
 }
@@ -59,23 +42,23 @@ fn check_unreadable(response: &Response, result: &str, quotation: &str) {
     check(
         response,
         &[
-            fails(
+            (
                 Call::Get,
-                "UnexpectedResponse",
+                ErrorKind::UnexpectedResponse,
                 &format!("get key 7: NODE: status 200 with a {result}{quotation}"),
             ),
-            fails(
+            (
                 Call::List,
-                "UnexpectedResponse",
+                ErrorKind::UnexpectedResponse,
                 &format!("list keys: NODE: status 200 with a {words} (after 0 keys){quotation}"),
             ),
-            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 200 with a {result}")),
+            (Call::Delete, ErrorKind::OutcomeUnknown, &format!("{DELETE_IN_DOUBT}status 200 with a {result}")),
         ],
     );
     let created = Response { status: 201, ..response.clone() };
     check(
         &created,
-        &[fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 201 with a {result}"))],
+        &[(Call::Create, ErrorKind::OutcomeUnknown, &format!("{CREATE_IN_DOUBT}status 201 with a {result}"))],
     );
 }
 
@@ -92,10 +75,10 @@ fn status_401_names_all_three_causes_and_the_action() {
     check(
         &json(401, FORBIDDEN),
         &[
-            fails(Call::Create, "Unauthorized", &text("create a key", "keys:create")),
-            fails(Call::Get, "Unauthorized", &text("get key 7", "keys:get")),
-            fails(Call::List, "Unauthorized", &text("list keys", "keys:list")),
-            fails(Call::Delete, "Unauthorized", &text("delete key 7", "keys:delete")),
+            (Call::Create, ErrorKind::Unauthorized, &text("create a key", "keys:create")),
+            (Call::Get, ErrorKind::Unauthorized, &text("get key 7", "keys:get")),
+            (Call::List, ErrorKind::Unauthorized, &text("list keys", "keys:list")),
+            (Call::Delete, ErrorKind::Unauthorized, &text("delete key 7", "keys:delete")),
         ],
     );
 }
@@ -105,10 +88,10 @@ fn status_404_is_about_an_id_where_there_is_one() {
     check(
         &json(404, r#"{"message":"Not found."}"#),
         &[
-            fails(Call::Get, "NotFound", "get key 7: NODE has no key with this id"),
-            fails(Call::Delete, "NotFound", "delete key 7: NODE has no key with this id"),
-            fails(Call::List, "Rejected", "list keys: NODE refused with 404: Not found."),
-            fails(Call::Create, "Rejected", "create a key: NODE refused with 404: Not found."),
+            (Call::Get, ErrorKind::NotFound, "get key 7: NODE has no key with this id"),
+            (Call::Delete, ErrorKind::NotFound, "delete key 7: NODE has no key with this id"),
+            (Call::List, ErrorKind::Rejected, "list keys: NODE refused with 404: Not found."),
+            (Call::Create, ErrorKind::Rejected, "create a key: NODE refused with 404: Not found."),
         ],
     );
 }
@@ -128,7 +111,7 @@ fn status_404_or_409_of_another_server_is_an_unexpected_response() {
         let error = server.client().delete(7).send().unwrap_err();
         let text = error.to_string().replace(&server.url(), "NODE");
         assert!(text.starts_with(&format!("delete key 7: NODE: {result}")), "{text}");
-        assert_eq!(variant(&error), "UnexpectedResponse");
+        assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
     }
 }
 
@@ -137,14 +120,14 @@ fn status_409_is_a_conflict_of_creates() {
     check(
         &json(409, r#"{"message":"API key generation conflict."}"#),
         &[
-            fails(
+            (
                 Call::Create,
-                "Conflict",
+                ErrorKind::Conflict,
                 "create a key: NODE responded with 409: another key already has this value; choose another, or leave \
                  `value` out",
             ),
-            fails(Call::Get, "Rejected", "get key 7: NODE refused with 409: API key generation conflict."),
-            fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 409: API key generation conflict."),
+            (Call::Get, ErrorKind::Rejected, "get key 7: NODE refused with 409: API key generation conflict."),
+            (Call::Delete, ErrorKind::Rejected, "delete key 7: NODE refused with 409: API key generation conflict."),
         ],
     );
 }
@@ -154,22 +137,25 @@ fn other_4xx_show_the_message_of_the_server() {
     check(
         &json(400, r#"{"message": "Bad JSON."}"#),
         &[
-            fails(Call::Create, "Rejected", "create a key: NODE refused with 400: Bad JSON."),
-            fails(Call::List, "Rejected", "list keys: NODE refused with 400: Bad JSON."),
+            (Call::Create, ErrorKind::Rejected, "create a key: NODE refused with 400: Bad JSON."),
+            (Call::List, ErrorKind::Rejected, "list keys: NODE refused with 400: Bad JSON."),
         ],
     );
     check(
         &json(422, r#"{"message": "Could not \"process\"\r\n that.", "code": 7}"#),
-        &[fails(Call::Create, "Rejected", "create a key: NODE refused with 422: Could not \"process\"   that.")],
+        &[(Call::Create, ErrorKind::Rejected, "create a key: NODE refused with 422: Could not \"process\"   that.")],
     );
-    check(&json(403, ""), &[fails(Call::Delete, "Rejected", "delete key 7: NODE refused with 403: no reason given")]);
+    check(
+        &json(403, ""),
+        &[(Call::Delete, ErrorKind::Rejected, "delete key 7: NODE refused with 403: no reason given")],
+    );
     check(
         &html(403, "<html>\n<b>Access denied</b>\u{1b}[31m"),
-        &[fails(Call::Get, "Rejected", "get key 7: NODE refused with 403: <html> <b>Access denied</b> [31m")],
+        &[(Call::Get, ErrorKind::Rejected, "get key 7: NODE refused with 403: <html> <b>Access denied</b> [31m")],
     );
     let long = "z".repeat(1_000);
     let text = format!("list keys: NODE refused with 400: {}…", "z".repeat(200));
-    check(&json(400, format!(r#"{{"message":"{long}"}}"#)), &[fails(Call::List, "Rejected", &text)]);
+    check(&json(400, format!(r#"{{"message":"{long}"}}"#)), &[(Call::List, ErrorKind::Rejected, &text)]);
 }
 
 #[test]
@@ -182,16 +168,13 @@ fn status_429_may_say_when_to_come_back() {
     for call in ["create a key", "delete key 7"] {
         let text = format!("{call}: NODE responded with 429, too many requests; it asks to wait 3 s");
         let call = if call == "create a key" { Call::Create } else { Call::Delete };
-        check(&limited.clone().header("retry-after", "3"), &[fails_for_now(call, "RateLimited", &text)]);
+        check(&limited.clone().header("retry-after", "3"), &[(call, ErrorKind::RateLimited, &text)]);
     }
     assert_eq!(retry_after(&limited.clone().header("Retry-After", "3")), Some(Duration::from_secs(3)));
     for unknown in ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "soon", "99999999999999999999", ""] {
         assert_eq!(retry_after(&limited.clone().header("retry-after", unknown)), None, "{unknown}");
     }
-    check(
-        &limited,
-        &[fails_for_now(Call::List, "RateLimited", "list keys: NODE responded with 429, too many requests")],
-    );
+    check(&limited, &[(Call::List, ErrorKind::RateLimited, "list keys: NODE responded with 429, too many requests")]);
 }
 
 #[test]
@@ -209,10 +192,10 @@ fn status_5xx_leaves_the_outcome_of_a_write_open() {
         check(
             response,
             &[
-                fails_for_now(Call::Get, "Unavailable", &format!("get key 7: NODE responded with {reason}{LATER}")),
-                fails_for_now(Call::List, "Unavailable", &format!("list keys: NODE responded with {reason}{LATER}")),
-                fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status {status}")),
-                fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status {status}")),
+                (Call::Get, ErrorKind::Unavailable, &format!("get key 7: NODE responded with {reason}{LATER}")),
+                (Call::List, ErrorKind::Unavailable, &format!("list keys: NODE responded with {reason}{LATER}")),
+                (Call::Create, ErrorKind::OutcomeUnknown, &format!("{CREATE_IN_DOUBT}status {status}")),
+                (Call::Delete, ErrorKind::OutcomeUnknown, &format!("{DELETE_IN_DOUBT}status {status}")),
             ],
         );
     }
@@ -229,10 +212,10 @@ fn node_that_is_not_ready_has_done_nothing() {
     check(
         &json(503, r#"{"message":"Not Ready or Lagging"}"#),
         &[
-            fails_for_now(Call::Create, "Unavailable", &text("create a key")),
-            fails_for_now(Call::Get, "Unavailable", &text("get key 7")),
-            fails_for_now(Call::List, "Unavailable", &text("list keys")),
-            fails_for_now(Call::Delete, "Unavailable", &text("delete key 7")),
+            (Call::Create, ErrorKind::Unavailable, &text("create a key")),
+            (Call::Get, ErrorKind::Unavailable, &text("get key 7")),
+            (Call::List, ErrorKind::Unavailable, &text("list keys")),
+            (Call::Delete, ErrorKind::Unavailable, &text("delete key 7")),
         ],
     );
 }
@@ -292,7 +275,7 @@ fn json_of_another_shape_is_unreadable() {
         let text = format!(
             "{DELETE_IN_DOUBT}status 200 with a response that is JSON of another shape (line 1, column {column})"
         );
-        check(&response, &[fails(Call::Delete, "OutcomeUnknown", &text)]);
+        check(&response, &[(Call::Delete, ErrorKind::OutcomeUnknown, &text)]);
         for (call, name) in [(Call::Get, "get key 7"), (Call::List, "list keys")] {
             let place =
                 if call == Call::List { "after 0 keys".to_owned() } else { format!("line 1, column {column}") };
@@ -300,7 +283,7 @@ fn json_of_another_shape_is_unreadable() {
                 "{name}: NODE: status 200 with a response that is JSON of another shape ({place}) \
                  (application/json; charset=utf-8): \"{body}\""
             );
-            check(&response, &[fails(call, "UnexpectedResponse", &text)]);
+            check(&response, &[(call, ErrorKind::UnexpectedResponse, &text)]);
         }
     }
 }
@@ -312,28 +295,32 @@ fn response_about_another_key_is_unreadable() {
         "get key 7: NODE: status 200 with a response that is about another key than the one asked for \
          (application/json; charset=utf-8): \"{info}\""
     );
-    check(&json(200, info), &[fails(Call::Get, "UnexpectedResponse", &text)]);
+    check(&json(200, info), &[(Call::Get, ErrorKind::UnexpectedResponse, &text)]);
     let text =
         format!("{DELETE_IN_DOUBT}status 200 with a response that is about another key than the one asked for");
-    check(&json(200, r#"{"id":8}"#), &[fails(Call::Delete, "OutcomeUnknown", &text)]);
+    check(&json(200, r#"{"id":8}"#), &[(Call::Delete, ErrorKind::OutcomeUnknown, &text)]);
 }
 
 #[test]
 fn another_status_of_success_is_not_success() {
     for status in [200, 202] {
         let text = format!("{CREATE_IN_DOUBT}status {status}, where 201 was expected");
-        check(&json(status, r#"{"id":7}"#), &[fails(Call::Create, "OutcomeUnknown", &text)]);
+        check(&json(status, r#"{"id":7}"#), &[(Call::Create, ErrorKind::OutcomeUnknown, &text)]);
     }
     let quotation = r#"(application/json; charset=utf-8): "{"id":7}""#;
     check(
         &json(201, r#"{"id":7}"#),
         &[
-            fails(
+            (
                 Call::Get,
-                "UnexpectedResponse",
+                ErrorKind::UnexpectedResponse,
                 &format!("get key 7: NODE: status 201, where 200 was expected {quotation}"),
             ),
-            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 201, where 200 was expected")),
+            (
+                Call::Delete,
+                ErrorKind::OutcomeUnknown,
+                &format!("{DELETE_IN_DOUBT}status 201, where 200 was expected"),
+            ),
         ],
     );
 }
@@ -345,25 +332,25 @@ fn compressed_response_was_not_asked_for() {
     check(
         &gzip(200, "\u{1f}\u{8}"),
         &[
-            fails(
+            (
                 Call::List,
-                "UnexpectedResponse",
+                ErrorKind::UnexpectedResponse,
                 &format!("list keys: NODE: {result} (application/json; charset=utf-8)"),
             ),
-            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}{result}")),
+            (Call::Delete, ErrorKind::OutcomeUnknown, &format!("{DELETE_IN_DOUBT}{result}")),
         ],
     );
     // What a status of failure means does not depend on what follows it.
     check(
         &gzip(500, "\u{1f}\u{8}"),
         &[
-            fails(Call::Delete, "OutcomeUnknown", &format!("{DELETE_IN_DOUBT}status 500")),
-            fails(Call::Create, "OutcomeUnknown", &format!("{CREATE_IN_DOUBT}status 500")),
+            (Call::Delete, ErrorKind::OutcomeUnknown, &format!("{DELETE_IN_DOUBT}status 500")),
+            (Call::Create, ErrorKind::OutcomeUnknown, &format!("{CREATE_IN_DOUBT}status 500")),
         ],
     );
     check(
         &gzip(400, "\u{1f}\u{8}"),
-        &[fails(Call::List, "Rejected", "list keys: NODE refused with 400: no reason given")],
+        &[(Call::List, ErrorKind::Rejected, "list keys: NODE refused with 400: no reason given")],
     );
 }
 
@@ -379,7 +366,7 @@ fn response_that_is_too_large_names_the_limit() {
             server.url()
         )
     );
-    assert_eq!((variant(&error), error.status(), error.is_retryable()), ("TooLarge", None, false));
+    assert_eq!((error.kind(), error.status()), (ErrorKind::TooLarge, None));
 }
 
 #[test]

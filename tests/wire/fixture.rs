@@ -157,25 +157,3 @@ impl Call {
         }
     }
 }
-
-/// The name of an error's variant.
-pub(crate) fn variant(error: &Error) -> &'static str {
-    match error {
-        Error::InvalidRequest { .. } => "InvalidRequest",
-        Error::Configuration { .. } => "Configuration",
-        Error::Unauthorized(_) => "Unauthorized",
-        Error::NotFound { .. } => "NotFound",
-        Error::Conflict(_) => "Conflict",
-        Error::Rejected(_) => "Rejected",
-        Error::RateLimited { .. } => "RateLimited",
-        Error::Unavailable(_) => "Unavailable",
-        Error::Timeout { .. } => "Timeout",
-        Error::Connection { .. } => "Connection",
-        Error::Tls { .. } => "Tls",
-        Error::UnexpectedResponse { .. } => "UnexpectedResponse",
-        Error::TooLarge { .. } => "TooLarge",
-        Error::OutcomeUnknown(_) => "OutcomeUnknown",
-        Error::RandomSource(_) => "Random",
-        _ => "one that these tests do not know",
-    }
-}

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Action, CreateKey, Error, Expiry, KeyId, KeyInfo};
+use typesense_keys::{Action, CreateKey, ErrorKind, Expiry, KeyId, KeyInfo};
 
 use super::fixture::{Wire, json};
 
@@ -116,29 +116,23 @@ fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
         ("\"id\"", "\"autodelete\":true,\"id\""),
     ] {
         assert!(OLD.contains(asked_for));
-        let created = OLD.replace(asked_for, created);
-        let server = Wire::responding(&json(201, format!(r#"{created}"value":"abcdefgh"}}"#)));
-        match request(&server).value("abcdefgh").send() {
-            Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
-                assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
-            }
-            other => panic!("{created}: {other:?}"),
-        }
+        is_no_success(&format!(r#"{}"value":"abcdefgh"}}"#, OLD.replace(asked_for, created)));
     }
+}
+
+/// The create asks for the value `abcdefgh`.
+#[track_caller]
+fn is_no_success(response: &str) {
+    let server = Wire::responding(&json(201, response));
+    let error = request(&server).value("abcdefgh").send().unwrap_err();
+    assert_eq!((error.kind(), error.value().unwrap().expose_secret()), (ErrorKind::OutcomeUnknown, "abcdefgh"));
+    assert!(error.to_string().contains("about another key than the one asked for"), "{response}: {error}");
 }
 
 #[test]
 fn created_key_of_another_value_is_no_success_and_returns_ours() {
     for value in [r#""other""#, r#""abcdefghi""#, r#""abcd""#, r#""""#, "7", "null", r#"["abcdefgh"]"#] {
-        let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
-        match request(&server).value("abcdefgh").send() {
-            Err(Error::OutcomeUnknown(unknown)) => {
-                assert_eq!(unknown.value().unwrap().expose_secret(), "abcdefgh");
-                assert!(unknown.to_string().contains("about another key than the one asked for"), "{unknown}");
-            }
-            other => panic!("{value}: {other:?}"),
-        }
+        is_no_success(&format!(r#"{OLD}"value":{value}}}"#));
     }
 }
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::survey::{Survey, Verdict};
 use crate::engine::Engine;
-use crate::error::{Difference, Drift, Error, Incomplete, NotReplicated, VALUE};
+use crate::error::{Difference, Error, Incomplete, NotReplicated, VALUE};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Known};
 use crate::requests::delete::delete;
@@ -205,5 +205,5 @@ impl EnsuredKey {
 }
 
 pub(in crate::requests) fn drift(key: &KeyInfo, differences: &[Difference]) -> Error {
-    Error::Drift(Box::new(Drift { key: Box::new(key.clone()), differences: differences.to_vec() }))
+    Error::Drift { key: Box::new(key.clone()), differences: differences.to_vec() }
 }

@@ -380,10 +380,10 @@ impl Course {
             Told::Key(_, value) => value.as_deref() == Some(key.value.as_str()),
             Told::Ensured(ensured) => is_value(ensured.value.as_ref()),
             Told::Error(Error::OutcomeUnknown(unknown)) => {
-                is_value(unknown.value()) || self.operation.uses(Value::ServerGenerated)
+                is_value(unknown.value.as_ref()) || self.operation.uses(Value::ServerGenerated)
             }
-            Told::Error(Error::Incomplete(incomplete)) => is_key(incomplete.key()) || is_value(incomplete.value()),
-            Told::Error(Error::NotReplicated(lag)) => is_key(lag.key()),
+            Told::Error(error @ Error::Incomplete(_)) => is_value(error.value()),
+            Told::Error(Error::NotReplicated(lag)) => is_key(lag.key.as_ref()),
             Told::Deleted | Told::Error(_) => false,
         }
     }

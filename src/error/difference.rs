@@ -1,56 +1,8 @@
-//! A key that differs from the request.
+//! How a key differs from the request, and what to do about it.
 
 use std::fmt;
 
 use serde::Serialize;
-
-use super::Joined;
-use crate::key::KeyInfo;
-
-/// A key has the description given to [`ensure`](crate::KeysClient::ensure) or [`plan`](crate::KeysClient::plan), but a
-/// different scope. Nothing was changed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "key {} (`{}`) differs from the request: {}; {}",
-    .key.id, .key.description.escape_debug(), Joined(.differences), advice(.differences)
-)]
-pub struct Drift {
-    pub(crate) key: Box<KeyInfo>,
-    pub(crate) differences: Vec<Difference>,
-}
-
-impl Drift {
-    /// The key, as the server has it.
-    #[must_use]
-    pub fn key(&self) -> &KeyInfo {
-        &self.key
-    }
-
-    /// What differs.
-    #[must_use]
-    pub fn differences(&self) -> &[Difference] {
-        &self.differences
-    }
-}
-
-/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
-/// might allow more.
-pub(crate) const UNKNOWN_MEMBERS: &str = "unknown members";
-
-/// The field name of a [`Difference`] in the value.
-pub(crate) const VALUE: &str = "value";
-
-/// What to do about the differences. Only advises what `ensure` accepts.
-fn advice(differences: &[Difference]) -> &'static str {
-    let is_in = |field| differences.iter().any(|difference| difference.field == field);
-    if is_in(UNKNOWN_MEMBERS) {
-        "`ensure` never replaces a key with unknown members: delete it, or choose another description"
-    } else if is_in(VALUE) {
-        "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
-    } else {
-        "change the request, or use `replace_on_drift` (not with a `value` of your own)"
-    }
-}
 
 /// One field in which a key differs from the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,6 +21,25 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, found, wanted } = self;
         write!(f, "`{field}` is {found}, not {wanted}")
+    }
+}
+
+/// The field name of a [`Difference`] in unknown members. They may restrict the key, so a replacement without them
+/// might allow more.
+pub(crate) const UNKNOWN_MEMBERS: &str = "unknown members";
+
+/// The field name of a [`Difference`] in the value.
+pub(crate) const VALUE: &str = "value";
+
+/// What to do about the differences. Only advises what `ensure` accepts.
+pub(super) fn advice(differences: &[Difference]) -> &'static str {
+    let is_in = |field| differences.iter().any(|difference| difference.field == field);
+    if is_in(UNKNOWN_MEMBERS) {
+        "`ensure` never replaces a key with unknown members: delete it, or choose another description"
+    } else if is_in(VALUE) {
+        "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
+    } else {
+        "change the request, or use `replace_on_drift` (not with a `value` of your own)"
     }
 }
 
