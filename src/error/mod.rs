@@ -16,8 +16,8 @@ use std::time::Duration;
 
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
+pub(crate) use drift::{CLIENT_KEY, UNKNOWN_MEMBERS, VALUE};
 pub use drift::{Difference, Drift};
-pub(crate) use drift::{UNKNOWN_MEMBERS, VALUE};
 pub use incomplete::Incomplete;
 pub use kind::ErrorKind;
 pub use outcome::{NodesUnavailable, NotReplicated, OutcomeUnknown};

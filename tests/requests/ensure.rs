@@ -172,7 +172,7 @@ fn what_is_not_valid_is_refused_before_anything_is_sent() {
     let server = FakeServer::start().unwrap();
     let client = client(&server);
     for (request, expected) in [
-        (client.ensure(" "), "invalid request: `description`: is empty: `ensure` finds the key by it"),
+        (client.ensure(" "), "invalid request: `description`: is empty: the key is found by it"),
         (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
         (ensure(&client).collections(["a.b"]), "invalid request: `collections`: `a.b` could"),
         (ensure(&client).value(""), "invalid request: `value`: is empty"),

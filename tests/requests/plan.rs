@@ -227,6 +227,53 @@ fn key_that_may_be_the_clients_own_is_never_pruned() {
 }
 
 #[test]
+fn key_that_may_be_the_clients_own_is_never_replaced() {
+    let server = FakeServer::start().unwrap();
+    let create = |description| client(&server).create().description(description).actions(["keys:*"]);
+    let admin = create("deploy").collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(admin.value.clone()).build().unwrap();
+    let before = server.keys();
+    let specs = || [spec("deploy"), spec("docs")];
+    let plan = client.plan(specs()).replace_on_drift(true).send().unwrap();
+    assert_eq!(changes(&plan), [Change::Drift, Change::Create]);
+    assert!(
+        plan.to_string().contains("\n    client's own key: perhaps this one, which begins alike -> another"),
+        "{plan}"
+    );
+    let applied = plan.apply().unwrap();
+    let (_, error) = applied.failed().next().unwrap();
+    assert!(matches!(error, Error::Drift(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("; it may be the client's own key, which is never replaced: use a client with another key"),
+        "{error}"
+    );
+    assert_eq!(server.keys(), before);
+
+    let ensure = |client: &KeysClient| client.ensure("deploy").actions(["documents:search"]).collections(["docs"]);
+    let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
+    assert!(matches!(error, Error::Drift(_)), "{error}");
+    assert_eq!(server.keys(), before);
+    // Another key can do it.
+    let ensured = ensure(&self::client(&server)).replace_on_drift(true).send().unwrap();
+    assert_eq!(ensured.replaced, [admin.id]);
+}
+
+#[test]
+fn key_that_may_be_the_clients_own_is_not_deleted_although_it_seems_to_have_expired() {
+    let server = FakeServer::start().unwrap();
+    let days_ago = Expiry::from(SystemTime::now() - Duration::from_secs(2 * 86_400));
+    let admin = server.seed(TestKey::new("admin", [Action::ALL], ["*"]).value("dply-admin")).unwrap();
+    let expired = server.seed(wanted("key 0").value("dply-expired").expires_at(days_ago)).unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key("dply-admin").build().unwrap();
+    let applied = client.plan(specs(1)).send().unwrap().apply().unwrap();
+    let ensured = applied.ensured().next().unwrap();
+    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[][..], &[expired][..]));
+    assert!(server.value_of(admin).is_some());
+}
+
+#[test]
 fn key_that_has_changed_since_the_plan_is_refused() {
     let outdated = |change: fn(&FakeServer, KeyId), spec: KeySpec| {
         let server = FakeServer::start().unwrap();

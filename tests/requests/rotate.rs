@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault, Operation};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 use crate::support::Scripted;
@@ -252,6 +252,44 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
 }
 
 #[test]
+fn resumed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_resumes_it() {
+    let nodes: [FakeServer; 3] = FakeServer::cluster().unwrap();
+    let three = KeysClient::builder().nodes(nodes.each_ref().map(FakeServer::url)).api_key(nodes[0].api_key());
+    let three = three.retries(false).timeout(Duration::from_secs(1)).build().unwrap();
+    let one = client(&nodes[0]);
+    // One node of three is no majority, and one of one is.
+    for (first, second, is_enough) in [(&one, &three, false), (&three, &one, true)] {
+        let old = old_key(&one);
+        for node in &nodes {
+            node.fail(Operation::Create).with(Fault::ErrorBefore);
+        }
+        let result = first.rotate(old.id).accept_majority(true).send();
+        let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+        nodes.iter().for_each(FakeServer::clear_faults);
+        nodes[1..].iter().for_each(|node| node.set_lagging(true));
+        let result = incomplete.resume(second);
+        nodes[1..].iter().for_each(|node| node.set_lagging(false));
+        assert_eq!((result.is_ok(), nodes[0].value_of(old.id).is_none()), (is_enough, is_enough), "{result:?}");
+    }
+}
+
+#[test]
+fn old_key_stays_if_a_node_has_another_key_with_the_id_of_the_new_one() {
+    let (server, stray) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
+    let old = old_key(&client(&server));
+    let admin = "aDmn-of-both-servers";
+    for server in [&server, &stray] {
+        server.seed(TestKey::new("admin", ["*"], ["*"]).value(admin)).unwrap();
+    }
+    (0..2).for_each(|_| _ = stray.seed(TestKey::new("precious", ["*"], ["*"])).unwrap());
+    let both = KeysClient::builder().nearest_node(server.url()).node(stray.url()).api_key(admin);
+    let result = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(1)).send();
+    let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+    assert!(incomplete.to_string().contains("has another key with this id"), "{incomplete}");
+    assert!(server.value_of(old.id).is_some());
+}
+
+#[test]
 fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrupted() {
     // The create, whose response is lost or which never arrives; the delete.
     for (step, fault) in
@@ -279,7 +317,12 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
     (0..3).for_each(|_| server.inject(PASS));
     server.inject(Fault::LoseResponse);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
-    assert!(matches!(error, Error::Incomplete(_)), "{error}");
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    let Error::OutcomeUnknown(unknown) = incomplete.cause() else { panic!("{incomplete}") };
+    assert_eq!(unknown.candidates(), [], "the old key is not the new one");
+    // It does not become known later, either: the error says why.
+    let error = incomplete.resume(&client).unwrap_err();
+    assert!(error.to_string().contains("; if it is the value of an older key, choose another;"), "{error}");
     assert_eq!(ids(&client), [old.id]);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");

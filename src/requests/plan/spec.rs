@@ -10,8 +10,8 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::new_key::NewKey;
 use crate::requests::options::{KeySettings, Value, scope_methods};
+use crate::requests::reconcile::Target;
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
 /// [`KeysClient::plan`](crate::KeysClient::plan).
@@ -79,15 +79,12 @@ impl KeySpec {
     ///
     /// [`Error::InvalidRequest`].
     pub fn validate(&self) -> Result<(), Error> {
-        self.clone().check().map(drop)
+        self.clone().check(false).map(drop)
     }
 
-    /// The described key, which has no value yet.
-    pub(super) fn check(self) -> Result<NewKey, Error> {
-        if self.settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: a key is found by it"));
-        }
-        NewKey::try_from(KeySettings { value: Value::ServerGenerated, ..self.settings })
+    /// The described key, which has no value yet: most keys exist already.
+    pub(super) fn check(self, replace_on_drift: bool) -> Result<Target, Error> {
+        Target::new(KeySettings { value: Value::ServerGenerated, ..self.settings }, replace_on_drift)
     }
 }
 

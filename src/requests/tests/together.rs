@@ -132,6 +132,11 @@ const REPLACE: Operation =
     Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: false };
 const ENSURE_VALUE: Operation =
     Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: false };
+/// By plans, of which one has a stored value and the other generates its own.
+const STORED: Operation =
+    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: true };
+const PLANNED: Operation =
+    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: true };
 const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
 
 /// Every order of the first ten requests.
@@ -149,6 +154,8 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
         ([REPLACE, REPLACE], vec![]),
         ([REPLACE, REPLACE], vec![Before::Drifted]),
         ([ENSURE, REPLACE], vec![Before::Drifted]),
+        ([STORED, PLANNED], vec![]),
+        ([ENSURE_VALUE, PLANNED], vec![]),
     ] {
         let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
         for schedule in schedules() {
@@ -172,6 +179,7 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
             let wanted = after.iter().filter(|key| key.collections == json!(["docs"]) && !entries.contains(key));
             let are_ensured = results.iter().all(|(told, _)| matches!(told, Told::Ensured(_)));
             assert!(!are_ensured || wanted.count() == 1, "not one key: {context}: {after:?}");
+            assert!(!after.is_empty(), "no key is left: {context}");
         }
     }
 }
