@@ -69,27 +69,15 @@ impl TryFrom<KeySettings> for NewKey {
     type Error = Error;
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
-        let KeySettings {
-            description,
-            actions,
-            invalid_action,
-            collections,
-            invalid_collection,
-            value,
-            expiry,
-            autodelete,
-        } = settings;
-        if let Some(error) = invalid_action {
-            return Err(error.into());
+        let KeySettings { description, actions, collections, invalid, value, expiry, autodelete } = settings;
+        if let Some((field, reason)) = invalid {
+            return Err(Error::invalid(field, reason));
         }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
         }
         for action in &actions {
             action.check_form()?;
-        }
-        if let Some(error) = invalid_collection {
-            return Err(error.into());
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));

@@ -46,7 +46,7 @@ fn each_request_leads_to_its_key_in_order() {
 }
 
 #[test]
-fn none_is_no_work() {
+fn empty_batch_sends_nothing() {
     let server = FakeServer::start().unwrap();
     let batch = hasty(&server).create_many(Vec::<CreateKey>::new()).send().unwrap();
     assert!(batch.is_complete() && batch.into_outputs().unwrap().is_empty());
@@ -54,7 +54,7 @@ fn none_is_no_work() {
 }
 
 #[test]
-fn one_that_is_not_valid_is_named_before_anything_is_sent() {
+fn invalid_request_is_named_before_anything_is_sent() {
     let (server, client) = start_hasty();
     let mut requests = requests(&client, 3);
     requests.push(client.create().actions(["documents:serach"]).collections(["docs"]));
@@ -64,7 +64,7 @@ fn one_that_is_not_valid_is_named_before_anything_is_sent() {
 }
 
 #[test]
-fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_value() {
+fn batch_after_a_failure_starts_no_more_requests_and_reports_created_keys_with_their_values() {
     let (server, client) = start_hasty();
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::NotReady { retry_after: None });
@@ -87,7 +87,7 @@ fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_valu
 }
 
 #[test]
-fn it_keeps_going_if_told_so() {
+fn failed_request_with_keep_going_does_not_stop_the_batch() {
     let (server, client) = start_hasty();
     server.inject(PASS);
     server.inject(Fault::NotReady { retry_after: None });
@@ -154,7 +154,7 @@ fn no_more_keys_exist_than_connections_that_the_caller_was_not_called_with() {
 }
 
 #[test]
-fn break_begins_no_more_requests() {
+fn break_starts_no_more_requests() {
     let (server, client) = start_hasty();
     let batch = client.create_many(requests(&client, 500)).connections(4).send_with(|progress| {
         std::thread::sleep(Duration::from_millis(2));
@@ -214,7 +214,7 @@ fn prepared_requests_have_their_values_before_anything_is_sent() {
 }
 
 #[test]
-fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
+fn server_generated_request_in_doubt_is_not_repeated() {
     let (server, client) = start_hasty();
     server.inject(Fault::LoseResponse);
     let requests = requests(&client, 2).into_iter().map(CreateKey::server_generated);

@@ -62,7 +62,7 @@ fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
 }
 
 #[test]
-fn drift_is_replaced_where_that_is_asked_for() {
+fn drift_with_replace_on_drift_is_replaced() {
     let (_server, client) = start();
     let old = drifted(&client);
     let ensured = ensure(&client).replace_on_drift(true).send().unwrap();
@@ -154,7 +154,7 @@ fn duplicates_of_an_interrupted_run_are_reported_and_left() {
 }
 
 #[test]
-fn what_is_not_valid_is_refused_before_anything_is_sent() {
+fn invalid_request_is_refused_before_anything_is_sent() {
     let (server, client) = start();
     for (request, expected) in [
         (client.ensure(" "), "invalid request: `description`: is empty: the key is found by it"),

@@ -30,7 +30,7 @@ fn key_is_found_and_returned_as_if_nothing_had_happened() {
 }
 
 #[test]
-fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
+fn lost_response_without_list_permission_returns_the_value() {
     let server = FakeServer::start().unwrap();
     let creator = client(&server).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();

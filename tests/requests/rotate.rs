@@ -56,7 +56,7 @@ fn provided_value_and_expiry_are_used() {
 }
 
 #[test]
-fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
+fn scope_that_allows_nothing_is_copied_unchanged() {
     let (server, client) = start_hasty();
     let key = r#"{"description": "", "actions": ["documents:serach", "a, b"], "collections": ["a.b", "("]}"#;
     ureq::post(format!("{}/keys", server.url()))
@@ -87,7 +87,7 @@ fn expired_key_needs_a_new_expiry() {
 }
 
 #[test]
-fn without_an_old_key_nothing_is_made() {
+fn rotation_of_a_missing_key_creates_nothing() {
     let (server, client) = start_hasty();
     assert!(matches!(client.rotate(7).send(), Err(Error::NotFound { .. })));
     assert_eq!(server.key_count(), 0);

@@ -96,8 +96,7 @@ impl PartialEq for KeySpec {
         left.description == right.description
             && (&left.actions, &left.collections) == (&right.actions, &right.collections)
             && (left.expiry, left.autodelete) == (right.expiry, right.autodelete)
-            && left.invalid_action == right.invalid_action
-            && left.invalid_collection == right.invalid_collection
+            && left.invalid == right.invalid
     }
 }
 
@@ -178,10 +177,10 @@ fn each<T, E: Display>(
 /// Writes what deserialization reads. Fails for a collection pattern that only the server's reading accepts.
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let KeySettings { description, actions, collections, expiry, autodelete, .. } = &self.settings;
-        let KeySettings { invalid_action, invalid_collection, .. } = &self.settings;
-        invalid_action.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
-        invalid_collection.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
+        let KeySettings { description, actions, collections, invalid, value: _, expiry, autodelete } = &self.settings;
+        if let Some((_, reason)) = invalid {
+            return Err(ser::Error::custom(reason));
+        }
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),
