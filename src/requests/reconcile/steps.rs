@@ -146,11 +146,13 @@ impl<'a> Creation<'a> {
     /// Keeps the created key unless another key takes precedence.
     pub(in crate::requests) fn settle(self, after: &Survey, deadline: Instant) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (self.key().info(), self.created.is_certain);
-        let is_in_the_way = |drifted: &&Drifted| {
+        let replace_on_drift = self.target().replace_on_drift;
+        let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
             // A key that was found by its prefix may be any key that begins alike.
-            drifted.key.id < own.id || (!is_certain && drifted.has_other_value())
+            true => drifted.key.id < own.id || !is_certain,
+            false => drifted.key.id < own.id && !replace_on_drift,
         };
-        if let Some(drifted) = after.drifted.iter().find(is_in_the_way).filter(|_| !self.target().replace_on_drift) {
+        if let Some(drifted) = after.drifted.iter().find(is_in_the_way) {
             return match is_certain {
                 true => self.undo(deadline).and_then(|_| Err(drift(drifted))),
                 false => Err(self.interrupted(drift(drifted))),

@@ -130,8 +130,11 @@ const PLAIN: Operation = Operation::Ensure(ENSURE);
 const REPLACE: Operation = Operation::Ensure(Ensure { replace_on_drift: true, ..ENSURE });
 const WITH_VALUE: Operation = Operation::Ensure(Ensure { value: Value::Provided, ..ENSURE });
 const PLANNED: Operation = Operation::Ensure(Ensure { planned: true, ..ENSURE });
+const PLANNED_REPLACE: Operation = Operation::Ensure(Ensure { planned: true, replace_on_drift: true, ..ENSURE });
 /// By a plan with a stored value.
 const STORED: Operation = Operation::Ensure(Ensure { value: Value::Provided, planned: true, ..ENSURE });
+const STORED_REPLACE: Operation =
+    Operation::Ensure(Ensure { value: Value::Provided, planned: true, replace_on_drift: true, ..ENSURE });
 const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
 
 /// Every order of the first ten requests.
@@ -150,7 +153,7 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
         ([REPLACE, REPLACE], vec![Before::Drifted]),
         ([PLAIN, REPLACE], vec![Before::Drifted]),
         ([STORED, PLANNED], vec![]),
-        ([WITH_VALUE, PLANNED], vec![]),
+        ([STORED_REPLACE, PLANNED_REPLACE], vec![]),
     ] {
         let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
         for schedule in schedules() {
