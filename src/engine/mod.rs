@@ -71,9 +71,14 @@ impl Engine {
         deadline.saturating_duration_since(self.clock.now())
     }
 
-    /// Whether the deadline leaves time for another attempt after `pause`.
-    pub(crate) fn has_time_after(&self, pause: Duration, deadline: Instant) -> bool {
-        pause.saturating_add(MIN_ATTEMPT) < self.remaining(deadline)
+    /// Pauses after this number of rounds, before the next. Returns `false` at once if the deadline leaves no time for it.
+    pub(crate) fn pause(&self, rounds: u32, deadline: Instant) -> bool {
+        let pause = backoff(rounds, &*self.clock);
+        let has_time = pause.saturating_add(MIN_ATTEMPT) < self.remaining(deadline);
+        if has_time {
+            self.clock.sleep(pause);
+        }
+        has_time
     }
 
     /// Carries out `request` on the cluster.

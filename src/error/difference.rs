@@ -28,13 +28,19 @@ impl fmt::Display for Difference {
 /// might allow more.
 pub(crate) const UNKNOWN_MEMBERS: &str = "unknown members";
 
+/// The field name of a [`Difference`] in a key that may be the client's own. Once it is replaced, the server refuses all
+/// further requests.
+pub(crate) const CLIENT_KEY: &str = "client's own key";
+
 /// The field name of a [`Difference`] in the value.
 pub(crate) const VALUE: &str = "value";
 
 /// What to do about the differences. Only advises what `ensure` accepts.
 pub(super) fn advice(differences: &[Difference]) -> &'static str {
     let is_in = |field| differences.iter().any(|difference| difference.field == field);
-    if is_in(UNKNOWN_MEMBERS) {
+    if is_in(CLIENT_KEY) {
+        "it may be the client's own key, which is never replaced: use a client with another key"
+    } else if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
     } else if is_in(VALUE) {
         "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
@@ -59,6 +65,7 @@ mod tests {
         };
         assert!(advice(&["actions", "expires_at"]).contains("or use `replace_on_drift` (not with a `value`"));
         assert!(!advice(&["actions", "value"]).contains("use `replace_on_drift`"));
+        assert!(!advice(&["actions", CLIENT_KEY]).contains("replace_on_drift"));
         assert!(!advice(&["value", "unknown members"]).contains("replace_on_drift"));
     }
 }

@@ -12,7 +12,7 @@ use super::options::{
     CallOptions, KeySettings, Value, replication_method, scope_methods, timeout_method, value_methods,
 };
 use super::replication::{self, Wanted};
-use crate::engine::{CallFailure, Engine, Outcome, backoff};
+use crate::engine::{CallFailure, Engine, Outcome};
 #[cfg(doc)]
 use crate::error::OutcomeUnknown;
 use crate::error::{Error, NotReplicated};
@@ -208,16 +208,8 @@ impl PreparedCreate {
             may_exist.store(true, Ordering::Relaxed);
         }
         let key = created?.key;
-        let Some(limit) = options.replicated_within else {
-            return Ok(key);
-        };
-        match replication::wait(
-            engine,
-            Wanted::Known(&key.info()),
-            Some(&key.value),
-            engine.deadline(Some(limit)),
-            None,
-        ) {
+        let known = Wanted::Known(&key.info());
+        match replication::wait_for_all(engine, known, Some(&key.value), options.replicated_within) {
             Ok(()) => Ok(key),
             Err(lag) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),
         }
@@ -296,39 +288,40 @@ impl NewKey {
                 Err(failure) => {
                     let what =
                         "the value is in use, but the key's id could not be looked up; its value is in this error";
-                    return Err(conflict.followed_by(failure).into_outcome_unknown(
-                        operation,
-                        what,
-                        secret,
-                        Vec::new(),
-                    ));
+                    let failure = conflict.followed_by(failure);
+                    return Err(failure.into_outcome_unknown(operation, what, secret, Vec::new()));
                 }
             };
             // The value may be that of any key that begins alike, whatever its description and scope.
             let may_hold_value = keys.iter().filter(|key| self.has_prefix_of(key)).count();
-            let mut alike: Vec<_> = keys.into_iter().filter(|key| self.may_be(key)).collect();
-            let is_new = alike.iter().filter(|key| !known.others.contains(&key.id)).count();
-            let ids = || alike.iter().map(|key| key.id).collect();
-            match (is_new, may_hold_value) {
-                (0, _) => {
+            let is_known = |key: &KeyInfo| known.others.contains(&key.id);
+            let mut new: Vec<_> = keys.into_iter().filter(|key| self.may_be(key) && !is_known(key)).collect();
+            match (new.pop(), may_hold_value) {
+                (None, _) => {
                     let is_last = self.origin == Origin::Provided && rounds >= ROUNDS_FOR_PROVIDED;
-                    let wait = backoff(rounds, &*engine.clock);
-                    if is_last || !engine.has_time_after(wait, deadline) {
-                        break (
-                            "the value is in use, but no new key of this scope is listed; the value is in this error",
-                            ids(),
-                        );
+                    if is_last || !engine.pause(rounds, deadline) {
+                        let what = match known.others {
+                            [] => "the value is in use, but no new key of this scope is listed; it is in this error",
+                            _ => {
+                                "the value is in use, but no new key of this scope is listed; if it is the value of an \
+                                 older key, choose another; it is in this error"
+                            }
+                        };
+                        break (what, Vec::new());
                     }
-                    engine.clock.sleep(wait);
                 }
                 // The caller's own value may belong to a key that existed before.
-                (1, all) if all == 1 || self.origin == Origin::Generated => {
-                    alike.retain(|key| !known.others.contains(&key.id));
-                    if let Some(found) = alike.pop() {
-                        return Ok(Created { key: CreatedKey::new(found, self.value.clone()), is_certain: false });
-                    }
+                (Some(found), count) if new.is_empty() && (count == 1 || self.origin == Origin::Generated) => {
+                    return Ok(Created { key: CreatedKey::new(found, self.value.clone()), is_certain: false });
                 }
-                _ => break ("the value is in use, and several listed keys may have it; it is in this error", ids()),
+                (Some(last), _) => {
+                    new.push(last);
+                    let candidates = new.iter().map(|key| key.id).collect();
+                    break (
+                        "the value is in use, and several listed keys may have it; it is in this error",
+                        candidates,
+                    );
+                }
             }
         };
         Err(conflict.into_outcome_unknown(operation, what, secret, candidates))

@@ -1,6 +1,7 @@
 //! Delete a key, once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
@@ -52,19 +53,23 @@ impl DeleteKey {
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
         let &Self { engine: _, id, ignore_missing, options } = self;
-        match delete(engine, id, engine.deadline(options.timeout)) {
-            Err(Error::NotFound { .. }) if ignore_missing => {}
-            result => result?,
-        }
-        if let Some(limit) = options.replicated_within {
-            replication::wait(engine, Wanted::Gone(id), None, engine.deadline(Some(limit)), None)
-                .map_err(Error::NotReplicated)?;
-        }
+        let delete = if ignore_missing { ensure_deleted } else { delete };
+        delete(engine, id, engine.deadline(options.timeout))?;
+        replication::wait_for_all(engine, Wanted::Gone(id), None, options.replicated_within)
+            .map_err(Error::NotReplicated)?;
         Ok(id)
     }
 }
 
-pub(super) fn delete(engine: &Engine, id: KeyId, deadline: std::time::Instant) -> Result<(), Error> {
+/// Deletes the key, if it exists.
+pub(super) fn ensure_deleted(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
+    match delete(engine, id, deadline) {
+        Err(Error::NotFound { .. }) => Ok(()),
+        result => result,
+    }
+}
+
+fn delete(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
     #[derive(serde::Deserialize)]
     struct Response {
         id: KeyId,

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use super::create::ROUNDS_FOR_PROVIDED;
 use super::list;
-use super::new_key::{NewKey, Origin};
+use super::new_key::Origin;
 use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
-use super::reconcile::{EnsuredKey, Steps, Survey, Verdict, drift};
+use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
 use crate::engine::{Engine, backoff};
 use crate::error::Error;
-use crate::expiry::Expires;
-use crate::key::{KeyId, KeyInfo};
+use crate::key::KeyInfo;
 use crate::operation::Operation;
 
 /// A request that ensures that a key with a description and scope exists. Made by
@@ -42,8 +41,8 @@ use crate::operation::Operation;
 /// to the bootstrap key, cannot be told from it then.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
-/// keys and return that one; a run that lost the response to its create keeps its own key and reports the other. Runs
-/// with *different* scopes for one description report each other's keys as drift.
+/// keys and return that one, or report it as drift if its scope or its given value differs. A run that lost the
+/// response to its create keeps its own key and reports the other.
 ///
 /// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
 /// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created
@@ -91,7 +90,8 @@ impl EnsureKey {
     /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
     /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key,
-    /// and the new key might allow more.
+    /// and the new key might allow more. Neither is a key that may be the client's own, because its value begins alike:
+    /// the server would refuse all further requests.
     ///
     /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to
     /// be deleted first, and only its first 4 bytes are known.
@@ -131,10 +131,9 @@ impl EnsureKey {
     /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let Self { engine, settings, replace_on_drift, options } = self;
-        let expiry = settings.expiry;
-        let key = check(settings, replace_on_drift)?;
+        let target = check(settings, replace_on_drift)?;
         let deadline = engine.deadline(options.timeout);
-        let ensured = Run { engine: &engine, key: &key, expiry, replace_on_drift, deadline }.finish()?;
+        let ensured = Run { engine: &engine, target: &target, deadline }.finish()?;
         ensured.replicated(&engine, options.replicated_within)
     }
 }
@@ -143,101 +142,90 @@ impl EnsureKey {
 #[derive(Clone, Copy)]
 struct Run<'a> {
     engine: &'a Engine,
-    key: &'a NewKey,
-    expiry: Option<Expires>,
-    replace_on_drift: bool,
+    target: &'a Target,
     deadline: Instant,
 }
 
 impl<'a> Run<'a> {
     fn finish(self) -> Result<EnsuredKey, Error> {
-        let before = self.survey(None)?;
-        match before.verdict(self.replace_on_drift) {
-            Verdict::Keep(_) | Verdict::Create if self.key.origin == Origin::Provided => self.prove(&before),
-            Verdict::Keep(stays) => self.steps().conclude(stays, &before, before.ids()),
-            Verdict::Create | Verdict::Replace { .. } => self.create(&before),
-            Verdict::Refuse { key, differences } => Err(drift(key, differences)),
+        let steps = self.steps()?;
+        match steps.before.verdict() {
+            Verdict::Keep(_) | Verdict::Create if self.target.key.origin == Origin::Provided => self.prove(&steps),
+            Verdict::Keep(stays) => steps.keep(stays, steps.before.ids(), self.deadline),
+            Verdict::Create | Verdict::Replace(_) => self.create(steps),
+            Verdict::Refuse(drifted) => Err(drift(drifted)),
         }
     }
 
-    fn create(self, before: &Survey) -> Result<EnsuredKey, Error> {
-        let mut steps = self.steps();
-        steps.create(before, false)?;
-        let own = steps.created().map(|own| own.id);
+    fn create(self, steps: Steps<'a>) -> Result<EnsuredKey, Error> {
+        let creation = steps.create(self.deadline)?;
         let mut rounds = 0;
         // Until the list shows the key that this run created, because a node may lag.
-        let after = loop {
-            let after = self.survey(own).map_err(|cause| steps.interrupted(None, cause))?;
-            if steps.is_shown_by(&after) {
-                break after;
+        loop {
+            match self.list().map(|listed| creation.survey(listed)) {
+                Ok(Some(after)) => return creation.settle(&after, self.deadline),
+                Ok(None) => {}
+                Err(cause) => return Err(creation.interrupted(cause)),
             }
             rounds += 1;
             let pause = backoff(rounds, &*self.engine.clock);
             // After the deadline, the next list fails.
             self.engine.clock.sleep(pause.min(self.engine.remaining(self.deadline)));
-        };
-        steps.settle(before, &after)
+        }
     }
 
     /// Any run may have created a key with the given value, and a list does not show whole values. So this run tries to
     /// create it. If the server refuses that because the value is in use, the listed key with this prefix is accepted
     /// if it is the only one.
-    fn prove(self, before: &Survey) -> Result<EnsuredKey, Error> {
-        let conflict = match self.create(before) {
+    fn prove(self, steps: &Steps<'a>) -> Result<EnsuredKey, Error> {
+        let conflict = match self.create(steps.clone()) {
             Err(conflict @ Error::Conflict(_)) => conflict,
             result => return result,
         };
-        let after = match before.verdict(false) {
+        let after = match steps.before.verdict() {
             Verdict::Keep(_) => None,
             // A concurrent run may have created it.
-            _ => Some(self.survey_with_wanted()?),
+            _ => Some(self.steps_with_wanted()?),
         };
-        let survey = after.as_ref().unwrap_or(before);
-        match survey.holder(self.key) {
-            Some(holder) => Ok(self.steps().ensured(holder.clone(), survey.ids())),
+        let steps = after.as_ref().unwrap_or(steps);
+        match steps.before.holder(&self.target.key) {
+            Some(holder) => steps.keep(holder, steps.before.ids(), self.deadline),
             None => Err(conflict),
         }
     }
 
-    fn steps(self) -> Steps<'a> {
-        let Self { engine, key, expiry: _, replace_on_drift, deadline } = self;
-        Steps::new(engine, key, replace_on_drift, deadline)
+    fn steps(self) -> Result<Steps<'a>, Error> {
+        Ok(Steps::new(self.engine, self.target, self.list()?))
     }
 
-    /// Lists the keys with this description. `own`: the key that this run created.
-    fn survey(self, own: Option<KeyId>) -> Result<Survey, Error> {
-        let secrets: Vec<_> = self.key.known_value().into_iter().collect();
-        let admits = |key: &KeyInfo| key.description == self.key.description;
-        let keys = list::all(self.engine, admits, self.deadline, &secrets);
-        let keys = keys.map_err(|failure| failure.into_error(Operation::List, None))?;
-        Ok(Survey::of(keys, self.key, self.expiry, own))
+    /// Lists the keys with this description.
+    fn list(self) -> Result<Vec<KeyInfo>, Error> {
+        let key = &self.target.key;
+        let secrets: Vec<_> = key.known_value().into_iter().collect();
+        let listed = list::all(self.engine, |listed| listed.description == key.description, self.deadline, &secrets);
+        listed.map_err(|failure| failure.into_error(Operation::List, None))
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.
-    fn survey_with_wanted(self) -> Result<Survey, Error> {
+    fn steps_with_wanted(self) -> Result<Steps<'a>, Error> {
         let mut rounds = 0;
         loop {
-            let survey = self.survey(None)?;
+            let steps = self.steps()?;
             rounds += 1;
-            let pause = backoff(rounds, &*self.engine.clock);
-            let is_last = rounds >= ROUNDS_FOR_PROVIDED || !self.engine.has_time_after(pause, self.deadline);
-            if is_last || !survey.wanted.is_empty() {
-                return Ok(survey);
+            let is_last = !steps.before.wanted.is_empty() || rounds >= ROUNDS_FOR_PROVIDED;
+            if is_last || !self.engine.pause(rounds, self.deadline) {
+                return Ok(steps);
             }
-            self.engine.clock.sleep(pause);
         }
     }
 }
 
-fn check(settings: KeySettings, replace_on_drift: bool) -> Result<NewKey, Error> {
-    if settings.description.trim().is_empty() {
-        return Err(Error::invalid("description", "is empty: `ensure` finds the key by it"));
-    }
-    let key = NewKey::try_from(settings)?;
-    if replace_on_drift && key.origin == Origin::Provided {
+fn check(settings: KeySettings, replace_on_drift: bool) -> Result<Target, Error> {
+    let target = Target::new(settings, replace_on_drift)?;
+    if replace_on_drift && target.key.origin == Origin::Provided {
         let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
                    leave `value` out, or delete the old key by its id, or give the new key another description";
         return Err(Error::invalid("replace_on_drift", why));
     }
-    Ok(key)
+    Ok(target)
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use subtle::ConstantTimeEq;
@@ -22,19 +22,36 @@ use crate::secret::{self, SecretBuf};
 /// Above this limit, the key could exceed the maximum size of a listed key.
 const MAX_TEXT: usize = 128 * 1024;
 
-/// A checked new key, which the server reads as the caller means it.
-#[derive(Debug, Clone)]
+/// A checked new key, which the server reads as the caller means it. Serialized, it is the body of the request.
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct NewKey {
     pub(super) description: String,
     pub(super) actions: Vec<Action>,
     pub(super) collections: Vec<CollectionPattern>,
     /// Empty if the server generates it.
+    #[serde(serialize_with = "exposed", skip_serializing_if = "is_empty")]
     pub(super) value: SecretString,
+    #[serde(skip)]
     pub(super) origin: Origin,
+    #[serde(skip_serializing_if = "is_never")]
     pub(super) expires_at: Expiry,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) autodelete: Option<bool>,
     /// Members that this crate does not know, copied from another key.
+    #[serde(flatten)]
     unknown: Map<String, Json>,
+}
+
+fn exposed<S: Serializer>(value: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.expose_secret())
+}
+
+fn is_empty(value: &SecretString) -> bool {
+    value.expose_secret().is_empty()
+}
+
+fn is_never(expiry: &Expiry) -> bool {
+    expiry.is_never()
 }
 
 /// The origin of a value, which determines the meaning of a 409.
@@ -52,38 +69,26 @@ impl TryFrom<KeySettings> for NewKey {
     type Error = Error;
 
     fn try_from(settings: KeySettings) -> Result<Self, Error> {
-        let expires_at = settings.check_scope()?;
-        let KeySettings { description, actions, collections, value, autodelete, .. } = settings;
-        let (value, origin) = value.check(autodelete)?;
-        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
-    }
-}
-
-impl KeySettings {
-    /// Checks everything but the value. Returns the expiry as a request sends it.
-    pub(super) fn check_scope(&self) -> Result<Expiry, Error> {
-        let Self { description, actions, invalid_action, collections, invalid_collection, value: _, expiry, .. } =
-            self;
-        if let Some(error) = invalid_action {
-            return Err(error.clone().into());
+        let KeySettings { description, actions, collections, invalid, value, expiry, autodelete } = settings;
+        if let Some((field, reason)) = invalid {
+            return Err(Error::invalid(field, reason));
         }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
         }
-        for action in actions {
+        for action in &actions {
             action.check_form()?;
-        }
-        if let Some(error) = invalid_collection {
-            return Err(error.clone().into());
         }
         if collections.is_empty() {
             return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
         }
-        for entry in collections {
+        for entry in &collections {
             entry.validate()?;
         }
-        check_size(description, actions, collections)?;
-        expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)
+        check_size(&description, &actions, &collections)?;
+        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
+        let (value, origin) = value.check(autodelete)?;
+        Ok(Self { description, actions, collections, value, origin, expires_at, autodelete, unknown: Map::new() })
     }
 }
 
@@ -202,30 +207,6 @@ impl NewKey {
     pub(super) fn has_prefix_of(&self, key: &KeyInfo) -> bool {
         let value = self.known_value().map(ExposeSecret::expose_secret).unwrap_or_default();
         if key.prefix.len() < key::PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
-    }
-}
-
-/// The request's body.
-impl Serialize for NewKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { description, actions, collections, value: _, origin: _, expires_at, autodelete, unknown } = self;
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("description", description)?;
-        members.serialize_entry("actions", actions)?;
-        members.serialize_entry("collections", collections)?;
-        if let Some(value) = self.known_value() {
-            members.serialize_entry("value", value.expose_secret())?;
-        }
-        if !expires_at.is_never() {
-            members.serialize_entry("expires_at", expires_at)?;
-        }
-        if let Some(autodelete) = autodelete {
-            members.serialize_entry("autodelete", autodelete)?;
-        }
-        for (name, value) in unknown {
-            members.serialize_entry(name, value)?;
-        }
-        members.end()
     }
 }
 

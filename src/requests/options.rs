@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::action::{Action, InvalidAction};
-use crate::collection::{CollectionPattern, InvalidCollectionPattern};
+use crate::action::Action;
+use crate::collection::CollectionPattern;
 use crate::expiry::Expires;
 
 /// The time limits of a call.
@@ -50,11 +50,10 @@ macro_rules! replication_method {
 pub(super) struct KeySettings {
     pub(super) description: String,
     pub(super) actions: Vec<Action>,
-    /// The first text that is not an action. Reported when the request is sent.
-    pub(super) invalid_action: Option<InvalidAction>,
     pub(super) collections: Vec<CollectionPattern>,
-    /// The first text that is not a collection pattern. Reported when the request is sent.
-    pub(super) invalid_collection: Option<InvalidCollectionPattern>,
+    /// The first text that is no action or collection pattern: its field, and what is wrong. Reported when the request
+    /// is sent.
+    pub(super) invalid: Option<(&'static str, String)>,
     pub(super) value: Value,
     pub(super) expiry: Option<Expires>,
     pub(super) autodelete: Option<bool>,
@@ -84,7 +83,8 @@ macro_rules! scope_methods {
                     match action.try_into() {
                         Ok(action) => self.settings.actions.push(action),
                         Err(error) => {
-                            self.settings.invalid_action.get_or_insert(error.into());
+                            let why = || ("actions", error.into().to_string());
+                            self.settings.invalid.get_or_insert_with(why);
                         }
                     }
                 }
@@ -106,7 +106,8 @@ macro_rules! scope_methods {
                     match entry.try_into() {
                         Ok(entry) => self.settings.collections.push(entry),
                         Err(error) => {
-                            self.settings.invalid_collection.get_or_insert(error.into());
+                            let why = || ("collections", error.into().to_string());
+                            self.settings.invalid.get_or_insert_with(why);
                         }
                     }
                 }

@@ -6,6 +6,7 @@ mod spec;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use secrecy::SecretString;
 use serde::{Serialize, Serializer};
@@ -13,13 +14,11 @@ use serde::{Serialize, Serializer};
 pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::KeySpec;
 use super::list;
-use super::new_key::NewKey;
 use super::options::{CallOptions, Value, replication_method, timeout_method};
-use super::reconcile::{Survey, Verdict};
+use super::reconcile::{Drifted, Survey, Target, Verdict};
 use super::runner::Connections;
-use crate::engine::Engine;
+use crate::engine::{CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
-use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
@@ -60,7 +59,8 @@ impl<'a> PlanKeys<'a> {
     /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
     /// what differs, and `apply` reports [`Error::Drift`].
     ///
-    /// Describe the client's own key in no such plan: once it is replaced, the server refuses all other requests.
+    /// A key that may be the client's own, because its value begins alike, is never replaced: the server would refuse
+    /// all further requests.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -85,6 +85,9 @@ impl<'a> PlanKeys<'a> {
     /// key after all, and the listing node lags, `apply` returns that key and creates no second one. It finds the key
     /// only with [`expires_at`](KeySpec::expires_at): with [`expires_in`](KeySpec::expires_in), each run has another
     /// expiry.
+    ///
+    /// If a concurrent run creates the key with another value, and first, that key stays. This run deletes its own, and
+    /// reports [`Error::Drift`].
     ///
     /// Return only values whose keys are not known to exist: the value of a deleted key would be created again. It is
     /// not called for keys with `autodelete`: see [`KeySpec::autodelete`].
@@ -119,82 +122,58 @@ impl<'a> PlanKeys<'a> {
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
-        let specs = specs.into_iter().enumerate().map(|(at, spec)| CheckedSpec::new(spec, at));
-        let specs: Vec<CheckedSpec> = specs.collect::<Result<_, _>>()?;
-        let described = positions(&specs)?;
-        let admits = |key: &KeyInfo| {
-            described.contains_key(&*key.description) || (key.prefix != engine.own_prefix && prune(key))
-        };
-        let listed = list::all(&engine, admits, engine.deadline(options.timeout), &[]);
-        let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
-        let mut of_specs: Vec<Vec<KeyInfo>> = specs.iter().map(|_| Vec::new()).collect();
-        let mut unwanted = Vec::new();
-        for key in listed {
-            let described = described.get(&*key.description).and_then(|at| of_specs.get_mut(*at));
-            described.unwrap_or(&mut unwanted).push(key);
+        let mut targets = Vec::with_capacity(specs.len());
+        for (at, spec) in specs.into_iter().enumerate() {
+            let target = spec.check(replace_on_drift);
+            targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
         }
-        let mut keys = Vec::with_capacity(specs.len());
-        for (spec, listed) in specs.into_iter().zip(of_specs) {
-            keys.push(spec.planned(listed, replace_on_drift, &mut stored_value)?);
+        check_unique(&targets)?;
+        let is_unwanted = |key: &KeyInfo| key.prefix != engine.own_prefix && prune(key);
+        let descriptions = targets.iter().map(|target| &*target.key.description);
+        let listed = list_groups(&engine, descriptions, is_unwanted, engine.deadline(options.timeout), &[]);
+        let (mut groups, unwanted) = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
+        let listed: Vec<_> = targets.iter().map(of_target).collect();
+        let mut keys = Vec::with_capacity(targets.len());
+        for (target, listed) in targets.into_iter().zip(listed) {
+            keys.push(PlannedKey::of_spec(target, listed, &engine.own_prefix, &mut stored_value)?);
         }
         keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
-        Ok(Plan { engine, connections, keep_going, replace_on_drift, options, keys })
+        Ok(Plan { engine, connections, keep_going, options, keys })
     }
 }
 
-/// The position of each description, which must be unique.
-fn positions(specs: &[CheckedSpec]) -> Result<HashMap<&str, usize>, Error> {
-    let mut positions = HashMap::with_capacity(specs.len());
-    for (at, spec) in specs.iter().enumerate() {
-        let description = &*spec.key.description;
+fn check_unique(targets: &[Target]) -> Result<(), Error> {
+    let mut positions = HashMap::with_capacity(targets.len());
+    for (at, target) in targets.iter().enumerate() {
+        let description = &*target.key.description;
         if let Some(earlier) = positions.insert(description, at) {
             let shown = description.escape_debug();
             let why = format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
             return Err(Error::invalid("description", why));
         }
     }
-    Ok(positions)
+    Ok(())
 }
 
-/// The key has no value yet: most keys exist already.
-struct CheckedSpec {
-    key: NewKey,
-    expiry: Option<Expires>,
-}
+/// Listed keys by description.
+type Groups<'d> = HashMap<&'d str, Vec<KeyInfo>>;
 
-impl CheckedSpec {
-    /// `at`: the position of the spec.
-    fn new(spec: KeySpec, at: usize) -> Result<Self, Error> {
-        let expiry = spec.settings.expiry;
-        let key = spec.check().map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;
-        Ok(Self { key, expiry })
+/// Lists the keys with these descriptions, by description, and the other keys that `admits` accepts.
+fn list_groups<'d>(
+    engine: &Engine,
+    descriptions: impl Iterator<Item = &'d str>,
+    admits: impl Fn(&KeyInfo) -> bool,
+    deadline: Instant,
+    secrets: &[&SecretString],
+) -> Result<(Groups<'d>, Vec<KeyInfo>), CallFailure> {
+    let mut groups: Groups<'_> = descriptions.map(|description| (description, Vec::new())).collect();
+    let mut others = Vec::new();
+    let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
+    for key in list::all(engine, admits, deadline, secrets)? {
+        groups.get_mut(&*key.description).unwrap_or(&mut others).push(key);
     }
-
-    fn planned(
-        self,
-        listed: Vec<KeyInfo>,
-        replace_on_drift: bool,
-        stored_value: &mut StoredValue<'_>,
-    ) -> Result<PlannedKey, Error> {
-        let Self { mut key, expiry } = self;
-        let has_none = listed.is_empty();
-        let survey = Survey::of(listed, &key, expiry, None);
-        let mut planned = PlannedKey::of(survey, &key.description, replace_on_drift);
-        let mut may_exist = false;
-        if matches!(planned.change, Change::Create | Change::Replace) {
-            // The value of a listed key cannot be used again.
-            let can_be_stored = has_none && key.autodelete != Some(true);
-            let stored = if can_be_stored { stored_value(&key.description) } else { None };
-            may_exist = stored.is_some();
-            let value = stored.map_or(Value::Generated, Value::Provided);
-            let description = planned.description.escape_debug();
-            key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
-        }
-        if planned.is_change() {
-            planned.new = Some(New { key, expiry, may_exist });
-        }
-        Ok(planned)
-    }
+    Ok((groups, others))
 }
 
 /// What [`apply`](Self::apply) would change, to be shown to people and to be checked by programs. Made by
@@ -208,7 +187,6 @@ pub struct Plan {
     engine: Arc<Engine>,
     connections: Connections,
     keep_going: bool,
-    replace_on_drift: bool,
     options: CallOptions,
     keys: Vec<PlannedKey>,
 }
@@ -231,7 +209,7 @@ impl Plan {
     /// The descriptions of the keys that `apply` would create, with their values. Store them before you call `apply`:
     /// then no key can exist whose value is lost, wherever the program is interrupted.
     pub fn values(&self) -> impl Iterator<Item = (&str, &SecretString)> {
-        self.keys.iter().filter_map(|key| Some((&*key.description, key.new.as_ref()?.key.known_value()?)))
+        self.keys.iter().filter_map(|key| Some((&*key.description, key.target.as_ref()?.key.known_value()?)))
     }
 }
 
@@ -259,7 +237,7 @@ pub struct PlannedKey {
     pub duplicates: Vec<KeyId>,
     /// What `apply` needs. `None` for keys that are kept as they are, or deleted.
     #[serde(skip)]
-    new: Option<New>,
+    target: Option<Target>,
 }
 
 /// What is to be done with a key.
@@ -279,35 +257,55 @@ pub enum Change {
     Delete,
 }
 
-/// A spec that is to be applied.
-#[derive(Debug)]
-struct New {
-    key: NewKey,
-    expiry: Option<Expires>,
-    /// Whether an earlier process may have created the key with this value.
-    may_exist: bool,
-}
-
 impl PlannedKey {
-    fn of(survey: Survey, description: &str, replace_on_drift: bool) -> Self {
-        let (change, key, differences) = match survey.verdict(replace_on_drift) {
-            Verdict::Keep(key) => (Change::Keep, Some(key.id), &[][..]),
+    fn of_spec(
+        mut target: Target,
+        listed: Vec<KeyInfo>,
+        client_prefix: &str,
+        stored_value: &mut StoredValue<'_>,
+    ) -> Result<Self, Error> {
+        let has_none = listed.is_empty();
+        let survey = Survey::of(listed, &target, None, client_prefix);
+        let key = &mut target.key;
+        let mut planned = Self::of(&survey, &key.description);
+        if matches!(planned.change, Change::Create | Change::Replace) {
+            // The value of a listed key cannot be used again.
+            let can_be_stored = has_none && key.autodelete != Some(true);
+            let stored = if can_be_stored { stored_value(&key.description) } else { None };
+            target.may_exist = stored.is_some();
+            let value = stored.map_or(Value::Generated, Value::Provided);
+            let description = planned.description.escape_debug();
+            key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
+        }
+        planned.target = planned.is_change().then_some(target);
+        Ok(planned)
+    }
+
+    fn of(survey: &Survey, description: &str) -> Self {
+        let (change, key, differences) = match survey.verdict() {
+            Verdict::Keep(key) => (Change::Keep, Some(key), &[][..]),
             Verdict::Create => (Change::Create, None, &[][..]),
-            Verdict::Replace { key, differences } => (Change::Replace, Some(key.id), differences),
-            Verdict::Refuse { key, differences } => (Change::Drift, Some(key.id), differences),
+            Verdict::Replace(Drifted { key, differences, .. }) => (Change::Replace, Some(key), &differences[..]),
+            Verdict::Refuse(Drifted { key, differences, .. }) => (Change::Drift, Some(key), &differences[..]),
         };
-        let differences = differences.to_vec();
         let deletes: Vec<_> = match change {
             Change::Drift => Vec::new(),
             _ => {
-                let kept = key.filter(|_| change == Change::Keep);
-                survey.replaced_by(kept, replace_on_drift).chain(survey.long_expired()).collect()
+                let kept = key.filter(|_| change == Change::Keep).map(|key| key.id);
+                survey.replaced_by(kept).chain(survey.long_expired()).collect()
             }
         };
         let mut duplicates = survey.ids();
-        duplicates.retain(|id| key != Some(*id) && !deletes.contains(id));
-        let key = key.and_then(|id| survey.into_key(id));
-        Self { description: description.to_owned(), change, key, differences, deletes, duplicates, new: None }
+        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deletes.contains(id));
+        Self {
+            description: description.to_owned(),
+            change,
+            key: key.cloned(),
+            differences: differences.to_vec(),
+            deletes,
+            duplicates,
+            target: None,
+        }
     }
 
     /// No spec describes `key`.
@@ -319,7 +317,7 @@ impl PlannedKey {
             deletes: vec![key.id],
             duplicates: Vec::new(),
             key: Some(key),
-            new: None,
+            target: None,
         }
     }
 
@@ -340,7 +338,7 @@ impl fmt::Display for Change {
 /// The differences follow on lines of their own.
 impl fmt::Display for PlannedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { description, change, key, differences, deletes, duplicates, new } = self;
+        let Self { description, change, key, differences, deletes, duplicates, target } = self;
         let mark = match change {
             Change::Keep => '=',
             Change::Create => '+',
@@ -352,7 +350,7 @@ impl fmt::Display for PlannedKey {
         if let Some(key) = key {
             write!(f, ": key {}", key.id)?;
         }
-        if let (Some(New { key, .. }), None) = (new, key) {
+        if let (Some(Target { key, .. }), None) = (target, key) {
             let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
             let scope = format!("{actions} in {collections}");
             write!(f, ": {}, expires {}", scope.escape_debug(), key.expires_at)?;

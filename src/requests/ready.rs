@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::get::get;
-use crate::engine::{Engine, backoff};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::KeyId;
 
@@ -17,11 +17,9 @@ pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), E
             Ok(_) | Err(Error::NotFound { .. } | Error::Unauthorized(_)) => return Ok(()),
             Err(error) if error.is_retryable() => {
                 failures += 1;
-                let pause = backoff(failures, &*engine.clock);
-                if pause >= engine.remaining(deadline) {
+                if !engine.pause(failures, deadline) {
                     return Err(error);
                 }
-                engine.clock.sleep(pause);
             }
             Err(error) => return Err(error),
         }

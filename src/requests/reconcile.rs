@@ -5,5 +5,5 @@ mod steps;
 mod survey;
 
 pub use self::steps::EnsuredKey;
-pub(super) use self::steps::{Steps, drift};
-pub(super) use self::survey::{Survey, Verdict};
+pub(super) use self::steps::{Creation, Steps, drift};
+pub(super) use self::survey::{Drifted, Survey, Target, Verdict};

@@ -1,12 +1,12 @@
 //! Waits until the nodes agree that a key exists, or that it does not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, backoff, deadline_after};
-use crate::error::{Attempt, NotReplicated, Phase};
+use crate::engine::{Engine, deadline_after};
+use crate::error::{Attempt, Error, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines, Request};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
@@ -40,7 +40,38 @@ impl Wanted<'_> {
     }
 }
 
-/// Requests the key from the nodes until enough of them agree: all, or `majority` of them. At the deadline, returns
+/// Waits for at most `limit` until all nodes agree. Does not wait without a limit.
+pub(super) fn wait_for_all(
+    engine: &Engine,
+    wanted: Wanted<'_>,
+    secret: Option<&SecretString>,
+    limit: Option<Duration>,
+) -> Result<(), Box<NotReplicated>> {
+    if limit.is_none() {
+        return Ok(());
+    }
+    wait(engine, wanted, secret, engine.deadline(limit), false)
+}
+
+/// Checks that the nodes are available before a key is created that they must confirm. `id`: of any key.
+pub(super) fn check_nodes(engine: &Engine, id: KeyId, deadline: Instant, accept_majority: bool) -> Result<(), Error> {
+    let asked_by = deadline.min(deadline_after(engine.clock.now(), engine.config.connect_timeout));
+    wait(engine, Wanted::Any(id), None, asked_by, accept_majority)
+        .map_err(|lag| nodes_unavailable(engine, lag.nodes, accept_majority))
+}
+
+pub(super) fn nodes_unavailable(engine: &Engine, nodes: Vec<Attempt>, accept_majority: bool) -> Error {
+    let (needed, total) = (needed(engine, accept_majority), engine.nodes.len());
+    Error::NodesUnavailable { nodes, needed, total }
+}
+
+/// How many nodes must agree.
+fn needed(engine: &Engine, accept_majority: bool) -> usize {
+    let total = engine.nodes.len();
+    if accept_majority { total / 2 + 1 } else { total }
+}
+
+/// Requests the key from the nodes until all of them agree, or a majority if that is enough. At the deadline, returns
 /// the last results of the nodes that do not agree.
 ///
 /// `secret`: the key's value, if it is known. Errors do not show it, even if a node repeats it.
@@ -49,9 +80,9 @@ pub(super) fn wait(
     wanted: Wanted<'_>,
     secret: Option<&SecretString>,
     deadline: Instant,
-    majority: Option<usize>,
+    accept_majority: bool,
 ) -> Result<(), Box<NotReplicated>> {
-    let needed = majority.unwrap_or(engine.nodes.len());
+    let needed = needed(engine, accept_majority);
     let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
     let (mut agreed, mut rounds) = (0, 0);
     loop {
@@ -72,16 +103,14 @@ pub(super) fn wait(
                 return Ok(());
             }
         }
-        let pause = backoff(rounds, &*engine.clock);
         // A key that lacks `keys:get` still lacks it later.
         let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || !engine.has_time_after(pause, deadline) {
+        if is_refused || !engine.pause(rounds, deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
-        engine.clock.sleep(pause);
     }
 }
 
@@ -107,8 +136,13 @@ fn ask(
     let response = engine.attempt(node, request, deadlines, get::decode(id));
     let is_refused = matches!(response, Err(AttemptError::Status { status: 401, .. }));
     let (phase, result) = match response {
-        Ok(_) if !matches!(wanted, Wanted::Gone(_)) => return None,
-        Ok(_) => (Phase::ReadResponse, "still has the key".into()),
+        Ok(key) => match wanted {
+            Wanted::Gone(_) => (Phase::ReadResponse, "still has the key".into()),
+            Wanted::Known(wanted) if (&wanted.prefix, &wanted.description) != (&key.prefix, &key.description) => {
+                (Phase::ReadResponse, "has another key with this id (is it a node of another cluster?)".into())
+            }
+            Wanted::Known(_) | Wanted::Any(_) => return None,
+        },
         Err(AttemptError::Status { status: 404, .. }) if wanted.is_met_by_absence() => return None,
         Err(AttemptError::Status { status: 404, .. }) => (Phase::ReadResponse, "has no such key".into()),
         Err(error) => (error.phase(), error.result()),
@@ -122,10 +156,9 @@ fn ask(
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use super::*;
-    use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock};
+    use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock, backoff};
     use crate::expiry::Expiry;
     use crate::http::{DecodeError, ResponseBody, Transport};
 
@@ -165,7 +198,7 @@ mod tests {
                 own_prefix: String::new(),
             };
             let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));
-            assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, None).is_err());
+            assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, false).is_err());
             assert_eq!(attempts.load(Ordering::Relaxed), expected, "{left:?}");
         }
     }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::create::Known;
-use super::delete::delete;
+use super::delete::ensure_deleted;
 use super::get::get;
 use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
-use crate::engine::{Engine, deadline_after};
-use crate::error::{Attempt, Error, Incomplete};
+use crate::engine::Engine;
+use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
@@ -112,6 +112,9 @@ impl RotateKey {
     /// Before anything is created, the old key is requested from every node, so that a rotation does not start that
     /// an unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
     ///
+    /// The given [`value`](Self::value) must not be that of the old key, which cannot be rotated to it: the result is
+    /// [`Error::Conflict`] or, if a response is lost, an [`Error::Incomplete`] that [`Incomplete::resume`] cannot finish.
+    ///
     /// Two concurrent rotations of one key create two new keys, each known to its caller. The client's own key can be
     /// rotated, but the client is unusable afterwards, so do not use
     /// [`wait_for_replication`](Self::wait_for_replication).
@@ -137,8 +140,7 @@ impl RotateKey {
         let deadline = engine.deadline(options.timeout);
         let old = get(engine, id, deadline)?;
         let key = NewKey::replacing(&old, settings.value, settings.expiry, copy_unknown_members)?;
-        let majority = accept_majority.then(|| engine.nodes.len() / 2 + 1);
-        check_nodes(engine, id, majority, deadline)?;
+        replication::check_nodes(engine, id, deadline, accept_majority)?;
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
@@ -146,27 +148,10 @@ impl RotateKey {
             let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
-        let rotation = Rotation { key, old: id, others, keep_old, majority, gone_within: options.replicated_within };
+        let gone_within = options.replicated_within;
+        let rotation = Rotation { key, old: id, others, keep_old, accept_majority, gone_within };
         rotation.create(engine, deadline, false)
     }
-}
-
-/// Checks that the nodes are available before a key is created that they must confirm.
-pub(super) fn check_nodes(
-    engine: &Engine,
-    id: KeyId,
-    majority: Option<usize>,
-    deadline: Instant,
-) -> Result<(), Error> {
-    let asked_by = deadline.min(deadline_after(engine.clock.now(), engine.config.connect_timeout));
-    replication::wait(engine, Wanted::Any(id), None, asked_by, majority)
-        .map_err(|lag| nodes_unavailable(engine, majority, lag.nodes))
-}
-
-/// `majority`: how many nodes are needed, if not all.
-pub(super) fn nodes_unavailable(engine: &Engine, majority: Option<usize>, nodes: Vec<Attempt>) -> Error {
-    let total = engine.nodes.len();
-    Error::NodesUnavailable { nodes, needed: majority.unwrap_or(total), total }
 }
 
 /// The steps of a rotation. An [`Incomplete`] contains them so that the rotation can be resumed.
@@ -176,8 +161,7 @@ struct Rotation {
     /// Keys that existed before, so that none of them is the new one.
     others: Vec<KeyId>,
     keep_old: bool,
-    /// How many nodes must know the new key; all if `None`.
-    majority: Option<usize>,
+    accept_majority: bool,
     gone_within: Option<Duration>,
 }
 
@@ -196,33 +180,24 @@ impl Rotation {
     /// The new key exists.
     fn finish(self, engine: &Engine, deadline: Instant, key: CreatedKey) -> Result<CreatedKey, Error> {
         let old = self.old;
-        if let Err(lag) =
-            replication::wait(engine, Wanted::Known(&key.info()), Some(&key.value), deadline, self.majority)
-        {
+        let known = Wanted::Known(&key.info());
+        if let Err(lag) = replication::wait(engine, known, Some(&key.value), deadline, self.accept_majority) {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
         if self.keep_old {
             return Ok(key);
         }
-        match delete(engine, old, deadline) {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
-            Err(cause) => {
-                let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
-                let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
-                return Err(self.interrupted(what, Some(key), Some(old), cause));
-            }
+        if let Err(cause) = ensure_deleted(engine, old, deadline) {
+            let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
+            let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
+            return Err(self.interrupted(what, Some(key), Some(old), cause));
         }
-        let Some(limit) = self.gone_within else {
-            return Ok(key);
-        };
-        match replication::wait(engine, Wanted::Gone(old), None, engine.deadline(Some(limit)), None) {
-            Ok(()) => Ok(key),
-            Err(lag) => {
-                let what = format!("key {} replaces key {old}, which is deleted", key.id);
-                Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)))
-            }
+        if let Err(lag) = replication::wait_for_all(engine, Wanted::Gone(old), None, self.gone_within) {
+            let what = format!("key {} replaces key {old}, which is deleted", key.id);
+            return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
+        Ok(key)
     }
 
     /// `left_over`: the old key, if all that is left to do is to delete it.

@@ -13,6 +13,7 @@ use crate::support::Server;
 live_tests![
     applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do,
     drifted_key_is_replaced_only_if_asked_and_its_value_stops_working,
+    clients_own_key_is_never_replaced_and_still_works,
     outdated_plan_is_refused_and_changes_nothing,
     prune_deletes_only_what_was_asked_for,
     rotate_many_replaces_each_key_and_delete_many_deletes_each,
@@ -108,6 +109,20 @@ fn drifted_key_is_replaced_only_if_asked_and_its_value_stops_working(server: &Se
     expected.sort();
     assert_eq!(ids(&keys_of(client, &prefix)), expected);
     delete_all(client, &prefix);
+}
+
+fn clients_own_key_is_never_replaced_and_still_works(server: &Server) {
+    let stage = Stage::new(server);
+    let prefix = unique("plan ");
+    let create = stage.client().create().description(format!("{prefix} 0")).actions(["keys:*"]);
+    let admin = stage.create(create.collections(["*"]));
+    let client = stage.client_with(&admin.value);
+    let applied = client.plan(specs(&prefix, 2)).replace_on_drift(true).send().unwrap().apply().unwrap();
+    let (_, error) = applied.failed().next().unwrap();
+    assert!(matches!(error, Error::Drift { .. }) && error.to_string().contains("the client's own key"), "{error}");
+    let error = client.ensure(format!("{prefix} 0")).actions([Action::KEYS_LIST]).collections(["docs"]);
+    assert!(matches!(error.replace_on_drift(true).send(), Err(Error::Drift { .. })));
+    assert_eq!(ids(&keys_of(&client, &prefix)), [admin.id]);
 }
 
 fn outdated_plan_is_refused_and_changes_nothing(server: &Server) {

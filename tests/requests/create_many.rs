@@ -8,13 +8,7 @@ use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
 
-/// No fault: lets one request pass.
-const PASS: Fault = Fault::Delay(Duration::ZERO);
-
-/// A client that makes one attempt.
-fn hasty(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
-}
+use crate::{PASS, hasty, start_hasty};
 
 fn requests(client: &KeysClient, count: usize) -> Vec<CreateKey> {
     let request = |tenant| client.create().description(format!("tenant {tenant}"));
@@ -30,8 +24,7 @@ fn there(server: &FakeServer) -> Vec<String> {
 
 #[test]
 fn each_request_leads_to_its_key_in_order() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     let mut seen = Vec::new();
     let batch = client.create_many(requests(&client, 30)).connections(3).send_with(|progress| {
         assert_eq!(progress.total, 30);
@@ -53,7 +46,7 @@ fn each_request_leads_to_its_key_in_order() {
 }
 
 #[test]
-fn none_is_no_work() {
+fn empty_batch_sends_nothing() {
     let server = FakeServer::start().unwrap();
     let batch = hasty(&server).create_many(Vec::<CreateKey>::new()).send().unwrap();
     assert!(batch.is_complete() && batch.into_outputs().unwrap().is_empty());
@@ -61,9 +54,8 @@ fn none_is_no_work() {
 }
 
 #[test]
-fn one_that_is_not_valid_is_named_before_anything_is_sent() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+fn invalid_request_is_named_before_anything_is_sent() {
+    let (server, client) = start_hasty();
     let mut requests = requests(&client, 3);
     requests.push(client.create().actions(["documents:serach"]).collections(["docs"]));
     let text = client.create_many(requests).send().unwrap_err().to_string();
@@ -72,9 +64,8 @@ fn one_that_is_not_valid_is_named_before_anything_is_sent() {
 }
 
 #[test]
-fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_value() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+fn batch_after_a_failure_starts_no_more_requests_and_reports_created_keys_with_their_values() {
+    let (server, client) = start_hasty();
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::NotReady { retry_after: None });
     let batch = client.create_many(requests(&client, 10)).connections(1).send().unwrap();
@@ -96,9 +87,8 @@ fn after_a_failure_no_more_are_begun_and_what_was_made_is_reported_with_its_valu
 }
 
 #[test]
-fn it_keeps_going_if_told_so() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+fn failed_request_with_keep_going_does_not_stop_the_batch() {
+    let (server, client) = start_hasty();
     server.inject(PASS);
     server.inject(Fault::NotReady { retry_after: None });
     let batch = client.create_many(requests(&client, 5)).connections(1).keep_going(true).send().unwrap();
@@ -108,8 +98,7 @@ fn it_keeps_going_if_told_so() {
 
 #[test]
 fn batch_that_the_caller_stops_is_resumed() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     let stop_at = |limit: usize| {
         move |progress: &typesense_keys::Progress<'_, typesense_keys::CreatedKey>| {
             if progress.done < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -129,8 +118,7 @@ fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end()
     let faults =
         [Fault::LoseResponse, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
     for turn in 0..faults.len() {
-        let server = FakeServer::start().unwrap();
-        let client = hasty(&server);
+        let (server, client) = start_hasty();
         faults.iter().cycle().skip(turn).take(25).for_each(|fault| server.inject(*fault));
         let mut batch = client.create_many(requests(&client, 12)).connections(3).keep_going(true).send().unwrap();
         for _ in 0..20 {
@@ -149,8 +137,7 @@ fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end()
 
 #[test]
 fn no_more_keys_exist_than_connections_that_the_caller_was_not_called_with() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     for connections in [1, 3, 8] {
         let (before, mut handed_over, mut most) = (server.key_count(), 0, 0);
         let request = client.create_many(requests(&client, 40)).connections(connections);
@@ -167,9 +154,8 @@ fn no_more_keys_exist_than_connections_that_the_caller_was_not_called_with() {
 }
 
 #[test]
-fn break_begins_no_more_requests() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+fn break_starts_no_more_requests() {
+    let (server, client) = start_hasty();
     let batch = client.create_many(requests(&client, 500)).connections(4).send_with(|progress| {
         std::thread::sleep(Duration::from_millis(2));
         if progress.done < 40 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -181,8 +167,7 @@ fn break_begins_no_more_requests() {
 
 #[test]
 fn panic_of_the_callback_ends_the_call() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     let request = client.create_many(requests(&client, 20));
     let result =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| request.send_with(|_| panic!("on purpose"))));
@@ -217,8 +202,7 @@ fn error_value(error: &Error) -> Option<&str> {
 
 #[test]
 fn prepared_requests_have_their_values_before_anything_is_sent() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     let prepared: Vec<_> = requests(&client, 5).into_iter().map(|request| request.prepare().unwrap()).collect();
     let stored: Vec<_> = prepared.iter().map(|request| request.value().clone()).collect();
     assert_eq!(server.request_count(), 0);
@@ -230,9 +214,8 @@ fn prepared_requests_have_their_values_before_anything_is_sent() {
 }
 
 #[test]
-fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+fn server_generated_request_in_doubt_is_not_repeated() {
+    let (server, client) = start_hasty();
     server.inject(Fault::LoseResponse);
     let requests = requests(&client, 2).into_iter().map(CreateKey::server_generated);
     let batch = client.create_many(requests).connections(1).send().unwrap();
@@ -244,8 +227,7 @@ fn what_the_server_was_to_draw_is_not_repeated_in_doubt() {
 
 #[test]
 fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (server, client) = start_hasty();
     let soon = |create: CreateKey| create.expires_in(Duration::from_secs(3));
     let mut requests = requests(&client, 2);
     requests.extend(self::requests(&client, 2).into_iter().map(soon));
@@ -265,8 +247,7 @@ fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
 
 #[test]
 fn batch_shows_no_value() {
-    let server = FakeServer::start().unwrap();
-    let client = hasty(&server);
+    let (_server, client) = start_hasty();
     let batch = client.create_many(requests(&client, 2)).send().unwrap();
     let text = format!("{batch:?}");
     assert!(text.contains("CreatedKey { id: 0"), "{text}");

@@ -5,16 +5,12 @@ use std::time::Duration;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{Error, KeyId, KeysClient};
 
+use crate::start;
 use crate::support::Scripted;
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
-}
 
 #[test]
 fn missing_key_is_an_error_unless_it_is_ignored() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start();
     assert!(matches!(client.delete(7).send(), Err(Error::NotFound { .. })));
     assert!(matches!(client.delete(7).ignore_missing(false).send(), Err(Error::NotFound { .. })));
     assert_eq!(client.delete(7).ignore_missing(true).send().unwrap(), KeyId::from(7));
@@ -22,8 +18,7 @@ fn missing_key_is_an_error_unless_it_is_ignored() {
 
 #[test]
 fn other_errors_are_not_ignored_with_a_missing_key() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     let id = client.create().actions(["documents:get"]).collections(["docs"]).send().unwrap().id;
     server.inject(Fault::Unauthorized);
     assert!(matches!(client.delete(id).ignore_missing(true).send(), Err(Error::Unauthorized(_))));

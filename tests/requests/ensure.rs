@@ -9,13 +9,7 @@ use typesense_keys::{EnsureKey, Error, KeyId, KeyInfo, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::time::{HANG, wait_until};
-
-/// No fault: lets one request pass.
-const PASS: Fault = Fault::Delay(Duration::ZERO);
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
-}
+use crate::{PASS, client, start};
 
 fn ensure(client: &KeysClient) -> EnsureKey {
     client.ensure("docs site").actions(["documents:search", "documents:get"]).collections(["docs", "blog"])
@@ -32,8 +26,7 @@ fn drifted(client: &KeysClient) -> KeyId {
 
 #[test]
 fn first_run_creates_the_key_and_second_run_leaves_it() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     // Of another description, or none: not looked at.
     client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     let first = ensure(&client).send().unwrap();
@@ -50,8 +43,7 @@ fn first_run_creates_the_key_and_second_run_leaves_it() {
 
 #[test]
 fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     drifted(&client);
     let requests = server.request_count();
     let error = ensure(&client).expires_in(Duration::from_secs(60)).send().unwrap_err();
@@ -70,9 +62,8 @@ fn drift_is_an_error_that_shows_the_difference_and_changes_nothing() {
 }
 
 #[test]
-fn drift_is_replaced_where_that_is_asked_for() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+fn drift_with_replace_on_drift_is_replaced() {
+    let (_server, client) = start();
     let old = drifted(&client);
     let ensured = ensure(&client).replace_on_drift(true).send().unwrap();
     assert!(ensured.created && ensured.value.is_some());
@@ -82,8 +73,7 @@ fn drift_is_replaced_where_that_is_asked_for() {
 
 #[test]
 fn with_a_value_every_run_knows_it() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start();
     for created in [true, false, false] {
         let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
         assert_eq!((ensured.value.unwrap().expose_secret(), ensured.created), ("a-value-of-my-own", created));
@@ -108,8 +98,7 @@ fn value_with_replace_on_drift_is_refused_before_anything_is_sent() {
 
 #[test]
 fn value_of_a_key_with_another_scope_is_drift() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     ensure(&client).actions(["keys:get"]).value("a-value-of-my-own").send().unwrap();
     let drifted = ensure(&client).value("a-value-of-my-own").send();
     assert!(matches!(drifted, Err(Error::Drift { .. })), "{drifted:?}");
@@ -118,8 +107,7 @@ fn value_of_a_key_with_another_scope_is_drift() {
 
 #[test]
 fn value_of_another_key_is_a_conflict() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     client.create().description("another").actions(["*"]).collections(["*"]).value("taken").send().unwrap();
     let error = ensure(&client).value("taken").timeout(Duration::from_secs(20)).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
@@ -143,8 +131,7 @@ fn expired(server: &FakeServer, expires_at: SystemTime) -> KeyId {
 #[test]
 fn expired_key_gets_a_replacement_and_stays_for_a_day() {
     const HOUR: Duration = Duration::from_secs(3600);
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     let long_ago = expired(&server, SystemTime::now() - 25 * HOUR);
     // By the clock of this machine, which may be ahead.
     let just_now = expired(&server, SystemTime::now() - 23 * HOUR);
@@ -158,8 +145,7 @@ fn expired_key_gets_a_replacement_and_stays_for_a_day() {
 
 #[test]
 fn duplicates_of_an_interrupted_run_are_reported_and_left() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     let make = || {
         let request = client.create().description("docs site").actions(["documents:search", "documents:get"]);
         request.collections(["docs", "blog"]).send().unwrap().id
@@ -171,11 +157,10 @@ fn duplicates_of_an_interrupted_run_are_reported_and_left() {
 }
 
 #[test]
-fn what_is_not_valid_is_refused_before_anything_is_sent() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+fn invalid_request_is_refused_before_anything_is_sent() {
+    let (server, client) = start();
     for (request, expected) in [
-        (client.ensure(" "), "invalid request: `description`: is empty: `ensure` finds the key by it"),
+        (client.ensure(" "), "invalid request: `description`: is empty: the key is found by it"),
         (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
         (ensure(&client).collections(["a.b"]), "invalid request: `collections`: `a.b` could"),
         (ensure(&client).value(""), "invalid request: `value`: is empty"),
@@ -224,8 +209,7 @@ fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_report
 #[test]
 fn eight_runs_at_once_end_with_one_key() {
     for (own_value, has_drifted) in [(None, false), (None, true), (Some("own-value"), false)] {
-        let server = FakeServer::start().unwrap();
-        let client = client(&server);
+        let (_server, client) = start();
         if has_drifted {
             drifted(&client);
         }

@@ -12,7 +12,6 @@ use std::io;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::KeysClient;
 use typesense_keys::testing::FakeServer;
 
 use crate::support::raw::{Request, Response};
@@ -38,8 +37,4 @@ fn send_with(server: &FakeServer, key: &str, request: Request) -> io::Result<Res
 
 fn address(server: &FakeServer) -> String {
     server.url().replace("http://", "")
-}
-
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
 }

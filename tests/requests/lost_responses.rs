@@ -6,15 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault};
 use typesense_keys::{CreateKey, Error, KeysClient};
 
 use crate::support::Scripted;
-
-fn client(server: &FakeServer, api_key: SecretString) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(api_key).timeout(Duration::from_secs(10)).build().unwrap()
-}
+use crate::{client, start};
 
 fn request(client: &KeysClient) -> CreateKey {
     client.create().description("docs").actions(["documents:search"]).collections(["docs"])
@@ -22,8 +19,7 @@ fn request(client: &KeysClient) -> CreateKey {
 
 #[test]
 fn key_is_found_and_returned_as_if_nothing_had_happened() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server, server.api_key());
+    let (server, client) = start();
     // Another key of the same scope, which is not to be taken for the new one.
     let older = request(&client).send().unwrap();
     server.inject(Fault::LoseResponse);
@@ -34,11 +30,10 @@ fn key_is_found_and_returned_as_if_nothing_had_happened() {
 }
 
 #[test]
-fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
+fn lost_response_without_list_permission_returns_the_value() {
     let server = FakeServer::start().unwrap();
-    let creator =
-        client(&server, server.api_key()).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
-    let client = client(&server, creator.value);
+    let creator = client(&server).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
     server.inject(Fault::LoseResponse);
     let Err(Error::OutcomeUnknown(unknown)) = request(&client).send() else { panic!("it could not be looked up") };
     assert!(
@@ -53,8 +48,7 @@ fn who_may_not_list_gets_the_value_and_is_told_what_is_known() {
 
 #[test]
 fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server, server.api_key());
+    let (server, client) = start();
     let value = "a-value-that-is-in-use-already";
     client.create().actions(["documents:get"]).collections(["other"]).value(value).send().unwrap();
     // The response that is lost is the refusal. A node that lags might not show the new key.
@@ -67,8 +61,7 @@ fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response()
 
 #[test]
 fn delete_whose_response_is_lost_is_done() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server, server.api_key());
+    let (server, client) = start();
     let id = request(&client).send().unwrap().id;
     server.inject(Fault::LoseResponse);
     assert_eq!(client.delete(id).send().unwrap(), id);
@@ -183,8 +176,7 @@ fn create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
 
 #[test]
 fn provided_value_of_a_key_that_begins_alike_is_never_returned_with_the_id_of_another_key() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server, server.api_key());
+    let (server, client) = start();
     let like_ours = request(&client).value("key_aaa").send().unwrap().id;
     client.create().description("another").actions(["*"]).collections(["*"]).value("key_bbb").send().unwrap();
     server.inject(Fault::DropConnection);

@@ -16,3 +16,32 @@ mod scoped;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+
+use std::time::Duration;
+
+use typesense_keys::KeysClient;
+use typesense_keys::testing::{FakeServer, Fault};
+
+/// No fault: lets one request pass.
+const PASS: Fault = Fault::Delay(Duration::ZERO);
+
+fn client(server: &FakeServer) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap()
+}
+
+/// A client that makes one attempt at each step.
+fn hasty(server: &FakeServer) -> KeysClient {
+    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
+}
+
+fn start() -> (FakeServer, KeysClient) {
+    let server = FakeServer::start().unwrap();
+    let client = client(&server);
+    (server, client)
+}
+
+fn start_hasty() -> (FakeServer, KeysClient) {
+    let server = FakeServer::start().unwrap();
+    let client = hasty(&server);
+    (server, client)
+}

@@ -9,11 +9,7 @@ use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{CreatedKey, DeleteKey, Error, ErrorKind, Expiry, KeyId, KeysClient, RotateKey};
 
 use crate::support::time::{wait_until, with_enough_time};
-
-/// A client that makes one attempt.
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
-}
+use crate::{hasty, start_hasty};
 
 fn keys(client: &KeysClient, count: usize) -> Vec<CreatedKey> {
     let request = |index| client.create().description(format!("key {index}")).actions(["documents:search"]);
@@ -31,8 +27,7 @@ fn rotations(client: &KeysClient, keys: &[CreatedKey]) -> Vec<RotateKey> {
 
 #[test]
 fn delete_many_deletes_exactly_the_named_keys() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let keys = keys(&client, 20);
     let mut deleted = Vec::new();
     let batch = client.delete_many(deletions(&client, &keys[..15])).connections(3).send_with(|progress| {
@@ -50,8 +45,7 @@ fn delete_many_deletes_exactly_the_named_keys() {
 
 #[test]
 fn delete_many_reports_a_missing_key_unless_its_request_ignores_it() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     let requests = [client.delete(7).ignore_missing(true), client.delete(8)];
     let batch = client.delete_many(requests).keep_going(true).send().unwrap();
     assert_eq!(batch.succeeded().collect::<Vec<_>>(), [(0, &KeyId::from(7))]);
@@ -60,8 +54,7 @@ fn delete_many_reports_a_missing_key_unless_its_request_ignores_it() {
 
 #[test]
 fn resumed_delete_many_takes_a_key_of_a_lost_response_for_deleted() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let keys = keys(&client, 4);
     server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse);
     let batch = client.delete_many(deletions(&client, &keys)).connections(1).send().unwrap();
@@ -73,8 +66,7 @@ fn resumed_delete_many_takes_a_key_of_a_lost_response_for_deleted() {
 
 #[test]
 fn resumed_delete_many_still_reports_a_key_that_was_never_there() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     let batch = client.delete_many([client.delete(7)]).send().unwrap();
     let batch = batch.resume().send().unwrap();
     assert!(matches!(batch.failed().next(), Some((0, Error::NotFound { .. }))));
@@ -82,8 +74,7 @@ fn resumed_delete_many_still_reports_a_key_that_was_never_there() {
 
 #[test]
 fn rotate_many_replaces_each_key_and_hands_over_each_value() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let old = keys(&client, 12);
     let mut values = vec![None; old.len()];
     let batch = client.rotate_many(rotations(&client, &old)).send_with(|progress| {
@@ -107,8 +98,7 @@ fn resumed_rotate_many_finishes_the_interrupted_rotation_with_the_key_that_it_cr
         (Operation::Delete, Fault::LoseResponse),
         (Operation::Delete, Fault::Unauthorized),
     ] {
-        let server = FakeServer::start().unwrap();
-        let client = client(&server);
+        let (server, client) = start_hasty();
         let old = keys(&client, 3);
         server.fail(operation).nth(2).with(fault);
         let batch = client.rotate_many(rotations(&client, &old)).connections(1).send().unwrap();
@@ -123,8 +113,7 @@ fn resumed_rotate_many_finishes_the_interrupted_rotation_with_the_key_that_it_cr
 
 #[test]
 fn invalid_rotation_is_named_before_any_is_sent() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let old = keys(&client, 2);
     let sent = server.request_count();
     let requests = [client.rotate(old[0].id), client.rotate(old[1].id).expires_in(Duration::ZERO)];
@@ -135,8 +124,7 @@ fn invalid_rotation_is_named_before_any_is_sent() {
 
 #[test]
 fn delete_that_may_have_been_done_stays_so_over_several_resumes() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let keys = keys(&client, 1);
     server.fail(Operation::Delete).with(Fault::LoseResponse);
     let batch = client.delete_many(deletions(&client, &keys)).send().unwrap();
@@ -148,8 +136,7 @@ fn delete_that_may_have_been_done_stays_so_over_several_resumes() {
 
 #[test]
 fn resumed_rotate_many_whose_expiry_has_passed_keeps_the_values_of_the_new_keys() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     with_enough_time(Duration::from_secs(2), |duration| {
         let old = keys(&client, 3);
         let expiry = Expiry::after(duration);
@@ -172,7 +159,7 @@ fn resumed_rotate_many_whose_expiry_has_passed_keeps_the_values_of_the_new_keys(
 #[test]
 fn resumed_rotation_has_the_timeout_of_its_request() {
     let server = FakeServer::start().unwrap();
-    let long = client(&server);
+    let long = hasty(&server);
     let old = keys(&long, 1);
     let builder = KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false);
     let none = builder.timeout(Duration::ZERO).build().unwrap();

@@ -15,11 +15,7 @@ use typesense_keys::{
 };
 
 use crate::support::time::{wait_until, with_enough_time};
-
-/// A client that makes one attempt.
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
-}
+use crate::{hasty, start_hasty};
 
 fn spec(description: &str) -> KeySpec {
     KeySpec::new(description).actions(["documents:search"]).collections(["docs"])
@@ -55,15 +51,14 @@ fn plan_lists_once_and_changes_nothing() {
     let server = FakeServer::start().unwrap();
     server.seed(drifted("key 1")).unwrap();
     let before = server.keys();
-    let plan = client(&server).plan(specs(3)).replace_on_drift(true).prune(|_| true).send().unwrap();
+    let plan = hasty(&server).plan(specs(3)).replace_on_drift(true).prune(|_| true).send().unwrap();
     assert_eq!(changes(&plan), [Change::Create, Change::Replace, Change::Create]);
     assert_eq!((server.keys(), server.request_count()), (before, 1));
 }
 
 #[test]
 fn applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let mut values = BTreeMap::new();
     let applied = client.plan(specs(20)).send().unwrap().apply_with(|progress| {
         if let ApplyEvent::Created(key) = progress.event {
@@ -100,7 +95,7 @@ fn values_are_known_before_their_keys_exist() {
     let server = FakeServer::start().unwrap();
     server.seed(wanted("key 0")).unwrap();
     server.seed(drifted("key 1")).unwrap();
-    let plan = client(&server).plan(specs(3)).replace_on_drift(true).send().unwrap();
+    let plan = hasty(&server).plan(specs(3)).replace_on_drift(true).send().unwrap();
     let stored: BTreeMap<String, SecretString> =
         plan.values().map(|(description, value)| (description.to_owned(), value.clone())).collect();
     assert_eq!(stored.keys().collect::<Vec<_>>(), ["key 1", "key 2"]);
@@ -116,7 +111,7 @@ fn drifted_key_is_reported_and_nothing_is_changed_unless_it_may_be_replaced() {
     let server = FakeServer::start().unwrap();
     server.seed(drifted("key 1")).unwrap();
     let before = server.keys();
-    let plan = client(&server).plan(specs(3)).send().unwrap();
+    let plan = hasty(&server).plan(specs(3)).send().unwrap();
     assert_eq!(changes(&plan), [Change::Create, Change::Drift, Change::Create]);
     assert!(plan.has_changes());
     let differences = &plan.keys()[1].differences;
@@ -126,7 +121,7 @@ fn drifted_key_is_reported_and_nothing_is_changed_unless_it_may_be_replaced() {
     assert_eq!(applied.not_started().collect::<Vec<_>>(), ["key 0", "key 2"]);
     assert_eq!(server.keys(), before);
 
-    let applied = client(&server).plan(specs(3)).keep_going(true).send().unwrap().apply().unwrap();
+    let applied = hasty(&server).plan(specs(3)).keep_going(true).send().unwrap().apply().unwrap();
     assert_eq!((applied.failed().count(), applied.ensured().count()), (1, 2));
     assert!(before.iter().all(|key| server.keys().contains(key)));
 }
@@ -135,7 +130,7 @@ fn drifted_key_is_reported_and_nothing_is_changed_unless_it_may_be_replaced() {
 fn replaced_key_is_deleted_after_its_replacement_is_known() {
     let server = FakeServer::start().unwrap();
     let old = server.seed(drifted("key 0")).unwrap();
-    let plan = client(&server).plan(specs(1)).replace_on_drift(true).send().unwrap();
+    let plan = hasty(&server).plan(specs(1)).replace_on_drift(true).send().unwrap();
     assert_eq!((plan.keys()[0].change, plan.keys()[0].deletes.as_slice()), (Change::Replace, &[old][..]));
     let applied = plan.apply().unwrap();
     let new = applied.ensured().next().unwrap();
@@ -146,7 +141,7 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
     with_enough_time(Duration::from_millis(300), |timeout| {
         let server = FakeServer::start().unwrap();
         let old = server.seed(drifted("key 0")).unwrap();
-        let request = client(&server).plan(specs(1)).replace_on_drift(true).timeout(timeout);
+        let request = hasty(&server).plan(specs(1)).replace_on_drift(true).timeout(timeout);
         let plan = request.send().map_err(|error| error.to_string())?;
         // The first request for a key asks for the old one, the second whether each node is available.
         for nth in 3..60 {
@@ -165,7 +160,7 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
 fn duplicates_are_reported_and_stay() {
     let server = FakeServer::start().unwrap();
     let ids = [wanted("key 0"), wanted("key 0"), drifted("key 0")].map(|key| server.seed(key).unwrap());
-    let plan = client(&server).plan(specs(1)).send().unwrap();
+    let plan = hasty(&server).plan(specs(1)).send().unwrap();
     assert_eq!((plan.keys()[0].change, plan.keys()[0].duplicates.as_slice()), (Change::Keep, &ids[1..]));
     let applied = plan.apply().unwrap();
     assert_eq!(applied.ensured().next().unwrap().duplicates, ids[1..]);
@@ -178,7 +173,7 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
     let server = FakeServer::start().unwrap();
     let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(48))).unwrap();
     let just_now = server.seed(wanted("key 0").expires_at(hours_ago(1))).unwrap();
-    let applied = client(&server).plan(specs(1)).send().unwrap().apply().unwrap();
+    let applied = hasty(&server).plan(specs(1)).send().unwrap().apply().unwrap();
     let ensured = applied.ensured().next().unwrap();
     assert_eq!(
         (ensured.created, &ensured.replaced[..], &ensured.duplicates[..]),
@@ -187,7 +182,7 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
 
     // Beside a key that is kept, too.
     let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(72))).unwrap();
-    let plan = client(&server).plan(specs(1)).send().unwrap();
+    let plan = hasty(&server).plan(specs(1)).send().unwrap();
     assert!(plan.has_changes() && plan.keys()[0].change == Change::Keep && plan.keys()[0].deletes == [long_ago]);
     assert!(plan.apply().unwrap().is_complete());
     assert!(server.value_of(long_ago).is_none());
@@ -197,7 +192,7 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
 fn only_asked_for_keys_are_pruned() {
     let server = FakeServer::start().unwrap();
     let ids = ["app: old", "key 0", "other"].map(|description| server.seed(wanted(description)).unwrap());
-    let client = client(&server);
+    let client = hasty(&server);
     assert!(!client.plan(specs(1)).send().unwrap().has_changes(), "none is asked for");
     // A described key is never pruned.
     let prune = |client: &KeysClient| client.plan(specs(1)).prune(|key| key.description != "other").send().unwrap();
@@ -220,10 +215,57 @@ fn only_asked_for_keys_are_pruned() {
 fn key_that_may_be_the_clients_own_is_never_pruned() {
     let server = FakeServer::start().unwrap();
     let admin =
-        client(&server).create().description("deploy").actions([Action::ALL]).collections(["*"]).send().unwrap();
+        hasty(&server).create().description("deploy").actions([Action::ALL]).collections(["*"]).send().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key(admin.value.clone()).build().unwrap();
     let plan = client.plan(Vec::new()).prune(|_| true).send().unwrap();
     assert!(!plan.has_changes(), "{plan}");
+}
+
+#[test]
+fn key_that_may_be_the_clients_own_is_never_replaced() {
+    let server = FakeServer::start().unwrap();
+    let create = |description| hasty(&server).create().description(description).actions(["keys:*"]);
+    let admin = create("deploy").collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(admin.value.clone()).build().unwrap();
+    let before = server.keys();
+    let specs = || [spec("deploy"), spec("docs")];
+    let plan = client.plan(specs()).replace_on_drift(true).send().unwrap();
+    assert_eq!(changes(&plan), [Change::Drift, Change::Create]);
+    assert!(
+        plan.to_string().contains("\n    client's own key: perhaps this one, which begins alike -> another"),
+        "{plan}"
+    );
+    let applied = plan.apply().unwrap();
+    let (_, error) = applied.failed().next().unwrap();
+    assert!(matches!(error, Error::Drift { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("; it may be the client's own key, which is never replaced: use a client with another key"),
+        "{error}"
+    );
+    assert_eq!(server.keys(), before);
+
+    let ensure = |client: &KeysClient| client.ensure("deploy").actions(["documents:search"]).collections(["docs"]);
+    let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
+    assert!(matches!(error, Error::Drift { .. }), "{error}");
+    assert_eq!(server.keys(), before);
+    // Another key can do it.
+    let ensured = ensure(&hasty(&server)).replace_on_drift(true).send().unwrap();
+    assert_eq!(ensured.replaced, [admin.id]);
+}
+
+#[test]
+fn key_that_may_be_the_clients_own_is_not_deleted_although_it_seems_to_have_expired() {
+    let server = FakeServer::start().unwrap();
+    let days_ago = Expiry::from(SystemTime::now() - Duration::from_secs(2 * 86_400));
+    let admin = server.seed(TestKey::new("admin", [Action::ALL], ["*"]).value("dply-admin")).unwrap();
+    let expired = server.seed(wanted("key 0").value("dply-expired").expires_at(days_ago)).unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key("dply-admin").build().unwrap();
+    let applied = client.plan(specs(1)).send().unwrap().apply().unwrap();
+    let ensured = applied.ensured().next().unwrap();
+    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[][..], &[expired][..]));
+    assert!(server.value_of(admin).is_some());
 }
 
 #[test]
@@ -231,7 +273,7 @@ fn key_that_has_changed_since_the_plan_is_refused() {
     let outdated = |change: fn(&FakeServer, KeyId), spec: KeySpec| {
         let server = FakeServer::start().unwrap();
         let id = server.seed(drifted("key 0")).unwrap();
-        let request = client(&server).plan([spec]).replace_on_drift(true);
+        let request = hasty(&server).plan([spec]).replace_on_drift(true);
         let plan = request.prune(|key| key.description == "key 0").send().unwrap();
         change(&server, id);
         let before = server.keys();
@@ -284,7 +326,7 @@ fn key_whose_expiry_passes_while_others_are_created_is_not_created() {
     with_enough_time(Duration::from_secs(2), |duration| {
         let server = FakeServer::start().unwrap();
         let specs = specs(3).into_iter().map(|spec| spec.expires_in(duration));
-        let plan = client(&server).plan(specs).connections(1).keep_going(true).send().unwrap();
+        let plan = hasty(&server).plan(specs).connections(1).keep_going(true).send().unwrap();
         let applied = plan.apply_with(|progress| {
             if let ApplyEvent::Created(key) = progress.event {
                 wait_until("the expiry has passed", || key.expires_at.is_past());
@@ -305,8 +347,7 @@ fn key_whose_expiry_passes_while_others_are_created_is_not_created() {
 
 #[test]
 fn key_with_a_lost_response_is_created_once_and_its_value_is_kept() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     server.fail(Operation::Create).nth(2).with(Fault::LoseResponse);
     let plan = client.plan(specs(4)).connections(1).send().unwrap();
     let stored: BTreeMap<String, SecretString> =
@@ -361,7 +402,7 @@ fn stored_value_is_not_asked_for_where_the_description_is_listed() {
     let server = FakeServer::start().unwrap();
     server.seed(wanted("key 0")).unwrap();
     server.seed(drifted("key 1")).unwrap();
-    let request = client(&server).plan(specs(2)).replace_on_drift(true);
+    let request = hasty(&server).plan(specs(2)).replace_on_drift(true);
     let plan = request.stored_values(|description| panic!("{description}")).send().unwrap();
     assert!(plan.apply().unwrap().is_complete());
 }
@@ -369,7 +410,7 @@ fn stored_value_is_not_asked_for_where_the_description_is_listed() {
 #[test]
 fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
     let server = FakeServer::start().unwrap();
-    let request = client(&server).plan(specs(2));
+    let request = hasty(&server).plan(specs(2));
     let request = request.stored_values(|description| (description == "key 1").then(|| "abc".into()));
     let error = request.send().unwrap_err().to_string();
     assert!(error.contains("`value`") && error.ends_with("(stored for `key 1`)"), "{error}");
@@ -378,8 +419,7 @@ fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
 #[test]
 fn created_keys_are_handed_over_as_they_are_created_and_a_break_begins_no_more() {
     for connections in [1, 3] {
-        let server = FakeServer::start().unwrap();
-        let client = client(&server);
+        let (server, client) = start_hasty();
         let mut told = 0;
         let plan = client.plan(specs(30)).connections(connections).send().unwrap();
         let applied = plan.apply_with(|progress| {
@@ -399,8 +439,7 @@ fn created_keys_are_handed_over_as_they_are_created_and_a_break_begins_no_more()
 
 #[test]
 fn list_that_fails_after_the_creates_loses_no_value() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let plan = client.plan(specs(5)).send().unwrap();
     server.fail(Operation::List).nth(2).with(Fault::ErrorBefore);
     let applied = plan.apply().unwrap();
@@ -419,7 +458,7 @@ fn list_that_fails_after_the_creates_loses_no_value() {
 #[test]
 fn failed_first_list_changes_nothing() {
     let server = FakeServer::start().unwrap();
-    let plan = client(&server).plan(specs(2)).send().unwrap();
+    let plan = hasty(&server).plan(specs(2)).send().unwrap();
     server.fail(Operation::List).with(Fault::Unauthorized);
     assert!(matches!(plan.apply(), Err(Error::Unauthorized(_))));
     assert_eq!(server.key_count(), 0);
@@ -427,8 +466,7 @@ fn failed_first_list_changes_nothing() {
 
 #[test]
 fn two_runs_at_once_agree_on_one_key_for_each_spec() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     for round in 0..10 {
         let described: Vec<_> = (0..8).map(|index| spec(&format!("round {round}, key {index}"))).collect();
         let plans = [(); 2].map(|()| client.plan(described.clone()).keep_going(true).send().unwrap());
@@ -470,8 +508,7 @@ fn lagging_node_is_listed_again_until_it_shows_the_created_key_and_an_earlier_on
 
 #[test]
 fn invalid_spec_is_named_before_anything_is_sent() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let refused = |specs: Vec<KeySpec>| client.plan(specs).send().unwrap_err().to_string();
     let text = refused(vec![spec("a"), KeySpec::new("b").actions(["documents:serach"]).collections(["docs"])]);
     assert!(text.contains("`actions`") && text.contains("spec 1, counted from 0"), "{text}");
@@ -491,7 +528,7 @@ fn plan_is_shown_to_people_and_to_programs_without_values() {
         server.seed(key).unwrap();
     }
     let specs = ["docs", "blog", "shop"].map(spec);
-    let request = client(&server).plan(specs).replace_on_drift(true).prune(|key| key.description == "old\n");
+    let request = hasty(&server).plan(specs).replace_on_drift(true).prune(|key| key.description == "old\n");
     let plan = request.send().unwrap();
     let changes = "\
 + create `docs`: documents:search in docs, expires never
@@ -521,7 +558,7 @@ fn plan_shows_each_line_break_and_control_character_escaped() {
     let action = Action::custom("new:get\u{9b}31m");
     let pattern = CollectionPattern::pattern("docs\n= keep `nothing else`").unwrap();
     let specs = [KeySpec::new("a\rb").actions([action]).collections([pattern])];
-    let shown = client(&server).plan(specs).send().unwrap().to_string();
+    let shown = hasty(&server).plan(specs).send().unwrap().to_string();
     let lines: Vec<_> = shown.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(!lines.concat().contains(char::is_control), "{lines:?}");
@@ -585,7 +622,7 @@ fn specs_of_listed_keys_describe_these_keys() {
     for key in [wanted("a"), drifted("b"), wanted("c").expires_at(year)] {
         server.seed(key).unwrap();
     }
-    let client = client(&server);
+    let client = hasty(&server);
     let specs: Vec<KeySpec> = client.list().send().unwrap().iter().map(KeySpec::from).collect();
     let text = serde_json::to_string(&specs).unwrap();
     let read: Vec<KeySpec> = serde_json::from_str(&text).unwrap();

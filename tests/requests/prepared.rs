@@ -5,10 +5,7 @@ use std::time::Duration;
 use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{CreateKey, Error, ExposeSecret, KeysClient};
 
-fn client(server: &FakeServer) -> KeysClient {
-    let builder = KeysClient::builder().node(server.url()).api_key(server.api_key());
-    builder.timeout(Duration::from_secs(5)).build().unwrap()
-}
+use crate::{client, start};
 
 fn request(client: &KeysClient) -> CreateKey {
     client.create().description("docs").actions(["documents:search"]).collections(["docs"])
@@ -27,8 +24,7 @@ fn preparing_sends_nothing_and_shows_no_value() {
 
 #[test]
 fn invalid_request_cannot_be_prepared() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start();
     for (request, field) in [
         (client.create(), "actions"),
         (request(&client).server_generated(), "value"),
@@ -43,8 +39,7 @@ fn invalid_request_cannot_be_prepared() {
 #[test]
 fn sending_again_after_any_result_creates_one_key() {
     for value in [None, Some("a-value-of-my-own")] {
-        let server = FakeServer::start().unwrap();
-        let client = client(&server);
+        let (server, client) = start();
         let request = value.into_iter().fold(request(&client), CreateKey::value);
         let prepared = request.prepare().unwrap();
         server.inject(Fault::ErrorBefore);
@@ -71,8 +66,7 @@ fn later_process_completes_a_request_whether_or_not_it_was_carried_out() {
 
 #[test]
 fn sending_again_names_the_candidates_where_several_keys_look_alike() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start();
     let values = ["tena-one", "tena-two"];
     let ids = values.map(|value| request(&client).value(value).send().unwrap().id);
     let error = request(&client).value(values[0]).prepare().unwrap().send_again().unwrap_err();

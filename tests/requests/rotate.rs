@@ -5,19 +5,12 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault, Operation};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::time::wait_until;
-
-/// No fault: lets one request pass.
-const PASS: Fault = Fault::Delay(Duration::ZERO);
-
-/// A client that makes one attempt at each step.
-fn client(server: &FakeServer) -> KeysClient {
-    KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap()
-}
+use crate::{PASS, hasty, start_hasty};
 
 fn old_key(client: &KeysClient) -> CreatedKey {
     let request = client.create().description("docs site").actions(["documents:search", "documents:get"]);
@@ -30,8 +23,7 @@ fn ids(client: &KeysClient) -> Vec<KeyId> {
 
 #[test]
 fn replacement_has_the_same_scope_and_another_value() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     let old = old_key(&client);
     let before = client.get(old.id).send().unwrap();
     let new = client.rotate(old.id).send().unwrap();
@@ -47,8 +39,7 @@ fn replacement_has_the_same_scope_and_another_value() {
 
 #[test]
 fn old_key_stays_with_keep_old() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     let old = old_key(&client);
     let new = client.rotate(old.id).keep_old(true).send().unwrap();
     assert_eq!(ids(&client), [old.id, new.id]);
@@ -56,8 +47,7 @@ fn old_key_stays_with_keep_old() {
 
 #[test]
 fn provided_value_and_expiry_are_used() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (_server, client) = start_hasty();
     let old = old_key(&client);
     let expiry = SystemTime::now() + Duration::from_secs(7_200);
     let new = client.rotate(old.id).value("a-value-of-my-own").expires_at(expiry).send().unwrap();
@@ -66,9 +56,8 @@ fn provided_value_and_expiry_are_used() {
 }
 
 #[test]
-fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+fn scope_that_allows_nothing_is_copied_unchanged() {
+    let (server, client) = start_hasty();
     let key = r#"{"description": "", "actions": ["documents:serach", "a, b"], "collections": ["a.b", "("]}"#;
     ureq::post(format!("{}/keys", server.url()))
         .header("x-typesense-api-key", server.api_key().expose_secret())
@@ -82,8 +71,7 @@ fn what_the_server_keeps_is_kept_even_if_it_opens_nothing() {
 
 #[test]
 fn expired_key_needs_a_new_expiry() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let key = r#"{"description": "", "actions": ["*"], "collections": ["*"], "expires_at": 1}"#;
     ureq::post(format!("{}/keys", server.url()))
         .header("x-typesense-api-key", server.api_key().expose_secret())
@@ -99,9 +87,8 @@ fn expired_key_needs_a_new_expiry() {
 }
 
 #[test]
-fn without_an_old_key_nothing_is_made() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+fn rotation_of_a_missing_key_creates_nothing() {
+    let (server, client) = start_hasty();
     assert!(matches!(client.rotate(7).send(), Err(Error::NotFound { .. })));
     assert_eq!(server.key_count(), 0);
 }
@@ -127,8 +114,7 @@ fn interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
             [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
         {
             let case = format!("step {step}: {fault:?}");
-            let server = FakeServer::start().unwrap();
-            let client = client(&server);
+            let (server, client) = start_hasty();
             let old = old_key(&client);
             (0..step).for_each(|_| server.inject(PASS));
             server.inject(fault);
@@ -157,8 +143,7 @@ fn interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
 
 #[test]
 fn error_text_names_the_keys() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start_hasty();
     let text = |error: Error| error.to_string();
     old_key(&client);
     [PASS, PASS, Fault::LoseResponse].into_iter().for_each(|fault| server.inject(fault));
@@ -183,7 +168,7 @@ fn error_text_names_the_keys() {
 #[test]
 fn old_key_that_another_caller_deletes_meanwhile_is_no_error() {
     let [leader, follower] = FakeServer::cluster().unwrap();
-    let old = old_key(&client(&leader));
+    let old = old_key(&hasty(&leader));
     let both = KeysClient::builder().nearest_node(leader.url()).node(follower.url()).api_key(leader.api_key());
     let client = both.build().unwrap();
     // While the new key is waited for.
@@ -221,14 +206,14 @@ fn old_key_is_not_deleted_while_a_node_does_not_know_the_new_one() {
     // Not yet a key to delete: a node would accept neither.
     assert_eq!((incomplete.left_over(), ids(&client)), (None, vec![old.id, new]));
     // The node is back.
-    let finished = incomplete.resume(&self::client(&server)).unwrap();
+    let finished = incomplete.resume(&hasty(&server)).unwrap();
     assert_eq!((finished.id, ids(&client)), (new, vec![new]));
 }
 
 #[test]
 fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let server = FakeServer::start().unwrap();
-    let old = old_key(&client(&server));
+    let old = old_key(&hasty(&server));
     let down = "http://127.0.0.1:1";
     let nodes = [server.url(), server.url().replace("127.0.0.1", "localhost"), down.to_owned()];
     let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
@@ -240,10 +225,10 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
         error.to_string().starts_with("nothing was changed: a replacement needs 3 of 3 nodes to confirm"),
         "{error}"
     );
-    assert_eq!(ids(&self::client(&server)), [old.id]);
+    assert_eq!(ids(&hasty(&server)), [old.id]);
 
     let new = client.rotate(old.id).accept_majority(true).send().unwrap();
-    assert_eq!(ids(&self::client(&server)), [new.id]);
+    assert_eq!(ids(&hasty(&server)), [new.id]);
 
     // One of three is no majority.
     let nodes = [server.url(), down.to_owned(), "http://127.0.0.1:2".to_owned()];
@@ -251,7 +236,45 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
     let error = client.rotate(new.id).accept_majority(true).send().unwrap_err();
     assert!(error.to_string().contains("a replacement needs 2 of 3 nodes to confirm"), "{error}");
-    assert_eq!(ids(&self::client(&server)), [new.id]);
+    assert_eq!(ids(&hasty(&server)), [new.id]);
+}
+
+#[test]
+fn resumed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_resumes_it() {
+    let nodes: [FakeServer; 3] = FakeServer::cluster().unwrap();
+    let three = KeysClient::builder().nodes(nodes.each_ref().map(FakeServer::url)).api_key(nodes[0].api_key());
+    let three = three.retries(false).timeout(Duration::from_secs(1)).build().unwrap();
+    let one = hasty(&nodes[0]);
+    // One node of three is no majority, and one of one is.
+    for (first, second, is_enough) in [(&one, &three, false), (&three, &one, true)] {
+        let old = old_key(&one);
+        for node in &nodes {
+            node.fail(Operation::Create).with(Fault::ErrorBefore);
+        }
+        let result = first.rotate(old.id).accept_majority(true).send();
+        let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+        nodes.iter().for_each(FakeServer::clear_faults);
+        nodes[1..].iter().for_each(|node| node.set_lagging(true));
+        let result = incomplete.resume(second);
+        nodes[1..].iter().for_each(|node| node.set_lagging(false));
+        assert_eq!((result.is_ok(), nodes[0].value_of(old.id).is_none()), (is_enough, is_enough), "{result:?}");
+    }
+}
+
+#[test]
+fn old_key_stays_if_a_node_has_another_key_with_the_id_of_the_new_one() {
+    let (server, stray) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
+    let old = old_key(&hasty(&server));
+    let admin = "aDmn-of-both-servers";
+    for server in [&server, &stray] {
+        server.seed(TestKey::new("admin", ["*"], ["*"]).value(admin)).unwrap();
+    }
+    (0..2).for_each(|_| _ = stray.seed(TestKey::new("precious", ["*"], ["*"])).unwrap());
+    let both = KeysClient::builder().nearest_node(server.url()).node(stray.url()).api_key(admin);
+    let result = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(1)).send();
+    let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+    assert!(incomplete.to_string().contains("has another key with this id"), "{incomplete}");
+    assert!(server.value_of(old.id).is_some());
 }
 
 #[test]
@@ -260,8 +283,7 @@ fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrup
     for (step, fault) in
         [(2, Fault::LoseResponse), (2, Fault::ErrorBefore), (4, Fault::LoseResponse), (4, Fault::ErrorBefore)]
     {
-        let server = FakeServer::start().unwrap();
-        let client = client(&server);
+        let (server, client) = start_hasty();
         let old = old_key(&client);
         (0..step).for_each(|_| server.inject(PASS));
         server.inject(fault);
@@ -283,7 +305,12 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
     (0..3).for_each(|_| server.inject(PASS));
     server.inject(Fault::LoseResponse);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
-    assert!(matches!(error, Error::Incomplete(_)), "{error}");
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    let Error::OutcomeUnknown(unknown) = incomplete.cause() else { panic!("{incomplete}") };
+    assert_eq!(unknown.candidates, [], "the old key is not the new one");
+    // It does not become known later, either: the error says why.
+    let error = incomplete.resume(&client).unwrap_err();
+    assert!(error.to_string().contains("; if it is the value of an older key, choose another;"), "{error}");
     assert_eq!(ids(&client), [old.id]);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
@@ -305,11 +332,11 @@ fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
             // First it is asked whether it can be asked at all.
             peer.send(if asked.swap(true, Ordering::SeqCst) { response } else { NOT_FOUND })
         });
-        let old = old_key(&client(&server));
+        let old = old_key(&hasty(&server));
         let both = KeysClient::builder().nearest_node(server.url()).node(portal.url()).api_key(server.api_key());
         let error = both.build().unwrap().rotate(old.id).timeout(Duration::from_secs(4)).send().unwrap_err();
         let Error::Incomplete(incomplete) = &error else { panic!("{error}") };
-        assert_eq!(ids(&client(&server)), [old.id, incomplete.key().unwrap().id]);
+        assert_eq!(ids(&hasty(&server)), [old.id, incomplete.key().unwrap().id]);
         assert!(error.to_string().contains(&portal.url()), "{error}");
     }
 }

@@ -51,7 +51,7 @@ fn ids(keys: KeyStream) -> Vec<u32> {
 }
 
 #[test]
-fn it_gives_the_same_keys_as_the_whole_list() {
+fn stream_yields_the_same_keys_as_the_whole_list() {
     let server = saying(response(&list(500)));
     let client = client(&server);
     let streamed: Result<Vec<KeyInfo>, Error> = client.list().stream().unwrap().collect();
@@ -179,7 +179,7 @@ fn break_in_the_middle_is_the_last_item() {
 }
 
 #[test]
-fn what_is_no_list_any_more_is_said_after_so_many_keys() {
+fn malformed_rest_of_a_list_is_reported_after_the_keys_before_it() {
     let server = then(|peer| peer.send(",{}]}"));
     let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
     assert_eq!(before, 100);
@@ -247,7 +247,7 @@ fn time_between_keys_does_not_count_for_the_timeout() {
 }
 
 #[test]
-fn until_it_has_begun_it_is_repeated_like_any_call() {
+fn stream_that_has_not_begun_is_repeated_like_any_call() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n")?;

@@ -4,17 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use secrecy::SecretString;
-
-use super::{Change, New, Plan, PlannedKey};
-use crate::engine::{CallFailure, Engine, backoff};
+use super::{Change, Plan, PlannedKey, list_groups};
+use crate::engine::{Engine, backoff};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
-use crate::requests::delete::delete;
-use crate::requests::list;
+use crate::requests::delete::ensure_deleted;
+use crate::requests::new_key::NewKey;
 use crate::requests::options::CallOptions;
-use crate::requests::reconcile::{EnsuredKey, Steps, Survey, drift};
+use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Verdict, drift};
 use crate::requests::runner::{self, Connections};
 
 /// The progress of [`Plan::apply_with`].
@@ -137,10 +135,10 @@ impl Plan {
         self,
         mut progress: impl FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
     ) -> Result<Applied, Error> {
-        let Self { engine, connections, keep_going, replace_on_drift, options, keys } = self;
+        let Self { engine, connections, keep_going, options, keys } = self;
         let mut report = Report::new(&keys, keep_going, &mut progress);
         if report.total > 0 {
-            Run { engine: &engine, replace_on_drift, options, connections }.apply(&keys, &mut report)?;
+            Run { engine: &engine, options, connections }.apply(&keys, &mut report)?;
         }
         let results = report.results;
         Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
@@ -150,54 +148,55 @@ impl Plan {
 /// One run of `apply`. The lists serve all keys, each request has its own deadline.
 struct Run<'a> {
     engine: &'a Engine,
-    replace_on_drift: bool,
     options: CallOptions,
     connections: Connections,
 }
 
-/// The listed keys that a plan is about.
-struct Listed<'a> {
-    /// By description.
-    groups: HashMap<&'a str, Vec<KeyInfo>>,
-    /// The ids of keys to delete that are now those of other keys, for example on a server that was set up anew.
-    changed: HashSet<KeyId>,
-}
-
-/// The changes that fit the listed keys.
+/// The changes that fit the listed keys, with their positions in the plan.
 #[derive(Default)]
 struct Todo<'a> {
-    creations: Vec<InProgress<'a>>,
-    /// With the positions in the plan.
+    creations: Vec<(usize, Steps<'a>)>,
     others: Vec<(usize, Other<'a>)>,
 }
 
 /// A change that creates no key.
 enum Other<'a> {
     /// This key is kept, and others with its description are to be deleted.
-    CleanUp(Box<InProgress<'a>>, &'a KeyInfo),
+    CleanUp(Box<Steps<'a>>, &'a KeyInfo),
     Delete(KeyId),
-}
-
-/// The change of the key at this position of the plan.
-struct InProgress<'a> {
-    at: usize,
-    new: &'a New,
-    steps: Steps<'a>,
-    before: Survey,
 }
 
 impl<'a> Run<'a> {
     fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
-        let changed = || keys.iter().enumerate().filter(|(_, key)| key.is_change());
-        let of_specs = || changed().filter_map(|(_, planned)| Some((&*planned.description, planned.new.as_ref()?)));
+        let targets = || keys.iter().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
         let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
-        let unwanted = unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
-        let values: Vec<_> = of_specs().filter_map(|(_, new)| new.key.known_value()).collect();
-        let listed = self.list(of_specs().map(|(description, _)| description), &unwanted, self.deadline(), &values);
-        let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let unwanted: HashMap<_, _> =
+            unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
+        let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
+        let descriptions = targets().map(|key| &*key.description);
+        let values: Vec<_> = targets().filter_map(NewKey::known_value).collect();
+        let listed = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values);
+        let (mut groups, others) = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        // Those of other keys now, for example on a server that was set up anew.
+        let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
+        let changed: HashSet<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();
-        for (at, planned) in changed() {
-            if let Err(refused) = self.start(at, planned, &listed, &mut todo) {
+        for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
+            let started = match &planned.target {
+                Some(target) => {
+                    let listed = groups.remove(&*planned.description).unwrap_or_default();
+                    start(at, planned, Steps::new(self.engine, target, listed), &mut todo)
+                }
+                None => match planned.deletes.iter().find(|id| changed.contains(id)) {
+                    Some(id) => Err(planned.outdated(format!("key {id} has changed"))),
+                    None => {
+                        // Deleting a key that is gone does no harm.
+                        todo.others.extend(planned.deletes.iter().map(|id| (at, Other::Delete(*id))));
+                        Ok(())
+                    }
+                },
+            };
+            if let Err(refused) = started {
                 report.finish(at, Err(refused));
             }
         }
@@ -211,61 +210,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Checks that a change still fits the listed keys.
-    fn start(
-        &self,
-        at: usize,
-        planned: &'a PlannedKey,
-        listed: &Listed<'_>,
-        todo: &mut Todo<'a>,
-    ) -> Result<(), Error> {
-        let outdated = |reason: String| Error::PlanOutdated { description: planned.description.clone(), reason };
-        let Some(new) = &planned.new else {
-            if let Some(id) = planned.deletes.iter().find(|id| listed.changed.contains(id)) {
-                return Err(outdated(format!("key {id} has changed")));
-            }
-            // Deleting a key that is gone does no harm.
-            todo.others.extend(planned.deletes.iter().map(|id| (at, Other::Delete(*id))));
-            return Ok(());
-        };
-        let of_description = listed.groups.get(&*planned.description).cloned().unwrap_or_default();
-        let before = Survey::of(of_description, &new.key, new.expiry, None);
-        let now = PlannedKey::of(before.clone(), &planned.description, self.replace_on_drift);
-        if !planned.is_same_change(&now) {
-            // An error is one line.
-            let [then, now] = [planned, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
-            return Err(outdated(format!("it says: {then}; and would now say: {now}")));
-        }
-        if new.key.expires_at.is_past() {
-            return Err(outdated("the expiry of the new key has passed".to_owned()));
-        }
-        let steps = Steps::new(self.engine, &new.key, self.replace_on_drift, self.deadline());
-        let item = InProgress { at, new, steps, before };
-        match (planned.change, &planned.key) {
-            (Change::Drift, Some(key)) => return Err(drift(key, &planned.differences)),
-            (Change::Keep, Some(key)) => todo.others.push((at, Other::CleanUp(Box::new(item), key))),
-            _ => todo.creations.push(item),
-        }
-        Ok(())
-    }
-
     /// Creates the keys. Returns those that exist now.
-    fn create(&self, creations: Vec<InProgress<'a>>, report: &mut Report<'_>) -> Vec<InProgress<'a>> {
+    fn create(&self, creations: Vec<(usize, Steps<'a>)>, report: &mut Report<'_>) -> Vec<(usize, Creation<'a>)> {
         let mut created = Vec::with_capacity(creations.len());
-        let job = |mut item: InProgress<'a>| {
-            item.steps.deadline = self.deadline();
-            let result = item.steps.create(&item.before, item.new.may_exist);
-            (item, result)
-        };
-        runner::run(self.connections, &mut creations.into_iter(), job, |(item, result)| {
+        let job = |(at, steps): (usize, Steps<'a>)| (at, steps.create(self.deadline()));
+        runner::run(self.connections, &mut creations.into_iter(), job, |(at, result)| {
             match result {
-                Ok(()) => {
-                    if let Some(key) = item.steps.created() {
-                        report.event(item.at, ApplyEvent::Created(key));
-                    }
-                    created.push(item);
+                Ok(creation) => {
+                    report.event(at, ApplyEvent::Created(creation.key()));
+                    created.push((at, creation));
                 }
-                Err(error) => report.finish(item.at, Err(error)),
+                Err(error) => report.finish(at, Err(error)),
             }
             report.flow()
         });
@@ -273,21 +228,17 @@ impl<'a> Run<'a> {
     }
 
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
-    fn settle(&self, created: Vec<InProgress<'a>>, report: &mut Report<'_>) {
-        let job = |(item, after): (InProgress<'a>, Result<Survey, Error>)| {
-            let InProgress { at, mut steps, before, .. } = item;
-            steps.deadline = self.deadline();
-            let ensured = after.and_then(|after| steps.settle(&before, &after));
+    fn settle(&self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
+        let job = |(at, creation, after): (usize, Creation<'a>, Survey)| {
+            let ensured = creation.settle(&after, self.deadline());
             let ensured = ensured.and_then(|ensured| ensured.replicated(self.engine, self.options.replicated_within));
             (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
         };
         // Most keys are the only ones with their description, which takes no request and is not worth a thread.
-        let is_alone = |item: &InProgress<'_>, after: &Result<Survey, Error>| {
-            item.before.ids().is_empty() && after.as_ref().is_ok_and(|after| after.ids().len() == 1)
-        };
         let waits = self.options.replicated_within.is_some();
-        let listed = self.list_until_shown(created).into_iter();
-        let (alone, others): (Vec<_>, Vec<_>) = listed.partition(|(item, after)| !waits && is_alone(item, after));
+        let listed = self.list_until_shown(created, report).into_iter();
+        let (alone, others): (Vec<_>, Vec<_>) =
+            listed.partition(|(_, creation, after)| !waits && creation.is_alone(after));
         for (at, done) in alone.into_iter().map(job) {
             report.finish(at, done);
         }
@@ -299,34 +250,34 @@ impl<'a> Run<'a> {
     }
 
     /// Lists the keys until all created ones are shown, because a node may lag.
-    fn list_until_shown(&self, mut created: Vec<InProgress<'a>>) -> Vec<(InProgress<'a>, Result<Survey, Error>)> {
+    fn list_until_shown(
+        &self,
+        mut created: Vec<(usize, Creation<'a>)>,
+        report: &mut Report<'_>,
+    ) -> Vec<(usize, Creation<'a>, Survey)> {
         let deadline = self.deadline();
         let mut shown = Vec::with_capacity(created.len());
         let mut rounds = 0;
         while !created.is_empty() {
-            let secrets: Vec<_> = created.iter().filter_map(|item| item.new.key.known_value()).collect();
-            let descriptions = created.iter().map(|item| &*item.new.key.description);
-            let mut groups = match self.list(descriptions, &HashMap::new(), deadline, &secrets) {
-                Ok(listed) => listed.groups,
+            let keys = || created.iter().map(|(_, creation)| &creation.target().key);
+            let secrets: Vec<_> = keys().filter_map(NewKey::known_value).collect();
+            let descriptions = keys().map(|key| &*key.description);
+            let mut groups = match list_groups(self.engine, descriptions, |_| false, deadline, &secrets) {
+                Ok((groups, _)) => groups,
                 Err(failure) => {
-                    shown.extend(created.into_iter().map(|mut item| {
+                    for (at, creation) in created {
                         let cause = failure.copy().into_error(Operation::List, None);
-                        let error = item.steps.interrupted(None, cause);
-                        (item, Err(error))
-                    }));
-                    return shown;
+                        report.finish(at, Err(creation.interrupted(cause)));
+                    }
+                    break;
                 }
             };
             let mut missing = Vec::new();
-            for item in created {
-                let New { key, expiry, .. } = item.new;
-                let own = item.steps.created().map(|own| own.id);
-                let of_description = groups.remove(&*key.description).unwrap_or_default();
-                let after = Survey::of(of_description, key, *expiry, own);
-                if item.steps.is_shown_by(&after) {
-                    shown.push((item, Ok(after)));
-                } else {
-                    missing.push(item);
+            for (at, creation) in created {
+                let listed = groups.remove(&*creation.target().key.description).unwrap_or_default();
+                match creation.survey(listed) {
+                    Some(after) => shown.push((at, creation, after)),
+                    None => missing.push((at, creation)),
                 }
             }
             created = missing;
@@ -343,15 +294,11 @@ impl<'a> Run<'a> {
     fn finish(&self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
-                Other::CleanUp(item, kept) => {
-                    let InProgress { mut steps, before, .. } = *item;
-                    steps.deadline = self.deadline();
-                    steps.conclude(kept, &before, before.ids()).map(|ensured| Done::Ensured(Box::new(ensured)))
+                Other::CleanUp(steps, kept) => {
+                    let ensured = steps.keep(kept, steps.before.ids(), self.deadline());
+                    ensured.map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
-                Other::Delete(id) => match delete(self.engine, id, self.deadline()) {
-                    Ok(()) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(id)),
-                    Err(error) => Err(error),
-                },
+                Other::Delete(id) => ensure_deleted(self.engine, id, self.deadline()).map(|()| Done::Deleted(id)),
             };
             (at, done)
         };
@@ -361,32 +308,28 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Lists the keys with these descriptions, and compares those with the ids of `unwanted`.
-    fn list<'d>(
-        &self,
-        descriptions: impl Iterator<Item = &'d str>,
-        unwanted: &HashMap<KeyId, &KeyInfo>,
-        deadline: Instant,
-        secrets: &[&SecretString],
-    ) -> Result<Listed<'d>, CallFailure> {
-        let mut groups: HashMap<_, _> = descriptions.map(|description| (description, Vec::new())).collect();
-        let mut changed = HashSet::new();
-        let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
-        let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || has_changed(key);
-        for key in list::all(self.engine, admits, deadline, secrets)? {
-            if has_changed(&key) {
-                changed.insert(key.id);
-            }
-            if let Some(group) = groups.get_mut(&*key.description) {
-                group.push(key);
-            }
-        }
-        Ok(Listed { groups, changed })
-    }
-
     fn deadline(&self) -> Instant {
         self.engine.deadline(self.options.timeout)
     }
+}
+
+/// Checks that a change still fits the listed keys.
+fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut Todo<'a>) -> Result<(), Error> {
+    let now = PlannedKey::of(&steps.before, &planned.description);
+    if !planned.is_same_change(&now) {
+        // An error is one line.
+        let [then, now] = [planned, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
+        return Err(planned.outdated(format!("it says: {then}; and would now say: {now}")));
+    }
+    if steps.target.key.expires_at.is_past() {
+        return Err(planned.outdated("the expiry of the new key has passed".to_owned()));
+    }
+    match (steps.before.verdict(), &planned.key) {
+        (Verdict::Refuse(drifted), _) => return Err(drift(drifted)),
+        (Verdict::Keep(_), Some(key)) => todo.others.push((at, Other::CleanUp(Box::new(steps), key))),
+        _ => todo.creations.push((at, steps)),
+    }
+    Ok(())
 }
 
 /// Collects the results, and tells the caller about each step.
@@ -450,6 +393,10 @@ impl PlannedKey {
             replaced: Vec::new(),
             duplicates,
         })))
+    }
+
+    fn outdated(&self, reason: String) -> Error {
+        Error::PlanOutdated { description: self.description.clone(), reason }
     }
 
     fn is_same_change(&self, other: &Self) -> bool {

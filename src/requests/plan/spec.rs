@@ -10,8 +10,8 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::new_key::NewKey;
 use crate::requests::options::{KeySettings, Value, scope_methods};
+use crate::requests::reconcile::Target;
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
 /// [`KeysClient::plan`](crate::KeysClient::plan).
@@ -79,15 +79,12 @@ impl KeySpec {
     ///
     /// [`Error::InvalidRequest`].
     pub fn validate(&self) -> Result<(), Error> {
-        self.clone().check().map(drop)
+        self.clone().check(false).map(drop)
     }
 
-    /// The described key, which has no value yet.
-    pub(super) fn check(self) -> Result<NewKey, Error> {
-        if self.settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: a key is found by it"));
-        }
-        NewKey::try_from(KeySettings { value: Value::ServerGenerated, ..self.settings })
+    /// The described key, which has no value yet: most keys exist already.
+    pub(super) fn check(self, replace_on_drift: bool) -> Result<Target, Error> {
+        Target::new(KeySettings { value: Value::ServerGenerated, ..self.settings }, replace_on_drift)
     }
 }
 
@@ -99,8 +96,7 @@ impl PartialEq for KeySpec {
         left.description == right.description
             && (&left.actions, &left.collections) == (&right.actions, &right.collections)
             && (left.expiry, left.autodelete) == (right.expiry, right.autodelete)
-            && left.invalid_action == right.invalid_action
-            && left.invalid_collection == right.invalid_collection
+            && left.invalid == right.invalid
     }
 }
 
@@ -181,10 +177,10 @@ fn each<T, E: Display>(
 /// Writes what deserialization reads. Fails for a collection pattern that only the server's reading accepts.
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let KeySettings { description, actions, collections, expiry, autodelete, .. } = &self.settings;
-        let KeySettings { invalid_action, invalid_collection, .. } = &self.settings;
-        invalid_action.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
-        invalid_collection.as_ref().map_or(Ok(()), |error| Err(ser::Error::custom(error)))?;
+        let KeySettings { description, actions, collections, invalid, value: _, expiry, autodelete } = &self.settings;
+        if let Some((_, reason)) = invalid {
+            return Err(ser::Error::custom(reason));
+        }
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),

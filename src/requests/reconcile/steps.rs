@@ -4,16 +4,15 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use super::survey::{Survey, Verdict};
+use super::survey::{Drifted, Survey, Target, Verdict};
 use crate::engine::Engine;
-use crate::error::{Difference, Error, Incomplete, NotReplicated, VALUE};
+use crate::error::{Error, Incomplete, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Known};
-use crate::requests::delete::delete;
+use crate::requests::delete::ensure_deleted;
 use crate::requests::get::get;
-use crate::requests::new_key::{NewKey, Origin};
+use crate::requests::new_key::Origin;
 use crate::requests::replication::{self, Wanted};
-use crate::requests::rotate::{check_nodes, nodes_unavailable};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
 /// each spec of a [`Plan`](crate::Plan).
@@ -34,165 +33,180 @@ pub struct EnsuredKey {
     pub duplicates: Vec<KeyId>,
 }
 
+/// The steps for one description, before anything is changed.
+#[derive(Clone)]
 pub(in crate::requests) struct Steps<'a> {
     engine: &'a Engine,
-    key: &'a NewKey,
-    replace_on_drift: bool,
-    pub(in crate::requests) deadline: Instant,
-    created: Option<Created>,
-    replaced: Vec<KeyId>,
+    pub(in crate::requests) target: &'a Target,
+    pub(in crate::requests) before: Survey,
 }
 
 impl<'a> Steps<'a> {
-    pub(in crate::requests) fn new(
-        engine: &'a Engine,
-        key: &'a NewKey,
-        replace_on_drift: bool,
-        deadline: Instant,
-    ) -> Self {
-        Self { engine, key, replace_on_drift, deadline, created: None, replaced: Vec::new() }
+    /// `listed`: the keys with this description.
+    pub(in crate::requests) fn new(engine: &'a Engine, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
+        let before = Survey::of(listed, target, None, &engine.own_prefix);
+        Self { engine, target, before }
     }
 
-    /// The key that this run created, if it did.
-    pub(in crate::requests) fn created(&self) -> Option<&CreatedKey> {
-        self.created.as_ref().map(|created| &created.key)
-    }
-
-    /// Whether `after` was listed by a node that knows the key that this run created.
-    pub(in crate::requests) fn is_shown_by(&self, after: &Survey) -> bool {
-        self.created().is_none_or(|own| own.info().may_be_purged() || after.has(own.id))
-    }
-
-    /// Creates the key. `may_exist`: an earlier process may have created it with the same value.
-    pub(in crate::requests) fn create(&mut self, before: &Survey, may_exist: bool) -> Result<(), Error> {
-        if let Verdict::Replace { key: old, .. } = before.verdict(self.replace_on_drift) {
+    pub(in crate::requests) fn create(self, deadline: Instant) -> Result<Creation<'a>, Error> {
+        let Self { engine, target, before } = &self;
+        if let Verdict::Replace(Drifted { key: old, .. }) = before.verdict() {
             // A missing permission is reported as such.
-            match get(self.engine, old.id, self.deadline) {
+            match get(engine, old.id, deadline) {
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
-            check_nodes(self.engine, old.id, None, self.deadline)?;
+            replication::check_nodes(engine, old.id, deadline, false)?;
         }
-        let known = Known { may_exist, others: &before.ids() };
-        self.created = Some(self.key.create(self.engine, self.deadline, known)?);
-        Ok(())
-    }
-
-    /// This run created a key, and `after` was listed since. Keeps the key unless another key takes precedence.
-    pub(in crate::requests) fn settle(mut self, before: &Survey, after: &Survey) -> Result<EnsuredKey, Error> {
-        let Some((own, is_certain)) = self.created.as_ref().map(|created| (created.key.info(), created.is_certain))
-        else {
-            return Err(Error::invalid("key", "was not created"));
-        };
-        let is_in_the_way = |(key, differences): &&(KeyInfo, Vec<Difference>)| {
-            key.id < own.id || differences.iter().any(|difference| difference.field == VALUE)
-        };
-        if let Some((key, differences)) = after.drifted.iter().find(is_in_the_way).filter(|_| !self.replace_on_drift)
-        {
-            let drift = drift(key, differences);
-            if !is_certain {
-                return Err(self.interrupted(None, drift));
-            }
-            self.undo(own.id)?;
-            return Err(drift);
-        }
-        match after.wanted.iter().find(|key| key.id < own.id) {
-            // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
-            Some(first) if is_certain => {
-                self.undo(own.id)?;
-                self.conclude(first, before, after.ids().into_iter().filter(|id| *id != own.id).collect())
-            }
-            _ => self.conclude(&own, before, after.ids()),
-        }
+        let known = Known { may_exist: target.may_exist, others: &before.ids() };
+        let created = target.key.create(engine, deadline, known)?;
+        Ok(Creation { steps: self, created })
     }
 
     /// `stays` has the wanted scope. Deletes the keys that it replaces and the keys that expired long ago.
     ///
     /// `seen`: the keys with this description in the last list.
-    pub(in crate::requests) fn conclude(
-        mut self,
+    pub(in crate::requests) fn keep(
+        &self,
         stays: &KeyInfo,
-        before: &Survey,
-        mut seen: Vec<KeyId>,
+        seen: Vec<KeyId>,
+        deadline: Instant,
     ) -> Result<EnsuredKey, Error> {
-        if self.key.origin != Origin::Provided {
-            let drifted: Vec<_> = before.replaced_by(Some(stays.id), self.replace_on_drift).collect();
+        self.conclude(None, stays, seen, deadline)
+    }
+
+    fn conclude(
+        &self,
+        created: Option<Created>,
+        stays: &KeyInfo,
+        mut seen: Vec<KeyId>,
+        deadline: Instant,
+    ) -> Result<EnsuredKey, Error> {
+        let Self { engine, target: Target { key: wanted, .. }, before } = self;
+        let is_provided = wanted.origin == Origin::Provided;
+        let mut replaced = Vec::new();
+        if !is_provided {
+            let drifted: Vec<_> = before.replaced_by(Some(stays.id)).collect();
             if let Some(first) = drifted.first() {
-                let known =
-                    replication::wait(self.engine, Wanted::Known(stays), self.key.known_value(), self.deadline, None);
-                known.map_err(|lag| match self.created {
-                    Some(_) => self.interrupted(Some(*first), Error::NotReplicated(lag)),
-                    None => nodes_unavailable(self.engine, None, lag.nodes),
-                })?;
+                let known = Wanted::Known(stays);
+                if let Err(lag) = replication::wait(engine, known, wanted.known_value(), deadline, false) {
+                    return Err(match created {
+                        None => replication::nodes_unavailable(engine, lag.nodes, false),
+                        created => interrupted(created, &[], Some(*first), Error::NotReplicated(lag)),
+                    });
+                }
             }
             for id in drifted.into_iter().chain(before.long_expired()) {
-                self.delete(id)?;
-                self.replaced.push(id);
+                if let Err(cause) = ensure_deleted(engine, id, deadline) {
+                    return Err(interrupted(created, &replaced, Some(id), cause));
+                }
+                replaced.push(id);
             }
         }
-        seen.retain(|id| !self.replaced.contains(id));
-        Ok(self.ensured(stays.clone(), seen))
-    }
-
-    /// Deletes the key that this run created.
-    fn undo(&mut self, own: KeyId) -> Result<(), Error> {
-        self.delete(own)?;
-        self.created = None;
-        Ok(())
-    }
-
-    fn delete(&mut self, id: KeyId) -> Result<(), Error> {
-        match delete(self.engine, id, self.deadline) {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(cause) => Err(self.interrupted(Some(id), cause)),
-        }
-    }
-
-    /// `seen`: the keys with this description in the last list.
-    pub(in crate::requests) fn ensured(self, key: KeyInfo, mut seen: Vec<KeyId>) -> EnsuredKey {
-        seen.retain(|id| *id != key.id);
-        let Self { key: wanted, created, replaced, .. } = self;
-        let is_provided = wanted.origin == Origin::Provided;
-        EnsuredKey {
+        seen.retain(|id| *id != stays.id && !replaced.contains(id));
+        Ok(EnsuredKey {
+            key: stays.clone(),
             value: (created.is_some() || is_provided).then(|| wanted.value.clone()),
             created: created.is_some_and(|created| created.is_certain || !is_provided),
-            key,
             replaced,
             duplicates: seen,
+        })
+    }
+}
+
+/// The steps after this run has created the key.
+pub(in crate::requests) struct Creation<'a> {
+    steps: Steps<'a>,
+    created: Created,
+}
+
+impl<'a> Creation<'a> {
+    pub(in crate::requests) fn key(&self) -> &CreatedKey {
+        &self.created.key
+    }
+
+    pub(in crate::requests) fn target(&self) -> &'a Target {
+        self.steps.target
+    }
+
+    /// Compares the keys with this description, listed since. `None` if they were listed by a node that lags, and does
+    /// not know the created key.
+    pub(in crate::requests) fn survey(&self, listed: Vec<KeyInfo>) -> Option<Survey> {
+        let (Steps { engine, target, .. }, own) = (&self.steps, self.key());
+        let after = Survey::of(listed, target, Some(own.id), &engine.own_prefix);
+        let is_shown = after.wanted.iter().any(|key| key.id == own.id) || own.info().may_be_purged();
+        is_shown.then_some(after)
+    }
+
+    /// Whether no other key has this description, so that [`settle`](Self::settle) sends nothing.
+    pub(in crate::requests) fn is_alone(&self, after: &Survey) -> bool {
+        self.steps.before.ids().is_empty() && after.ids().len() == 1
+    }
+
+    /// Keeps the created key unless another key takes precedence.
+    pub(in crate::requests) fn settle(self, after: &Survey, deadline: Instant) -> Result<EnsuredKey, Error> {
+        let (own, is_certain) = (self.key().info(), self.created.is_certain);
+        let replace_on_drift = self.target().replace_on_drift;
+        let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
+            // A key that was found by its prefix may be any key that begins alike.
+            true => drifted.key.id < own.id || !is_certain,
+            false => drifted.key.id < own.id && !replace_on_drift,
+        };
+        if let Some(drifted) = after.drifted.iter().find(is_in_the_way) {
+            return match is_certain {
+                true => self.undo(deadline).and_then(|_| Err(drift(drifted))),
+                false => Err(self.interrupted(drift(drifted))),
+            };
+        }
+        match after.wanted.iter().find(|key| key.id < own.id) {
+            // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
+            Some(first) if is_certain => {
+                let left = after.ids().into_iter().filter(|id| *id != own.id).collect();
+                self.undo(deadline)?.keep(first, left, deadline)
+            }
+            _ => self.steps.conclude(Some(self.created), &own, after.ids(), deadline),
         }
     }
 
-    /// The error of a run that ends here. `left_over`: the key that should have been deleted.
-    pub(in crate::requests) fn interrupted(&mut self, left_over: Option<KeyId>, cause: Error) -> Error {
-        let created = self.created.take();
-        let own = created.as_ref().map(|created| created.key.id);
-        let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
-            true => format!("key {} is created", key.id),
-            false => format!("key {} was found after a lost response", key.id),
-        });
-        let replaced = self.replaced.iter().map(|id| format!("key {id} is deleted"));
-        let others = left_over.filter(|id| own.is_some_and(|own| own != *id));
-        let others = others.map(|id| format!("key {id} is to be deleted"));
-        let story: Vec<_> = created_as.chain(replaced).chain(others).collect();
-        if story.is_empty() {
-            return cause;
+    /// Deletes the created key.
+    fn undo(self, deadline: Instant) -> Result<Steps<'a>, Error> {
+        let Self { steps, created } = self;
+        let own = created.key.id;
+        match ensure_deleted(steps.engine, own, deadline) {
+            Ok(()) => Ok(steps),
+            Err(cause) => Err(interrupted(Some(created), &[], Some(own), cause)),
         }
-        Error::Incomplete(Box::new(Incomplete {
-            what: story.join(", "),
-            key: created.map(|created| created.key),
-            left_over,
-            cause,
-            rest: None,
-        }))
     }
+
+    /// The error of a run that ends here.
+    pub(in crate::requests) fn interrupted(self, cause: Error) -> Error {
+        interrupted(Some(self.created), &[], None, cause)
+    }
+}
+
+/// The error of a run that ends here, or only the cause if nothing was changed. `left_over`: the key that should have
+/// been deleted.
+fn interrupted(created: Option<Created>, replaced: &[KeyId], left_over: Option<KeyId>, cause: Error) -> Error {
+    let own = created.as_ref().map(|created| created.key.id);
+    let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
+        true => format!("key {} is created", key.id),
+        false => format!("key {} was found after a lost response", key.id),
+    });
+    let replaced = replaced.iter().map(|id| format!("key {id} is deleted"));
+    let others = left_over.filter(|id| own.is_some_and(|own| own != *id));
+    let others = others.map(|id| format!("key {id} is to be deleted"));
+    let story: Vec<_> = created_as.chain(replaced).chain(others).collect();
+    if story.is_empty() {
+        return cause;
+    }
+    let (what, key) = (story.join(", "), created.map(|created| created.key));
+    Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: None }))
 }
 
 impl EnsuredKey {
     /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
     pub(in crate::requests) fn replicated(self, engine: &Engine, limit: Option<Duration>) -> Result<Self, Error> {
-        let Some(limit) = limit else { return Ok(self) };
-        let deadline = engine.deadline(Some(limit));
-        match replication::wait(engine, Wanted::Known(&self.key), self.value.as_ref(), deadline, None) {
+        match replication::wait_for_all(engine, Wanted::Known(&self.key), self.value.as_ref(), limit) {
             Ok(()) => Ok(self),
             Err(lag) => {
                 let Self { key, value, created, .. } = self;
@@ -204,6 +218,6 @@ impl EnsuredKey {
     }
 }
 
-pub(in crate::requests) fn drift(key: &KeyInfo, differences: &[Difference]) -> Error {
-    Error::Drift { key: Box::new(key.clone()), differences: differences.to_vec() }
+pub(in crate::requests) fn drift(Drifted { key, differences, .. }: &Drifted) -> Error {
+    Error::Drift { key: Box::new(key.clone()), differences: differences.clone() }
 }

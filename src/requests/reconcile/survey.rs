@@ -5,14 +5,37 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
 
-use crate::error::{Difference, UNKNOWN_MEMBERS, VALUE};
+use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
+use crate::requests::options::KeySettings;
 
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
 /// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
+
+/// The key that should exist.
+#[derive(Debug)]
+pub(in crate::requests) struct Target {
+    pub(in crate::requests) key: NewKey,
+    /// Whether a listed key that expires earlier is as wanted, too.
+    may_expire_earlier: bool,
+    /// Whether to replace keys with the same description and a different scope.
+    pub(in crate::requests) replace_on_drift: bool,
+    /// Whether an earlier process may have created the key with this value.
+    pub(in crate::requests) may_exist: bool,
+}
+
+impl Target {
+    pub(in crate::requests) fn new(settings: KeySettings, replace_on_drift: bool) -> Result<Self, Error> {
+        if settings.description.trim().is_empty() {
+            return Err(Error::invalid("description", "is empty: the key is found by it"));
+        }
+        let may_expire_earlier = matches!(settings.expiry, Some(Expires::In(_)));
+        Ok(Self { key: settings.try_into()?, may_expire_earlier, replace_on_drift, may_exist: false })
+    }
+}
 
 /// What the listed keys with one description call for.
 pub(in crate::requests) enum Verdict<'a> {
@@ -21,9 +44,23 @@ pub(in crate::requests) enum Verdict<'a> {
     /// There is none.
     Create,
     /// The newest of the drifted keys, all of which may be replaced.
-    Replace { key: &'a KeyInfo, differences: &'a [Difference] },
+    Replace(&'a Drifted),
     /// The newest of the drifted keys that may not be replaced.
-    Refuse { key: &'a KeyInfo, differences: &'a [Difference] },
+    Refuse(&'a Drifted),
+}
+
+/// A key with a different scope than the wanted one.
+#[derive(Clone)]
+pub(in crate::requests) struct Drifted {
+    pub(in crate::requests) key: KeyInfo,
+    pub(in crate::requests) differences: Vec<Difference>,
+    is_replaceable: bool,
+}
+
+impl Drifted {
+    pub(in crate::requests) fn has_other_value(&self) -> bool {
+        self.differences.iter().any(|difference| difference.field == VALUE)
+    }
 }
 
 /// The listed keys with one description, in the order of their ids.
@@ -32,51 +69,67 @@ pub(in crate::requests) struct Survey {
     /// Not expired, with the wanted scope.
     pub(in crate::requests) wanted: Vec<KeyInfo>,
     /// Not expired, with a different scope.
-    pub(in crate::requests) drifted: Vec<(KeyInfo, Vec<Difference>)>,
+    pub(in crate::requests) drifted: Vec<Drifted>,
     /// Expired by the local clock.
-    pub(in crate::requests) expired: Vec<KeyInfo>,
+    expired: Vec<KeyInfo>,
+    /// Those of the expired keys that may be deleted.
+    long_expired: Vec<KeyId>,
 }
 
 impl Survey {
-    /// `own`: a key that this run created, which counts as wanted even if it has expired since.
+    /// `created`: the key that this run created, which counts as wanted even if it has expired since.
+    ///
+    /// `client_prefix`: a key whose value begins like this may be the client's own. It is neither replaced nor deleted,
+    /// because the server would refuse all further requests.
     pub(in crate::requests) fn of(
         keys: Vec<KeyInfo>,
-        wanted: &NewKey,
-        expiry: Option<Expires>,
-        own: Option<KeyId>,
+        target: &Target,
+        created: Option<KeyId>,
+        client_prefix: &str,
     ) -> Self {
-        let mut survey = Self { wanted: Vec::new(), drifted: Vec::new(), expired: Vec::new() };
-        for key in keys.into_iter().filter(|key| key.description == wanted.description) {
-            if own == Some(key.id) {
+        let mut survey =
+            Self { wanted: Vec::new(), drifted: Vec::new(), expired: Vec::new(), long_expired: Vec::new() };
+        for key in keys {
+            if created == Some(key.id) {
                 survey.wanted.push(key);
                 continue;
             }
-            let mut differences = differences(&key, wanted, expiry);
-            if own.is_some() && wanted.origin == Origin::Provided && differences.is_empty() {
-                // The server accepted the value for the run's own key, so this key has another one.
+            let may_be_the_clients = key.prefix == client_prefix;
+            if key.is_expired() {
+                if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_the_clients {
+                    survey.long_expired.push(key.id);
+                }
+                survey.expired.push(key);
+                continue;
+            }
+            let mut differences = differences(&key, target);
+            if created.is_some() && target.key.origin == Origin::Provided && differences.is_empty() {
+                // The server accepted the value for the created key, so this key has another one.
                 differences.push(other_value(&key));
             }
-            if key.is_expired() {
-                survey.expired.push(key);
-            } else if differences.is_empty() {
+            if differences.is_empty() {
                 survey.wanted.push(key);
-            } else {
-                survey.drifted.push((key, differences));
+                continue;
             }
+            if may_be_the_clients {
+                let (found, wanted) = ("perhaps this one, which begins alike".to_owned(), "another".to_owned());
+                differences.push(Difference { field: CLIENT_KEY, found, wanted });
+            }
+            let is_replaceable = target.replace_on_drift
+                && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
+            survey.drifted.push(Drifted { key, differences, is_replaceable });
         }
         survey
     }
 
-    /// Whether this key has the wanted scope.
-    pub(in crate::requests) fn has(&self, id: KeyId) -> bool {
-        self.wanted.iter().any(|key| key.id == id)
+    fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
+        let drifted = self.drifted.iter().map(|drifted| &drifted.key);
+        self.wanted.iter().chain(drifted).chain(&self.expired)
     }
 
     /// The ids of all keys, in order.
     pub(in crate::requests) fn ids(&self) -> Vec<KeyId> {
-        let Self { wanted, drifted, expired } = self;
-        let drifted = drifted.iter().map(|(key, _)| key);
-        let mut ids: Vec<_> = wanted.iter().chain(drifted).chain(expired).map(|key| key.id).collect();
+        let mut ids: Vec<_> = self.keys().map(|key| key.id).collect();
         ids.sort_unstable();
         ids
     }
@@ -84,52 +137,37 @@ impl Survey {
     /// The key that has the value of `key`, which is known to be in use: the only one of the description whose value begins
     /// alike, if it is as wanted.
     pub(in crate::requests) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
-        let drifted = self.drifted.iter().map(|(key, _)| key);
-        let mut alike =
-            self.wanted.iter().chain(drifted).chain(&self.expired).filter(|listed| key.has_prefix_of(listed));
+        let mut alike = self.keys().filter(|listed| key.has_prefix_of(listed));
         let holder = alike.next().filter(|_| alike.next().is_none())?;
         self.wanted.contains(holder).then_some(holder)
     }
 
     /// What the listed keys call for.
-    pub(in crate::requests) fn verdict(&self, replace_on_drift: bool) -> Verdict<'_> {
+    pub(in crate::requests) fn verdict(&self) -> Verdict<'_> {
         if let Some(first) = self.wanted.first() {
             return Verdict::Keep(first);
         }
-        let mut refused =
-            self.drifted.iter().filter(|(_, differences)| !replace_on_drift || !is_replaceable(differences));
-        match (refused.next_back(), self.drifted.last()) {
-            (Some((key, differences)), _) => Verdict::Refuse { key, differences },
-            (None, Some((key, differences))) => Verdict::Replace { key, differences },
+        match (self.drifted.iter().rfind(|drifted| !drifted.is_replaceable), self.drifted.last()) {
+            (Some(refused), _) => Verdict::Refuse(refused),
+            (None, Some(newest)) => Verdict::Replace(newest),
             (None, None) => Verdict::Create,
         }
     }
 
     /// The drifted keys that a key with the wanted scope replaces. `stays`: its id, if it exists already.
-    pub(in crate::requests) fn replaced_by(
-        &self,
-        stays: Option<KeyId>,
-        replace_on_drift: bool,
-    ) -> impl Iterator<Item = KeyId> {
-        let replaceable =
-            self.drifted.iter().filter(move |(_, differences)| replace_on_drift && is_replaceable(differences));
-        replaceable.map(|(key, _)| key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
+    pub(in crate::requests) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = KeyId> {
+        let replaceable = self.drifted.iter().filter(|drifted| drifted.is_replaceable);
+        replaceable.map(|drifted| drifted.key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
     }
 
-    /// The key with this id.
-    pub(in crate::requests) fn into_key(self, id: KeyId) -> Option<KeyInfo> {
-        let Self { wanted, drifted, expired } = self;
-        let drifted = drifted.into_iter().map(|(key, _)| key);
-        wanted.into_iter().chain(drifted).chain(expired).find(|key| key.id == id)
-    }
-
-    /// The keys that expired longer than [`CLOCK_MARGIN`] ago.
+    /// The keys that expired long enough ago to be deleted.
     pub(in crate::requests) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
-        self.expired.iter().filter(|key| key.expires_at.is_past_for(CLOCK_MARGIN)).map(|key| key.id)
+        self.long_expired.iter().copied()
     }
 }
 
-fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<Difference> {
+fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
+    let wanted = &target.key;
     let mut differences = Vec::new();
     // The texts are written only for what differs: most keys are as wanted.
     let mut differ = |field, found: &dyn Debug, wanted: &dyn Debug| {
@@ -142,11 +180,8 @@ fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<D
         differ("collections", &key.collections, &wanted.collections);
     }
     let (found, asked) = (key.expires_at, wanted.expires_at);
-    let is_same = match expiry {
-        Some(Expires::In(_)) => !found.is_never() && found <= asked,
-        _ => found == asked,
-    };
-    if !is_same {
+    let is_early = target.may_expire_earlier && !found.is_never() && found < asked;
+    if found != asked && !is_early {
         differ("expires_at", &found, &asked);
     }
     if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
@@ -163,10 +198,6 @@ fn differences(key: &KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Vec<D
         differences.push(other_value(key));
     }
     differences
-}
-
-fn is_replaceable(differences: &[Difference]) -> bool {
-    differences.iter().all(|difference| difference.field != UNKNOWN_MEMBERS)
 }
 
 fn other_value(key: &KeyInfo) -> Difference {
@@ -186,9 +217,9 @@ mod tests {
     use crate::action::Action;
     use crate::collection::CollectionPattern;
     use crate::expiry::Expiry;
-    use crate::requests::options::{KeySettings, Value};
+    use crate::requests::options::Value;
 
-    fn wanted(value: Value, expiry: Option<Expires>) -> NewKey {
+    fn target(value: Value, expiry: Option<Expires>, replace_on_drift: bool) -> Target {
         let settings = KeySettings {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_GET],
@@ -197,62 +228,53 @@ mod tests {
             expiry,
             ..KeySettings::default()
         };
-        NewKey::try_from(settings).unwrap()
+        Target::new(settings, replace_on_drift).unwrap()
     }
 
-    fn listed(changes: &[(&str, serde_json::Value)]) -> KeyInfo {
+    /// Of one key, which differs by `change` from the wanted one.
+    fn survey(change: (&str, serde_json::Value), target: &Target) -> Survey {
         let mut key = serde_json::json!({
             "id": 7, "description": "docs", "actions": ["documents:get"], "collections": ["docs"],
             "expires_at": Expiry::NEVER, "value_prefix": "k3yA",
         });
-        for (member, value) in changes {
-            key[member] = value.clone();
-        }
-        serde_json::from_value(key).unwrap()
-    }
-
-    fn survey(key: KeyInfo, wanted: &NewKey, expiry: Option<Expires>) -> Survey {
-        Survey::of(vec![key], wanted, expiry, None)
+        key[change.0] = change.1;
+        Survey::of(vec![serde_json::from_value(key).unwrap()], target, None, "clnt")
     }
 
     #[test]
     fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
-        let wanted = wanted(Value::Generated, None);
-        let restricted = survey(listed(&[("synonym_sets\n", serde_json::json!(["shop"]))]), &wanted, None);
-        let Verdict::Refuse { differences, .. } = restricted.verdict(true) else { panic!("replaceable") };
+        let [keep, replace] = [false, true].map(|replace| target(Value::Generated, None, replace));
+        let restricted = survey(("synonym_sets\n", serde_json::json!(["shop"])), &replace);
+        let Verdict::Refuse(Drifted { differences, .. }) = restricted.verdict() else { panic!("replaceable") };
         assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets\\n"));
-        assert_eq!(restricted.replaced_by(None, true).count(), 0);
+        assert_eq!(restricted.replaced_by(None).count(), 0);
 
-        let other = survey(listed(&[("collections", serde_json::json!(["*"]))]), &wanted, None);
-        assert!(matches!(other.verdict(true), Verdict::Replace { .. }));
-        assert!(matches!(other.verdict(false), Verdict::Refuse { .. }));
-        assert_eq!(other.replaced_by(None, true).collect::<Vec<_>>(), [KeyId::from(7)]);
-        assert_eq!(other.replaced_by(Some(KeyId::from(7)), true).count(), 0, "a newer key would be needed");
+        let other = |target| survey(("collections", serde_json::json!(["*"])), target);
+        assert!(matches!(other(&keep).verdict(), Verdict::Refuse(_)));
+        let other = other(&replace);
+        assert!(matches!(other.verdict(), Verdict::Replace(_)));
+        assert_eq!(other.replaced_by(None).collect::<Vec<_>>(), [KeyId::from(7)]);
+        assert_eq!(other.replaced_by(Some(KeyId::from(7))).count(), 0, "a newer key would be needed");
     }
 
     #[test]
     fn key_that_expires_later_than_asked_has_drifted() {
         let hour = Duration::from_secs(3600);
-        let expiry = Some(Expires::In(hour));
-        let wanted = wanted(Value::Generated, expiry);
+        let target = target(Value::Generated, Some(Expires::In(hour)), false);
         for (expires_at, is_wanted) in
             [(Expiry::after(hour / 2), true), (Expiry::after(2 * hour), false), (Expiry::NEVER, false)]
         {
-            let key = listed(&[("expires_at", serde_json::json!(expires_at))]);
-            assert_eq!(survey(key, &wanted, expiry).wanted.len() == 1, is_wanted, "{expires_at}");
+            let survey = survey(("expires_at", serde_json::json!(expires_at)), &target);
+            assert_eq!(survey.wanted.len() == 1, is_wanted, "{expires_at}");
         }
     }
 
     #[test]
     fn key_whose_value_begins_otherwise_than_the_provided_one_has_drifted() {
         for (value, is_wanted) in [("k3yA-value", true), ("k3yB-value", false)] {
-            let wanted = wanted(Value::Provided(value.into()), None);
-            let survey = survey(listed(&[]), &wanted, None);
-            assert_eq!(
-                (survey.wanted.len() == 1, survey.holder(&wanted).is_some()),
-                (is_wanted, is_wanted),
-                "{value}"
-            );
+            let target = target(Value::Provided(value.into()), None, false);
+            let survey = survey(("id", 7.into()), &target);
+            assert_eq!((survey.wanted.len() == 1, survey.holder(&target.key).is_some()), (is_wanted, is_wanted));
         }
     }
 }

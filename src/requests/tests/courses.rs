@@ -39,14 +39,20 @@ pub(super) enum Operation {
         value: Value,
         keep_old: bool,
     },
-    Ensure {
-        value: Value,
-        replace_on_drift: bool,
-        expires_in_an_hour: bool,
-        /// By `plan` and `apply`. A provided value is one that an earlier run has stored.
-        planned: bool,
-    },
+    Ensure(Ensure),
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ensure {
+    pub(super) value: Value,
+    pub(super) replace_on_drift: bool,
+    pub(super) expires_in_an_hour: bool,
+    /// By `plan` and `apply`. A provided value is one that an earlier run has stored.
+    pub(super) planned: bool,
+}
+
+pub(super) const ENSURE: Ensure =
+    Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: false };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
@@ -67,19 +73,19 @@ const OPERATIONS: [Operation; 22] = [
     Operation::Rotate { value: Value::Generated, keep_old: true },
     Operation::Rotate { value: Value::Provided, keep_old: false },
     Operation::Rotate { value: Value::OfKey0, keep_old: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true, planned: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true, planned: false },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: false },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false, planned: false },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: true, planned: false },
-    Operation::Ensure { value: Value::OfKey0, replace_on_drift: false, expires_in_an_hour: false, planned: false },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: true },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: true },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: true, planned: true },
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: true, planned: true },
-    Operation::Ensure { value: Value::Provided, replace_on_drift: true, expires_in_an_hour: false, planned: true },
+    Operation::Ensure(ENSURE),
+    Operation::Ensure(Ensure { replace_on_drift: true, ..ENSURE }),
+    Operation::Ensure(Ensure { expires_in_an_hour: true, ..ENSURE }),
+    Operation::Ensure(Ensure { replace_on_drift: true, expires_in_an_hour: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Provided, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Provided, replace_on_drift: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Provided, expires_in_an_hour: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::OfKey0, ..ENSURE }),
+    Operation::Ensure(Ensure { planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { replace_on_drift: true, planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { expires_in_an_hour: true, planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { replace_on_drift: true, expires_in_an_hour: true, planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Provided, replace_on_drift: true, planned: true, ..ENSURE }),
 ];
 
 /// A key that exists before, as it differs from the one that is wanted.
@@ -182,46 +188,48 @@ impl Operation {
                     value => request.value(value_of(value)).send(),
                 })
             }
-            Self::Ensure { value, replace_on_drift, expires_in_an_hour, planned: true } => {
-                let mut spec = KeySpec::new("docs").actions(["documents:search"]).collections(["docs"]);
-                if expires_in_an_hour {
-                    spec = spec.expires_in(Duration::from_secs(3600));
-                }
-                if value == Value::Provided {
-                    generate_next(ANOTHER_VALUE);
-                }
-                let stored = |_: &str| (value == Value::Provided).then(|| VALUE.into());
-                let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
-                match plan.and_then(Plan::apply).and_then(Applied::into_only) {
-                    Ok(ensured) => Told::Ensured(ensured),
-                    Err(error) => Told::Error(error),
-                }
-            }
-            Self::Ensure { value, replace_on_drift, expires_in_an_hour, planned: false } => {
-                let mut request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
-                request = request.replace_on_drift(replace_on_drift);
-                if expires_in_an_hour {
-                    request = request.expires_in(Duration::from_secs(3600));
-                }
-                if value != Value::Generated {
-                    request = request.value(value_of(value));
-                }
-                match request.send() {
-                    Ok(ensured) => Told::Ensured(ensured),
-                    Err(error) => Told::Error(error),
-                }
-            }
+            Self::Ensure(ensure) => match ensure.run(client, value_of(ensure.value)) {
+                Ok(ensured) => Told::Ensured(ensured),
+                Err(error) => Told::Error(error),
+            },
         }
     }
 
     fn uses(self, value: Value) -> bool {
         match self {
-            Self::Create { value: used } | Self::Rotate { value: used, .. } | Self::Ensure { value: used, .. } => {
-                used == value
-            }
+            Self::Create { value: used }
+            | Self::Rotate { value: used, .. }
+            | Self::Ensure(Ensure { value: used, .. }) => used == value,
             Self::SendAgain => value == Value::Provided,
             Self::Delete => false,
         }
+    }
+}
+
+impl Ensure {
+    fn run(self, client: &KeysClient, value: String) -> Result<EnsuredKey, Error> {
+        let Self { value: source, replace_on_drift, expires_in_an_hour, planned } = self;
+        let hour = Duration::from_secs(3600);
+        if planned {
+            let mut spec = KeySpec::new("docs").actions(["documents:search"]).collections(["docs"]);
+            if expires_in_an_hour {
+                spec = spec.expires_in(hour);
+            }
+            if source == Value::Provided {
+                generate_next(ANOTHER_VALUE);
+            }
+            let stored = |_: &str| (source == Value::Provided).then(|| VALUE.into());
+            let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
+            return plan.and_then(Plan::apply).and_then(Applied::into_only);
+        }
+        let mut request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
+        if expires_in_an_hour {
+            request = request.expires_in(hour);
+        }
+        if source != Value::Generated {
+            request = request.value(value);
+        }
+        request.replace_on_drift(replace_on_drift).send()
     }
 }
 
@@ -248,7 +256,7 @@ impl Course {
         let values: BTreeSet<_> = entries.iter().map(|key| &key.value).collect();
         let makes_clocks_matter = matches!(
             self.operation,
-            Operation::Ensure { .. } // whose keys may have expired
+            Operation::Ensure(_) // whose keys may have expired
         );
         // A value that is generated is not in use.
         let is_in_use = entries.iter().any(|key| key.value == VALUE);
@@ -298,15 +306,14 @@ impl Course {
                             let is_known = made.iter().any(|made| made.scope() == key.scope() && made.id != key.id);
                             key.id == 0 && !keep_old && is_known
                         }
-                        Operation::Ensure { value: Value::Generated, replace_on_drift, .. }
-                        | Operation::Ensure { planned: true, replace_on_drift, .. } => {
+                        Operation::Ensure(ensure) if ensure.value == Value::Generated || ensure.planned => {
                             let was_there = before.contains(key) && key.description == "docs";
                             let is_dead = key.expires_at < server_time(self.ahead);
                             is_own
                                 || (was_there && is_dead)
-                                || (was_there && replace_on_drift && self.differs(key) && is_replaced)
+                                || (was_there && ensure.replace_on_drift && self.differs(key) && is_replaced)
                         }
-                        Operation::Ensure { .. } => is_own,
+                        Operation::Ensure(_) => is_own,
                     };
                     assert!(is_allowed, "deleted key {}: {self:?}: {acts:?}", key.id);
                 }
@@ -317,7 +324,7 @@ impl Course {
 
     /// Whether a key of the description has another scope than `ensure` asks for.
     fn differs(&self, key: &Entry) -> bool {
-        let Operation::Ensure { expires_in_an_hour, .. } = self.operation else { return false };
+        let Operation::Ensure(Ensure { expires_in_an_hour, .. }) = self.operation else { return false };
         let is_expiry_wanted =
             if expires_in_an_hour { key.expires_at <= server_time(0) + 3601 } else { key.expires_at == NEVER };
         key.collections != json!(["docs"]) || !is_expiry_wanted
@@ -400,8 +407,8 @@ impl Course {
         let cannot_be_told = match self.operation {
             Operation::Rotate { .. } => lagged && key.id != 0,
             Operation::Create { .. } | Operation::SendAgain => lagged || is_held(|other| !other.is_listed),
-            Operation::Ensure { value: Value::Generated, .. } | Operation::Delete => false,
-            Operation::Ensure { .. } => lagged || is_held(|other| !other.is_listed || other.description != "docs"),
+            Operation::Ensure(Ensure { value: Value::Generated, .. }) | Operation::Delete => false,
+            Operation::Ensure(_) => lagged || is_held(|other| !other.is_listed || other.description != "docs"),
         };
         let looks_alike = |other: &&Entry| {
             let is_same = other.scope() == key.scope() && other.expires_at == key.expires_at;
@@ -434,7 +441,7 @@ impl Course {
             other => other,
         };
         let told = match operation {
-            Operation::Ensure { .. } | Operation::SendAgain | Operation::Delete => {
+            Operation::Ensure(_) | Operation::SendAgain | Operation::Delete => {
                 operation.run(&model.client(), &key0, VALUE)
             }
             Operation::Create { .. } | Operation::Rotate { .. } => return,

@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
-use super::courses::{Before, Operation, Told, Value};
+use super::courses::{Before, ENSURE, Ensure, Operation, Told, Value};
 use super::model::{Act, Entry, Event, Model};
 use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
@@ -126,12 +126,15 @@ impl Together<'_> {
     }
 }
 
-const ENSURE: Operation =
-    Operation::Ensure { value: Value::Generated, replace_on_drift: false, expires_in_an_hour: false, planned: false };
-const REPLACE: Operation =
-    Operation::Ensure { value: Value::Generated, replace_on_drift: true, expires_in_an_hour: false, planned: false };
-const ENSURE_VALUE: Operation =
-    Operation::Ensure { value: Value::Provided, replace_on_drift: false, expires_in_an_hour: false, planned: false };
+const PLAIN: Operation = Operation::Ensure(ENSURE);
+const REPLACE: Operation = Operation::Ensure(Ensure { replace_on_drift: true, ..ENSURE });
+const WITH_VALUE: Operation = Operation::Ensure(Ensure { value: Value::Provided, ..ENSURE });
+const PLANNED: Operation = Operation::Ensure(Ensure { planned: true, ..ENSURE });
+const PLANNED_REPLACE: Operation = Operation::Ensure(Ensure { planned: true, replace_on_drift: true, ..ENSURE });
+/// By a plan with a stored value.
+const STORED: Operation = Operation::Ensure(Ensure { value: Value::Provided, planned: true, ..ENSURE });
+const STORED_REPLACE: Operation =
+    Operation::Ensure(Ensure { value: Value::Provided, planned: true, replace_on_drift: true, ..ENSURE });
 const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
 
 /// Every order of the first ten requests.
@@ -142,13 +145,15 @@ fn schedules() -> impl Iterator<Item = Vec<usize>> {
 #[test]
 fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
     for (operations, before) in [
-        ([ENSURE, ENSURE], vec![]),
-        ([ENSURE, ENSURE], vec![Before::ExpiredTwoDaysAgo]),
-        ([ENSURE_VALUE, ENSURE_VALUE], vec![]),
-        ([ENSURE_VALUE, ENSURE_VALUE], vec![Before::Alike]),
+        ([PLAIN, PLAIN], vec![]),
+        ([PLAIN, PLAIN], vec![Before::ExpiredTwoDaysAgo]),
+        ([WITH_VALUE, WITH_VALUE], vec![]),
+        ([WITH_VALUE, WITH_VALUE], vec![Before::Alike]),
         ([REPLACE, REPLACE], vec![]),
         ([REPLACE, REPLACE], vec![Before::Drifted]),
-        ([ENSURE, REPLACE], vec![Before::Drifted]),
+        ([PLAIN, REPLACE], vec![Before::Drifted]),
+        ([STORED, PLANNED], vec![]),
+        ([STORED_REPLACE, PLANNED_REPLACE], vec![]),
     ] {
         let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
         for schedule in schedules() {
@@ -172,13 +177,14 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
             let wanted = after.iter().filter(|key| key.collections == json!(["docs"]) && !entries.contains(key));
             let are_ensured = results.iter().all(|(told, _)| matches!(told, Told::Ensured(_)));
             assert!(!are_ensured || wanted.count() == 1, "not one key: {context}: {after:?}");
+            assert!(!after.is_empty(), "no key is left: {context}");
         }
     }
 }
 
 #[test]
 fn ensure_and_rotate_at_once_leave_a_key_and_delete_only_what_each_may() {
-    for (ensure, before) in [(ENSURE, Before::Unlike), (REPLACE, Before::Unlike), (REPLACE, Before::Drifted)] {
+    for (ensure, before) in [(PLAIN, Before::Unlike), (REPLACE, Before::Unlike), (REPLACE, Before::Drifted)] {
         let entries = [before.entry(0, 0)];
         for schedule in schedules() {
             let operations = [ensure, ROTATE];
@@ -208,7 +214,7 @@ fn run_that_has_lost_the_response_to_its_create_deletes_nothing() {
         for at in 1..6 {
             let events = [vec![Event::Normal; at], vec![Event::LostAfter]].concat();
             let context = format!("{schedule:?} {events:?}");
-            let (operations, schedule) = ([ENSURE, ENSURE], schedule.clone());
+            let (operations, schedule) = ([PLAIN, PLAIN], schedule.clone());
             let together = Together { operations, values: UNLIKE, before: &[], schedule, events };
             let (after, lost, results) = together.run();
             for (told, acts) in results {

@@ -9,7 +9,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation};
 
-use super::{address, client, create, list, send};
+use super::{address, create, list, send};
+use crate::start;
 use crate::support::raw::Request;
 
 #[test]
@@ -42,8 +43,7 @@ fn requests_are_counted_by_route() {
 
 #[test]
 fn client_that_reuses_its_connection_needs_one() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     for _ in 0..3 {
         client.list().send().unwrap();
     }
@@ -55,8 +55,7 @@ fn client_that_reuses_its_connection_needs_one() {
 
 #[test]
 fn concurrent_clients_get_different_keys() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     let create = |_| client.create().description("d").actions(["*"]).collections(["*"]).send().unwrap();
     let keys: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| (0..10).map(create).collect::<Vec<_>>())).collect();
@@ -81,8 +80,7 @@ fn dropped_server_closes_connections_and_refuses_new_ones() {
 
 #[test]
 fn stopped_server_refuses_and_keeps_its_keys_until_it_is_restarted() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     create(&server).unwrap();
     server.inject(Fault::Unauthorized);
     server.stop();

@@ -1,10 +1,10 @@
 //! Errors without a server.
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault, TestKey, error};
+use typesense_keys::testing::{Fault, TestKey, error};
 use typesense_keys::{Error, ErrorKind};
 
-use super::client;
+use crate::start;
 
 const KINDS: [ErrorKind; 20] = [
     ErrorKind::InvalidRequest,
@@ -45,8 +45,7 @@ fn error_of_each_kind_is_of_that_kind_and_shows_no_value() {
 /// A mock that returns the example must not differ from a client whose call fails.
 #[test]
 fn example_says_what_the_real_error_says() {
-    let server = FakeServer::start().unwrap();
-    let client = client(&server);
+    let (server, client) = start();
     let real_not_found = client.get(7).send().unwrap_err();
     server.inject(Fault::Unauthorized);
     let real_unauthorized = client.create().description("d").actions(["*"]).collections(["*"]).send().unwrap_err();

@@ -7,7 +7,8 @@ use typesense_keys::ServerVersion;
 use typesense_keys::testing::{FakeServer, TestKey};
 use typesense_keys::{Action, Error, Expiry, KeyId};
 
-use super::{client, create, send_with};
+use super::{create, send_with};
+use crate::client;
 use crate::support::raw::Request;
 
 fn docs() -> TestKey {
