@@ -66,7 +66,7 @@
 //! | given by [`value`](crate::CreateKey::value) | the server has refused the value as in use, and exactly one listed key, of any description and scope, begins alike: it matches |
 //!
 //! Otherwise the error is [`Error::OutcomeUnknown`] with the value and the ids of the
-//! [candidates](crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
+//! [candidates](field@crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
 //!
 //! `ensure` with a value of your own accepts a key that existed before if the server has refused the value as in use, and it
 //! is the only key of its description whose value begins alike. A value that belongs to a key of another description, or to
@@ -97,6 +97,7 @@
 //!
 //! * because its value begins with the right four bytes,
 //! * because this machine's clock says that it has just expired,
+//! * by `replace_on_drift`, as long expired, or by `prune`, if its value begins like the client's own key,
 //! * by an `ensure` with a value of your own, except for the key that the same run has created,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not know](crate::KeyInfo::unknown_members),
 //!   because a replacement without them might open more (`rotate` copies them if
@@ -110,7 +111,7 @@
 //! # Several programs at once
 //!
 //! * Several runs of `ensure` or `apply` with the same scope end with one key: the one with the lowest id. The others are deleted by
-//!   the runs that created them. A run that was killed, or that lost the response to its create, can leave another key,
+//!   the runs that created them. A run that was given another value reports [`Error::Drift`]. A run that was killed, or that lost the response to its create, can leave another key,
 //!   which later runs report in [`duplicates`](crate::EnsuredKey::duplicates).
 //! * A plan that no longer fits what the server lists is refused for that key: [`Error::PlanOutdated`].
 //! * Two rotations of one key create two keys, and each call returns its own.
