@@ -10,6 +10,7 @@ use crate::operation::Operation;
 /// A call that ended without a result.
 #[derive(Debug)]
 pub(crate) struct CallFailure {
+    pub(crate) operation: Operation,
     pub(crate) last: AttemptError,
     /// Whether the server may have acted.
     pub(crate) in_doubt: bool,
@@ -17,6 +18,11 @@ pub(crate) struct CallFailure {
 }
 
 impl CallFailure {
+    /// The failure of a call that made no attempt.
+    pub(super) fn new(operation: Operation, last: AttemptError) -> Self {
+        Self { operation, last, in_doubt: false, attempts: Vec::new() }
+    }
+
     /// Adds another call, which was to resolve the doubt of this one and failed, too.
     pub(crate) fn followed_by(mut self, other: Self) -> Self {
         self.attempts.extend(other.attempts);
@@ -25,20 +31,21 @@ impl CallFailure {
 
     /// The same failure for another key that the call was about.
     pub(crate) fn copy(&self) -> Self {
-        Self { last: self.last.without_source(), in_doubt: self.in_doubt, attempts: self.attempts.clone() }
+        let Self { operation, last, in_doubt, attempts } = self;
+        Self { operation: *operation, last: last.without_source(), in_doubt: *in_doubt, attempts: attempts.clone() }
     }
 
     /// `value`: the value of the key that the call may have created.
-    pub(crate) fn into_error(self, operation: Operation, value: Option<&SecretString>) -> Error {
+    pub(crate) fn into_error(self, value: Option<&SecretString>) -> Error {
         if self.in_doubt {
-            let what = match (operation, value) {
+            let what = match (self.operation, value) {
                 (Operation::Create { .. }, Some(_)) => "the server may have created it; its value is in this error",
                 (Operation::Create { .. }, None) => "the server may have created it with a value that nobody knows",
                 _ => "the server may have done so; repeating it does no harm",
             };
-            return self.into_outcome_unknown(operation, what, value, Vec::new());
+            return self.into_outcome_unknown(what, value, Vec::new());
         }
-        let Self { last, in_doubt: _, attempts } = self;
+        let Self { operation, last, in_doubt: _, attempts } = self;
         let (status, effect) = (last.status(), last.effect());
         let report = |content_type, message| {
             CallReport(Box::new(Details { operation, status, content_type, message, attempts }))
@@ -72,12 +79,11 @@ impl CallFailure {
     /// `candidates`: the listed keys that may be the one that the call created.
     pub(crate) fn into_outcome_unknown(
         self,
-        operation: Operation,
         what: &'static str,
         value: Option<&SecretString>,
         candidates: Vec<KeyId>,
     ) -> Error {
-        let Self { last, in_doubt: _, attempts } = self;
+        let Self { operation, last, in_doubt: _, attempts } = self;
         let status = last.status();
         let (content_type, message, source) = match last {
             AttemptError::Connection { source, .. } | AttemptError::Tls { source, .. } => {
@@ -94,13 +100,24 @@ impl CallFailure {
     }
 }
 
+impl From<CallFailure> for Error {
+    fn from(failure: CallFailure) -> Self {
+        failure.into_error(None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Phase;
 
     fn timeout(phase: Phase, in_doubt: bool) -> CallFailure {
-        CallFailure { last: AttemptError::Timeout { phase }, in_doubt, attempts: Vec::new() }
+        CallFailure {
+            operation: Operation::List,
+            last: AttemptError::Timeout { phase },
+            in_doubt,
+            attempts: Vec::new(),
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Engine {
     ) -> Result<Outcome<T>, CallFailure> {
         let Some(_guard) = CallGuard::enter() else {
             // Without a record in the log, which would call the logger again.
-            return Err(CallFailure { last: AttemptError::Reentrant, in_doubt: false, attempts: Vec::new() });
+            return Err(CallFailure::new(operation, AttemptError::Reentrant));
         };
         run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
     }
@@ -176,7 +176,7 @@ fn run<T>(
     mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
 ) -> Result<Outcome<T>, CallFailure> {
     let mut route = nodes.route();
-    let mut so_far = CallFailure { last: AttemptError::no_node(), in_doubt: false, attempts: Vec::new() };
+    let mut so_far = CallFailure::new(operation, AttemptError::no_node());
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
     // follows earlier responses.
     let mut give_up_at = if nodes.have_responded() {

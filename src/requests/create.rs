@@ -256,7 +256,7 @@ impl NewKey {
             }
             Err(failure) => {
                 let in_doubt = failure.in_doubt || known.may_exist;
-                Err(CallFailure { in_doubt, ..failure }.into_error(operation, secret))
+                Err(CallFailure { in_doubt, ..failure }.into_error(secret))
             }
         }
     }
@@ -277,7 +277,6 @@ impl NewKey {
         known: Known<'_>,
         conflict: CallFailure,
     ) -> Result<Created, Error> {
-        let operation = Operation::Create { repeatable: true };
         let secret = self.known_value();
         let secrets: Vec<_> = secret.into_iter().collect();
         let mut rounds = 0;
@@ -289,7 +288,7 @@ impl NewKey {
                     let what =
                         "the value is in use, but the key's id could not be looked up; its value is in this error";
                     let failure = conflict.followed_by(failure);
-                    return Err(failure.into_outcome_unknown(operation, what, secret, Vec::new()));
+                    return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
                 }
             };
             // The value may be that of any key that begins alike, whatever its description and scope.
@@ -324,6 +323,6 @@ impl NewKey {
                 }
             }
         };
-        Err(conflict.into_outcome_unknown(operation, what, secret, candidates))
+        Err(conflict.into_outcome_unknown(what, secret, candidates))
     }
 }

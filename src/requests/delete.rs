@@ -74,13 +74,11 @@ fn delete(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
     struct Response {
         id: KeyId,
     }
-    let operation = Operation::Delete(id);
     let decode = |body: &[u8]| {
         let response: Response = serde_json::from_slice(body)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     };
-    match engine.call(Request::bodiless(operation), deadline, decode) {
-        Ok(Outcome::Done(()) | Outcome::AlreadyApplied(_)) => Ok(()),
-        Err(failure) => Err(failure.into_error(operation, None)),
-    }
+    let (Outcome::Done(()) | Outcome::AlreadyApplied(_)) =
+        engine.call(Request::bodiless(Operation::Delete(id)), deadline, decode)?;
+    Ok(())
 }

@@ -11,7 +11,6 @@ use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
 use crate::engine::{Engine, backoff};
 use crate::error::Error;
 use crate::key::KeyInfo;
-use crate::operation::Operation;
 
 /// A request that ensures that a key with a description and scope exists. Made by
 /// [`KeysClient::ensure`](crate::KeysClient::ensure).
@@ -202,8 +201,7 @@ impl<'a> Run<'a> {
     fn list(self) -> Result<Vec<KeyInfo>, Error> {
         let key = &self.target.key;
         let secrets: Vec<_> = key.known_value().into_iter().collect();
-        let listed = list::all(self.engine, |listed| listed.description == key.description, self.deadline, &secrets);
-        listed.map_err(|failure| failure.into_error(Operation::List, None))
+        Ok(list::all(self.engine, |listed| listed.description == key.description, self.deadline, &secrets)?)
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.

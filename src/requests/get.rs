@@ -38,10 +38,9 @@ impl GetKey {
 }
 
 pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyInfo, Error> {
-    let operation = Operation::Get(id);
-    match engine.call(Request::bodiless(operation), deadline, decode(id)) {
-        Ok(Outcome::Done(info)) => Ok(info),
-        Ok(Outcome::AlreadyApplied(failure)) | Err(failure) => Err(failure.into_error(operation, None)),
+    match engine.call(Request::bodiless(Operation::Get(id)), deadline, decode(id))? {
+        Outcome::Done(info) => Ok(info),
+        Outcome::AlreadyApplied(failure) => Err(failure.into()),
     }
 }
 

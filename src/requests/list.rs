@@ -103,8 +103,7 @@ impl ListKeys {
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
         let deadline = self.engine.deadline(self.options.timeout);
-        let keys = all(&self.engine, |key| self.filter.admits(key), deadline, &[]);
-        keys.map_err(|failure| failure.into_error(Operation::List, None))
+        Ok(all(&self.engine, |key| self.filter.admits(key), deadline, &[])?)
     }
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
@@ -133,8 +132,8 @@ impl ListKeys {
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { engine, filter, options } = self;
         filter.check()?;
-        let opened = engine.open(Operation::List, engine.deadline(options.timeout), |response, _| Ok(response));
-        let response = opened.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let deadline = engine.deadline(options.timeout);
+        let response = engine.open(Operation::List, deadline, |response, _| Ok(response))?;
         Ok(KeyStream {
             filter,
             reader: Some(Reader::new(response, u64::MAX)),

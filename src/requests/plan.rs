@@ -20,7 +20,6 @@ use super::runner::Connections;
 use crate::engine::{CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
 use crate::key::{KeyId, KeyInfo};
-use crate::operation::Operation;
 
 /// Returns the value that an earlier run has stored for a description.
 type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
@@ -130,8 +129,8 @@ impl<'a> PlanKeys<'a> {
         check_unique(&targets)?;
         let is_unwanted = |key: &KeyInfo| key.prefix != engine.own_prefix && prune(key);
         let descriptions = targets.iter().map(|target| &*target.key.description);
-        let listed = list_groups(&engine, descriptions, is_unwanted, engine.deadline(options.timeout), &[]);
-        let (mut groups, unwanted) = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let deadline = engine.deadline(options.timeout);
+        let (mut groups, unwanted) = list_groups(&engine, descriptions, is_unwanted, deadline, &[])?;
         let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());

@@ -14,7 +14,6 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
 use crate::key::{CreatedKey, KeyId};
-use crate::operation::Operation;
 
 /// A request to replace a key with a new one of the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`](crate::KeysClient::rotate).
@@ -144,8 +143,7 @@ impl RotateKey {
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value]);
-            let listed = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value])?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;

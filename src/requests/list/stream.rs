@@ -48,7 +48,7 @@ fn broken(reader: &Reader, last: AttemptError) -> Error {
     let (node, elapsed) = (reader.node().into(), reader.waited());
     let attempt =
         Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
-    CallFailure { last, in_doubt: false, attempts: vec![attempt] }.into_error(Operation::List, None)
+    CallFailure { operation: Operation::List, last, in_doubt: false, attempts: vec![attempt] }.into()
 }
 
 impl fmt::Debug for KeyStream {

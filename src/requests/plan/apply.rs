@@ -8,7 +8,6 @@ use super::{Change, Plan, PlannedKey, list_groups};
 use crate::engine::{Engine, backoff};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
-use crate::operation::Operation;
 use crate::requests::delete::ensure_deleted;
 use crate::requests::new_key::NewKey;
 use crate::requests::options::CallOptions;
@@ -175,8 +174,7 @@ impl<'a> Run<'a> {
         let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(NewKey::known_value).collect();
-        let listed = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values);
-        let (mut groups, others) = listed.map_err(|failure| failure.into_error(Operation::List, None))?;
+        let (mut groups, others) = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values)?;
         // Those of other keys now, for example on a server that was set up anew.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
         let changed: HashSet<_> = changed.map(|key| key.id).collect();
@@ -266,7 +264,7 @@ impl<'a> Run<'a> {
                 Ok((groups, _)) => groups,
                 Err(failure) => {
                     for (at, creation) in created {
-                        let cause = failure.copy().into_error(Operation::List, None);
+                        let cause = Error::from(failure.copy());
                         report.finish(at, Err(creation.interrupted(cause)));
                     }
                     break;
