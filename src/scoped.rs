@@ -239,10 +239,11 @@ impl<'a> ScopedKeyBuilder<'a> {
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, info, only, filter, hidden, facets, mut params, expiry } = self;
         let prefix = check_parent(parent, info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
+        params.check()?;
         embed_filter(&mut params, &only, filter)?;
         embed_fields(&mut params, &hidden, &facets)?;
         embed_page(&mut params);
-        params.check()?;
+        params.check_unique()?;
         embed_expiry(&mut params, expiry, info.as_ref())?;
         if params.is_empty() {
             return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));

@@ -43,9 +43,13 @@ impl Params {
         self.0.is_empty()
     }
 
+    /// Checks each parameter that the caller has set.
     pub(super) fn check(&self) -> Result<(), Error> {
-        for (at, (name, value)) in self.0.iter().enumerate() {
-            check(name, value)?;
+        self.0.iter().try_for_each(|(name, value)| check(name, value))
+    }
+
+    pub(super) fn check_unique(&self) -> Result<(), Error> {
+        for (at, (name, _)) in self.0.iter().enumerate() {
             if self.0.iter().take(at).any(|(before, _)| before == name) {
                 return Err(Error::invalid("params", format!("`{name}` is given twice")));
             }

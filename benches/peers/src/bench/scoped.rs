@@ -30,7 +30,9 @@ pub(crate) fn measure(server: &Server) -> Vec<Row> {
     let parent = SecretString::from(PARENT);
     for signed in [ours(&parent), bare().into(), by_official(&official).into()] {
         let read = ScopedKeyInfo::parse(&signed).unwrap();
-        assert!(read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.expires_at().remaining().is_some());
+        assert!(
+            read.is_signed_by(&parent) && read.filter_by() == Some(FILTER) && read.expires_at().remaining().is_some()
+        );
     }
 
     let signers: [Option<&dyn Fn()>; 5] = [
@@ -59,20 +61,35 @@ fn ours(parent: &SecretString) -> SecretString {
     ScopedKeyBuilder::from_parent(parent).filter_by(FILTER).expires_in(HOUR).sign().unwrap()
 }
 
-/// Only what the server requires.
+/// The parameters that we embed, without their checks.
 fn bare() -> String {
     #[derive(Serialize)]
     struct Params {
-        filter_by: &'static str,
+        filter_by: String,
+        pinned_hits: &'static str,
+        enable_overrides: bool,
+        enable_curations: bool,
+        validate_field_names: bool,
+        cache_ttl: u32,
         expires_at: u64,
     }
-    let params = serde_json::to_string(&Params { filter_by: FILTER, expires_at: expires_at() }).unwrap();
+    let params = Params {
+        filter_by: format!("(id:=`(&` && id:=a) || ({FILTER})"),
+        pinned_hits: "",
+        enable_overrides: false,
+        enable_curations: false,
+        validate_field_names: true,
+        cache_ttl: 0,
+        expires_at: expires_at(),
+    };
+    let params = serde_json::to_string(&params).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(PARENT.as_bytes()).unwrap();
     mac.update(params.as_bytes());
     let signature = STANDARD.encode(mac.finalize().into_bytes());
     STANDARD.encode(format!("{signature}{}{params}", &PARENT[..4]))
 }
 
+/// Only the filter and the expiry, which is all that it embeds.
 fn by_official(client: &Client) -> String {
     let search_params = SearchParameters { filter_by: Some(FILTER.into()), ..SearchParameters::default() };
     let params = ScopedKeyParameters {
