@@ -106,7 +106,7 @@ impl Action {
     /// assert_eq!(Action::KEYS_GET.routes().collect::<Vec<_>>(), ["GET /keys/:id"]);
     /// ```
     pub fn routes(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.open_routes(None).map(|route| route.name)
+        self.routes_in(None).map(|route| route.name)
     }
 
     /// The routes that it allows on servers of one version.
@@ -117,7 +117,7 @@ impl Action {
     /// assert_eq!(Action::SYNONYMS_UPSERT.routes_on(ServerVersion::V30).next(), None);
     /// ```
     pub fn routes_on(&self, version: ServerVersion) -> impl Iterator<Item = &'static str> + use<> {
-        self.open_routes(Some(version)).map(|route| route.name)
+        self.routes_in(Some(version)).map(|route| route.name)
     }
 
     /// The first version on which it allows something. [`V0_24`](ServerVersion::V0_24) also stands for older
@@ -127,7 +127,7 @@ impl Action {
     /// knows.
     #[must_use]
     pub fn since(&self) -> Option<ServerVersion> {
-        self.open_routes(None).map(|route| route.since).min()
+        self.routes_in(None).map(|route| route.since).min()
     }
 
     /// The first version on which it no longer allows anything; `None` if the newest known servers have it, or no
@@ -141,7 +141,7 @@ impl Action {
     /// ```
     #[must_use]
     pub fn until(&self) -> Option<ServerVersion> {
-        let ends: Option<Vec<_>> = self.open_routes(None).map(|route| route.until).collect();
+        let ends: Option<Vec<_>> = self.routes_in(None).map(|route| route.until).collect();
         ends?.into_iter().max()
     }
 
@@ -159,7 +159,7 @@ impl Action {
         self.check_form()?;
         let text = self.as_str();
         let why = match dead::advice(text) {
-            Some(_) => "opens nothing on any server",
+            Some(_) => "allows nothing on any server",
             None => "is not an action of any known server (`Action::custom` accepts those of newer servers)",
         };
         Err(self.invalid(why))
@@ -221,23 +221,24 @@ impl Action {
     /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one
     /// version.
     pub(crate) fn is_limited_by_collections(&self, version: Option<ServerVersion>) -> bool {
-        self.open_routes(version).next().is_some()
-            && self.open_routes(version).all(|route| route.is_limited_by_collections(version))
+        self.routes_in(version).next().is_some()
+            && self.routes_in(version).all(|route| route.is_limited_by_collections(version))
     }
 
     /// Whether a key's collections limit anything that the action allows.
     pub(crate) fn acts_in_collections(&self, version: Option<ServerVersion>) -> bool {
-        self.open_routes(version).any(|route| route.is_limited_by_collections(version))
+        self.routes_in(version).any(|route| route.is_limited_by_collections(version))
     }
 
     /// The covered actions that a key's collections do not limit; the action itself if they limit none of them.
     pub(crate) fn not_limited_by_collections(&self, version: Option<ServerVersion>) -> Vec<Self> {
         // `GET /health` needs no key.
-        let opens = |row: &&'static Row| row.action != Self::HEALTH_LIST && row.open_routes(version).next().is_some();
+        let allows_any =
+            |row: &&'static Row| row.action != Self::HEALTH_LIST && row.routes_in(version).next().is_some();
         let unlimited: Vec<_> = self
             .rows()
             .iter()
-            .filter(opens)
+            .filter(allows_any)
             .filter(|row| !row.action.is_limited_by_collections(version))
             .map(|row| row.action.clone())
             .collect();
@@ -257,8 +258,8 @@ impl Action {
         TABLE.get(start..start + count).unwrap_or_default()
     }
 
-    fn open_routes(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
-        self.rows().iter().flat_map(move |row| row.open_routes(version))
+    fn routes_in(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
+        self.rows().iter().flat_map(move |row| row.routes_in(version))
     }
 }
 
@@ -273,7 +274,7 @@ impl Row {
     }
 
     /// The routes on servers of one version, or on any server.
-    fn open_routes(&'static self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> {
+    fn routes_in(&'static self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> {
         self.routes.iter().filter(move |route| version.is_none_or(|version| route.is_on(version)))
     }
 }
@@ -297,7 +298,7 @@ impl Route {
 
 /// The rows that replace `row` on servers of this version: its successors, their successors, or its predecessors.
 fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
-    let is_there = |row: &&'static Row| row.open_routes(Some(version)).next().is_some();
+    let is_there = |row: &&'static Row| row.routes_in(Some(version)).next().is_some();
     let named = |text: &&'static str| Action::constant(text).rows().first();
     let newer: Vec<_> = row
         .successors

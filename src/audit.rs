@@ -51,7 +51,7 @@ pub enum AuditFinding {
     HangsCollectionList(CollectionPattern),
     /// The key allows nothing at all: it has no collections, or all its actions are dead, or its collections are dead
     /// and limit all other actions.
-    OpensNothing,
+    AllowsNothing,
     /// The number of further findings of the preceding kind, which are omitted.
     Omitted(usize),
 }
@@ -77,11 +77,11 @@ impl fmt::Display for AuditFinding {
             Self::Expired => f.write_str("is expired, but not deleted"),
             Self::NeverExpires => f.write_str("never expires"),
             Self::DeadAction(action) => {
-                write!(f, "has the action `{}`, which opens nothing", Shown(action.as_str()))?;
+                write!(f, "has the action `{}`, which allows nothing", Shown(action.as_str()))?;
                 action.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
             Self::NotOnServer(action, version) => {
-                write!(f, "has the action `{}`, which opens nothing on {version}: ", Shown(action.as_str()))?;
+                write!(f, "has the action `{}`, which allows nothing on {version}: ", Shown(action.as_str()))?;
                 match (action.since(), action.until()) {
                     (_, Some(until)) if until <= *version => write!(f, "gone since {until}")?,
                     (Some(ServerVersion::AFTER_V30_2), _) => f.write_str("in no release up to v30.2")?,
@@ -110,7 +110,7 @@ impl fmt::Display for AuditFinding {
                     "never gets a response to a list of collections from v27 on, because of its entry `{entry}`"
                 )
             }
-            Self::OpensNothing => f.write_str("opens nothing"),
+            Self::AllowsNothing => f.write_str("allows nothing"),
             Self::Omitted(count) => write!(f, "and {count} more like the last one"),
         }
     }
@@ -145,10 +145,10 @@ impl KeyInfo {
     /// )?;
     /// let findings = key.audit();
     /// let typo = AuditFinding::DeadAction(Action::custom("documents:serach"));
-    /// assert_eq!(findings, [AuditFinding::NeverExpires, typo, AuditFinding::OpensNothing]);
+    /// assert_eq!(findings, [AuditFinding::NeverExpires, typo, AuditFinding::AllowsNothing]);
     /// assert_eq!(
     ///     findings[1].to_string(),
-    ///     "has the action `documents:serach`, which opens nothing; did you mean `documents:search`?"
+    ///     "has the action `documents:serach`, which allows nothing; did you mean `documents:search`?"
     /// );
     /// # Ok::<(), serde_json::Error>(())
     /// ```
@@ -170,10 +170,10 @@ impl KeyInfo {
     /// assert_eq!(key.audit_for(ServerVersion::V29), []);
     /// let findings = key.audit_for(ServerVersion::V30);
     /// let gone = AuditFinding::NotOnServer(Action::SYNONYMS_UPSERT, ServerVersion::V30);
-    /// assert_eq!(findings, [gone, AuditFinding::OpensNothing]);
+    /// assert_eq!(findings, [gone, AuditFinding::AllowsNothing]);
     /// assert_eq!(
     ///     findings[0].to_string(),
-    ///     "has the action `synonyms:upsert`, which opens nothing on v30.0: gone since v30.0; grant \
+    ///     "has the action `synonyms:upsert`, which allows nothing on v30.0: gone since v30.0; grant \
     ///      `synonym_sets/items:upsert` or `synonym_sets:upsert` there"
     /// );
     /// # Ok::<(), serde_json::Error>(())
@@ -232,7 +232,7 @@ impl<'a> Audit<'a> {
         let dead_entries = self.entries.iter().copied().filter(|entry| self.dead_entries.contains(entry));
         findings.add_each(dead_entries, AuditFinding::DeadCollection);
         findings.add_each(self.hangs_collection_list(), AuditFinding::HangsCollectionList);
-        findings.add(self.opens_nothing(), AuditFinding::OpensNothing);
+        findings.add(self.allows_nothing(), AuditFinding::AllowsNothing);
         findings.0
     }
 
@@ -277,7 +277,7 @@ impl<'a> Audit<'a> {
         compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(*entry)).copied()
     }
 
-    fn opens_nothing(&self) -> bool {
+    fn allows_nothing(&self) -> bool {
         let no_entry_matches = self.dead_entries.len() == self.entries.len();
         let is_shut = |action: &&Action| {
             self.dead_actions.contains(action)

@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn key_allows_what_its_actions_cover_where_its_collections_match() {
-        let opens = |actions: &[&str], collections: &[&str], action: Action, name: &str| {
+        let allows = |actions: &[&str], collections: &[&str], action: Action, name: &str| {
             let key = KeyInfo {
                 id: KeyId(3),
                 description: "docs".into(),
@@ -303,15 +303,15 @@ mod tests {
             };
             key.allows(&action, name)
         };
-        assert!(opens(&["keys:get", "documents:*"], &["a", "ord.*"], Action::DOCUMENTS_DELETE, "orders"));
-        assert!(!opens(&["documents:get"], &["*"], Action::DOCUMENTS_DELETE, "orders"));
-        assert!(!opens(&["documents:*"], &["ord"], Action::DOCUMENTS_DELETE, "orders"));
-        assert!(opens(&["(", "*"], &["(", "[[.a.]]"], Action::DOCUMENTS_DELETE, "orders"), "it may");
-        assert!(opens(&["keys:*"], &["ord"], Action::KEYS_CREATE, "orders"), "no collection limits it");
-        assert!(!opens(&[], &["*"], Action::KEYS_CREATE, "orders"));
-        assert!(!opens(&["*"], &[], Action::DOCUMENTS_GET, "orders"));
+        assert!(allows(&["keys:get", "documents:*"], &["a", "ord.*"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(!allows(&["documents:get"], &["*"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(!allows(&["documents:*"], &["ord"], Action::DOCUMENTS_DELETE, "orders"));
+        assert!(allows(&["(", "*"], &["(", "[[.a.]]"], Action::DOCUMENTS_DELETE, "orders"), "it may");
+        assert!(allows(&["keys:*"], &["ord"], Action::KEYS_CREATE, "orders"), "no collection limits it");
+        assert!(!allows(&[], &["*"], Action::KEYS_CREATE, "orders"));
+        assert!(!allows(&["*"], &[], Action::DOCUMENTS_GET, "orders"));
         assert!(
-            !opens(&["*"], &[], Action::KEYS_CREATE, "orders"),
+            !allows(&["*"], &[], Action::KEYS_CREATE, "orders"),
             "without an entry, the server refuses everything"
         );
     }

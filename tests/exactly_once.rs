@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
     }
 
     fn ensure(&mut self, call: Call) -> Result<String, String> {
-        // Not the value of a drifted key: beside one key that is as wanted and begins alike, the two cannot be told apart.
+        // Not the value of a drifted key: beside a wanted key with the same prefix, the two cannot be distinguished.
         let of_scope: Vec<_> = call.before.iter().filter(|key| !key.has_drifted).collect();
         let provided = match of_scope.as_slice() {
             [] => self.own_value(),

@@ -234,7 +234,7 @@ fn audit_for_a_version_reports_what_it_lacks() {
     assert_eq!(stage.good(&["audit", "--check", "--for", "29.0"]), "");
     let report = stage.run(&["audit", "--check", "--for", "30.0"]);
     assert_eq!(report.status.code(), Some(4));
-    assert!(String::from_utf8_lossy(&report.stdout).contains("opens nothing on v30.0"));
+    assert!(String::from_utf8_lossy(&report.stdout).contains("allows nothing on v30.0"));
 }
 
 #[test]

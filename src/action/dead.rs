@@ -40,7 +40,7 @@ const DEAD: &[(&str, &str)] = &[
     ("health_with_rusage:list", HEALTH_WITH_RUSAGE),
 ];
 
-const HEALTH_WITH_RUSAGE: &str = "only the bootstrap key and the key of `--health-rusage-api-key` open that route";
+const HEALTH_WITH_RUSAGE: &str = "only the bootstrap key and the key of `--health-rusage-api-key` allow that route";
 
 #[cfg(test)]
 mod tests {

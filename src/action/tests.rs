@@ -37,12 +37,12 @@ fn misspelled_action_is_refused_with_the_right_spelling() {
 fn dead_action_is_refused_with_its_replacement() {
     refused(
         "analytics:*",
-        "`analytics:*` opens nothing on any server; grant `analytics/rules:*` and `analytics/events:create`",
+        "`analytics:*` allows nothing on any server; grant `analytics/rules:*` and `analytics/events:create`",
     );
     refused(
         "health_with_rusage:list",
-        "`health_with_rusage:list` opens nothing on any server; only the bootstrap key and the key of \
-         `--health-rusage-api-key` open that route",
+        "`health_with_rusage:list` allows nothing on any server; only the bootstrap key and the key of \
+         `--health-rusage-api-key` allow that route",
     );
 }
 

@@ -63,27 +63,27 @@ fn finding_is_reported_only_for_its_reason() {
         (&["synonym_sets:*", "presets:get"], &["docs"], vec![unlimited("synonym_sets:*"), unlimited("presets:get")]),
         (&["collections:*", "collections:list"], &["docs"], vec![unlimited("collections:list")]),
         (&["health:list", "documents:get"], &["docs"], vec![]),
-        (&["documents:serach"], &["*"], vec![dead("documents:serach"), OpensNothing]),
-        (&["document:get"], &["a"], vec![dead("document:get"), OpensNothing]),
+        (&["documents:serach"], &["*"], vec![dead("documents:serach"), AllowsNothing]),
+        (&["document:get"], &["a"], vec![dead("document:get"), AllowsNothing]),
         (&["aliases:create", "documents:get"], &["a"], vec![dead("aliases:create")]),
-        (&["analytics:*"], &["*"], vec![dead("analytics:*"), OpensNothing]),
-        (&["health_with_rusage:list"], &["*"], vec![dead("health_with_rusage:list"), OpensNothing]),
-        (&["a:b, c:d", "", "a:b, c:d"], &["a"], vec![dead("a:b, c:d"), dead(""), OpensNothing]),
+        (&["analytics:*"], &["*"], vec![dead("analytics:*"), AllowsNothing]),
+        (&["health_with_rusage:list"], &["*"], vec![dead("health_with_rusage:list"), AllowsNothing]),
+        (&["a:b, c:d", "", "a:b, c:d"], &["a"], vec![dead("a:b, c:d"), dead(""), AllowsNothing]),
         (&["teleports:create"], &["*"], vec![]),
         (&["teleports:create"], &["docs"], vec![]),
         (&["operations/schema_changes:get", "operations/schema_changes:list"], &["*"], vec![]),
         (&["documents:get"], &["(", "a", "("], vec![entry("(")]),
-        (&["documents:get"], &["(", ""], vec![entry("("), entry(""), OpensNothing]),
+        (&["documents:get"], &["(", ""], vec![entry("("), entry(""), AllowsNothing]),
         (&["documents:get", "keys:get"], &["("], vec![unlimited("keys:get"), entry("(")]),
         (&["documents:get", "teleports:create"], &["("], vec![entry("(")]),
         (&["collections:*"], &["a", "("], vec![unlimited("collections:list"), entry("("), hangs("(")]),
         (&["collections:get"], &["a", "("], vec![entry("(")]),
         (&["collections:list"], &["*", "("], vec![entry("(")]),
         (&["collections:list"], &["("], vec![unlimited("collections:list"), entry("("), hangs("(")]),
-        (&["documents:*"], &["("], vec![entry("("), OpensNothing]),
+        (&["documents:*"], &["("], vec![entry("("), AllowsNothing]),
         (&["documents:get"], &["[[.a.]]"], vec![]),
-        (&["keys:get"], &[], vec![OpensNothing]),
-        (&[], &["*"], vec![OpensNothing]),
+        (&["keys:get"], &[], vec![AllowsNothing]),
+        (&[], &["*"], vec![AllowsNothing]),
         (&["*", "x"], &["*", "("], vec![EveryAction, EveryCollection, dead("x"), entry("(")]),
     ] {
         assert_eq!(key(actions, collections, LATER).audit(), findings, "{actions:?} {collections:?}");
@@ -96,17 +96,17 @@ fn version_determines_which_actions_allow_nothing() {
     for (actions, collections, version, findings) in [
         (&["synonyms:*", "documents:get"][..], &["a"][..], V::V29, vec![]),
         (&["synonyms:*", "documents:get"], &["a"], V::V30, vec![not_on("synonyms:*", V::V30)]),
-        (&["overrides:get"], &["a"], V::V30, vec![not_on("overrides:get", V::V30), OpensNothing]),
-        (&["synonym_sets:get"], &["*"], V::V29, vec![not_on("synonym_sets:get", V::V29), OpensNothing]),
-        (&["synonym_sets:get"], &["a"], V::V29, vec![not_on("synonym_sets:get", V::V29), OpensNothing]),
-        (&["keys:update"], &["*"], V::V30, vec![not_on("keys:update", V::V30), OpensNothing]),
+        (&["overrides:get"], &["a"], V::V30, vec![not_on("overrides:get", V::V30), AllowsNothing]),
+        (&["synonym_sets:get"], &["*"], V::V29, vec![not_on("synonym_sets:get", V::V29), AllowsNothing]),
+        (&["synonym_sets:get"], &["a"], V::V29, vec![not_on("synonym_sets:get", V::V29), AllowsNothing]),
+        (&["keys:update"], &["*"], V::V30, vec![not_on("keys:update", V::V30), AllowsNothing]),
         (&["keys:update"], &["*"], V::AFTER_V30_2, vec![gains("keys:update")]),
         (&["keys:*"], &["*"], V::V30, vec![gains("keys:*")]),
         (&["teleports:create", "aliases:create"], &["*"], V::V30, vec![dead("aliases:create")]),
         (&["*"], &["a"], V::V30, vec![EveryAction]),
         (&["collections:list"], &["a", "("], V::V26, vec![unlimited("collections:list"), entry("(")]),
         (&["collections:list"], &["a", "("], V::V27, vec![entry("("), hangs("(")]),
-        (&["collections:list"], &["("], V::V27, vec![entry("("), hangs("("), OpensNothing]),
+        (&["collections:list"], &["("], V::V27, vec![entry("("), hangs("("), AllowsNothing]),
         (&["collections:list"], &["*"], V::V27, vec![EveryCollection]),
     ] {
         assert_eq!(
@@ -135,25 +135,25 @@ fn finding_displays_as_one_line() {
             unlimited("collections:list"),
             "has the action `collections:list`, which its collections do not limit before v27",
         ),
-        (dead("a\nb"), r"has the action `a\nb`, which opens nothing"),
-        (dead("aliases:create"), "has the action `aliases:create`, which opens nothing; grant `aliases:upsert`"),
+        (dead("a\nb"), r"has the action `a\nb`, which allows nothing"),
+        (dead("aliases:create"), "has the action `aliases:create`, which allows nothing; grant `aliases:upsert`"),
         (
             NotOnServer(action("synonyms:*"), V::V30),
-            "has the action `synonyms:*`, which opens nothing on v30.0: gone since v30.0; grant `synonym_sets/items:*` \
+            "has the action `synonyms:*`, which allows nothing on v30.0: gone since v30.0; grant `synonym_sets/items:*` \
              or `synonym_sets:*` there",
         ),
         (
             NotOnServer(action("synonym_sets:upsert"), V::new(27, 1)),
-            "has the action `synonym_sets:upsert`, which opens nothing on v27.1: new in v30.0; grant `synonyms:upsert` \
+            "has the action `synonym_sets:upsert`, which allows nothing on v27.1: new in v30.0; grant `synonyms:upsert` \
              there",
         ),
         (
             NotOnServer(action("keys:update"), V::V30),
-            "has the action `keys:update`, which opens nothing on v30.0: in no release up to v30.2",
+            "has the action `keys:update`, which allows nothing on v30.0: in no release up to v30.2",
         ),
         (
             NotOnServer(action("conversations:list"), V::V27),
-            "has the action `conversations:list`, which opens nothing on v27.0: gone since v27.0",
+            "has the action `conversations:list`, which allows nothing on v27.0: gone since v27.0",
         ),
         (entry(""), "has an empty entry of collections, which matches none"),
         (entry("(\u{1b}"), r"has the collections `(\u{1b}`, a pattern that does not compile and matches none"),
@@ -171,7 +171,7 @@ fn hostile_key_has_few_findings() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let findings = key(&texts, &["(", "a"], LATER).audit();
     assert_eq!(findings[MAX_OF_A_KIND - 1], dead(&format!("documents:{}", MAX_OF_A_KIND - 1)));
-    assert_eq!(findings[MAX_OF_A_KIND..], [Omitted(100_000 - MAX_OF_A_KIND), entry("("), OpensNothing]);
+    assert_eq!(findings[MAX_OF_A_KIND..], [Omitted(100_000 - MAX_OF_A_KIND), entry("("), AllowsNothing]);
     let same = vec!["documents:serach"; 100_000];
-    assert_eq!(key(&same, &["a"], LATER).audit(), [dead("documents:serach"), OpensNothing]);
+    assert_eq!(key(&same, &["a"], LATER).audit(), [dead("documents:serach"), AllowsNothing]);
 }

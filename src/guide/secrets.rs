@@ -60,7 +60,7 @@
 //! * Write a new value directly to where you keep secrets. The example `store` writes it to a file that only its owner can
 //!   read, or to a pipe into a secret manager.
 //! * Give keys an expiry, and look through the list now and then: [`audit`](crate::KeyInfo::audit) reports what is too
-//!   broad, never expires or opens nothing.
+//!   broad, never expires or allows nothing.
 //! * If a key has leaked, find its id by [`list().prefix(value)`](crate::ListKeys::prefix), which keeps no more than four
 //!   bytes of it, and [`rotate`](crate::KeysClient::rotate) or [`delete`](crate::KeysClient::delete) that key.
 //! * **Keep search-only keys secret.** Whoever holds one, even one that is limited to a collection, can sign a scoped key

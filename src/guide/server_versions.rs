@@ -1,7 +1,7 @@
 //! What differs between server versions.
 //!
 //! This crate supports Typesense servers from 0.24.1 on. The four endpoints that it calls have hardly changed since then,
-//! but what a key *opens* has. This page lists the differences, and how each is known:
+//! but what a key *allows* has. This page lists the differences, and how each is known:
 //!
 //! * **seen**: observed on a real server, version 0.24.1;
 //! * **read**: read in the server's public source, in the tag `vX` or the branch `v30` (its state of September 2025; the
@@ -35,8 +35,8 @@
 //!
 //! | From | New actions | Gone actions |
 //! |---|---|---|
-//! | v0.25 | `proxy:create`; `active:*`, `exceeds:*`, `events:create`, `rules:*`, `reset_peers:create`; `documents:update` also opens `PATCH /collections/:collection/documents` | |
-//! | v26 | `analytics/rules:*`, `analytics/events:create`, `limits/active:*`, `limits/exceeds:*`, `operations/…:create`, `stopwords:*`, `conversations/models` (`create`, `delete`, `get`, `list`), `conversations:*`; `overrides:get` and `synonyms:get` also open the lists | `active:*`, `exceeds:*`, `events:create`, `rules:*`, `reset_peers:create`, `clear:create`, `compact:create`, `snapshot:create`, `vote:create`, `overrides:list`, `synonyms:list` |
+//! | v0.25 | `proxy:create`; `active:*`, `exceeds:*`, `events:create`, `rules:*`, `reset_peers:create`; `documents:update` also allows `PATCH /collections/:collection/documents` | |
+//! | v26 | `analytics/rules:*`, `analytics/events:create`, `limits/active:*`, `limits/exceeds:*`, `operations/…:create`, `stopwords:*`, `conversations/models` (`create`, `delete`, `get`, `list`), `conversations:*`; `overrides:get` and `synonyms:get` also allow the lists | `active:*`, `exceeds:*`, `events:create`, `rules:*`, `reset_peers:create`, `clear:create`, `compact:create`, `snapshot:create`, `vote:create`, `overrides:list`, `synonyms:list` |
 //! | v27 | `analytics/aggregate_events:create`, `conversations/models:upsert` | `conversations:*` |
 //! | v28 | `analytics/events:list`, `operations/schema_changes:list`, `personalization/models:*`, `stemming/dictionaries` (`get`, `list`), `stemming/dictionaries/import:create` | |
 //! | v29 | `nl_search_models:*`, `proxy_sse:create`, `stemming/dictionaries:delete` | |
@@ -45,21 +45,21 @@
 //!
 //! The documentation of each constant of [`Action`](crate::Action) has its routes and versions. Those of 0.24.1 are seen:
 //! a test grants every action and tries every route.
-//! [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds the actions of a key that open nothing on a version, for example
-//! before an upgrade to v30, where `synonyms:…` and `overrides:…` open nothing.
+//! [`KeyInfo::audit_for`](crate::KeyInfo::audit_for) finds the actions of a key that allow nothing on a version, for example
+//! before an upgrade to v30, where `synonyms:…` and `overrides:…` allow nothing.
 //!
 //! * **`operations/schema_changes`** is `:list` in v28, v29 and v30 (read), while the documentation says `:get`, which
-//!   opens nothing in v29 (documented: issue 2765). A public fork with later commits has `:get`. Grant
+//!   allows nothing in v29 (documented: issue 2765). A public fork with later commits has `:get`. Grant
 //!   `operations/schema_changes:*`, which works everywhere.
-//! * **`health_with_rusage:list`** opens nothing: only the bootstrap key and the key of `--health-rusage-api-key` open that
-//!   route (read: v26.0, `src/core_api.cpp`, `handle_authentication`). `GET /health` needs no key (seen).
+//! * **`health_with_rusage:list`** allows nothing: only the bootstrap key and the key of `--health-rusage-api-key` allow
+//!   that route (read: v26.0, `src/core_api.cpp`, `handle_authentication`). `GET /health` needs no key (seen).
 //! * **`keys:create`** and **`keys:update`** lead to every right: a key that may create or change keys can make one for `*`.
 //!
-//! # Documented actions that open nothing
+//! # Documented actions that allow nothing
 //!
-//! The public documentation of some version lists these actions (compared for 0.23.1 to 30.2). No server opens anything
-//! for them (read; seen on 0.24.1 for each). This crate refuses them as text, and [`audit`](crate::KeyInfo::audit)
-//! reports them, with what to grant instead.
+//! The public documentation of some version lists these actions (compared for 0.23.1 to 30.2). They allow nothing on any
+//! server (read; seen on 0.24.1 for each). This crate refuses them as text, and [`audit`](crate::KeyInfo::audit) reports
+//! them, with what to grant instead.
 //!
 //! | Documented | To grant instead |
 //! |---|---|

@@ -92,7 +92,7 @@
 //! ```
 //!
 //! A collection in a key is a regular expression on the server, with the same kind of trap as a filter: plain `a.b` also
-//! opens `axb` (seen with 0.24.1). [`CollectionPattern::exact`] escapes the name. A search-only key of one tenant is
+//! allows `axb` (seen with 0.24.1). [`CollectionPattern::exact`] escapes the name. A search-only key of one tenant is
 //! itself a possible parent, see above: give it a second action, since a server takes scoped keys only of a key whose one
 //! action is `documents:search` (seen with 0.24.1), or hand out a scoped key of it.
 //!

@@ -25,7 +25,8 @@ use crate::key::KeyInfo;
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
 /// | one that has expired | a new one is created; with a [`value`](Self::value), which the server still has, [`Error::Conflict`] |
 ///
-/// Every run lists all keys: for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty. The scope consists of
+/// Every run lists all keys: for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
+/// The scope consists of
 ///
 /// * the actions and collections, in any order,
 /// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
@@ -34,10 +35,10 @@ use crate::key::KeyInfo;
 /// * the [`value`](Self::value), if it is given.
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
-/// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4 bytes of
-/// a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as in use,
-/// and no other key with this description has the same prefix. A value that belongs to a key with another description, or
-/// to the bootstrap key, cannot be told from it then.
+/// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4
+/// bytes of a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as
+/// in use, and no other key with this description has its prefix. It cannot detect that the value belongs to a key
+/// with another description, or to the bootstrap key.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
 /// keys and return that one, or report it as drift if its scope or its given value differs. A run that lost the
@@ -45,8 +46,7 @@ use crate::key::KeyInfo;
 ///
 /// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
 /// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created
-/// anything.
-/// [`EnsuredKey::duplicates`] contains all other keys with this description.
+/// anything. [`EnsuredKey::duplicates`] contains all other keys with this description.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -89,7 +89,7 @@ impl EnsureKey {
     /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
     /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key,
-    /// and the new key might allow more. Neither is a key that may be the client's own, because its value begins alike:
+    /// and the new key might allow more. Neither is a key that may be the client's own, because it has the same prefix:
     /// the server would refuse all further requests.
     ///
     /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to

@@ -85,7 +85,7 @@ impl ListKeys {
         collection: impl Into<String>,
     ) -> Self {
         match action.try_into() {
-            Ok(action) => self.filter.opens.push((action, collection.into())),
+            Ok(action) => self.filter.allows.push((action, collection.into())),
             Err(error) => {
                 self.filter.invalid_action.get_or_insert(error.into());
             }

@@ -58,7 +58,7 @@ impl<'a> PlanKeys<'a> {
     /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
     /// what differs, and `apply` reports [`Error::Drift`].
     ///
-    /// A key that may be the client's own, because its value begins alike, is never replaced: the server would refuse
+    /// A key that may be the client's own, because it has the same prefix, is never replaced: the server would refuse
     /// all further requests.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
@@ -68,7 +68,7 @@ impl<'a> PlanKeys<'a> {
     /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
     ///
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
-    /// the client's own, because its value begins alike, is never pruned.
+    /// the client's own, because it has the same prefix, is never pruned.
     ///
     /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are also deleted after other keys could
     /// not be created.

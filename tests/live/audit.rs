@@ -39,7 +39,7 @@ fn each_kind_of_finding_is_reported_for_a_listed_key(server: &Server) {
             later,
             &[AuditFinding::DeadAction(Action::custom("documents:serach")), dead("*docs")],
         ),
-        (json!(["documents:get"]), json!(["(", ""]), later, &[dead("("), dead(""), AuditFinding::OpensNothing]),
+        (json!(["documents:get"]), json!(["(", ""]), later, &[dead("("), dead(""), AuditFinding::AllowsNothing]),
         (json!(["documents:get"]), json!(["docs"]), later, &[]),
     ] {
         let fields = json!({"actions": actions, "collections": collections, "expires_at": expires_at});
@@ -78,7 +78,7 @@ fn dead_entries_open_nothing(server: &Server) {
         (&["documents:*", "collections:get", "collections:delete"], &["(", "*c", ""], 3),
     ] {
         let (value, findings) = audited(&stage, json!({"actions": actions, "collections": collections}));
-        assert_eq!(findings.last(), Some(&AuditFinding::OpensNothing), "{findings:?}");
+        assert_eq!(findings.last(), Some(&AuditFinding::AllowsNothing), "{findings:?}");
         let is_dead = |finding: &&AuditFinding| {
             matches!(finding, AuditFinding::DeadAction(_) | AuditFinding::DeadCollection(_))
         };

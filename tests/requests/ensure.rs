@@ -78,7 +78,7 @@ fn with_a_value_every_run_knows_it() {
         let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
         assert_eq!((ensured.value.unwrap().expose_secret(), ensured.created), ("a-value-of-my-own", created));
     }
-    // One that begins alike is another: the server says so, and what it made is undone.
+    // Another value with the same prefix: the server accepts it, and the run deletes the key that it has created.
     let drifted = ensure(&client).value("a-valve").send();
     assert!(
         matches!(&drifted, Err(Error::Drift { differences, .. }) if differences[0].field == "value"),

@@ -232,7 +232,8 @@ fn key_that_may_be_the_clients_own_is_never_replaced() {
     let plan = client.plan(specs()).replace_on_drift(true).send().unwrap();
     assert_eq!(changes(&plan), [Change::Drift, Change::Create]);
     assert!(
-        plan.to_string().contains("\n    client's own key: perhaps this one, which begins alike -> another"),
+        plan.to_string()
+            .contains("\n    client's own key: perhaps the client's own key, which has the same prefix -> another"),
         "{plan}"
     );
     let applied = plan.apply().unwrap();

@@ -40,7 +40,7 @@ fn actions_must_be_such_as_a_server_knows() {
             "`documents:serach` is not an action of any known server (`Action::custom` accepts those of newer \
              servers); did you mean `documents:search`?",
         ),
-        ("aliases:create", "`aliases:create` opens nothing on any server; grant `aliases:upsert`"),
+        ("aliases:create", "`aliases:create` allows nothing on any server; grant `aliases:upsert`"),
         ("search", "`search` is not of the form `resource:verb`"),
         ("", "`` is not of the form `resource:verb`"),
         ("collections:*, documents:*", "`collections:*, documents:*` is not of the form `resource:verb`"),

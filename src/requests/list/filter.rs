@@ -10,7 +10,7 @@ pub(super) struct Filter {
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,
     pub(super) expired: Option<bool>,
-    pub(super) opens: Vec<(Action, String)>,
+    pub(super) allows: Vec<(Action, String)>,
     pub(super) invalid_action: Option<InvalidAction>,
 }
 
@@ -24,15 +24,15 @@ impl Filter {
         if let Some(invalid) = &self.invalid_action {
             return Err(invalid.clone().into());
         }
-        Ok(self.opens.iter().try_for_each(|(action, _)| action.check_form())?)
+        Ok(self.allows.iter().try_for_each(|(action, _)| action.check_form())?)
     }
 
     pub(super) fn admits(&self, key: &KeyInfo) -> bool {
-        let Self { prefix, description, expired, opens, invalid_action: _ } = self;
+        let Self { prefix, description, expired, allows, invalid_action: _ } = self;
         prefix.as_ref().is_none_or(|prefix| key.prefix.as_bytes().starts_with(prefix))
             && description.as_ref().is_none_or(|description| key.description == *description)
             && expired.is_none_or(|expired| key.is_expired() == expired)
-            && opens.iter().all(|(action, collection)| key.allows(action, collection))
+            && allows.iter().all(|(action, collection)| key.allows(action, collection))
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Creation<'a> {
         let (own, is_certain) = (self.key().info(), self.created.is_certain);
         let replace_on_drift = self.target().replace_on_drift;
         let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
-            // A key that was found by its prefix may be any key that begins alike.
+            // A key that was found by its prefix may be any key that has the same prefix.
             true => drifted.key.id < own.id || !is_certain,
             false => drifted.key.id < own.id && !replace_on_drift,
         };

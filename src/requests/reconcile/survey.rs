@@ -79,8 +79,8 @@ pub(in crate::requests) struct Survey {
 impl Survey {
     /// `created`: the key that this run created, which counts as wanted even if it has expired since.
     ///
-    /// `client_prefix`: a key whose value begins like this may be the client's own. It is neither replaced nor deleted,
-    /// because the server would refuse all further requests.
+    /// `client_prefix`: a key with this prefix may be the client's own. It is neither replaced nor deleted, because the
+    /// server would refuse all further requests.
     pub(in crate::requests) fn of(
         keys: Vec<KeyInfo>,
         target: &Target,
@@ -112,8 +112,8 @@ impl Survey {
                 continue;
             }
             if may_be_the_clients {
-                let (found, wanted) = ("perhaps this one, which begins alike".to_owned(), "another".to_owned());
-                differences.push(Difference { field: CLIENT_KEY, found, wanted });
+                let found = "perhaps the client's own key, which has the same prefix".to_owned();
+                differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
             }
             let is_replaceable = target.replace_on_drift
                 && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
@@ -134,8 +134,8 @@ impl Survey {
         ids
     }
 
-    /// The key that has the value of `key`, which is known to be in use: the only one of the description whose value begins
-    /// alike, if it is as wanted.
+    /// The key that has the value of `key`, which is known to be in use: the only one of the description with the same
+    /// prefix, if it is as wanted.
     pub(in crate::requests) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
         let mut alike = self.keys().filter(|listed| key.has_prefix_of(listed));
         let holder = alike.next().filter(|_| alike.next().is_none())?;
