@@ -110,7 +110,7 @@ impl ClientBuilder {
             Err(env::VarError::NotUnicode(_)) => Err(Error::configuration(name, "is not Unicode")),
             _ => Err(Error::configuration(name, format!("is not set: {meaning}"))),
         };
-        let nodes = variable(NODES_VARIABLE, "the servers to use, such as `https://search.example.net`, by commas")?;
+        let nodes = variable(NODES_VARIABLE, "the nodes, such as `https://search.example.net`, separated by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
         let mut builder = Self::default().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
         builder.nodes_setting = NODES_VARIABLE;
@@ -294,8 +294,8 @@ impl ClientBuilder {
             return Err(Error::configuration(
                 setting,
                 format!(
-                    "{origin} is plain http to another host, where anybody on the way can read the admin key and \
-                     every new key: use https, or say `.allow_plaintext(true)` if the network itself is encrypted"
+                    "{origin} is plain http to another host, where anyone on the network path can read the admin key \
+                     and every new key: use https, or set `.allow_plaintext(true)` if the network itself is encrypted"
                 ),
             ));
         }

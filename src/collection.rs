@@ -177,7 +177,7 @@ impl CollectionPattern {
             Flaw::Unsupported(why) => format!("the pattern `{shown}` is refused: {why}"),
         };
         InvalidCollectionPattern(format!(
-            "{why} (for a collection of that very name, write `exact:{shown}`, in Rust \
+            "{why} (for a collection with exactly this name, write `exact:{shown}`, in Rust \
              `CollectionPattern::exact(\"{shown}\")`)"
         ))
     }
@@ -234,7 +234,8 @@ mod tests {
             (
                 "pattern:(?!\n).*",
                 "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \
-                 collection of that very name, write `exact:(?!\\n).*`, in Rust `CollectionPattern::exact(\"(?!\\n).*\")`)",
+                 collection with exactly this name, write `exact:(?!\\n).*`, in Rust \
+                 `CollectionPattern::exact(\"(?!\\n).*\")`)",
             ),
             ("", empty),
             ("exact:", empty),

@@ -22,11 +22,11 @@ impl Node {
     /// a misplaced password or key.
     pub(crate) fn parse(address: &str) -> Result<Self, &'static str> {
         if address.contains('@') {
-            return Err("holds user info (`user:password@`), which Typesense does not use: remove it");
+            return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
         }
         if address.contains(['?', '#']) {
             return Err(
-                "holds a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`",
+                "contains a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`",
             );
         }
         let Ok(uri) = address.trim().parse::<Uri>() else {

@@ -161,7 +161,7 @@ fn flaw(rest: &str) -> Flaw {
     match rest.as_bytes() {
         [b'(', _, b'=' | b'!', ..] => Unsupported("lookaheads (`(?=` and `(?!`) are not supported"),
         [b'(', ..] => Broken("of the groups that begin with `(?`, the server knows `(?:`, `(?=` and `(?!`"),
-        [b'{', ..] => Broken("a `{` begins none of `{2}`, `{2,}` and `{2,3}`"),
+        [b'{', ..] => Broken("a `{` must begin `{2}`, `{2,}` or `{2,3}`"),
         [b'[', class @ ..] if !class.contains(&b']') => Broken("a `[` is not closed"),
         [b'[', ..] => Unsupported(
             "in `[]`, only ASCII is supported, with `-` at the start, at the end or in a range, and with `[` and `]` \
@@ -172,8 +172,8 @@ fn flaw(rest: &str) -> Flaw {
             Unsupported("`\\x` and `\\u` are supported for ASCII only, as `\\x61` and `\\u0061`")
         }
         [b'\\', b'1'..=b'9', ..] => Unsupported("back-references (`\\1`) are not supported"),
-        [b'\\', ..] => Unsupported("a `\\` stands before a character that it gives no meaning"),
-        _ => Unsupported("no name holds a NUL"),
+        [b'\\', ..] => Unsupported("`\\` has no meaning before this character"),
+        _ => Unsupported("no name contains a NUL"),
     }
 }
 

@@ -276,7 +276,7 @@ fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<
         return Ok(prefix);
     };
     if prefix != info_prefix {
-        return Err(format!("begins with `{prefix}`, and the key that its info is about with `{info_prefix}`"));
+        return Err(format!("begins with `{prefix}`, but the key in `parent_info` begins with `{info_prefix}`"));
     }
     if *actions != [Action::DOCUMENTS_SEARCH] {
         return Err(format!(

@@ -66,7 +66,7 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
         return Err("is longer than 4096 bytes");
     }
     if text.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err("holds a control character (a line break at its end?), which no HTTP header can carry");
+        return Err("contains a control character (a line break at its end?), which no HTTP header can carry");
     }
     if text.starts_with(' ') || text.ends_with(' ') {
         return Err("begins or ends with a space, which HTTP headers do not keep: trim it");

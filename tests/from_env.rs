@@ -129,8 +129,8 @@ fn nodes_and_key_come_from_the_environment() {
 }
 
 fn what_is_missing_is_named() {
-    let no_nodes = "invalid configuration: `TYPESENSE_NODES`: is not set: the servers to use, such as \
-                    `https://search.example.net`, by commas";
+    let no_nodes = "invalid configuration: `TYPESENSE_NODES`: is not set: the nodes, such as \
+                    `https://search.example.net`, separated by commas";
     let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
                   needed";
     assert_eq!(with("build", &[]), no_nodes);
@@ -142,19 +142,19 @@ fn what_is_missing_is_named() {
 
 fn what_is_wrong_is_named_by_its_variable() {
     for (nodes, reason) in [
-        (",,", "is not set: the servers to use, such as `https://search.example.net`, by commas"),
+        (",,", "is not set: the nodes, such as `https://search.example.net`, separated by commas"),
         ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),
         (
             "https://user:pa55@example.net",
-            "an address holds user info (`user:password@`), which Typesense does not use: remove it",
+            "an address contains user info (`user:password@`), which Typesense does not use: remove it",
         ),
     ] {
         assert_eq!(built(nodes, "pa55"), format!("invalid configuration: `TYPESENSE_NODES`: {reason}"));
     }
     assert_eq!(
         built("http://127.0.0.1:1", "pa55\n"),
-        "invalid configuration: `TYPESENSE_API_KEY`: holds a control character (a line break at its end?), which no HTTP header \
-         can carry"
+        "invalid configuration: `TYPESENSE_API_KEY`: contains a control character (a line break at its end?), which \
+         no HTTP header can carry"
     );
     #[cfg(unix)]
     {

@@ -33,7 +33,7 @@ impl Trust {
             for authority in &authorities {
                 store.add(authority.clone()).map_err(|source| Error::Configuration {
                     setting: "ca_certificates",
-                    reason: "holds a certificate that cannot be used as an authority's".to_owned(),
+                    reason: "contains a certificate that cannot be used as an authority's".to_owned(),
                     source: Some(source.into()),
                 })?;
             }
@@ -52,7 +52,7 @@ fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(Error::configuration(setting, "holds no PEM block `-----BEGIN CERTIFICATE-----`")),
+        Ok(_) => Err(Error::configuration(setting, "contains no PEM block `-----BEGIN CERTIFICATE-----`")),
         // The cause is omitted, because it may repeat the input.
         Err(_) => Err(Error::configuration(setting, "is not valid PEM")),
     }

@@ -107,19 +107,17 @@ impl NewKey {
         // The request contains these members itself.
         let is_reserved = ["value", "id"].iter().any(|name| unknown.contains_key(*name));
         if !unknown.is_empty() && (!copies_unknown_members || is_reserved) {
-            let (id, names) = (
-                other.id,
-                unknown.keys().map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", "),
-            );
+            let names: Vec<_> = unknown.keys().map(|name| format!("`{}`", name.escape_debug())).collect();
             let why = format!(
-                "of key {id} that this crate does not know: {names}; a replacement without them might open more (see \
-                 `copy_unknown_members`)"
+                "key {} has members that this crate does not know: {}; a replacement without them might allow more",
+                other.id,
+                names.join(", ")
             );
-            return Err(Error::invalid("members", why));
+            return Err(Error::invalid("copy_unknown_members", why));
         }
         let KeyInfo { id, description, actions, collections, expires_at, autodelete, .. } = other.clone();
         if expiry.is_none() && expires_at.is_past() {
-            let why = format!("of key {id} is past, and so would be that of its replacement: set a new one");
+            let why = format!("key {id} has expired, and its replacement would have the same expiry: set a new one");
             return Err(Error::invalid("expires_at", why));
         }
         let expires_at = expiry.map_or(Ok(expires_at), Expires::check).map_err(Error::invalid_expiry)?;
@@ -241,7 +239,10 @@ fn check_value(value: &SecretString) -> Result<(), &'static str> {
     if key::prefix(value.expose_secret()).is_none() {
         // Seen with 0.24.1: the server truncates the prefix inside the character, and then responds neither to
         // `GET /keys` nor to `GET /keys/{id}` until the key is deleted.
-        return Err("has a character across its fourth byte, which the server cannot list: begin with four of ASCII");
+        return Err(
+            "has a character across its fourth byte, which the server cannot list: begin the value with four ASCII \
+             characters",
+        );
     }
     Ok(())
 }
@@ -352,8 +353,10 @@ mod tests {
     #[test]
     fn key_with_unknown_members_is_replaced_only_if_they_are_copied() {
         let error = NewKey::replacing(&restricted(), Value::Generated, None, false).unwrap_err().to_string();
-        assert!(
-            error.starts_with("invalid request: `members`: of key 7 that this crate does not know: `synonym_sets`;")
+        assert_eq!(
+            error,
+            "invalid request: `copy_unknown_members`: key 7 has members that this crate does not know: `synonym_sets`; a \
+             replacement without them might allow more"
         );
         let key = NewKey::replacing(&restricted(), Value::Provided("k3yA-value".into()), None, true).unwrap();
         let sent: Json = serde_json::from_slice(key.to_json().unwrap().as_slice()).unwrap();

@@ -80,7 +80,7 @@ fn expired_key_needs_a_new_expiry() {
     let error = client.rotate(0).send().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid request: `expires_at`: of key 0 is past, and so would be that of its replacement: set a new one"
+        "invalid request: `expires_at`: key 0 has expired, and its replacement would have the same expiry: set a new one"
     );
     assert_eq!(ids(&client), [KeyId::from(0)]);
     assert!(!client.rotate(0).expires_in(Duration::from_secs(60)).send().unwrap().info().is_expired());

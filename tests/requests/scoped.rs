@@ -152,7 +152,7 @@ fn parent_that_a_server_would_refuse_is_refused() {
         ("ab€x", "has a character across its fourth byte"),
         ("abc🔑", "has a character across its fourth byte"),
         ("", "is empty: every request needs a key"),
-        ("abcd\n", "holds a control character (a line break at its end?), which no HTTP header can carry"),
+        ("abcd\n", "contains a control character (a line break at its end?), which no HTTP header can carry"),
     ] {
         let parent = SecretString::from(value);
         refused(ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b"), &format!("`parent`: {why}"));
@@ -169,7 +169,7 @@ fn parent_that_a_server_would_refuse_is_refused() {
         (json!({"expires_at": 1}), "has expired".to_owned()),
         (
             json!({"value_prefix": "abcd"}),
-            "begins with `RN23`, and the key that its info is about with `abcd`".to_owned(),
+            "begins with `RN23`, but the key in `parent_info` begins with `abcd`".to_owned(),
         ),
     ] {
         let key = ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b").parent_info(&info(fields));

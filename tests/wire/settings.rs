@@ -3,12 +3,12 @@
 use typesense_keys::{ClientBuilder, Error, KeysClient};
 
 const NO_URL: &str = "an address is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`";
-const USER_INFO: &str = "an address holds user info (`user:password@`), which Typesense does not use: remove it";
+const USER_INFO: &str = "an address contains user info (`user:password@`), which Typesense does not use: remove it";
 const QUERY: &str =
-    "an address holds a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`";
+    "an address contains a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`";
 const SCHEME: &str = "an address needs a scheme: `https://` or `http://`";
 const PORT: &str = "an address has a port that is not a number from 1 to 65535";
-const CONTROL: &str = "holds a control character (a line break at its end?), which no HTTP header can carry";
+const CONTROL: &str = "contains a control character (a line break at its end?), which no HTTP header can carry";
 const BLANK: &str = "begins or ends with a space, which HTTP headers do not keep: trim it";
 
 /// Part of every secret here; no error may repeat it.
@@ -118,8 +118,8 @@ fn proxy_is_the_url_of_an_http_proxy() {
 fn plain_text_to_another_host_must_be_allowed() {
     let reason = |origin: &str| {
         format!(
-            "{origin} is plain http to another host, where anybody on the way can read the admin key and every new \
-             key: use https, or say `.allow_plaintext(true)` if the network itself is encrypted"
+            "{origin} is plain http to another host, where anyone on the network path can read the admin key and every \
+             new key: use https, or set `.allow_plaintext(true)` if the network itself is encrypted"
         )
     };
     for (address, origin) in [
@@ -159,7 +159,7 @@ mod tls {
 
     #[test]
     fn authorities_must_be_certificates() {
-        let none = "holds no PEM block `-----BEGIN CERTIFICATE-----`";
+        let none = "contains no PEM block `-----BEGIN CERTIFICATE-----`";
         refused(https().ca_certificates("pa55"), "ca_certificates", none);
         refused(https().ca_certificates("-----BEGIN X-----\n-----END X-----\n"), "ca_certificates", none);
         let broken = "-----BEGIN CERTIFICATE-----\npa55!\n-----END CERTIFICATE-----\n";
@@ -168,7 +168,7 @@ mod tls {
         let error = refused(
             https().ca_certificates(empty),
             "ca_certificates",
-            "holds a certificate that cannot be used as an authority's",
+            "contains a certificate that cannot be used as an authority's",
         );
         assert!(std::error::Error::source(&error).is_some());
         assert!(https().ca_certificates(TestCa::new().pem()).build().is_ok());
@@ -182,7 +182,7 @@ mod tls {
         let (chain, key) = (read(&one.certificate), read(&one.key));
         let certificate = |chain: &str, key: &str| https().client_certificate(chain, key);
         let setting = "client_certificate";
-        refused(certificate("pa55", &key), setting, "holds no PEM block `-----BEGIN CERTIFICATE-----`");
+        refused(certificate("pa55", &key), setting, "contains no PEM block `-----BEGIN CERTIFICATE-----`");
         refused(certificate(&chain, "pa55"), setting, "its key is not a PEM block of a private key");
         refused(certificate(&chain, &chain), setting, "its key is not a PEM block of a private key");
         let error = refused(

@@ -83,7 +83,7 @@ fn collections_must_mean_one_thing() {
     refused(
         |create| scoped(create).collections(["pattern:docs_("]),
         "collections",
-        "the server could not compile the pattern `docs_(`: a `(` is not closed (for a collection of that very name, \
+        "the server could not compile the pattern `docs_(`: a `(` is not closed (for a collection with exactly this name, \
          write `exact:docs_(`, in Rust `CollectionPattern::exact(\"docs_(\")`)",
     );
 }
@@ -100,8 +100,8 @@ fn value_must_fit_into_a_header_and_is_not_repeated() {
     let long = "s3cret".repeat(1_000);
     for (value, reason) in [
         ("", "is empty: every request needs a key"),
-        ("s3cret\n", "holds a control character (a line break at its end?), which no HTTP header can carry"),
-        ("s3\0cret", "holds a control character (a line break at its end?), which no HTTP header can carry"),
+        ("s3cret\n", "contains a control character (a line break at its end?), which no HTTP header can carry"),
+        ("s3\0cret", "contains a control character (a line break at its end?), which no HTTP header can carry"),
         (" s3cret", "begins or ends with a space, which HTTP headers do not keep: trim it"),
         ("s3cret ", "begins or ends with a space, which HTTP headers do not keep: trim it"),
         (&long, "is longer than 4096 bytes"),
