@@ -25,9 +25,9 @@ pub enum AuditFinding {
     /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
     /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
-    /// The key names collections, and its one action is `documents:search`. Whoever holds it can sign a scoped key with an
-    /// embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused from v29.1 on).
-    /// Give its users [scoped keys](crate::ScopedKeyBuilder), which cannot sign others.
+    /// The key names collections, and its one action is `documents:search`. Whoever holds it can sign a scoped key with
+    /// an embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused from
+    /// v29.1 on). Give its users [scoped keys](crate::ScopedKeyBuilder), which cannot sign others.
     SignsForEveryCollection,
     /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
     /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).

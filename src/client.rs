@@ -14,9 +14,12 @@ use crate::requests::{
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// Building a client performs no I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their connections,
-/// which stay open between calls, and the record of failed nodes. Every call blocks its thread, for at most the
-/// [timeout](crate::ClientBuilder::timeout) plus the limit given to `wait_for_replication`.
+/// Building a client performs no network I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their
+/// connections, which stay open between calls, and the record of failed nodes.
+///
+/// Sending one request blocks the thread for at most the [timeout](crate::ClientBuilder::timeout) plus the limit given
+/// to `wait_for_replication`. Batches and [`apply`](crate::Plan::apply) give each request its own timeout. The timeout of
+/// a [stream](ListKeys::stream) limits only the time for which it waits for the server.
 ///
 /// A client remains usable after a fork: the child process opens its own connections.
 ///

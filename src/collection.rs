@@ -18,9 +18,9 @@ use crate::pattern::{self, Flaw};
 /// Collections restrict only requests that name a collection, so not a key's `keys:…` or `aliases:…` actions (seen with
 /// 0.24.1): see [`guide::server_versions`](crate::guide::server_versions#collections).
 ///
-/// Text is checked when it is converted. Only an entry that is read from JSON, such as the server's list of keys, can be
-/// invalid, because a server stores any text. A new key may have it unless no server could compile it, so the scope of one key
-/// can be used for another.
+/// Text is checked when it is converted. Only an entry that is read from JSON, such as the server's list of keys, can
+/// be invalid, because a server stores any text. A new key may have it unless no server could compile it, so the scope
+/// of one key can be used for another.
 ///
 /// ```
 /// use typesense_keys::CollectionPattern;
@@ -111,8 +111,8 @@ impl CollectionPattern {
     ///
     /// # Errors
     ///
-    /// [`InvalidCollectionPattern`] if the entry is empty, is longer than 4096 bytes, or is read from JSON and no server
-    /// could compile it.
+    /// [`InvalidCollectionPattern`] if the entry is empty, is longer than 4096 bytes, or is read from JSON and no
+    /// server could compile it.
     pub fn validate(&self) -> Result<(), InvalidCollectionPattern> {
         match self.check() {
             // Read from JSON: the server that has the entry knows what it means.

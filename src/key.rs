@@ -127,7 +127,7 @@ pub struct KeyInfo {
     #[serde(rename = "value_prefix")]
     pub prefix: String,
     /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect
-    /// from v27.0 (source).
+    /// from v27.0 (read).
     ///
     /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes
     /// may disagree on whether the key exists.
@@ -163,8 +163,7 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resul
 impl KeyInfo {
     /// The members of the server's response that this crate does not know, by name.
     ///
-    /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows)
-    /// and
+    /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows) and
     /// [`audit`](Self::audit) report. Serialization keeps the members; `Debug` shows only their names.
     ///
     /// ```
@@ -201,8 +200,8 @@ impl KeyInfo {
     /// the result is `true`. The [expiry](Self::is_expired) is not considered.
     ///
     /// Collections limit only requests that name one. For aliases, presets, keys, `synonym_sets` and the like,
-    /// `collection` is ignored; [`audit`](Self::audit) reports such actions of a key that names collections. Collections
-    /// that are joined (from v28 on) are not considered. The guide has [the whole
+    /// `collection` is ignored; [`audit`](Self::audit) reports such actions of a key that names collections.
+    /// Collections that are joined (from v28 on) are not considered. The guide has [the whole
     /// list](crate::guide::server_versions#collections).
     ///
     /// The server compares the name in the request, so an alias counts as a name of its own. To find all keys that
@@ -232,9 +231,8 @@ impl KeyInfo {
 /// A new key with its value, which the server does not show again.
 ///
 /// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. To keep the value,
-/// write
-/// [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager, or a
-/// file that only its owner can read (as `examples/store.rs` does).
+/// write [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager,
+/// or a file that only its owner can read (as `examples/store.rs` does).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CreatedKey {

@@ -1,9 +1,8 @@
 //! Decides with `regex-lite` which names a pattern matches on the server.
 //!
-//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches
-//! nothing.
-//! [`translate`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the character
-//! with the same number, and no group captures: memory for captures grows with the square of their number.
+//! The server uses C++ `std::regex` (ECMAScript syntax) on bytes; a pattern that does not compile there matches nothing.
+//! [`translate`] admits only syntax that means the same to both libraries. For `regex-lite`, each byte becomes the
+//! character with the same number, and no group captures: memory for captures grows with the square of their number.
 
 use std::sync::LazyLock;
 

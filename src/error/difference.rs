@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The key's field, by Typesense's name for it.
+    /// Typesense's name of the field, or `unknown members`, `client's own key` or `value`.
     pub field: &'static str,
     /// What the server has.
     pub found: String,

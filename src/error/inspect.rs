@@ -65,13 +65,16 @@ impl Error {
     /// # let server = typesense_keys::testing::FakeServer::start()?;
     /// # let (url, admin_key) = (server.url(), server.api_key());
     /// # fn store(_: &secrecy::SecretString) {}
-    /// # use typesense_keys::KeysClient;
+    /// use typesense_keys::{ErrorKind, KeysClient};
+    ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
     /// match client.create().actions(["documents:search"]).collections(["docs"]).send() {
     ///     Ok(key) => store(&key.value),
     ///     Err(error) => {
     ///         if let Some(value) = error.value() {
-    ///             store(value); // the key may exist, so its value must not be lost
+    ///             store(value); // the key exists or may exist, so its value must not be lost
+    ///         } else if error.kind() == ErrorKind::Unauthorized {
+    ///             eprintln!("check the admin key");
     ///         }
     ///         return Err(error.into());
     ///     }
@@ -148,7 +151,7 @@ impl Error {
     }
 }
 
-/// `kind` and `message` (what `Display` writes); `status`, if there was a response; and the `attempts`. No secret.
+/// `kind`, `message` (what `Display` writes), `status` (`null` without a response) and `attempts`. No secret.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut error = serializer.serialize_struct("Error", 4)?;

@@ -39,11 +39,11 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is invalid. Nothing was sent. Correct the named field.
+    /// The request is invalid. The server did not act; mostly, nothing was sent. Correct the named field.
     #[error("invalid request: `{field}`: {reason}")]
     #[non_exhaustive]
     InvalidRequest {
-        /// The request's field, by Typesense's name for it.
+        /// The field by Typesense's name for it, or the method that sets it, such as `replace_on_drift`.
         field: &'static str,
         /// What is wrong with it, and what to write instead.
         reason: String,
@@ -89,7 +89,7 @@ pub enum Error {
     )]
     Conflict(CallReport),
 
-    /// Another status from 400 to 499: the server understood the request and refused it. It did not act.
+    /// Any other refusal with status 400 to 499: the server understood the request. It did not act.
     #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
@@ -106,8 +106,9 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// No node could serve the request until the deadline: status 500 to 599, for example while a cluster has no
-    /// leader. The server did not act, or the call only reads. Call again later.
+    /// No node could serve the request until the deadline: status 408 or 500 to 599, for example while a cluster has no
+    /// leader, or 422 because the node is out of resources or skips writes. The server did not act, or the call only
+    /// reads. Call again later.
     #[error(
         "{}: {} responded with {}; the server or its cluster cannot serve requests now, try again later{}",
         .0.operation(), .0.node(), .0.status_and_message(), .0.tail()

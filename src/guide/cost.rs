@@ -21,10 +21,10 @@
 //!
 //! # Calls
 //!
-//! Compared with raw [ureq](https://crates.io/crates/ureq) and serde_json, which keep no secrets, know one node and repeat
-//! nothing; and with the official client, [typesense](https://crates.io/crates/typesense) 0.4. All talked in turns to one
-//! 0.24.1 server on the same machine. Instructions and allocations are exact. Times are medians from a small, busy machine,
-//! so only their ratios count.
+//! The table compares this crate with raw [ureq](https://crates.io/crates/ureq) and serde_json, which keep no secrets,
+//! know one node and repeat nothing, and with the official client, [typesense](https://crates.io/crates/typesense) 0.4. All
+//! of them talked in turns to one 0.24.1 server on the same machine. Instructions and allocations are exact. Times are
+//! medians from a small, busy machine, so only their ratios count.
 //!
 //! | | typesense-keys | raw ureq | typesense 0.4 | to raw ureq | to typesense |
 //! |---|---:|---:|---:|---:|---:|
@@ -47,7 +47,7 @@
 //! | lists 100,000 keys | 35.5 MiB | 62.3 MiB | 72.6 MiB |
 //! | [streams](crate::ListKeys::stream) 100,000 keys | 3.3 MiB | 62.2 MiB | 72.7 MiB |
 //!
-//! A stream takes at most 256 KiB beyond that of the process, however many keys there are.
+//! A stream needs at most 256 KiB, however many keys there are.
 //!
 //! # Threads and connections
 //!
@@ -58,9 +58,10 @@
 //!
 //! # Large installations
 //!
-//! The server has no pages and no filters, so each `list`, each `ensure`, and each lookup after a lost response receives all
-//! keys. To ensure many keys, use a [`plan`](crate::KeysClient::plan), which lists once for all of them. A `list` of more than 64 MiB, some 300,000 keys, needs a larger
-//! [`max_list_size`](crate::ClientBuilder::max_list_size) or a stream.
+//! The server has no pages and no filters, so each `list`, each `ensure`, and each lookup after a lost response
+//! receives all keys. To ensure many keys, use a [`plan`](crate::KeysClient::plan), which lists once for all of them. A
+//! `list` of more than 64 MiB, some 300,000 keys, needs a larger [`max_list_size`](crate::ClientBuilder::max_list_size)
+//! or a stream.
 //!
 //! # How to measure
 //!

@@ -24,33 +24,10 @@
 //!
 //! # The value that survives
 //!
-//! A call that creates a key can fail after the server has created it. Then the error carries the value. Store it, or find
-//! the key and delete it. [`value`](Error::value) covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
+//! A call that creates a key can fail after the server has created it. Then the error contains the value. Store it, or
+//! find the key and delete it. [`Error::value`] covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
 //! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
-//! `ensure`):
-//!
-//! ```
-//! # #[cfg(feature = "testing")] {
-//! # let server = typesense_keys::testing::FakeServer::start()?;
-//! # let (url, admin_key) = (server.url(), server.api_key());
-//! # fn store(_: &secrecy::SecretString) {}
-//! use typesense_keys::{ErrorKind, KeysClient};
-//!
-//! let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-//! match client.create().actions(["documents:search"]).collections(["docs"]).send() {
-//!     Ok(key) => store(&key.value),
-//!     Err(error) => {
-//!         if let Some(value) = error.value() {
-//!             store(value); // the key exists or may exist
-//!         } else if error.kind() == ErrorKind::Unauthorized {
-//!             eprintln!("check the admin key");
-//!         }
-//!         return Err(error.into());
-//!     }
-//! }
-//! # }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! `ensure`), and has an example.
 //!
 //! If the error has no value, the call has created no key, with one exception: the value of a
 //! [`server_generated`](crate::CreateKey::server_generated) key was in the response that was lost. Find such a key in a
@@ -60,20 +37,20 @@
 //!
 //! | variant | when | did the server act? | what to do |
 //! |---|---|---|---|
-//! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | nothing was sent | correct the field |
+//! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | no; mostly, nothing was sent | correct the field |
 //! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
 //! | [`Conflict`](Error::Conflict) | 409: another key has this `value` | no | choose another, or leave `value` out |
-//! | [`Rejected`](Error::Rejected) | another 4xx, with the server's message | no | read the message |
+//! | [`Rejected`](Error::Rejected) | any other refusal with status 400 to 499, with the server's message | no | read the message |
 //! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::RateLimited::retry_after) | no | wait, then call again |
-//! | [`Unavailable`](Error::Unavailable) | 5xx until the deadline, or at once if `Retry-After` is beyond it | no, or the call only reads | call again later |
+//! | [`Unavailable`](Error::Unavailable) | 408 or 500 to 599 until the deadline, or 422 because the node is out of resources or skips writes; at once if `Retry-After` is beyond the deadline | no, or the call only reads | call again later |
 //! | [`Timeout`](Error::Timeout) | the deadline expired; [`phase`](Error::Timeout::phase) says while doing what | no, or the call only reads | call again later |
 //! | [`Connection`](Error::Connection) | refused, broken, or host not found | no, or the call only reads | check the address and the server |
 //! | [`Tls`](Error::Tls) | certificate or handshake; the text names the reason | no | see [`ca_certificates`](crate::ClientBuilder#method.ca_certificates) |
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
-//! | [`NodesUnavailable`](Error::NodesUnavailable) | `rotate`, or a replacement, cannot ask enough nodes to confirm a new key | no | call again when the named nodes are back |
+//! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
 //! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | done, but some nodes did not confirm it in time | **yes**; carries the key | store the value; wait, or look at the named nodes |
 //! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |

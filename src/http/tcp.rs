@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-/// Socket timeouts up to this may be set as they are. Linux exceeds long timeouts by up to an eighth.
+/// Timeouts up to this are set exactly; longer ones are rounded down, because Linux exceeds them by up to an eighth.
 const SHORT: Duration = Duration::from_millis(200);
 
 /// Long socket timeouts are multiples of this, so that successive reads mostly use the same timeout and need no

@@ -176,10 +176,9 @@ impl PreparedCreate {
     /// Creates the key unless an earlier process has already created it with the same value, description and scope,
     /// and returns the key in both cases. An earlier key is identified as in [`CreateKey::send`].
     ///
-    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is
-    /// it with
-    /// [`expires_in`](CreateKey::expires_in), because the expiry then differs between runs: store the expiry with the value,
-    /// and pass it to [`expires_at`](CreateKey::expires_at).
+    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is it
+    /// identified with [`expires_in`](CreateKey::expires_in), because the expiry then differs between runs: store the
+    /// expiry with the value, and pass it to [`expires_at`](CreateKey::expires_at).
     ///
     /// # Errors
     ///

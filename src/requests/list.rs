@@ -97,8 +97,8 @@ impl ListKeys {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if a filter names an action that no server knows, [`Error::Unauthorized`] if the
-    /// client's key lacks `keys:list`, [`Error::TooLarge`] if there are more keys than
+    /// [`Error::InvalidRequest`] if an action of a filter is malformed, or is text that is not an action;
+    /// [`Error::Unauthorized`] if the client's key lacks `keys:list`, [`Error::TooLarge`] if there are more keys than
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
@@ -108,8 +108,8 @@ impl ListKeys {
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
     ///
-    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits the total time that the
-    /// stream waits for the server. Time that the caller spends between two keys does not count, but a server may
+    /// [`max_list_size`](crate::ClientBuilder::max_list_size) does not apply. The timeout limits the total time that
+    /// the stream waits for the server. Time that the caller spends between two keys does not count, but a server may
     /// close a connection that is not read for a long time.
     ///
     /// ```

@@ -150,9 +150,8 @@ impl<R: BatchRequest> SendMany<R> {
 
     /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
     ///
-    /// The requests wait for `progress`: at any time, it has not been called yet for at most
-    /// [`connections`](Self::connections) of the keys that exist. After it returns [`ControlFlow::Break`], no further
-    /// requests are started.
+    /// The requests wait for `progress`: at any time, at most [`connections`](Self::connections) existing keys have not
+    /// been reported to it yet. After it returns [`ControlFlow::Break`], no further requests are started.
     ///
     /// # Errors
     ///

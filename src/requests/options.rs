@@ -137,8 +137,9 @@ macro_rules! value_methods {
             /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that
             /// this crate generates.
             ///
-            /// It must be longer than 4 bytes, because the server's lists show 4. Otherwise the server accepts any text, even a
-            /// weak one, but refuses the value of another key ([`Error::Conflict`](crate::Error::Conflict)).
+            /// It must be longer than 4 bytes, because the server's lists show 4. Otherwise the server accepts any
+            /// text, even a weak one, but refuses the value of another key
+            /// ([`Error::Conflict`](crate::Error::Conflict)).
             pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
                 self.settings.value = crate::requests::options::Value::Provided(value.into());
                 self
@@ -151,7 +152,8 @@ macro_rules! value_methods {
             }
 
             #[doc = concat!(
-                "How long after the request is checked (by `send` or `prepare`) the key stops working, rounded up to a whole second. Defaults to ",
+                "How long after the request is checked (by `send` or `prepare`) the key stops working, rounded up to a \
+                 whole second. Defaults to ",
                 $default, "."
             )]
             ///

@@ -115,9 +115,8 @@ impl<'a> PlanKeys<'a> {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] if a spec is invalid or two have the same description, before anything is sent, or if
-    /// a [stored value](Self::stored_values) is invalid;
-    /// [`Error::Unauthorized`] if the client's key lacks `keys:list`; [`Error::RandomSource`]; or a failure of the call
-    /// itself: see [`Error`].
+    /// a [stored value](Self::stored_values) is invalid; [`Error::Unauthorized`] if the client's key lacks `keys:list`;
+    /// [`Error::RandomSource`]; or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
@@ -230,8 +229,8 @@ pub struct PlannedKey {
     /// day ago, or the listed key itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deletes: Vec<KeyId>,
-    /// Other keys with this description, whatever their scope, which are left unchanged: a drifted key is replaced only by
-    /// a newer one.
+    /// Other keys with this description, whatever their scope, which are left unchanged: a drifted key is replaced only
+    /// by a newer one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<KeyId>,
     /// What `apply` needs. `None` for keys that are kept as they are, or deleted.

@@ -51,7 +51,7 @@ pub struct RotateKey {
 
 value_methods!(RotateKey, "that of the old key, which must not be past");
 timeout_method!(RotateKey);
-replication_method!(RotateKey, "the old key is deleted, waits until it is gone");
+replication_method!(RotateKey, "the old key is deleted (not with `keep_old`), waits until it is gone");
 
 impl RotateKey {
     pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
@@ -120,14 +120,18 @@ impl RotateKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Incomplete`], which says which keys exist and contains the new one, if a step failed after the new key was or
-    /// may have been created: finish the rotation with [`Incomplete::resume`]. After any other error, nothing was
-    /// changed:
-    /// [`Error::NodesUnavailable`] if a node is unavailable, [`Error::NotFound`] if no key has this id,
-    /// [`Error::InvalidRequest`] if its expiry has passed and no new one is given, [`Error::Conflict`] if another key has
-    /// the given [`value`](Self::value), [`Error::Unauthorized`] if the client's key lacks one of `keys:get`,
-    /// `keys:create`, `keys:delete` (and `keys:list`, with a value of your own), or a failure of the call itself: see
-    /// [`Error`].
+    /// [`Error::Incomplete`] if a step failed after the new key was or may have been created, for example because the
+    /// client's key lacks `keys:delete`: it says which keys exist and contains the new one. Finish the rotation with
+    /// [`Incomplete::resume`]. After any other error, nothing was changed:
+    ///
+    /// * [`Error::NodesUnavailable`] if a node is unavailable,
+    /// * [`Error::NotFound`] if no key has this id,
+    /// * [`Error::InvalidRequest`] if a setting is invalid, if the old key has expired and no new expiry is given, or if
+    ///   it has unknown members that are not [copied](Self::copy_unknown_members),
+    /// * [`Error::Conflict`] if another key has the given [`value`](Self::value),
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:get` or `keys:create` (or `keys:list`, with a value of
+    ///   your own),
+    /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
         let engine = self.engine.clone();
         self.send_by(&engine)

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-/// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and at
-/// least 1.
+/// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and
+/// at least 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Connections(NonZeroUsize);
 
@@ -26,8 +26,8 @@ impl From<usize> for Connections {
 /// job at a time runs in this thread.
 ///
 /// A thread starts its next job only after its last result was reported: at any time, there are at most as many
-/// unreported results as connections. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in progress are
-/// completed, and the other inputs remain in the iterator.
+/// unreported results as connections. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in
+/// progress are completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(
     Connections(connections): Connections,
     inputs: &mut (impl ExactSizeIterator<Item = I> + Send),

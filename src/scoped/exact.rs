@@ -84,8 +84,8 @@ pub(super) fn check_text(text: &str) -> Result<(), &'static str> {
         if a == b || b == c || a == c {
             // With `token_separators: ["-"]`, 0.24.1 finds `…-1-1-1-…` for `…-1-1-2-…` (v29 has the same code).
             return Err(
-                "the UUID repeats a group of four digits, which a server that splits at hyphens can confuse: \
-                        use another UUID or an integer",
+                "the UUID repeats a group of four digits, which a server that splits at hyphens can confuse: use another \
+                 UUID or an integer",
             );
         }
         return Ok(());
@@ -95,9 +95,9 @@ pub(super) fn check_text(text: &str) -> Result<(), &'static str> {
     }
     if !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
         return Err(
-            "the text has characters that the server drops or folds, so that another value could equal it: use \
-                    an integer field, a lower-case UUID, or an id of lower-case ASCII letters and digits (a SHA-256 in \
-                    hexadecimal, for example)",
+            "the text has characters that the server drops or folds, so that another value could equal it: use an \
+             integer field, a lower-case UUID, or an id of lower-case ASCII letters and digits (a SHA-256 in \
+             hexadecimal, for example)",
         );
     }
     if text.len() > MAX_TEXT {

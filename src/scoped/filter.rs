@@ -1,8 +1,9 @@
 //! The embedded filter: combines its conditions, and protects them from the request's own filter.
 //!
 //! The server joins the two as text, `(REQUEST) && (EMBEDDED)`, and an unclosed back-tick quotes everything up to the
-//! end. A request with
-//! ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every document (seen with 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in `string_utils.cpp`, `filter::parse_filter_string` in v30's `filter.cpp`).
+//! end. A request with ``filter_by=)f:!=` `` therefore swallows a plain embedded filter and finds every document (seen with
+//! 0.24.1; v25 to v30 have the same code: `StringUtils::tokenize_filter_query` in `string_utils.cpp`,
+//! `filter::parse_filter_string` in v30's `filter.cpp`).
 
 /// Precedes every filter without changing its meaning, because no document has two ids. If an open back-tick swallows
 /// its beginning, the server reads the quoted `(&` as filter text, in which a single `&` is a syntax error: it

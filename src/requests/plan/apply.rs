@@ -110,8 +110,8 @@ impl Plan {
     /// [`ensure`](crate::KeysClient::ensure) does for one key. A key that needs no change is not checked again, and a
     /// plan without changes sends nothing.
     ///
-    /// After an interruption, make a new plan from the same specs and apply it. A key that the interrupted run has created,
-    /// and that is not listed yet, can become a duplicate then, which later plans show. This is avoided with
+    /// After an interruption, make a new plan from the same specs and apply it. A key that the interrupted run has
+    /// created, and that is not listed yet, can become a duplicate then, which later plans show. This is avoided with
     /// [`stored_values`](super::PlanKeys::stored_values).
     ///
     /// # Errors
@@ -123,9 +123,9 @@ impl Plan {
 
     /// Like [`apply`](Self::apply), and calls `progress` in this thread after each step.
     ///
-    /// The requests wait for `progress`: at any time, it has not been called yet for at most
-    /// [`connections`](super::PlanKeys::connections) of the keys that exist. After it returns [`ControlFlow::Break`],
-    /// no further change is started; changes in progress are completed.
+    /// The requests wait for `progress`: at any time, at most [`connections`](super::PlanKeys::connections) existing
+    /// keys have not been reported to it yet. After it returns [`ControlFlow::Break`], no further change is started;
+    /// changes in progress are completed.
     ///
     /// # Errors
     ///

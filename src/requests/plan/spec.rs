@@ -174,7 +174,7 @@ fn each<T, E: Display>(
     texts.iter().enumerate().map(parse).collect()
 }
 
-/// Writes what deserialization reads. Fails for a collection pattern that only the server's reading accepts.
+/// Writes what deserialization reads. Fails for a collection pattern that no accepted text produces.
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let KeySettings { description, actions, collections, invalid, value: _, expiry, autodelete } = &self.settings;

@@ -26,7 +26,7 @@ pub struct EnsuredKey {
     /// Whether this run created the key. With a value of your own, also `false` if a response was lost and the key was
     /// then found in a list.
     pub created: bool,
-    /// The keys that this run deleted because this key replaces them.
+    /// The keys that this run deleted: those that this key replaces, and those that expired more than a day ago.
     pub replaced: Vec<KeyId>,
     /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
     /// from an interrupted run.
@@ -210,7 +210,7 @@ impl EnsuredKey {
             Ok(()) => Ok(self),
             Err(lag) => {
                 let Self { key, value, created, .. } = self;
-                // No later run knows the value.
+                // A value that this run was given is known to later runs; one that it generated is not.
                 let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
                 Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
             }
