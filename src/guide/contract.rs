@@ -2,41 +2,27 @@
 //!
 //! # Nothing invalid is sent
 //!
-//! A request is checked before anything is sent, and an error names the field and what to write instead. A [`KeyId`]
-//! cannot hold a number that the server would truncate. An [`Action`] from text must open something on some server. A
-//! [`CollectionPattern`] from text must mean the same as a name and as a pattern. A value must fit into an HTTP header,
-//! and an expiry must lie in the future.
+//! A request to create a key is checked before it is sent. An error names the field and what to write instead.
+//!
+//! * A [`KeyId`] cannot contain a number that the server would truncate.
+//! * An [`Action`] from text must allow something on some server.
+//! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
+//! * A value must fit into an HTTP header.
+//! * An expiry must lie in the future.
 //!
 //! # A key is created once, and its value is not lost
 //!
-//! By default, this crate generates the value of a new key and sends it with the request. The server refuses a value that is
-//! in use, so repeating the request creates no second key: see [`retries`](super::retries). If the outcome stays unknown,
-//! the error carries the value: see [`Error::value`]. There is one exception, which is chosen explicitly:
-//! [`server_generated`](crate::CreateKey::server_generated).
+//! However often a create is repeated, it creates at most one key. By default, this crate generates the value and sends
+//! it with the request, and the server refuses a value that is in use: see [`retries`](super::retries). If the outcome
+//! stays unknown, the error contains the value: see [`Error::value`].
 //!
-//! But a program can die after the server has created a key and before it has stored the value. So store the value first:
+//! There are two exceptions:
 //!
-//! ```
-//! # #[cfg(feature = "testing")] {
-//! # let server = typesense_keys::testing::FakeServer::start()?;
-//! # let (url, admin_key) = (server.url(), server.api_key());
-//! # let mut vault = Vec::new();
-//! use typesense_keys::KeysClient;
-//!
-//! let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-//! let request = || client.create().description("docs").actions(["documents:search"]).collections(["docs"]);
-//!
-//! let prepared = request().prepare()?;
-//! vault.push(prepared.value().clone()); // stored before the key exists
-//! let key = prepared.send()?;
-//!
-//! // A later process, which finds the value and does not know how far the earlier one got:
-//! let stored = vault.remove(0);
-//! let same = request().value(stored).prepare()?.send_again()?;
-//! assert_eq!(same.id, key.id);
-//! # }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! * With [`server_generated`](crate::CreateKey::server_generated), which is chosen explicitly, the request is not
+//!   repeated, and a lost response loses the value.
+//! * A program can die after the server has created a key and before it has stored the value. So store the value first:
+//!   see [`PreparedCreate`](crate::PreparedCreate). A later process that finds the value does not need to know how far
+//!   the earlier one got:
 //!
 //! | the earlier process died | on the server | what [`send_again`] does |
 //! |---|---|---|
@@ -44,41 +30,47 @@
 //! | after that, and before the request | nothing | creates the key |
 //! | after the request | the key | finds the key |
 //!
-//! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. At no moment do more keys exist that its
-//! callback has not been called with than it has [`connections`](crate::SendMany::connections).
+//! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. Its requests wait for
+//! [`progress`](crate::SendMany::send_with): at any time, at most [`connections`](crate::SendMany::connections)
+//! existing keys have not been reported to it yet.
 //!
 //! # `Ok` names its own key
 //!
-//! Each response is compared with its request. The response to a create must have the value that was sent (compared in
-//! constant time), the description, the actions, the collections and the expiry. The response to a get or delete must have
-//! the id. A response about another key is never returned: a create or delete ends in [`Error::OutcomeUnknown`], and a get
-//! in [`Error::UnexpectedResponse`].
+//! A response about another key is never returned, because each response is compared with its request:
 //!
-//! # Created and found are two things
+//! * The response to a create must have the value that was sent (compared in constant time), the description, the
+//!   actions, the collections and the expiry. Otherwise the error is [`Error::OutcomeUnknown`].
+//! * The response to a get or delete must have the id. Otherwise the error is [`Error::UnexpectedResponse`] for a get,
+//!   and [`Error::OutcomeUnknown`] for a delete.
 //!
-//! After a lost response, the key is looked up in a list. A list shows the first four bytes of a value, and **four bytes do
-//! not identify a key**. So a listed key must also have the description, the actions, the collections and the expiry that
-//! were asked for, and:
+//! # A listed key is not mistaken for a new one
 //!
-//! | value | a listed key is accepted if |
-//! |---|---|
-//! | generated by this crate | the server has refused the value as in use, and one key matches that is not known to be older |
-//! | given by [`value`](crate::CreateKey::value) | the server has refused the value as in use, and exactly one listed key, of any description and scope, begins alike: it matches |
+//! After a lost response, the key is looked up in a list. A list shows the first four bytes of a value, and **four
+//! bytes do not identify a key**. So a listed key is accepted only if
+//!
+//! * the server has refused the value as in use,
+//! * the key has the prefix of the value, and the description, the actions, the collections and the expiry of the
+//!   request,
+//! * no other listed key has all of these, except keys that are known to be older.
 //!
 //! Otherwise the error is [`Error::OutcomeUnknown`] with the value and the ids of the
 //! [candidates](field@crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
 //!
-//! `ensure` with a value of your own accepts a key that existed before if the server has refused the value as in use, and it
-//! is the only key of its description whose value begins alike. A value that belongs to a key of another description, or to
-//! the bootstrap key, which is in no list, cannot be told from it then.
+//! # Values of your own
 //!
-//! An intermediary that sends each request twice, such as a load balancer that retries, can turn the success of a create
-//! with a value of your own into [`Error::Conflict`](crate::Error::Conflict), and that of a delete into
-//! [`Error::NotFound`](crate::Error::NotFound).
+//! Another key may already have a value that you give by [`value`](crate::CreateKey::value). So other rules apply to
+//! it:
 //!
-//! With a value of your own, a key that existed before with the same value, description and scope cannot be told from the
-//! new one, and a create may return it after a lost response. `ensure` says
-//! [`created: false`](crate::EnsuredKey::created) of every key with a value of your own that it has found in a list.
+//! * **After a lost response**, `create` accepts a listed key if the server has refused the value as in use, only one
+//!   listed key (of any description and scope) has its prefix, and that key matches. A key that existed before with the
+//!   same value, description and scope cannot be distinguished from the new one, and `create` may return it.
+//! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
+//!   description has its prefix. It cannot detect that the value belongs to a key of another description, or to the
+//!   bootstrap key, which is in no list. It says [`created: false`](crate::EnsuredKey::created) of every key that it
+//!   has found in a list. It deletes no key except one that the same run has created. If a concurrent run has created a
+//!   key with another value, it reports [`Error::Drift`].
+//! * **An intermediary** that sends each request twice can turn the success of a create into an error: see
+//!   [below](#errors-that-change-nothing).
 //!
 //! # What is deleted
 //!
@@ -88,49 +80,58 @@
 //! |---|---|
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
-//! | [`ensure`](crate::KeysClient::ensure) and `apply` | a key that the same run has created, if another key of this description is in its way |
-//! | `ensure` and [`apply`](crate::Plan::apply) with a generated value | keys of the same description that expired more than a day ago |
+//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key of this description takes precedence |
+//! | `ensure` and `apply` with a generated value | keys of the same description that expired more than a day ago |
 //! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys of the same description with another scope that were listed before the run created anything, once every node knows the key that replaces them |
 //! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted
 //!
-//! * because its value begins with the right four bytes,
+//! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
-//! * by `replace_on_drift`, as long expired, or by `prune`, if its value begins like the client's own key,
-//! * by an `ensure` with a value of your own, except for the key that the same run has created,
-//! * by `rotate` or `replace_on_drift` if it has [members that this crate does not know](crate::KeyInfo::unknown_members),
-//!   because a replacement without them might open more (`rotate` copies them if
-//!   [told to](crate::RotateKey::copy_unknown_members)).
+//! * by `replace_on_drift`, as long expired, or by `prune`, if it has the prefix of the client's own key,
+//! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
+//!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
+//!   if [told to](crate::RotateKey::copy_unknown_members)).
 //!
 //! # Errors that change nothing
 //!
 //! If [`Error::may_have_acted`] is `false`, every key is as it was before the call. A run of `ensure` that ends in
-//! [`Error::Drift`] has deleted what it had created.
+//! [`Error::Drift`] has deleted the key that it had created.
+//!
+//! There is one exception: an intermediary that sends each request twice, such as a load balancer that retries, can
+//! turn the success of a delete into [`Error::NotFound`](crate::Error::NotFound), and that of a create with a [value of
+//! your own](#values-of-your-own) into [`Error::Conflict`](crate::Error::Conflict).
 //!
 //! # Several programs at once
 //!
-//! * Several runs of `ensure` or `apply` with the same scope end with one key: the one with the lowest id. The others are deleted by
-//!   the runs that created them. A run that was given another value reports [`Error::Drift`]. A run that was killed, or that lost the response to its create, can leave another key,
-//!   which later runs report in [`duplicates`](crate::EnsuredKey::duplicates).
+//! The result is defined when several programs run at the same time:
+//!
+//! * Several runs of `ensure` or `apply` with the same scope end with one key: the one with the lowest id. The others
+//!   are deleted by the runs that created them. A run that was killed, or that lost the response to its create, can
+//!   leave another key, which later runs report in [`duplicates`](crate::EnsuredKey::duplicates).
 //! * A plan that no longer fits what the server lists is refused for that key: [`Error::PlanOutdated`].
 //! * Two rotations of one key create two keys, and each call returns its own.
-//! * After a fork, the child process opens connections of its own, because two processes on one connection would read each
-//!   other's responses.
+//! * After a fork, the child process opens connections of its own, because two processes on one connection would read
+//!   each other's responses.
 //!
 //! # Clocks
 //!
-//! A server judges an expiry by its own clock, and does not tell its time. This crate uses the local clock to compute
-//! [`expires_in`](crate::CreateKey::expires_in), to refuse an expiry that is past, and to say what is expired. If the local
-//! clock is behind by more than the duration of `expires_in`, the key never works. As long as it is wrong by less than a
-//! day, `ensure` deletes no key that still works.
+//! As long as the local clock is wrong by less than a day, `ensure` and `apply` do not mistake a working key for one
+//! that expired long ago. A server judges an expiry by its own clock, and does not report its time. This crate uses the
+//! local clock
+//!
+//! * to compute [`expires_in`](crate::CreateKey::expires_in): if the local clock is behind by more than this duration,
+//!   the key never works,
+//! * to refuse an expiry that is past,
+//! * to say which keys have expired.
 //!
 //! # How it is tested
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
-//! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and checks
-//! these promises after each. Further tests use a real server behind a proxy that loses responses, and a real cluster of
-//! three whose nodes are killed.
+//! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and
+//! checks these promises after each. Further tests use a real server behind a proxy that loses responses, and a real
+//! cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action
 //! [`CollectionPattern`]: crate::CollectionPattern
