@@ -181,8 +181,8 @@ pub enum Error {
     /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
     /// again when the named nodes are back.
     #[error(
-        "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these cannot \
-         confirm it now: {}", Joined(.nodes)
+        "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these are not \
+         ready: {}", Joined(.nodes)
     )]
     #[non_exhaustive]
     NodesUnavailable {

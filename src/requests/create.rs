@@ -290,7 +290,7 @@ impl NewKey {
                     return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
                 }
             };
-            // The value may be that of any key with the same prefix, whatever its description and scope.
+            // The value may be that of any key that begins alike, whatever its description and scope.
             let may_hold_value = keys.iter().filter(|key| self.has_prefix_of(key)).count();
             let is_known = |key: &KeyInfo| known.others.contains(&key.id);
             let mut new: Vec<_> = keys.into_iter().filter(|key| self.may_be(key) && !is_known(key)).collect();
