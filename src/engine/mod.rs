@@ -81,6 +81,11 @@ impl Engine {
         has_time
     }
 
+    /// Pauses after this number of rounds, but not beyond `deadline`, after which the next call fails.
+    pub(crate) fn pause_until(&self, rounds: u32, deadline: Instant) {
+        self.clock.sleep(backoff(rounds, &*self.clock).min(self.remaining(deadline)));
+    }
+
     /// Carries out `request` on the cluster.
     pub(crate) fn call<T>(
         &self,

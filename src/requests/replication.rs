@@ -103,9 +103,9 @@ pub(super) fn wait(
                 return Ok(());
             }
         }
-        // A key that lacks `keys:get` still lacks it later.
-        let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || !engine.pause(rounds, deadline) {
+        // A node that refused the client's key refuses it again, so the others must be enough.
+        let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
+        if can_agree < needed || !engine.pause(rounds, deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));

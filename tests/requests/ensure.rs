@@ -207,6 +207,20 @@ fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_report
 }
 
 #[test]
+fn old_key_is_not_left_over_while_a_node_does_not_know_the_new_one() {
+    let [leader, follower] = FakeServer::cluster::<2>().unwrap();
+    let builder = KeysClient::builder().nearest_node(leader.url()).node(follower.url()).api_key(leader.api_key());
+    let client = builder.build().unwrap();
+    let old = drifted(&client);
+    follower.set_lagging(true);
+    let error = ensure(&client).replace_on_drift(true).timeout(Duration::from_secs(1)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
+    assert!(incomplete.to_string().contains(&format!("key {old} is to be deleted")), "{incomplete}");
+    assert_eq!((incomplete.left_over(), leader.key_count()), (None, 2), "{incomplete}");
+}
+
+#[test]
 fn eight_runs_at_once_end_with_one_key() {
     for (own_value, has_drifted) in [(None, false), (None, true), (Some("own-value"), false)] {
         let (_server, client) = start();

@@ -359,3 +359,22 @@ fn hanging_node_leaves_time_to_ask_a_lagging_node_again() {
     });
     assert_eq!(leader.keys(), [new.info()]);
 }
+
+#[test]
+fn node_that_refuses_the_key_leaves_the_majority_to_the_others() {
+    let [leader, follower, refusing] = FakeServer::cluster::<3>().unwrap();
+    let builder = KeysClient::builder().nearest_node(leader.url()).nodes([follower.url(), refusing.url()]);
+    let client = builder.api_key(leader.api_key()).build().unwrap();
+    let old = old_key(&client);
+    refusing.fail(Operation::Get).times(usize::MAX).with(Fault::Unauthorized);
+    follower.set_lagging(true);
+    let asked = follower.request_count() + 2; // whether it is available, and for the new key
+    let new = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("the lagging node was asked for the new key", || follower.request_count() >= asked);
+            follower.set_lagging(false);
+        });
+        client.rotate(old.id).accept_majority(true).send().unwrap()
+    });
+    assert_eq!(leader.keys(), [new.info()]);
+}
