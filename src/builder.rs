@@ -259,7 +259,7 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let (api_key, setting) = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         secret::check(&api_key).map_err(|why| Error::configuration(setting, why))?;
-        let own_prefix = key::own_prefix(&api_key);
+        let client_prefix = key::shown_prefix(&api_key);
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
@@ -276,7 +276,7 @@ impl ClientBuilder {
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
             transport: Box::new(http),
-            own_prefix,
+            client_prefix,
         }))
     }
 

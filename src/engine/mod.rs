@@ -33,7 +33,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
     /// The beginning of the client's own key, as a list shows it.
-    pub(crate) own_prefix: String,
+    pub(crate) client_prefix: String,
 }
 
 /// The time limits of calls and attempts, and whether attempts are repeated.
@@ -86,15 +86,14 @@ impl Engine {
         self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
     }
 
-    /// Carries out `operation` on the cluster. `read` reads the response as it arrives.
-    pub(crate) fn open<T>(
+    /// Lists the keys of the cluster. `read` reads the response as it arrives.
+    pub(crate) fn list<T>(
         &self,
-        operation: Operation,
         deadline: Instant,
         read: impl Fn(Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, CallFailure> {
-        let attempt = |node: &Node, deadlines| read(self.transport.open(node, operation, deadlines)?, deadlines);
-        self.run(operation, deadline, attempt)
+        let attempt = |node: &Node, deadlines| read(self.transport.open_list(node, deadlines)?, deadlines);
+        self.run(Operation::List, deadline, attempt)
     }
 
     /// Makes one attempt on one node.
@@ -149,7 +148,7 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, transport: _, own_prefix: _ } = self;
+        let Self { nodes, config, max_list_size, clock: _, transport: _, client_prefix: _ } = self;
         f.debug_struct("Engine")
             .field("nodes", nodes)
             .field("config", config)

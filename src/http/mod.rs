@@ -61,13 +61,8 @@ pub(crate) trait Transport: Send + Sync {
         decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), AttemptError>;
 
-    /// Sends a request without a body. The caller reads the body of a successful response.
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
+    /// Requests the list of keys. The caller reads the body of a successful response.
+    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
 /// The request that each attempt of a call sends.
@@ -151,29 +146,22 @@ impl Transport for Http {
         exchange.request_body = body.copy();
         let (received, _) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest: _ } = received;
-        let secrets = [Some(&*self.api_key), secret];
-        let response =
-            Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
-        response.decode(decode)
+        let (content, secrets) = (content.as_slice(), secret.as_slice());
+        Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets }.decode(decode)
     }
 
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        exchange.is_streamed = true;
+    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        let operation = Operation::List;
+        let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         let (received, ureq_body) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest } = received;
         if let Some(rest) = rest {
             let api_key = Arc::clone(&self.api_key);
-            return Ok(Box::new(ResponseStream::new(node, operation, api_key, head, rest, ureq_body)));
+            return Ok(Box::new(ResponseStream::new(node, api_key, head, rest, ureq_body)));
         }
-        let secrets = [Some(&*self.api_key)];
+        let content = content.as_slice();
         let response =
-            Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
+            Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets: &[] };
         Err(response.refusal())
     }
 }

@@ -198,8 +198,12 @@ impl<'a> Run<'a> {
     /// Lists the keys with this description.
     fn list(self) -> Result<Vec<KeyInfo>, Error> {
         let key = &self.target.key;
-        let secrets: Vec<_> = key.known_value().into_iter().collect();
-        Ok(list::all(self.engine, |listed| listed.description == key.description, self.deadline, &secrets)?)
+        Ok(list::all(
+            self.engine,
+            |listed| listed.description == key.description,
+            self.deadline,
+            key.known_value().as_slice(),
+        )?)
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.

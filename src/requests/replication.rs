@@ -177,7 +177,7 @@ mod tests {
             Err(AttemptError::no_node())
         }
 
-        fn open(&self, _: &Node, _: Operation, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        fn open_list(&self, _: &Node, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
             Err(AttemptError::no_node())
         }
     }
@@ -195,7 +195,7 @@ mod tests {
                 max_list_size: 0,
                 clock: Box::new(TestClock::new(1.0)),
                 transport: Box::new(Unreachable(Arc::clone(&attempts))),
-                own_prefix: String::new(),
+                client_prefix: String::new(),
             };
             let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));
             assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, false).is_err());

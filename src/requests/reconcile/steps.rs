@@ -44,7 +44,7 @@ pub(in crate::requests) struct Steps<'a> {
 impl<'a> Steps<'a> {
     /// `listed`: the keys with this description.
     pub(in crate::requests) fn new(engine: &'a Engine, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
-        let before = Survey::of(listed, target, None, &engine.own_prefix);
+        let before = Survey::of(listed, target, None, &engine.client_prefix);
         Self { engine, target, before }
     }
 
@@ -130,7 +130,7 @@ impl<'a> Creation<'a> {
     /// not know the created key.
     pub(in crate::requests) fn survey(&self, listed: Vec<KeyInfo>) -> Option<Survey> {
         let (Steps { engine, target, .. }, own) = (&self.steps, self.key());
-        let after = Survey::of(listed, target, Some(own.id), &engine.own_prefix);
+        let after = Survey::of(listed, target, Some(own.id), &engine.client_prefix);
         let is_shown = after.wanted.iter().any(|key| key.id == own.id) || own.info().may_be_purged();
         is_shown.then_some(after)
     }
