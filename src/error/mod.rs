@@ -177,11 +177,11 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
+    /// Too few nodes are available to confirm a new key, or know it, so no key was replaced. The server did not act. Call
     /// again when the named nodes are back.
     #[error(
-        "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these could not be \
-         asked: {}", Joined(.nodes)
+        "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these are not \
+         ready: {}", Joined(.nodes)
     )]
     #[non_exhaustive]
     NodesUnavailable {

@@ -193,7 +193,7 @@ fn nodes_unavailable_says_which_and_how_many() {
     let nodes = vec![Attempt::example("connection refused"), Attempt::example("host not found")];
     assert_eq!(
         Error::NodesUnavailable { nodes, needed: 2, total: 3 }.to_string(),
-        "nothing was changed: a replacement needs 2 of 3 nodes to confirm the new key; these could not be asked: \
+        "nothing was changed: a replacement needs 2 of 3 nodes to confirm the new key; these are not ready: \
          http://a.test:80: connection refused after 1.5 ms, http://a.test:80: host not found after 1.5 ms"
     );
 }

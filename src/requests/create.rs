@@ -311,8 +311,8 @@ impl NewKey {
                         let what = match known.others {
                             [] => "the value is in use, but no new key of this scope is listed; it is in this error",
                             _ => {
-                                "the value is in use, but no new key of this scope is listed; if it is the value of an \
-                                 older key, choose another; it is in this error"
+                                "the value is in use, but no new key of this scope is listed; if it is that of an older \
+                                 key, run `ensure` again, or rotate to another value; it is in this error"
                             }
                         };
                         break (what, candidates);

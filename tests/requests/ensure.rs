@@ -87,6 +87,19 @@ fn with_a_value_every_run_knows_it() {
     assert_eq!(keys(&client).len(), 1);
 }
 
+/// Whether a lost attempt has created the key, or an earlier run, only another run can tell.
+#[test]
+fn lost_response_about_a_value_of_an_earlier_run_advises_another_run() {
+    let (server, client) = start();
+    let value = "a-value-of-my-own";
+    let first = ensure(&client).value(value).send().unwrap();
+    server.fail(Operation::Create).nth(1).with(Fault::LoseResponse);
+    let error = ensure(&client).value(value).timeout(Duration::from_secs(20)).send().unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    assert!(error.to_string().contains("run `ensure` again"), "{error}");
+    assert_eq!(ensure(&client).value(value).send().unwrap().key.id, first.key.id);
+}
+
 #[test]
 fn value_with_replace_on_drift_is_refused_before_anything_is_sent() {
     let server = FakeServer::start().unwrap();
