@@ -10,7 +10,7 @@ use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
-use crate::engine::{Engine, Outcome};
+use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
 use crate::http::Request;
@@ -223,7 +223,7 @@ pub(crate) fn resume(
     // The client may be one of another cluster, which has another key with this id.
     let Rotation { key, old, old_prefix, .. } = &*rotation;
     match engine.call(Request::bodiless(Operation::Get(*old)), deadline, get::decode(*old)) {
-        Ok(Outcome::Done(found)) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
+        Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
             incomplete.what = format!(
                 "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \
                  its own cluster): {}",
