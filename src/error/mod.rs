@@ -244,7 +244,7 @@ fn wait(retry_after: &Option<Duration>) -> String {
 
 fn about_limit(operation: Operation) -> &'static str {
     match operation {
-        Operation::List => " (see `max_list_size`)",
+        Operation::List => " (see `max_list_size`; one key may have at most 1 MiB)",
         _ => ", which no Typesense server sends",
     }
 }
