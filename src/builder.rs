@@ -13,7 +13,7 @@ use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::http::Trust;
-use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Http, ProxySource};
+use crate::http::{Http, ProxySource};
 use crate::key;
 use crate::node::Node;
 use crate::secret;
@@ -38,12 +38,10 @@ const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
-    nodes: Vec<String>,
+    /// Each with the name under which errors report it: a method or an environment variable.
+    nodes: Vec<(String, &'static str)>,
     nearest_node: Option<String>,
-    api_key: Option<SecretString>,
-    /// The names under which errors report these two: a method, or an environment variable.
-    nodes_setting: &'static str,
-    api_key_setting: &'static str,
+    api_key: Option<(SecretString, &'static str)>,
     config: RetryConfig,
     max_list_size: u64,
     allow_plaintext: bool,
@@ -79,12 +77,10 @@ impl Default for ClientBuilder {
             nodes: Vec::new(),
             nearest_node: None,
             api_key: None,
-            nodes_setting: "node",
-            api_key_setting: "api_key",
             config: RetryConfig {
                 timeout: Duration::from_secs(30),
-                attempt_timeout: ATTEMPT_TIMEOUT,
-                connect_timeout: CONNECT_TIMEOUT,
+                attempt_timeout: Duration::from_secs(10),
+                connect_timeout: Duration::from_secs(5),
                 retries: true,
             },
             max_list_size: 64 * 1024 * 1024,
@@ -106,21 +102,20 @@ impl ClientBuilder {
     /// [`Error::Configuration`], which names the variable, if either is not set or is not Unicode.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name, meaning: &str| match env::var(name).map(Zeroizing::new) {
-            Ok(value) if !value.trim_matches([',', ' ']).is_empty() => Ok(value),
+            Ok(value) if value.contains(|c: char| c != ',' && !c.is_whitespace()) => Ok(value),
             Err(env::VarError::NotUnicode(_)) => Err(Error::configuration(name, "is not Unicode")),
             _ => Err(Error::configuration(name, format!("is not set: {meaning}"))),
         };
         let nodes = variable(NODES_VARIABLE, "the nodes, such as `https://search.example.net`, separated by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
-        let mut builder = Self::default().nodes(nodes.split(',').filter(|node| !node.trim().is_empty()));
-        builder.nodes_setting = NODES_VARIABLE;
-        builder.api_key_setting = API_KEY_VARIABLE;
-        Ok(builder.api_key(secret::copy(&api_key)))
+        let nodes = nodes.split(',').filter(|node| !node.trim().is_empty());
+        let nodes = nodes.map(|node| (node.to_owned(), NODES_VARIABLE)).collect();
+        Ok(Self { nodes, api_key: Some((secret::copy(&api_key), API_KEY_VARIABLE)), ..Self::default() })
     }
 
     /// Adds a node of the cluster, as `https://host[:port]`. Any node can serve any call.
     pub fn node(mut self, address: impl Into<String>) -> Self {
-        self.nodes.push(address.into());
+        self.nodes.push((address.into(), "node"));
         self
     }
 
@@ -130,7 +125,7 @@ impl ClientBuilder {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.nodes.extend(addresses.into_iter().map(Into::into));
+        self.nodes.extend(addresses.into_iter().map(|address| (address.into(), "node")));
         self
     }
 
@@ -146,7 +141,7 @@ impl ClientBuilder {
     /// It is sent as the header `X-TYPESENSE-API-KEY`. The client keeps one copy in memory and wipes it when its last
     /// clone is dropped. A `String` or `&str` is accepted as well; the caller is responsible for wiping the original.
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
-        self.api_key = Some(key.into());
+        self.api_key = Some((key.into(), "api_key"));
         self
     }
 
@@ -249,24 +244,22 @@ impl ClientBuilder {
     /// * a certificate or private key is not valid,
     /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
-        let setting = self.nodes_setting;
-        let parse = |address: &String| self.parse_node(setting, address);
         let nearest =
             self.nearest_node.as_ref().map(|address| self.parse_node("nearest_node", address)).transpose()?;
         let mut others = Vec::new();
-        for node in self.nodes.iter().map(parse) {
-            let node = node?;
+        for (address, setting) in &self.nodes {
+            let node = self.parse_node(setting, address)?;
             if nearest.as_ref() != Some(&node) && !others.contains(&node) {
                 others.push(node);
             }
         }
         if others.is_empty() && nearest.is_none() {
-            return Err(Error::configuration(setting, "no node is named: add `.node(\"https://…\")`"));
+            return Err(Error::configuration("node", "no node is named: add `.node(\"https://…\")`"));
         }
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
-        let api_key = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
-        secret::check(&api_key).map_err(|why| Error::configuration(self.api_key_setting, why))?;
-        let own_prefix = key::own_prefix(&api_key);
+        let (api_key, setting) = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
+        secret::check(&api_key).map_err(|why| Error::configuration(setting, why))?;
+        let client_prefix = key::shown_prefix(&api_key);
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
@@ -283,7 +276,7 @@ impl ClientBuilder {
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
             transport: Box::new(http),
-            own_prefix,
+            client_prefix,
         }))
     }
 
@@ -313,8 +306,6 @@ impl fmt::Debug for ClientBuilder {
             nodes,
             nearest_node: _,
             api_key: _,
-            nodes_setting: _,
-            api_key_setting: _,
             config,
             max_list_size,
             allow_plaintext,

@@ -157,7 +157,8 @@ impl Incomplete {
     /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until
     /// every node knows it; deletes the old key.
     ///
-    /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again.
+    /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again. The old key is
+    /// requested first: if the cluster of `client` has another key with its id, nothing is changed there.
     ///
     /// # Errors
     ///

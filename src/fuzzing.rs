@@ -25,7 +25,7 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
         config,
         max_list_size: 64 * 1024,
         clock: Box::new(SystemClock),
-        own_prefix: String::new(),
+        client_prefix: String::new(),
         transport: Box::new(fuzzing::http(api_key, pieces)?),
     }))
 }

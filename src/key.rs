@@ -23,9 +23,9 @@ pub(crate) fn prefix(value: &str) -> Option<&str> {
     value.get(..value.len().min(PREFIX))
 }
 
-/// The beginning of a client's own key, by which it may be found in a list.
-pub(crate) fn own_prefix(api_key: &SecretString) -> String {
-    prefix(api_key.expose_secret()).unwrap_or_default().to_owned()
+/// The same as the server shows it: empty if it would end inside a character.
+pub(crate) fn shown_prefix(value: &SecretString) -> String {
+    prefix(value.expose_secret()).unwrap_or_default().to_owned()
 }
 
 /// The id of a key: a 32-bit counter that starts at 0. Ids are never reused.
@@ -257,15 +257,13 @@ impl CreatedKey {
     #[must_use]
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
-        // Without a valid prefix, the server cannot show one either.
-        let prefix = prefix(value.expose_secret()).unwrap_or_default().to_owned();
         KeyInfo {
             id: *id,
             description: description.clone(),
             actions: actions.clone(),
             collections: collections.clone(),
             expires_at: *expires_at,
-            prefix,
+            prefix: shown_prefix(value),
             autodelete: *autodelete,
             unknown: UnknownMembers::default(),
         }

@@ -15,22 +15,7 @@ pub(crate) enum Operation {
     Delete(KeyId),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Post,
-    Delete,
-}
-
 impl Operation {
-    pub(crate) fn method(self) -> Method {
-        match self {
-            Self::Create { .. } => Method::Post,
-            Self::Get(_) | Self::List => Method::Get,
-            Self::Delete(_) => Method::Delete,
-        }
-    }
-
     pub(crate) fn path(self) -> String {
         match self {
             Self::Create { .. } | Self::List => "/keys".to_owned(),

@@ -24,7 +24,7 @@ pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
-use crate::key::{CreatedKey, KeyInfo, PREFIX};
+use crate::key::{self, CreatedKey, KeyInfo, PREFIX};
 use crate::secret;
 
 /// The length of a signature in base64.
@@ -267,11 +267,10 @@ impl<'a> ScopedKeyBuilder<'a> {
 fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<&'a str, String> {
     secret::check(parent)?;
     let value = parent.expose_secret();
-    let prefix = match value.get(..PREFIX) {
-        Some(prefix) => prefix,
-        None if value.len() < PREFIX => return Err("is shorter than 4 bytes".to_owned()),
-        None => return Err("has a character across its fourth byte".to_owned()),
-    };
+    if value.len() < PREFIX {
+        return Err("is shorter than 4 bytes".to_owned());
+    }
+    let prefix = key::prefix(value).ok_or("has a character across its fourth byte")?;
     let Some(KeyInfo { actions, expires_at, prefix: info_prefix, .. }) = info else {
         return Ok(prefix);
     };

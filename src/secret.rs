@@ -137,7 +137,7 @@ impl SecretBuf {
         copy
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.bytes.as_mut_slice().zeroize();
         self.bytes.clear();
         self.taken = 0;

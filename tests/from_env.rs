@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         trial("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
         trial("what_is_missing_is_named", what_is_missing_is_named),
         trial("what_is_wrong_is_named_by_its_variable", what_is_wrong_is_named_by_its_variable),
+        trial("what_is_wrong_in_a_method_is_named_by_it", what_is_wrong_in_a_method_is_named_by_it),
         trial("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
         trial("plain_http_to_this_host_uses_no_proxy", plain_http_to_this_host_uses_no_proxy),
         trial("environments_proxy_is_not_for_plain_http", environments_proxy_is_not_for_plain_http),
@@ -67,6 +68,8 @@ fn outcome() -> String {
     let (case, limit) = case.split_once(' ').unwrap_or((&case, "10000"));
     let client = match case {
         "build" | "send" => KeysClient::from_env(),
+        "override" => ClientBuilder::from_env()
+            .and_then(|builder| builder.api_key(format!("{SECRET}\n")).node("http://127.0.0.1:1").build()),
         _ => ClientBuilder::from_env().and_then(|builder| {
             let limit = Duration::from_millis(limit.parse().unwrap());
             let builder = builder.retries(false).connect_timeout(limit).allow_plaintext(true);
@@ -138,6 +141,11 @@ fn what_is_missing_is_named() {
     assert_eq!(with("build", &[(NODES, "http://127.0.0.1:1".into())]), no_key);
     assert_eq!(built(" ", "pa55"), no_nodes);
     assert_eq!(built("http://127.0.0.1:1", " "), no_key);
+}
+
+fn what_is_wrong_in_a_method_is_named_by_it() {
+    let text = with("override", &[(NODES, "http://127.0.0.1:1".into()), (API_KEY, "pa55".into())]);
+    assert!(text.starts_with("invalid configuration: `api_key`: "), "{text}");
 }
 
 fn what_is_wrong_is_named_by_its_variable() {

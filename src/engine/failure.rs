@@ -1,10 +1,14 @@
 //! A failed call, and the one table that converts it to the caller's error.
 
+use std::time::Instant;
+
 use secrecy::SecretString;
 
+use super::policy;
 use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Snippet};
 use crate::http::{AttemptError, ServerEffect};
 use crate::key::KeyId;
+use crate::node::Node;
 use crate::operation::Operation;
 
 /// A call that ended without a result.
@@ -21,6 +25,25 @@ impl CallFailure {
     /// The failure of a call that made no attempt.
     pub(super) fn new(operation: Operation, last: AttemptError) -> Self {
         Self { operation, last, in_doubt: false, attempts: Vec::new() }
+    }
+
+    /// Adds a failed attempt.
+    pub(super) fn add(&mut self, node: &Node, started: Instant, ended: Instant, error: AttemptError) {
+        self.attempts.push(Attempt {
+            node: node.origin().into(),
+            phase: error.phase(),
+            result: error.result().into(),
+            started,
+            elapsed: ended.saturating_duration_since(started),
+        });
+        self.in_doubt |= policy::leaves_doubt(self.operation, error.effect());
+        self.last = error;
+    }
+
+    /// Whether an earlier attempt carried out the operation: the outcome was in doubt, and then the server refused the
+    /// same request because of that.
+    pub(crate) fn is_already_applied(&self) -> bool {
+        self.in_doubt && policy::is_already_applied(self.operation, self.last.typesense_status())
     }
 
     /// Adds another call, which was to resolve the doubt of this one and failed, too.

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use log::{debug, warn};
+use log::debug;
 
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
@@ -20,7 +20,6 @@ pub(crate) use self::clock::{Clock, SystemClock, backoff, deadline_after};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
-use crate::error::Attempt;
 use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
 use crate::node::Node;
 use crate::operation::Operation;
@@ -34,7 +33,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
     /// The beginning of the client's own key, as a list shows it.
-    pub(crate) own_prefix: String,
+    pub(crate) client_prefix: String,
 }
 
 /// The time limits of calls and attempts, and whether attempts are repeated.
@@ -50,15 +49,6 @@ pub(crate) struct RetryConfig {
 /// The least time that a repeated attempt must have. A shorter one would rarely succeed, and its failure would hide the
 /// error of the attempt before, or leave a doubt about a write.
 pub(crate) const MIN_ATTEMPT: Duration = Duration::from_millis(25);
-
-/// The result of a call that did not fail.
-#[derive(Debug)]
-pub(crate) enum Outcome<T> {
-    Done(T),
-    /// The outcome was in doubt, and then the server refused the same request because it was already carried out:
-    /// with 409 (create) or 404 (delete).
-    AlreadyApplied(CallFailure),
-}
 
 impl Engine {
     /// The deadline of a call that begins now.
@@ -81,28 +71,29 @@ impl Engine {
         has_time
     }
 
+    /// Pauses after this number of rounds, but not beyond `deadline`, after which the next call fails.
+    pub(crate) fn pause_until(&self, rounds: u32, deadline: Instant) {
+        self.clock.sleep(backoff(rounds, &*self.clock).min(self.remaining(deadline)));
+    }
+
     /// Carries out `request` on the cluster.
     pub(crate) fn call<T>(
         &self,
         request: Request<'_>,
         deadline: Instant,
         decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<Outcome<T>, CallFailure> {
+    ) -> Result<T, CallFailure> {
         self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
     }
 
-    /// Carries out `operation` on the cluster. `read` reads the response as it arrives.
-    pub(crate) fn open<T>(
+    /// Lists the keys of the cluster. `read` reads the response as it arrives.
+    pub(crate) fn list<T>(
         &self,
-        operation: Operation,
         deadline: Instant,
         read: impl Fn(Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, CallFailure> {
-        let attempt = |node: &Node, deadlines| read(self.transport.open(node, operation, deadlines)?, deadlines);
-        match self.run(operation, deadline, attempt)? {
-            Outcome::Done(result) => Ok(result),
-            Outcome::AlreadyApplied(failure) => Err(failure),
-        }
+        let attempt = |node: &Node, deadlines| read(self.transport.open_list(node, deadlines)?, deadlines);
+        self.run(Operation::List, deadline, attempt)
     }
 
     /// Makes one attempt on one node.
@@ -126,7 +117,7 @@ impl Engine {
         operation: Operation,
         deadline: Instant,
         attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
-    ) -> Result<Outcome<T>, CallFailure> {
+    ) -> Result<T, CallFailure> {
         let Some(_guard) = CallGuard::enter() else {
             // Without a record in the log, which would call the logger again.
             return Err(CallFailure::new(operation, AttemptError::Reentrant));
@@ -157,12 +148,20 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, transport: _, own_prefix: _ } = self;
+        let Self { nodes, config, max_list_size, clock: _, transport: _, client_prefix: _ } = self;
         f.debug_struct("Engine")
             .field("nodes", nodes)
             .field("config", config)
             .field("max_list_size", max_list_size)
             .finish_non_exhaustive()
+    }
+}
+
+impl RetryConfig {
+    /// The deadlines of an attempt that starts at `now`.
+    fn deadlines(self, now: Instant, deadline: Instant) -> Deadlines {
+        let finish_by = deadline.min(deadline_after(now, self.attempt_timeout));
+        Deadlines { finish_by, connect_by: finish_by.min(deadline_after(now, self.connect_timeout)) }
     }
 }
 
@@ -174,7 +173,7 @@ fn run<T>(
     operation: Operation,
     deadline: Instant,
     mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
-) -> Result<Outcome<T>, CallFailure> {
+) -> Result<T, CallFailure> {
     let mut route = nodes.route();
     let mut so_far = CallFailure::new(operation, AttemptError::no_node());
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
@@ -184,76 +183,42 @@ fn run<T>(
     } else {
         deadline.min(deadline_after(clock.now(), config.connect_timeout))
     };
-    loop {
+    while let Some((index, node)) = route.next(clock.now()) {
         let started = clock.now();
-        let Some((index, node)) = route.next(started) else {
-            return Err(so_far);
-        };
-        let finish_by = deadline.min(deadline_after(started, config.attempt_timeout));
-        let connect_by = finish_by.min(deadline_after(started, config.connect_timeout));
-        let error = match attempt(node, Deadlines { finish_by, connect_by }) {
+        let error = match attempt(node, config.deadlines(started, deadline)) {
             Ok(result) => {
-                nodes.bring_back(index);
-                return Ok(Outcome::Done(result));
+                nodes.record_success(index);
+                return Ok(result);
             }
             Err(error) => error,
         };
         let ended = clock.now();
-        so_far.attempts.push(Attempt {
-            node: node.origin().into(),
-            phase: error.phase(),
-            result: error.result().into(),
-            started,
-            elapsed: ended.saturating_duration_since(started),
-        });
-        let effect = error.effect();
-        let next = policy::next(operation, effect, error.typesense_status(), so_far.in_doubt);
-        let retry_after = error.retry_after();
-        debug!("{operation}: {}: {}: {next:?}", node.origin(), error.result());
-        so_far.last = error;
-        if !so_far.last.is_unreachable() {
+        nodes.record_failure(index, &error, ended);
+        if !error.is_unreachable() {
             give_up_at = deadline;
         }
-        if so_far.last.is_response() {
-            nodes.set_responded();
-        }
-        // A list that is larger than the caller's limit is not the node's fault.
-        let is_well = effect == ServerEffect::Refused || matches!(so_far.last, AttemptError::TooLarge { .. });
-        if !is_well && !nodes.is_aside(index, ended) {
-            warn!("{} is set aside: {}", node.origin(), so_far.last.result());
-            nodes.set_aside(index, ended);
-        }
+        let (effect, retry_after) = (error.effect(), error.retry_after());
+        let next = policy::next(operation, effect);
+        debug!("{operation}: {}: {}: {next:?}", node.origin(), error.result());
+        so_far.add(node, started, ended, error);
         match next {
-            Next::AlreadyApplied => return Ok(Outcome::AlreadyApplied(so_far)),
-            Next::Stop { in_doubt } => {
-                so_far.in_doubt = in_doubt;
-                return Err(so_far);
-            }
-            Next::OtherNode => {
-                route.give_up_on(index);
-                if route.is_empty() {
-                    return Err(so_far);
-                }
-            }
-            Next::Repeat { in_doubt } => so_far.in_doubt = in_doubt,
+            Next::Stop => break,
+            Next::OtherNode => route.give_up_on(index),
+            Next::Repeat => {}
         }
-        let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
-        let wait = match (effect, retry_after) {
+        let wait = if effect != ServerEffect::RateLimited && route.has_untried(ended) {
             // Another node may succeed immediately.
-            (ServerEffect::NotActed | ServerEffect::NodeUnusable | ServerEffect::Unknown, _)
-                if route.has_untried(ended) =>
-            {
-                Duration::ZERO
-            }
+            Duration::ZERO
+        } else {
             // At least the backoff: `Retry-After: 0` would make this a loop without a pause.
-            (_, Some(asked)) => asked.max(backoff(failures, clock)),
-            (_, None) => backoff(failures, clock),
+            let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
+            backoff(failures, clock).max(retry_after.unwrap_or_default())
         };
-        if !config.retries || deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) >= give_up_at {
-            return Err(so_far);
+        let has_time = deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) < give_up_at;
+        if route.is_empty() || !config.retries || !has_time {
+            break;
         }
-        if !wait.is_zero() {
-            clock.sleep(wait);
-        }
+        clock.sleep(wait);
     }
+    Err(so_far)
 }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use log::warn;
+
+use crate::http::{AttemptError, ServerEffect};
 use crate::node::Node;
 
 /// How long a failed node is set aside: it is used only if no other node is left.
@@ -45,10 +48,6 @@ impl Nodes {
         self.responded.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_responded(&self) {
-        self.responded.store(true, Ordering::Relaxed);
-    }
-
     /// The order of nodes for one call: the nearest node first, then the others in turn.
     pub(super) fn route(&self) -> Route<'_> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -64,17 +63,26 @@ impl Nodes {
         self.aside().get(index).is_some_and(|until| until.is_some_and(|until| now < until))
     }
 
-    pub(super) fn set_aside(&self, index: usize, now: Instant) {
+    pub(super) fn record_success(&self, index: usize) {
+        self.responded.store(true, Ordering::Relaxed);
         if let Some(until) = self.aside().get_mut(index) {
-            *until = now.checked_add(SET_ASIDE);
+            *until = None;
         }
     }
 
-    /// Records a success.
-    pub(super) fn bring_back(&self, index: usize) {
-        self.set_responded();
-        if let Some(until) = self.aside().get_mut(index) {
-            *until = None;
+    /// Records a failed attempt. Sets the node aside if the failure is the node's fault.
+    pub(super) fn record_failure(&self, index: usize, error: &AttemptError, now: Instant) {
+        if error.is_response() {
+            self.responded.store(true, Ordering::Relaxed);
+        }
+        // A list that is larger than the caller's limit is not the node's fault.
+        let is_well = error.effect() == ServerEffect::Refused || matches!(error, AttemptError::TooLarge { .. });
+        if is_well || self.is_aside(index, now) {
+            return;
+        }
+        if let (Some(node), Some(until)) = (self.nodes.get(index), self.aside().get_mut(index)) {
+            warn!("{} is set aside: {}", node.origin(), error.result());
+            *until = now.checked_add(SET_ASIDE);
         }
     }
 

@@ -19,35 +19,34 @@ use crate::operation::Operation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Make another attempt, on the next node if there is one.
-    Repeat { in_doubt: bool },
+    Repeat,
     /// Make another attempt, but not on this node.
     OtherNode,
-    /// An earlier attempt carried out the operation.
-    AlreadyApplied,
-    /// Give up.
-    Stop { in_doubt: bool },
+    /// Make no other attempt.
+    Stop,
 }
 
-/// `in_doubt`: the doubt that earlier attempts left. `typesense_status`: the status, if a Typesense server sent it.
-pub(super) fn next(
-    operation: Operation,
-    effect: ServerEffect,
-    typesense_status: Option<u16>,
-    in_doubt: bool,
-) -> Next {
-    let is_write = matches!(operation, Operation::Create { .. } | Operation::Delete(_));
+pub(super) fn next(operation: Operation, effect: ServerEffect) -> Next {
     match effect {
-        ServerEffect::NotActed | ServerEffect::RateLimited => Next::Repeat { in_doubt },
+        ServerEffect::NotActed | ServerEffect::RateLimited => Next::Repeat,
         ServerEffect::NodeUnusable => Next::OtherNode,
-        ServerEffect::Unknown if operation == (Operation::Create { repeatable: false }) => {
-            Next::Stop { in_doubt: true }
-        }
-        ServerEffect::Unknown => Next::Repeat { in_doubt: is_write },
-        ServerEffect::ResponseUnreadable => Next::Stop { in_doubt: is_write },
-        ServerEffect::Refused => match (operation, typesense_status) {
-            (Operation::Create { repeatable: true }, Some(409)) if in_doubt => Next::AlreadyApplied,
-            (Operation::Delete(_), Some(404)) if in_doubt => Next::AlreadyApplied,
-            _ => Next::Stop { in_doubt },
-        },
+        ServerEffect::Unknown if operation == (Operation::Create { repeatable: false }) => Next::Stop,
+        ServerEffect::Unknown => Next::Repeat,
+        ServerEffect::ResponseUnreadable | ServerEffect::Refused => Next::Stop,
+    }
+}
+
+/// Whether the attempt leaves a doubt.
+pub(super) fn leaves_doubt(operation: Operation, effect: ServerEffect) -> bool {
+    let is_write = matches!(operation, Operation::Create { .. } | Operation::Delete(_));
+    is_write && matches!(effect, ServerEffect::Unknown | ServerEffect::ResponseUnreadable)
+}
+
+/// Whether a doubt ends with this status of a Typesense server: an earlier attempt carried out the operation.
+pub(super) fn is_already_applied(operation: Operation, typesense_status: Option<u16>) -> bool {
+    match operation {
+        Operation::Create { repeatable: true } => typesense_status == Some(409),
+        Operation::Delete(_) => typesense_status == Some(404),
+        Operation::Create { repeatable: false } | Operation::Get(_) | Operation::List => false,
     }
 }

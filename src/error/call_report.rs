@@ -30,7 +30,7 @@ pub enum Phase {
 impl Phase {
     /// Whether the server cannot have received any part of the request.
     pub(crate) fn is_before_sending(self) -> bool {
-        matches!(self, Self::Resolve | Self::Connect | Self::Handshake)
+        self <= Self::Handshake
     }
 }
 
@@ -170,29 +170,29 @@ impl CallReport {
         }
     }
 
-    pub(crate) fn operation(&self) -> Operation {
+    pub(super) fn operation(&self) -> Operation {
         self.0.operation
     }
 
-    pub(crate) fn last_result(&self) -> &str {
+    pub(super) fn last_result(&self) -> &str {
         self.0.attempts.last().map_or("not tried", Attempt::result)
     }
 
     /// `422: Could not parse that.`
-    pub(crate) fn status_and_message(&self) -> String {
+    pub(super) fn status_and_message(&self) -> String {
         let status = self.status().map(|status| status.to_string()).unwrap_or_default();
         format!("{status}: {}", self.message().unwrap_or("no reason given"))
     }
 
     /// ` (text/html): "<html>…"`, or the part of it that is known.
-    pub(crate) fn quotation(&self) -> String {
+    pub(super) fn quotation(&self) -> String {
         let content_type = self.content_type().map(|text| format!(" ({text})")).unwrap_or_default();
         let message = self.message().map(|text| format!(": \"{text}\"")).unwrap_or_default();
         content_type + &message
     }
 
     /// The end of an error's text: the number and duration of the attempts, if there was more than one.
-    pub(crate) fn tail(&self) -> String {
+    pub(super) fn tail(&self) -> String {
         const SHOWN: usize = 3;
         let attempts = self.attempts();
         if attempts.len() < 2 {

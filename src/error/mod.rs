@@ -178,7 +178,7 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// Too few nodes are available to confirm a new key, so the rotation did not start. The server did not act. Call
+    /// Too few nodes are available to confirm a new key, or know it, so no key was replaced. The server did not act. Call
     /// again when the named nodes are back.
     #[error(
         "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these are not \
@@ -245,7 +245,7 @@ fn wait(retry_after: &Option<Duration>) -> String {
 
 fn about_limit(operation: Operation) -> &'static str {
     match operation {
-        Operation::List => " (see `max_list_size`)",
+        Operation::List => " (see `max_list_size`; one key may have at most 1 MiB)",
         _ => ", which no Typesense server sends",
     }
 }

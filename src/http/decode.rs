@@ -18,8 +18,9 @@ pub(super) struct Response<'a> {
     pub(super) content: &'a [u8],
     /// Whether `content` is the whole body, not just its beginning.
     pub(super) is_complete: bool,
-    /// The secrets that errors must not show.
-    pub(super) secrets: &'a [Option<&'a SecretString>],
+    pub(super) api_key: &'a SecretString,
+    /// Further secrets that errors must not show.
+    pub(super) secrets: &'a [&'a SecretString],
 }
 
 impl Response<'_> {
@@ -80,7 +81,7 @@ impl Response<'_> {
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {
-        Snippet::new(bytes, self.secrets.iter().copied().flatten())
+        Snippet::new(bytes, self.secrets.iter().copied().chain([self.api_key]))
     }
 
     /// The part of the content that errors may show after known secrets are covered.

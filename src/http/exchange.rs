@@ -23,8 +23,6 @@ pub(super) struct Exchange {
     /// The part of the request's head that ureq has written.
     pub(super) request_head: Vec<u8>,
     pub(super) request_body: SecretBuf,
-    /// Whether the caller reads the body of a successful response from the connection.
-    pub(super) is_streamed: bool,
     pub(super) phase: Phase,
     /// Whether the connection to a proxy is being opened.
     pub(super) is_tunnelling: bool,
@@ -51,7 +49,6 @@ impl Exchange {
             deadlines,
             request_head: Vec::new(),
             request_body: SecretBuf::default(),
-            is_streamed: false,
             phase: Phase::Resolve,
             is_tunnelling: false,
             response: None,

@@ -16,6 +16,7 @@ use super::response::ProtocolError;
 use super::transport::SwapTransport;
 use super::{Deadlines, Http};
 use crate::error;
+use crate::key::KeyId;
 use crate::operation::Operation;
 
 /// The result of the transport for a response.
@@ -43,7 +44,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
         transport.await_input(NextTimeout::default())?;
         Ok(transport.buffers().input().to_vec())
     };
-    let exchange = Exchange::new(Arc::new(SecretString::from("key")), Operation::List, deadlines);
+    let exchange = Exchange::new(Arc::new(SecretString::from("key")), Operation::Get(KeyId::from(7)), deadlines);
     let Some((exchange, result)) = enter(exchange, work) else {
         return Dissected { shown: Vec::new(), payload: None, is_refused: false };
     };

@@ -18,9 +18,8 @@ mod tcp;
 mod tls;
 mod transport;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
 use ureq::Agent;
@@ -35,14 +34,8 @@ use self::stream::ResponseStream;
 pub(crate) use self::tls::Trust;
 use crate::error::Error;
 use crate::node::Node;
-use crate::operation::{Method, Operation};
+use crate::operation::Operation;
 use crate::secret::SecretBuf;
-
-/// The default time limit of an attempt.
-pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The default time limit for opening a connection.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum body size of responses other than lists, in bytes. Typesense sends less than 1 KiB plus the key's
 /// scope.
@@ -68,13 +61,8 @@ pub(crate) trait Transport: Send + Sync {
         decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), AttemptError>;
 
-    /// Sends a request without a body. The caller reads the body of a successful response.
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
+    /// Requests the list of keys. The caller reads the body of a successful response.
+    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
 /// The request that each attempt of a call sends.
@@ -131,10 +119,10 @@ impl Http {
     fn send(&self, node: &Node, exchange: Box<Exchange>) -> Result<(Received, ureq::Body), AttemptError> {
         let operation = exchange.operation;
         let url = node.url(&operation.path());
-        let entered = enter(exchange, || match operation.method() {
-            Method::Get => self.agent.get(url).call(),
-            Method::Delete => self.agent.delete(url).call(),
-            Method::Post => self.agent.post(url).content_type("application/json").send_empty(),
+        let entered = enter(exchange, || match operation {
+            Operation::Create { .. } => self.agent.post(url).content_type("application/json").send_empty(),
+            Operation::Get(_) | Operation::List => self.agent.get(url).call(),
+            Operation::Delete(_) => self.agent.delete(url).call(),
         });
         let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
         let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
@@ -158,36 +146,22 @@ impl Transport for Http {
         exchange.request_body = body.copy();
         let (received, _) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest: _ } = received;
-        let secrets = [Some(&*self.api_key), secret];
-        let response =
-            Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
-        response.decode(decode)
+        let (content, secrets) = (content.as_slice(), secret.as_slice());
+        Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets }.decode(decode)
     }
 
-    fn open(
-        &self,
-        node: &Node,
-        operation: Operation,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        exchange.is_streamed = true;
+    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        let operation = Operation::List;
+        let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         let (received, ureq_body) = self.send(node, exchange)?;
         let Received { head, content, is_complete, rest } = received;
         if let Some(rest) = rest {
             let api_key = Arc::clone(&self.api_key);
-            return Ok(Box::new(ResponseStream::new(node, operation, api_key, head, rest, ureq_body)));
+            return Ok(Box::new(ResponseStream::new(node, api_key, head, rest, ureq_body)));
         }
-        let secrets = [Some(&*self.api_key)];
+        let content = content.as_slice();
         let response =
-            Response { operation, head: &head, content: content.as_slice(), is_complete, secrets: &secrets };
+            Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets: &[] };
         Err(response.refusal())
-    }
-}
-
-impl fmt::Debug for Http {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent: _, api_key: _ } = self;
-        f.debug_struct("Http").finish_non_exhaustive()
     }
 }

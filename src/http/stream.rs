@@ -19,7 +19,6 @@ use crate::secret::SecretBuf;
 
 pub(super) struct ResponseStream {
     node: Box<str>,
-    operation: Operation,
     api_key: Arc<SecretString>,
     head: Head,
     /// `None` after the end of the body.
@@ -30,13 +29,12 @@ pub(super) struct ResponseStream {
 impl ResponseStream {
     pub(super) fn new(
         node: &Node,
-        operation: Operation,
         api_key: Arc<SecretString>,
         head: Head,
         body: Body,
         ureq_body: ureq::Body,
     ) -> Self {
-        Self { node: node.origin().into(), operation, api_key, head, body: Some(body), ureq_body }
+        Self { node: node.origin().into(), api_key, head, body: Some(body), ureq_body }
     }
 
     /// Gives the connection back to ureq, which waits for the filler that comes with it.
@@ -44,7 +42,7 @@ impl ResponseStream {
         let Some(connection) = self.body.take().and_then(Body::into_connection) else { return };
         let now = Instant::now();
         let deadlines = Deadlines { connect_by: now, finish_by: now };
-        let mut exchange = Exchange::new(Arc::clone(&self.api_key), self.operation, deadlines);
+        let mut exchange = Exchange::new(Arc::clone(&self.api_key), Operation::List, deadlines);
         exchange.returned = Some(connection);
         // If this fails, the connection is closed, which does no other harm.
         let _ = enter(exchange, || io::copy(&mut self.ureq_body.as_reader(), &mut io::sink()));
@@ -64,10 +62,9 @@ impl ResponseBody for ResponseStream {
     }
 
     fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError {
-        let Self { operation, head, api_key, .. } = self;
-        let secrets: Vec<_> = [&**api_key].into_iter().chain(secrets.iter().copied()).map(Some).collect();
-        let response = Response { operation: *operation, head, content: rest, is_complete: true, secrets: &secrets };
-        response.undecodable(why)
+        let Self { head, api_key, .. } = self;
+        let operation = Operation::List;
+        Response { operation, head, content: rest, is_complete: true, api_key, secrets }.undecodable(why)
     }
 
     fn node(&self) -> &str {

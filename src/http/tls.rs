@@ -90,7 +90,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<
     let error = find(error)?;
     // With TLS 1.3, a server that requires a client certificate reports so after the handshake, and reads no request.
     // Once it has begun to respond, it has read the request.
-    (phase <= Phase::Handshake || (phase < Phase::ReadResponse && refuses_certificate(error)))
+    (phase.is_before_sending() || (phase < Phase::ReadResponse && refuses_certificate(error)))
         .then(|| describe(error))
 }
 

@@ -21,10 +21,11 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 
 use super::body::Body;
 use super::connection::{BUFFER, Connection, timeout};
-use super::exchange::{Exchange, Received, current};
+use super::exchange::{Received, current};
 use super::response::{Head, HeadParser, ProtocolError};
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
+use crate::operation::Operation;
 use crate::secret::SecretBuf;
 
 /// The buffer size for the response that ureq sees.
@@ -101,10 +102,8 @@ impl Transport for SwapTransport {
 
     /// Receives the response, or takes the connection back after its body was streamed.
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        let (returned, is_streamed, operation, finish_by) = current(|exchange| {
-            let Exchange { operation, is_streamed, deadlines, .. } = *exchange;
-            (exchange.returned.take(), is_streamed, operation, deadlines.finish_by)
-        })?;
+        let (returned, operation, finish_by) =
+            current(|exchange| (exchange.returned.take(), exchange.operation, exchange.deadlines.finish_by))?;
         if returned.is_some() {
             self.connection = returned;
             self.show(&[FILLER])?;
@@ -116,7 +115,7 @@ impl Transport for SwapTransport {
         let is_success = status == operation.success();
         let mut body = Body::new(connection, &head);
         let mut content = SecretBuf::default();
-        let (is_complete, rest, length) = if is_streamed && is_success && !head.is_compressed() {
+        let (is_complete, rest, length) = if operation == Operation::List && is_success && !head.is_compressed() {
             (false, Some(body), FILLER_LENGTH)
         } else {
             let limit = if is_success { MAX_BODY } else { MAX_ERROR_BODY };

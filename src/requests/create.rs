@@ -12,7 +12,7 @@ use super::options::{
     CallOptions, KeySettings, Value, replication_method, scope_methods, timeout_method, value_methods,
 };
 use super::replication::{self, Wanted};
-use crate::engine::{CallFailure, Engine, Outcome};
+use crate::engine::{CallFailure, Engine};
 #[cfg(doc)]
 use crate::error::OutcomeUnknown;
 use crate::error::{Error, NotReplicated};
@@ -248,9 +248,8 @@ impl NewKey {
         let secret = self.known_value();
         let body = self.to_json()?;
         match engine.call(Request { operation, body: &body, secret }, deadline, |response| self.decode(response)) {
-            Ok(Outcome::Done(key)) => Ok(Created { key, is_certain: true }),
-            Ok(Outcome::AlreadyApplied(failure)) => self.find(engine, deadline, known, failure),
-            Err(failure) if failure.last.typesense_status() == Some(409) && self.is_ours_by_conflict(known) => {
+            Ok(key) => Ok(Created { key, is_certain: true }),
+            Err(failure) if failure.is_already_applied() || self.is_created_by_conflict(&failure, known) => {
                 self.find(engine, deadline, known, failure)
             }
             Err(failure) => {
@@ -262,8 +261,8 @@ impl NewKey {
 
     /// Whether a 409 to the first attempt means that the key exists: an earlier call created it, or an intermediary
     /// such as a load balancer repeated the request.
-    fn is_ours_by_conflict(&self, known: Known<'_>) -> bool {
-        known.may_exist || self.origin == Origin::Generated
+    fn is_created_by_conflict(&self, failure: &CallFailure, known: Known<'_>) -> bool {
+        failure.last.typesense_status() == Some(409) && (known.may_exist || self.origin == Origin::Generated)
     }
 
     /// Finds the key in a list after the server has refused its value as in use.
@@ -277,11 +276,11 @@ impl NewKey {
         conflict: CallFailure,
     ) -> Result<Created, Error> {
         let secret = self.known_value();
-        let secrets: Vec<_> = secret.into_iter().collect();
         let mut rounds = 0;
         let (what, candidates) = loop {
             rounds += 1;
-            let keys = match list::all(engine, |_| true, deadline, &secrets) {
+            // The value may be that of any key that begins alike, whatever its description and scope.
+            let holders = match list::all(engine, |key| self.has_prefix_of(key), deadline, secret.as_slice()) {
                 Ok(keys) => keys,
                 Err(failure) => {
                     let what =
@@ -290,35 +289,33 @@ impl NewKey {
                     return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
                 }
             };
-            // The value may be that of any key that begins alike, whatever its description and scope.
-            let may_hold_value = keys.iter().filter(|key| self.has_prefix_of(key)).count();
-            let is_known = |key: &KeyInfo| known.others.contains(&key.id);
-            let mut new: Vec<_> = keys.into_iter().filter(|key| self.may_be(key) && !is_known(key)).collect();
-            match (new.pop(), may_hold_value) {
-                (None, _) => {
+            // The caller's own value may belong to a key that existed before.
+            let is_proof = holders.len() == 1 || self.origin == Origin::Generated;
+            let new = |key: &KeyInfo| self.may_be(key) && !known.others.contains(&key.id);
+            let mut new: Vec<_> = holders.into_iter().filter(new).collect();
+            let candidates: Vec<_> = new.iter().map(|key| key.id).collect();
+            match new.pop() {
+                Some(found) if new.is_empty() && is_proof => {
+                    return Ok(Created { key: CreatedKey::new(found, self.value.clone()), is_certain: false });
+                }
+                Some(_) => {
+                    break (
+                        "the value is in use, and several listed keys may have it; it is in this error",
+                        candidates,
+                    );
+                }
+                None => {
                     let is_last = self.origin == Origin::Provided && rounds >= ROUNDS_FOR_PROVIDED;
                     if is_last || !engine.pause(rounds, deadline) {
                         let what = match known.others {
                             [] => "the value is in use, but no new key of this scope is listed; it is in this error",
                             _ => {
-                                "the value is in use, but no new key of this scope is listed; if it is the value of an \
-                                 older key, choose another; it is in this error"
+                                "the value is in use, but no new key of this scope is listed; if it is that of an older \
+                                 key, run `ensure` again, or rotate to another value; it is in this error"
                             }
                         };
-                        break (what, Vec::new());
+                        break (what, candidates);
                     }
-                }
-                // The caller's own value may belong to a key that existed before.
-                (Some(found), count) if new.is_empty() && (count == 1 || self.origin == Origin::Generated) => {
-                    return Ok(Created { key: CreatedKey::new(found, self.value.clone()), is_certain: false });
-                }
-                (Some(last), _) => {
-                    new.push(last);
-                    let candidates = new.iter().map(|key| key.id).collect();
-                    break (
-                        "the value is in use, and several listed keys may have it; it is in this error",
-                        candidates,
-                    );
                 }
             }
         };

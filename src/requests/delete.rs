@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::{Engine, Outcome};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::http::{DecodeError, Request};
 use crate::key::KeyId;
@@ -78,7 +78,8 @@ fn delete(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
         let response: Response = serde_json::from_slice(body)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     };
-    let (Outcome::Done(()) | Outcome::AlreadyApplied(_)) =
-        engine.call(Request::bodiless(Operation::Delete(id)), deadline, decode)?;
-    Ok(())
+    match engine.call(Request::bodiless(Operation::Delete(id)), deadline, decode) {
+        Err(failure) if failure.is_already_applied() => Ok(()),
+        result => Ok(result?),
+    }
 }

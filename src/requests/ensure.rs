@@ -8,7 +8,7 @@ use super::list;
 use super::new_key::Origin;
 use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
 use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
-use crate::engine::{Engine, backoff};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::KeyInfo;
 
@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
         let steps = self.steps()?;
         match steps.before.verdict() {
             Verdict::Keep(_) | Verdict::Create if self.target.key.origin == Origin::Provided => self.prove(&steps),
-            Verdict::Keep(stays) => steps.keep(stays, steps.before.ids(), self.deadline),
+            Verdict::Keep(stays) => steps.keep(stays, self.deadline),
             Verdict::Create | Verdict::Replace(_) => self.create(steps),
             Verdict::Refuse(drifted) => Err(drift(drifted)),
         }
@@ -167,9 +167,7 @@ impl<'a> Run<'a> {
                 Err(cause) => return Err(creation.interrupted(cause)),
             }
             rounds += 1;
-            let pause = backoff(rounds, &*self.engine.clock);
-            // After the deadline, the next list fails.
-            self.engine.clock.sleep(pause.min(self.engine.remaining(self.deadline)));
+            self.engine.pause_until(rounds, self.deadline);
         }
     }
 
@@ -188,7 +186,7 @@ impl<'a> Run<'a> {
         };
         let steps = after.as_ref().unwrap_or(steps);
         match steps.before.holder(&self.target.key) {
-            Some(holder) => steps.keep(holder, steps.before.ids(), self.deadline),
+            Some(holder) => steps.keep(holder, self.deadline),
             None => Err(conflict),
         }
     }
@@ -200,8 +198,12 @@ impl<'a> Run<'a> {
     /// Lists the keys with this description.
     fn list(self) -> Result<Vec<KeyInfo>, Error> {
         let key = &self.target.key;
-        let secrets: Vec<_> = key.known_value().into_iter().collect();
-        Ok(list::all(self.engine, |listed| listed.description == key.description, self.deadline, &secrets)?)
+        Ok(list::all(
+            self.engine,
+            |listed| listed.description == key.description,
+            self.deadline,
+            key.known_value().as_slice(),
+        )?)
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.

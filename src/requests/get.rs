@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::options::{CallOptions, timeout_method};
-use crate::engine::{Engine, Outcome};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::http::{DecodeError, Request};
 use crate::key::{KeyId, KeyInfo};
@@ -38,10 +38,7 @@ impl GetKey {
 }
 
 pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyInfo, Error> {
-    match engine.call(Request::bodiless(Operation::Get(id)), deadline, decode(id))? {
-        Outcome::Done(info) => Ok(info),
-        Outcome::AlreadyApplied(failure) => Err(failure.into()),
-    }
+    Ok(engine.call(Request::bodiless(Operation::Get(id)), deadline, decode(id))?)
 }
 
 /// Decodes the response to a request for key `id`.

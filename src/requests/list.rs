@@ -19,7 +19,6 @@ use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
 use crate::http::Deadlines;
 use crate::key::KeyInfo;
-use crate::operation::Operation;
 
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
 /// [`KeysClient::list`](crate::KeysClient::list).
@@ -133,7 +132,7 @@ impl ListKeys {
         let Self { engine, filter, options } = self;
         filter.check()?;
         let deadline = engine.deadline(options.timeout);
-        let response = engine.open(Operation::List, deadline, |response, _| Ok(response))?;
+        let response = engine.list(deadline, |response, _| Ok(response))?;
         Ok(KeyStream {
             filter,
             reader: Some(Reader::new(response, u64::MAX)),
@@ -150,7 +149,7 @@ pub(super) fn all(
     deadline: Instant,
     secrets: &[&SecretString],
 ) -> Result<Vec<KeyInfo>, CallFailure> {
-    engine.open(Operation::List, deadline, |response, deadlines: Deadlines| {
+    engine.list(deadline, |response, deadlines: Deadlines| {
         let mut reader = Reader::new(response, engine.max_list_size);
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| deadlines.finish_by, secrets)? {

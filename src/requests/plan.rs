@@ -126,7 +126,7 @@ impl<'a> PlanKeys<'a> {
             targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
         }
         check_unique(&targets)?;
-        let is_unwanted = |key: &KeyInfo| key.prefix != engine.own_prefix && prune(key);
+        let is_unwanted = |key: &KeyInfo| key.prefix != engine.client_prefix && prune(key);
         let descriptions = targets.iter().map(|target| &*target.key.description);
         let deadline = engine.deadline(options.timeout);
         let (mut groups, unwanted) = list_groups(&engine, descriptions, is_unwanted, deadline, &[])?;
@@ -134,7 +134,7 @@ impl<'a> PlanKeys<'a> {
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
         for (target, listed) in targets.into_iter().zip(listed) {
-            keys.push(PlannedKey::of_spec(target, listed, &engine.own_prefix, &mut stored_value)?);
+            keys.push(PlannedKey::of_spec(target, listed, &engine.client_prefix, &mut stored_value)?);
         }
         keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, options, keys })

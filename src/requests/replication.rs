@@ -103,9 +103,9 @@ pub(super) fn wait(
                 return Ok(());
             }
         }
-        // A key that lacks `keys:get` still lacks it later.
-        let is_refused = disagreeing.iter().any(|(_, response)| response.is_refused);
-        if is_refused || !engine.pause(rounds, deadline) {
+        // A node that refused the client's key refuses it again, so the others must be enough.
+        let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
+        if can_agree < needed || !engine.pause(rounds, deadline) {
             let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
@@ -177,7 +177,7 @@ mod tests {
             Err(AttemptError::no_node())
         }
 
-        fn open(&self, _: &Node, _: Operation, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        fn open_list(&self, _: &Node, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
             Err(AttemptError::no_node())
         }
     }
@@ -195,7 +195,7 @@ mod tests {
                 max_list_size: 0,
                 clock: Box::new(TestClock::new(1.0)),
                 transport: Box::new(Unreachable(Arc::clone(&attempts))),
-                own_prefix: String::new(),
+                client_prefix: String::new(),
             };
             let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));
             assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, false).is_err());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::create::Known;
 use super::delete::ensure_deleted;
-use super::get::get;
+use super::get::{self, get};
 use super::list;
 use super::new_key::{NewKey, Origin};
 use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
@@ -13,7 +13,9 @@ use super::replication::{self, Wanted};
 use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
+use crate::http::Request;
 use crate::key::{CreatedKey, KeyId};
+use crate::operation::Operation;
 
 /// A request to replace a key with a new one of the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`](crate::KeysClient::rotate).
@@ -151,7 +153,8 @@ impl RotateKey {
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;
-        let rotation = Rotation { key, old: id, others, keep_old, accept_majority, gone_within };
+        let old_prefix = old.prefix;
+        let rotation = Rotation { key, old: id, old_prefix, others, keep_old, accept_majority, gone_within };
         rotation.create(engine, deadline, false)
     }
 }
@@ -160,6 +163,7 @@ impl RotateKey {
 struct Rotation {
     key: NewKey,
     old: KeyId,
+    old_prefix: String,
     /// Keys that existed before, so that none of them is the new one.
     others: Vec<KeyId>,
     keep_old: bool,
@@ -187,7 +191,8 @@ impl Rotation {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
-        if self.keep_old {
+        // A server that was set up anew counts its ids from the start.
+        if self.keep_old || key.id == old {
             return Ok(key);
         }
         if let Err(cause) = ensure_deleted(engine, old, deadline) {
@@ -219,8 +224,32 @@ pub(crate) fn resume(
         return Err(Error::Incomplete(Box::new(incomplete)));
     };
     let deadline = engine.deadline(timeout);
-    match incomplete.key {
-        Some(key) => rotation.finish(engine, deadline, key),
-        None => rotation.create(engine, deadline, true),
+    // The client may be one of another cluster, which has another key with this id.
+    let Rotation { key, old, old_prefix, .. } = &*rotation;
+    match engine.call(Request::bodiless(Operation::Get(*old)), deadline, get::decode(*old)) {
+        Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
+            incomplete.what = format!(
+                "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \
+                 its own cluster): {}",
+                incomplete.what
+            );
+        }
+        Err(failure) if failure.last.typesense_status() != Some(404) => {
+            incomplete.cause = match incomplete.key {
+                Some(_) => failure.into(),
+                None => {
+                    let what = "the key to replace could not be looked up; the value of the new one is in this error";
+                    failure.into_outcome_unknown(what, Some(&key.value), Vec::new())
+                }
+            };
+        }
+        _ => {
+            return match incomplete.key {
+                Some(key) => rotation.finish(engine, deadline, key),
+                None => rotation.create(engine, deadline, true),
+            };
+        }
     }
+    incomplete.rest = Some(rotation);
+    Err(Error::Incomplete(Box::new(incomplete)))
 }

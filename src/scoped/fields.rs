@@ -20,7 +20,8 @@ pub(super) fn names(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a parameter of [`SHOWING`] with this value shows `field`, a part of it, or an object that contains it. Newer
-/// servers also read `note(sort_by:…)` and `no*` (documented upstream; 0.24.1 responds with 404).
+/// servers also read `note(sort_by:…)` and `no*` (documented upstream; 0.24.1 responds with 404). `field` may be such
+/// a `no*`, too: newer servers read it in `exclude_fields` (read upstream; 0.24.1 ignores it there).
 pub(super) fn shows(value: &str, field: &str) -> bool {
     let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
     names(value).any(|shown| {
@@ -30,6 +31,7 @@ pub(super) fn shows(value: &str, field: &str) -> bool {
             || contains(name, field)
             || contains(field, name)
             || (options.starts_with('*') && field.starts_with(name))
+            || field.strip_suffix('*').is_some_and(|field| name.starts_with(field))
     })
 }
 

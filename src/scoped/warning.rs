@@ -226,6 +226,11 @@ mod tests {
             params["facet_by"] = shown.into();
             assert_eq!(of(&params), warnings, "{shown}");
         }
+        params["exclude_fields"] = "sec*".into();
+        for (shown, warnings) in [("a, se", &[][..]), ("a, secret", &[FieldsNotHidden]), ("s*", &[FieldsNotHidden])] {
+            params["facet_by"] = shown.into();
+            assert_eq!(of(&params), warnings, "{shown}");
+        }
         assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden, SharedCache]);
         let closed =
             json!({"include_fields": "a", "cache_ttl": 0, "facet_by": "", "group_by": "", "highlight_fields": ""});

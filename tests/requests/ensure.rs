@@ -87,6 +87,19 @@ fn with_a_value_every_run_knows_it() {
     assert_eq!(keys(&client).len(), 1);
 }
 
+/// Whether a lost attempt has created the key, or an earlier run, only another run can tell.
+#[test]
+fn lost_response_about_a_value_of_an_earlier_run_advises_another_run() {
+    let (server, client) = start();
+    let value = "a-value-of-my-own";
+    let first = ensure(&client).value(value).send().unwrap();
+    server.fail(Operation::Create).nth(1).with(Fault::LoseResponse);
+    let error = ensure(&client).value(value).timeout(Duration::from_secs(20)).send().unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    assert!(error.to_string().contains("run `ensure` again"), "{error}");
+    assert_eq!(ensure(&client).value(value).send().unwrap().key.id, first.key.id);
+}
+
 #[test]
 fn value_with_replace_on_drift_is_refused_before_anything_is_sent() {
     let server = FakeServer::start().unwrap();
@@ -204,6 +217,20 @@ fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_report
             assert!(!is_there(old.id) || healed.replaced == [old.id], "{case}: {interrupted:?}");
         }
     }
+}
+
+#[test]
+fn old_key_is_not_left_over_while_a_node_does_not_know_the_new_one() {
+    let [leader, follower] = FakeServer::cluster::<2>().unwrap();
+    let builder = KeysClient::builder().nearest_node(leader.url()).node(follower.url()).api_key(leader.api_key());
+    let client = builder.build().unwrap();
+    let old = drifted(&client);
+    follower.set_lagging(true);
+    let error = ensure(&client).replace_on_drift(true).timeout(Duration::from_secs(1)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
+    assert!(incomplete.to_string().contains(&format!("key {old} is to be deleted")), "{incomplete}");
+    assert_eq!((incomplete.left_over(), leader.key_count()), (None, 2), "{incomplete}");
 }
 
 #[test]

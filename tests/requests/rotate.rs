@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
+use typesense_keys::{CreatedKey, Error, Incomplete, KeyId, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::time::wait_until;
@@ -295,6 +295,51 @@ fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrup
     }
 }
 
+/// A rotation on `server` whose create never arrived, so that all of it is left to do.
+fn interrupted(server: &FakeServer) -> (CreatedKey, Box<Incomplete>) {
+    let client = hasty(server);
+    let old = old_key(&client);
+    server.fail(Operation::Create).with(Fault::ErrorBefore);
+    let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("it was interrupted") };
+    server.clear_faults();
+    (old, incomplete)
+}
+
+#[test]
+fn rotation_resumed_on_another_server_changes_nothing_there() {
+    let (server, stray) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
+    let (old, incomplete) = interrupted(&server);
+    let precious = loop {
+        let id = stray.seed(TestKey::new("precious", ["*"], ["*"])).unwrap();
+        if id == old.id {
+            break id;
+        }
+    };
+    let before = stray.keys();
+    let result = incomplete.resume(&hasty(&stray));
+    assert!(stray.value_of(precious).is_some(), "{result:?}");
+    assert_eq!(stray.keys(), before);
+    let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+    let text = incomplete.to_string();
+    assert!(text.starts_with(&format!("nothing was done, because key {} of this", old.id)), "{text}");
+    // It cannot be resumed without a look at the old key, and keeps the value.
+    server.fail(Operation::Get).with(Fault::ErrorBefore);
+    let Err(Error::Incomplete(incomplete)) = incomplete.resume(&hasty(&server)) else { panic!("it cannot look") };
+    assert!(incomplete.cause().value().is_some(), "{incomplete}");
+    server.clear_faults();
+    // Nothing is lost: the right server finishes it.
+    let new = incomplete.resume(&hasty(&server)).unwrap();
+    assert_eq!(ids(&hasty(&server)), [new.id]);
+}
+
+#[test]
+fn new_key_that_gets_the_id_of_the_old_one_is_not_deleted() {
+    let (server, empty) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
+    let (old, incomplete) = interrupted(&server);
+    let new = incomplete.resume(&hasty(&empty)).unwrap();
+    assert_eq!((new.id, ids(&hasty(&empty))), (old.id, vec![new.id]));
+}
+
 #[test]
 fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_response() {
     let server = FakeServer::start().unwrap();
@@ -310,7 +355,7 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
     assert_eq!(unknown.candidates, [], "the old key is not the new one");
     // It does not become known later, either: the error says why.
     let error = incomplete.resume(&client).unwrap_err();
-    assert!(error.to_string().contains("; if it is the value of an older key, choose another;"), "{error}");
+    assert!(error.to_string().contains(" or rotate to another value;"), "{error}");
     assert_eq!(ids(&client), [old.id]);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
     assert!(matches!(error, Error::Conflict(_)), "{error}");
@@ -356,6 +401,25 @@ fn hanging_node_leaves_time_to_ask_a_lagging_node_again() {
             follower.set_lagging(false);
         });
         client.rotate(old.id).accept_majority(true).timeout(Duration::from_secs(8)).send().unwrap()
+    });
+    assert_eq!(leader.keys(), [new.info()]);
+}
+
+#[test]
+fn node_that_refuses_the_key_leaves_the_majority_to_the_others() {
+    let [leader, follower, refusing] = FakeServer::cluster::<3>().unwrap();
+    let builder = KeysClient::builder().nearest_node(leader.url()).nodes([follower.url(), refusing.url()]);
+    let client = builder.api_key(leader.api_key()).build().unwrap();
+    let old = old_key(&client);
+    refusing.fail(Operation::Get).times(usize::MAX).with(Fault::Unauthorized);
+    follower.set_lagging(true);
+    let asked = follower.request_count() + 2; // whether it is available, and for the new key
+    let new = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("the lagging node was asked for the new key", || follower.request_count() >= asked);
+            follower.set_lagging(false);
+        });
+        client.rotate(old.id).accept_majority(true).send().unwrap()
     });
     assert_eq!(leader.keys(), [new.info()]);
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::{Change, Plan, PlannedKey, list_groups};
-use crate::engine::{Engine, backoff};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::delete::ensure_deleted;
@@ -281,8 +281,7 @@ impl<'a> Run<'a> {
             created = missing;
             if !created.is_empty() {
                 rounds += 1;
-                // After the deadline, the next list fails.
-                self.engine.clock.sleep(backoff(rounds, &*self.engine.clock).min(self.engine.remaining(deadline)));
+                self.engine.pause_until(rounds, deadline);
             }
         }
         shown
@@ -293,8 +292,7 @@ impl<'a> Run<'a> {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
                 Other::CleanUp(steps, kept) => {
-                    let ensured = steps.keep(kept, steps.before.ids(), self.deadline());
-                    ensured.map(|ensured| Done::Ensured(Box::new(ensured)))
+                    steps.keep(kept, self.deadline()).map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
                 Other::Delete(id) => ensure_deleted(self.engine, id, self.deadline()).map(|()| Done::Deleted(id)),
             };

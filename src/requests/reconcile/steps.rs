@@ -44,7 +44,7 @@ pub(in crate::requests) struct Steps<'a> {
 impl<'a> Steps<'a> {
     /// `listed`: the keys with this description.
     pub(in crate::requests) fn new(engine: &'a Engine, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
-        let before = Survey::of(listed, target, None, &engine.own_prefix);
+        let before = Survey::of(listed, target, None, &engine.client_prefix);
         Self { engine, target, before }
     }
 
@@ -63,18 +63,14 @@ impl<'a> Steps<'a> {
         Ok(Creation { steps: self, created })
     }
 
+    /// Keeps `stays`, which is listed with the wanted scope.
+    pub(in crate::requests) fn keep(&self, stays: &KeyInfo, deadline: Instant) -> Result<EnsuredKey, Error> {
+        self.conclude(None, stays, self.before.ids(), deadline)
+    }
+
     /// `stays` has the wanted scope. Deletes the keys that it replaces and the keys that expired long ago.
     ///
     /// `seen`: the keys with this description in the last list.
-    pub(in crate::requests) fn keep(
-        &self,
-        stays: &KeyInfo,
-        seen: Vec<KeyId>,
-        deadline: Instant,
-    ) -> Result<EnsuredKey, Error> {
-        self.conclude(None, stays, seen, deadline)
-    }
-
     fn conclude(
         &self,
         created: Option<Created>,
@@ -86,21 +82,22 @@ impl<'a> Steps<'a> {
         let is_provided = wanted.origin == Origin::Provided;
         let mut replaced = Vec::new();
         if !is_provided {
-            let drifted: Vec<_> = before.replaced_by(Some(stays.id)).collect();
-            if let Some(first) = drifted.first() {
+            replaced.extend(before.replaced_by(Some(stays.id)));
+            if !replaced.is_empty() {
                 let known = Wanted::Known(stays);
                 if let Err(lag) = replication::wait(engine, known, wanted.known_value(), deadline, false) {
                     return Err(match created {
                         None => replication::nodes_unavailable(engine, lag.nodes, false),
-                        created => interrupted(created, &[], Some(*first), Error::NotReplicated(lag)),
+                        created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
                     });
                 }
             }
-            for id in drifted.into_iter().chain(before.long_expired()) {
+            replaced.extend(before.long_expired());
+            for (at, &id) in replaced.iter().enumerate() {
                 if let Err(cause) = ensure_deleted(engine, id, deadline) {
-                    return Err(interrupted(created, &replaced, Some(id), cause));
+                    let (deleted, to_delete) = replaced.split_at(at);
+                    return Err(interrupted(created, deleted, to_delete, cause));
                 }
-                replaced.push(id);
             }
         }
         seen.retain(|id| *id != stays.id && !replaced.contains(id));
@@ -133,7 +130,7 @@ impl<'a> Creation<'a> {
     /// not know the created key.
     pub(in crate::requests) fn survey(&self, listed: Vec<KeyInfo>) -> Option<Survey> {
         let (Steps { engine, target, .. }, own) = (&self.steps, self.key());
-        let after = Survey::of(listed, target, Some(own.id), &engine.own_prefix);
+        let after = Survey::of(listed, target, Some(own.id), &engine.client_prefix);
         let is_shown = after.wanted.iter().any(|key| key.id == own.id) || own.info().may_be_purged();
         is_shown.then_some(after)
     }
@@ -162,7 +159,7 @@ impl<'a> Creation<'a> {
             // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
             Some(first) if is_certain => {
                 let left = after.ids().into_iter().filter(|id| *id != own.id).collect();
-                self.undo(deadline)?.keep(first, left, deadline)
+                self.undo(deadline)?.conclude(None, first, left, deadline)
             }
             _ => self.steps.conclude(Some(self.created), &own, after.ids(), deadline),
         }
@@ -174,32 +171,36 @@ impl<'a> Creation<'a> {
         let own = created.key.id;
         match ensure_deleted(steps.engine, own, deadline) {
             Ok(()) => Ok(steps),
-            Err(cause) => Err(interrupted(Some(created), &[], Some(own), cause)),
+            Err(cause) => Err(interrupted(Some(created), &[], &[own], cause)),
         }
     }
 
     /// The error of a run that ends here.
     pub(in crate::requests) fn interrupted(self, cause: Error) -> Error {
-        interrupted(Some(self.created), &[], None, cause)
+        interrupted(Some(self.created), &[], &[], cause)
     }
 }
 
-/// The error of a run that ends here, or only the cause if nothing was changed. `left_over`: the key that should have
-/// been deleted.
-fn interrupted(created: Option<Created>, replaced: &[KeyId], left_over: Option<KeyId>, cause: Error) -> Error {
+/// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that are still to
+/// be deleted.
+fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId], cause: Error) -> Error {
+    if created.is_none() && deleted.is_empty() {
+        return cause;
+    }
     let own = created.as_ref().map(|created| created.key.id);
     let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
         true => format!("key {} is created", key.id),
         false => format!("key {} was found after a lost response", key.id),
     });
-    let replaced = replaced.iter().map(|id| format!("key {id} is deleted"));
-    let others = left_over.filter(|id| own.is_some_and(|own| own != *id));
-    let others = others.map(|id| format!("key {id} is to be deleted"));
-    let story: Vec<_> = created_as.chain(replaced).chain(others).collect();
-    if story.is_empty() {
-        return cause;
-    }
-    let (what, key) = (story.join(", "), created.map(|created| created.key));
+    let deleted = deleted.iter().map(|id| format!("key {id} is deleted"));
+    let others = to_delete.iter().filter(|id| own != Some(**id)).map(|id| format!("key {id} is to be deleted"));
+    let what = created_as.chain(deleted).chain(others).collect::<Vec<_>>().join(", ");
+    let left_over = match to_delete {
+        // The nodes that do not know the created key need the old one.
+        [id] if !matches!(cause, Error::NotReplicated(_)) => Some(*id),
+        _ => None,
+    };
+    let key = created.map(|created| created.key);
     Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: None }))
 }
 

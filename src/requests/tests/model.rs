@@ -151,7 +151,7 @@ impl Model {
             max_list_size: 1 << 20,
             clock: Box::new(TestClock::new(1.0)),
             transport: Box::new(transport),
-            own_prefix: String::new(),
+            client_prefix: String::new(),
         })
     }
 
@@ -262,9 +262,9 @@ impl Transport for Model {
         decode(&body).map_err(|why| undecodable(status, why))
     }
 
-    fn open(&self, node: &Node, operation: Operation, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        let (status, body) = self.respond(operation, &SecretBuf::new())?;
-        if status == operation.success() {
+    fn open_list(&self, node: &Node, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        let (status, body) = self.respond(Operation::List, &SecretBuf::new())?;
+        if status == Operation::List.success() {
             Ok(Box::new(Whole { node: node.origin().to_owned(), body }))
         } else {
             Err(refused(status, &body))

@@ -10,7 +10,6 @@ use super::model::{Act, Entry, Event, Model};
 use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
 use crate::node::Node;
-use crate::operation::Operation as Call;
 
 /// Whose request is next.
 struct Turns {
@@ -77,13 +76,8 @@ impl Transport for Run {
         self.take(|| Transport::attempt(&self.model, node, request, deadlines, decode))
     }
 
-    fn open(
-        &self,
-        node: &Node,
-        operation: Call,
-        deadlines: Deadlines,
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        self.take(|| self.model.open(node, operation, deadlines))
+    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        self.take(|| self.model.open_list(node, deadlines))
     }
 }
 
