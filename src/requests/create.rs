@@ -279,7 +279,7 @@ impl NewKey {
         let mut rounds = 0;
         let (what, candidates) = loop {
             rounds += 1;
-            // The value may be that of any key that begins alike, whatever its description and scope.
+            // The value may be that of any key that has the same prefix, whatever its description and scope.
             let holders = match list::all(engine, |key| self.has_prefix_of(key), deadline, secret.as_slice()) {
                 Ok(keys) => keys,
                 Err(failure) => {
