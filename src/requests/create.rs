@@ -207,7 +207,8 @@ impl PreparedCreate {
             may_exist.store(true, Ordering::Relaxed);
         }
         let key = created?.key;
-        let known = Wanted::Known(&key.info());
+        let info = key.info();
+        let known = Wanted::Known(&info);
         match replication::wait_for_all(engine, known, Some(&key.value), options.replicated_within) {
             Ok(()) => Ok(key),
             Err(lag) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),

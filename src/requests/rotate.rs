@@ -186,7 +186,8 @@ impl Rotation {
     /// The new key exists.
     fn finish(self, engine: &Engine, deadline: Instant, key: CreatedKey) -> Result<CreatedKey, Error> {
         let old = self.old;
-        let known = Wanted::Known(&key.info());
+        let info = key.info();
+        let known = Wanted::Known(&info);
         if let Err(lag) = replication::wait(engine, known, Some(&key.value), deadline, self.accept_majority) {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
