@@ -89,6 +89,18 @@ fn with_a_value_every_run_knows_it() {
 
 /// Whether a lost attempt has created the key, or an earlier run, only another run can tell.
 #[test]
+fn key_found_after_a_lost_response_is_reported_as_created_only_with_a_generated_value() {
+    let (server, client) = start();
+    for (request, created) in [(ensure(&client), true), (client.ensure("shop").value("own-value"), false)] {
+        let request = request.actions(["documents:search"]).collections(["docs"]);
+        server.inject(PASS); // the list
+        server.inject(Fault::LoseResponse);
+        let ensured = request.send().unwrap();
+        assert_eq!((ensured.created, ensured.value.is_some()), (created, true), "{ensured:?}");
+    }
+}
+
+#[test]
 fn lost_response_about_a_value_of_an_earlier_run_advises_another_run() {
     let (server, client) = start();
     let value = "a-value-of-my-own";
@@ -231,6 +243,19 @@ fn old_key_is_not_left_over_while_a_node_does_not_know_the_new_one() {
     assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&format!("key {old} is to be deleted")), "{incomplete}");
     assert_eq!((incomplete.left_over(), leader.key_count()), (None, 2), "{incomplete}");
+}
+
+#[test]
+fn old_key_is_left_over_if_the_client_may_not_delete_it() {
+    let (server, admin) = start();
+    let old = drifted(&admin);
+    let actions = ["keys:list", "keys:get", "keys:create"];
+    let creator = admin.create().actions(actions).collections(["*"]).send().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
+    let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(matches!(incomplete.cause(), Error::Unauthorized(_)), "{incomplete}");
+    assert_eq!(incomplete.left_over(), Some(old), "{incomplete}");
 }
 
 #[test]

@@ -122,6 +122,7 @@ impl Together<'_> {
 
 const PLAIN: Operation = Operation::Ensure(ENSURE);
 const REPLACE: Operation = Operation::Ensure(Ensure { replace_on_drift: true, ..ENSURE });
+const FOR_AN_HOUR: Operation = Operation::Ensure(Ensure { expires_in_an_hour: true, ..ENSURE });
 const WITH_VALUE: Operation = Operation::Ensure(Ensure { value: Value::Provided, ..ENSURE });
 const PLANNED: Operation = Operation::Ensure(Ensure { planned: true, ..ENSURE });
 const PLANNED_REPLACE: Operation = Operation::Ensure(Ensure { planned: true, replace_on_drift: true, ..ENSURE });
@@ -141,6 +142,7 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
     for (operations, before) in [
         ([PLAIN, PLAIN], vec![]),
         ([PLAIN, PLAIN], vec![Before::ExpiredTwoDaysAgo]),
+        ([PLAIN, FOR_AN_HOUR], vec![]),
         ([WITH_VALUE, WITH_VALUE], vec![]),
         ([WITH_VALUE, WITH_VALUE], vec![Before::Alike]),
         ([REPLACE, REPLACE], vec![]),
@@ -165,6 +167,9 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
                         let is_own = acts.iter().any(|act| matches!(act, Act::Created(made) if made.id == key.id));
                         let was_replaced = before != [Before::Alike] && entries.contains(key);
                         assert!(is_own || was_replaced, "deleted key {}: {context}", key.id);
+                        let Told::Ensured(ensured) = told else { continue };
+                        let is_left = ensured.duplicates.contains(&KeyId::from(key.id));
+                        assert!(!is_left, "the deleted key {} is reported as left: {context}", key.id);
                     }
                 }
             }
