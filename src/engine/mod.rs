@@ -13,6 +13,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use log::debug;
+use secrecy::SecretString;
 
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
@@ -86,13 +87,14 @@ impl Engine {
         self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
     }
 
-    /// Lists the keys of the cluster. `read` reads the response as it arrives.
+    /// Lists the keys of the cluster. `read` reads the response as it arrives. Errors do not show the `secrets`.
     pub(crate) fn list<T>(
         &self,
         deadline: Instant,
+        secrets: &[&SecretString],
         read: impl Fn(Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, CallFailure> {
-        let attempt = |node: &Node, deadlines| read(self.transport.open_list(node, deadlines)?, deadlines);
+        let attempt = |node: &Node, deadlines| read(self.transport.open_list(node, deadlines, secrets)?, deadlines);
         self.run(Operation::List, deadline, attempt)
     }
 

@@ -61,8 +61,13 @@ pub(crate) trait Transport: Send + Sync {
         decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), AttemptError>;
 
-    /// Requests the list of keys. The caller reads the body of a successful response.
-    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError>;
+    /// Requests the list of keys. The caller reads the body of a successful response. Errors do not show the `secrets`.
+    fn open_list(
+        &self,
+        node: &Node,
+        deadlines: Deadlines,
+        secrets: &[&SecretString],
+    ) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
 /// The request that each attempt of a call sends.
@@ -70,15 +75,15 @@ pub(crate) trait Transport: Send + Sync {
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation,
     pub(crate) body: &'a SecretBuf,
-    /// The secret in `body`, which no error may show.
+    /// The value that the server may know from this call. No error may show it.
     pub(crate) secret: Option<&'a SecretString>,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
     /// A request without a body.
-    pub(crate) const fn bodiless(operation: Operation) -> Self {
+    pub(crate) const fn bodiless(operation: Operation, secret: Option<&'a SecretString>) -> Self {
         const NO_BODY: &SecretBuf = &SecretBuf::new();
-        Self { operation, body: NO_BODY, secret: None }
+        Self { operation, body: NO_BODY, secret }
     }
 }
 
@@ -150,7 +155,12 @@ impl Transport for Http {
         Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets }.decode(decode)
     }
 
-    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+    fn open_list(
+        &self,
+        node: &Node,
+        deadlines: Deadlines,
+        secrets: &[&SecretString],
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
         let operation = Operation::List;
         let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         let (received, ureq_body) = self.send(node, exchange)?;
@@ -160,8 +170,7 @@ impl Transport for Http {
             return Ok(Box::new(ResponseStream::new(node, api_key, head, rest, ureq_body)));
         }
         let content = content.as_slice();
-        let response =
-            Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets: &[] };
-        Err(response.refusal())
+        let api_key = &self.api_key;
+        Err(Response { operation, head: &head, content, is_complete, api_key, secrets }.refusal())
     }
 }

@@ -166,9 +166,13 @@ impl PreparedCreate {
 
     /// Creates the key. May be called again after any result, and still creates at most one key.
     ///
+    /// With a value of your own, do not call it from several threads at once: only one of them gets the key, and the
+    /// others get [`Error::Conflict`].
+    ///
     /// # Errors
     ///
-    /// As for [`CreateKey::send`]. [`Error::InvalidRequest`] if the expiry has passed before the first call.
+    /// As for [`CreateKey::send`]. [`Error::InvalidRequest`] if the expiry has passed since the request was checked: a
+    /// key that an earlier call may have created no longer works.
     pub fn send(&self) -> Result<CreatedKey, Error> {
         self.send_by(&self.engine)
     }
@@ -242,7 +246,7 @@ pub(super) struct Created {
 
 impl NewKey {
     pub(super) fn create(&self, engine: &Engine, deadline: Instant, known: Known<'_>) -> Result<Created, Error> {
-        if !known.may_exist && self.expires_at.is_past() {
+        if self.expires_at.is_past() {
             return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
         }
         let operation = Operation::Create { repeatable: self.origin != Origin::ServerGenerated };

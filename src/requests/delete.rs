@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use secrecy::SecretString;
+
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::http::{DecodeError, Request};
-use crate::key::KeyId;
+use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
 /// A request to delete a key. Made by [`KeysClient::delete`](crate::KeysClient::delete).
@@ -54,22 +56,38 @@ impl DeleteKey {
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
         let &Self { engine: _, id, ignore_missing, options } = self;
         let delete = if ignore_missing { ensure_deleted } else { delete };
-        delete(engine, id, engine.deadline(options.timeout))?;
+        delete(engine, id, engine.deadline(options.timeout), None)?;
         replication::wait_for_all(engine, Wanted::Gone(id), None, options.replicated_within)
             .map_err(Error::NotReplicated)?;
         Ok(id)
     }
 }
 
+/// Checks that `key` still works, before the keys that it replaces are deleted. It may have expired during the steps.
+pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
+    if key.is_expired() {
+        let why = format!("has passed, so key {} replaces no key: delete it, and set a later expiry", key.id);
+        return Err(Error::invalid("expires_at", why));
+    }
+    Ok(())
+}
+
 /// Deletes the key, if it exists.
-pub(super) fn ensure_deleted(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
-    match delete(engine, id, deadline) {
+///
+/// `secret`: the value of the new key, if there is one. Errors do not show it, even if a node repeats it.
+pub(super) fn ensure_deleted(
+    engine: &Engine,
+    id: KeyId,
+    deadline: Instant,
+    secret: Option<&SecretString>,
+) -> Result<(), Error> {
+    match delete(engine, id, deadline, secret) {
         Err(Error::NotFound { .. }) => Ok(()),
         result => result,
     }
 }
 
-fn delete(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
+fn delete(engine: &Engine, id: KeyId, deadline: Instant, secret: Option<&SecretString>) -> Result<(), Error> {
     #[derive(serde::Deserialize)]
     struct Response {
         id: KeyId,
@@ -78,7 +96,7 @@ fn delete(engine: &Engine, id: KeyId, deadline: Instant) -> Result<(), Error> {
         let response: Response = serde_json::from_slice(body)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     };
-    match engine.call(Request::bodiless(Operation::Delete(id)), deadline, decode) {
+    match engine.call(Request::bodiless(Operation::Delete(id), secret), deadline, decode) {
         Err(failure) if failure.is_already_applied() => Ok(()),
         result => Ok(result?),
     }

@@ -30,7 +30,7 @@ use crate::key::KeyInfo;
 ///
 /// * the actions and collections, in any order,
 /// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
-///   [`expires_in`](Self::expires_in), any future time within that duration,
+///   [`expires_in`](Self::expires_in), any future time within that duration and five minutes, because clocks differ,
 /// * [`autodelete`](Self::autodelete), if it is set,
 /// * the [`value`](Self::value), if it is given.
 ///
@@ -41,8 +41,9 @@ use crate::key::KeyInfo;
 /// with another description, or to the bootstrap key.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
-/// keys and return that one, or report it as drift if its scope or its given value differs. A run that lost the
-/// response to its create keeps its own key and reports the other.
+/// keys and return that one, or report it as drift if its scope or its given value differs. With `replace_on_drift`, a
+/// run keeps its own key beside one with another scope, and so does a run that lost the response to its create; each
+/// reports the other key.
 ///
 /// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
 /// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created

@@ -132,7 +132,7 @@ impl ListKeys {
         let Self { engine, filter, options } = self;
         filter.check()?;
         let deadline = engine.deadline(options.timeout);
-        let response = engine.list(deadline, |response, _| Ok(response))?;
+        let response = engine.list(deadline, &[], |response, _| Ok(response))?;
         Ok(KeyStream {
             filter,
             reader: Some(Reader::new(response, u64::MAX)),
@@ -149,7 +149,7 @@ pub(super) fn all(
     deadline: Instant,
     secrets: &[&SecretString],
 ) -> Result<Vec<KeyInfo>, CallFailure> {
-    engine.list(deadline, |response, deadlines: Deadlines| {
+    engine.list(deadline, secrets, |response, deadlines: Deadlines| {
         let mut reader = Reader::new(response, engine.max_list_size);
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| deadlines.finish_by, secrets)? {

@@ -29,7 +29,7 @@ type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
 pub struct PlanKeys<'a> {
     engine: Arc<Engine>,
     specs: Vec<KeySpec>,
-    prune: Box<dyn Fn(&KeyInfo) -> bool + 'a>,
+    prune: Option<Box<dyn Fn(&KeyInfo) -> bool + 'a>>,
     stored_value: StoredValue<'a>,
     connections: Connections,
     keep_going: bool,
@@ -45,7 +45,7 @@ impl<'a> PlanKeys<'a> {
         Self {
             engine,
             specs,
-            prune: Box::new(|_| false),
+            prune: None,
             stored_value: Box::new(|_| None),
             connections: Connections::default(),
             keep_going: false,
@@ -73,7 +73,7 @@ impl<'a> PlanKeys<'a> {
     /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are also deleted after other keys could
     /// not be created.
     pub fn prune(mut self, is_unwanted: impl Fn(&KeyInfo) -> bool + 'a) -> Self {
-        self.prune = Box::new(is_unwanted);
+        self.prune = Some(Box::new(is_unwanted));
         self
     }
 
@@ -126,17 +126,18 @@ impl<'a> PlanKeys<'a> {
             targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
         }
         check_unique(&targets)?;
-        let is_unwanted = |key: &KeyInfo| key.prefix != engine.client_prefix && prune(key);
         let descriptions = targets.iter().map(|target| &*target.key.description);
         let deadline = engine.deadline(options.timeout);
-        let (mut groups, unwanted) = list_groups(&engine, descriptions, is_unwanted, deadline, &[])?;
+        let (mut groups, mut others) = list_groups(&engine, descriptions, |_| prune.is_some(), deadline, &[])?;
+        // Not while the list is read: the caller's function may make calls of its own.
+        others.retain(|key| key.prefix != engine.client_prefix && prune.as_ref().is_some_and(|prune| prune(key)));
         let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
         for (target, listed) in targets.into_iter().zip(listed) {
             keys.push(PlannedKey::of_spec(target, listed, &engine.client_prefix, &mut stored_value)?);
         }
-        keys.extend(unwanted.into_iter().map(PlannedKey::unwanted));
+        keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, options, keys })
     }
 }

@@ -74,7 +74,7 @@ fn needed(engine: &Engine, accept_majority: bool) -> usize {
 /// Requests the key from the nodes until all of them agree, or a majority if that is enough. At the deadline, returns
 /// the last results of the nodes that do not agree.
 ///
-/// `secret`: the key's value, if it is known. Errors do not show it, even if a node repeats it.
+/// `secret`: the value of the new key, if it is known. Errors do not show it, even if a node repeats it.
 pub(super) fn wait(
     engine: &Engine,
     wanted: Wanted<'_>,
@@ -132,8 +132,7 @@ fn ask(
     let started = engine.clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
-    let request = Request { secret, ..Request::bodiless(Operation::Get(id)) };
-    let response = engine.attempt(node, request, deadlines, get::decode(id));
+    let response = engine.attempt(node, Request::bodiless(Operation::Get(id), secret), deadlines, get::decode(id));
     let is_refused = matches!(response, Err(AttemptError::Status { status: 401, .. }));
     let (phase, result) = match response {
         Ok(key) => match wanted {
@@ -177,7 +176,12 @@ mod tests {
             Err(AttemptError::no_node())
         }
 
-        fn open_list(&self, _: &Node, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        fn open_list(
+            &self,
+            _: &Node,
+            _: Deadlines,
+            _: &[&SecretString],
+        ) -> Result<Box<dyn ResponseBody>, AttemptError> {
             Err(AttemptError::no_node())
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::create::Known;
-use super::delete::ensure_deleted;
+use super::delete::{check_replacement, ensure_deleted};
 use super::get::{self, get};
 use super::list;
 use super::new_key::{NewKey, Origin};
@@ -196,12 +196,16 @@ impl Rotation {
         if self.keep_old || key.id == old {
             return Ok(key);
         }
-        if let Err(cause) = ensure_deleted(engine, old, deadline) {
+        if let Err(cause) = check_replacement(&info) {
+            let what = format!("key {old} is as it was, and key {} exists", key.id);
+            return Err(self.interrupted(what, Some(key), None, cause));
+        }
+        if let Err(cause) = ensure_deleted(engine, old, deadline, Some(&key.value)) {
             let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
             let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
             return Err(self.interrupted(what, Some(key), Some(old), cause));
         }
-        if let Err(lag) = replication::wait_for_all(engine, Wanted::Gone(old), None, self.gone_within) {
+        if let Err(lag) = replication::wait_for_all(engine, Wanted::Gone(old), Some(&key.value), self.gone_within) {
             let what = format!("key {} replaces key {old}, which is deleted", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
@@ -227,7 +231,7 @@ pub(crate) fn resume(
     let deadline = engine.deadline(timeout);
     // The client may be one of another cluster, which has another key with this id.
     let Rotation { key, old, old_prefix, .. } = &*rotation;
-    match engine.call(Request::bodiless(Operation::Get(*old)), deadline, get::decode(*old)) {
+    match engine.call(Request::bodiless(Operation::Get(*old), key.known_value()), deadline, get::decode(*old)) {
         Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
             incomplete.what = format!(
                 "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \

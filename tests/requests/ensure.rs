@@ -259,6 +259,37 @@ fn old_key_is_left_over_if_the_client_may_not_delete_it() {
 }
 
 #[test]
+fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
+    let (server, client) = start();
+    let old = drifted(&client);
+    // List, get, check the nodes, create, list; the response about the new key arrives after it has expired.
+    (0..5).for_each(|_| server.inject(PASS));
+    server.inject(Fault::Delay(Duration::from_millis(2_100)));
+    let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(matches!(incomplete.cause(), Error::InvalidRequest { field: "expires_at", .. }), "{incomplete}");
+    let left: Vec<_> = keys(&client).iter().map(|key| key.id).collect();
+    assert_eq!(left, [old, incomplete.key().unwrap().id]);
+}
+
+#[test]
+fn runs_that_check_the_same_duration_at_different_times_end_with_one_key() {
+    let (server, client) = start();
+    let request = || ensure(&client).expires_in(Duration::from_secs(3_600)).replace_on_drift(true);
+    // The first run lists again after the second one has created the key, which expires later than it asks for.
+    server.inject(Fault::NotReady { retry_after: Some(Duration::from_secs(2)) });
+    let [first, second] = thread::scope(|scope| {
+        let first = scope.spawn(|| request().send().unwrap());
+        wait_until("the first run has listed", || server.request_count() > 0);
+        thread::sleep(Duration::from_millis(1_100));
+        let second = request().send().unwrap();
+        [first.join().unwrap(), second]
+    });
+    assert_eq!((first.key.id, first.created, &first.replaced[..]), (second.key.id, false, &[][..]));
+    assert_eq!(keys(&client), [second.key]);
+}
+
+#[test]
 fn eight_runs_at_once_end_with_one_key() {
     for (own_value, has_drifted) in [(None, false), (None, true), (Some("own-value"), false)] {
         let (_server, client) = start();

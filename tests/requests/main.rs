@@ -11,6 +11,7 @@ mod many;
 mod plan;
 mod prepared;
 mod ready;
+mod repeated_values;
 mod rotate;
 mod scoped;
 mod stream;

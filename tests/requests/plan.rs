@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{
-    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, ErrorKind, Expiry, KeyId, KeySpec, KeysClient,
-    Plan,
+    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, ErrorKind, Expiry, KeyId, KeyInfo, KeySpec,
+    KeysClient, Plan,
 };
 
 use crate::support::time::{wait_until, with_enough_time};
@@ -628,4 +628,16 @@ fn specs_of_listed_keys_describe_these_keys() {
     let text = serde_json::to_string(&specs).unwrap();
     let read: Vec<KeySpec> = serde_json::from_str(&text).unwrap();
     assert!(!client.plan(read).prune(|_| true).send().unwrap().has_changes());
+}
+
+#[test]
+fn prune_may_ask_another_server() {
+    let (primary, mirror) = (start_hasty(), start_hasty());
+    for (_, client) in [&primary, &mirror] {
+        client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
+    }
+    let only_here = mirror.1.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
+    let is_unknown = |key: &KeyInfo| matches!(primary.1.get(key.id).send(), Err(Error::NotFound { .. }));
+    let plan = mirror.1.plan([]).prune(is_unknown).send().unwrap();
+    assert_eq!(plan.keys().iter().map(|planned| planned.deletes[0]).collect::<Vec<_>>(), [only_here.id]);
 }

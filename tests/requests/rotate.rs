@@ -93,6 +93,43 @@ fn rotation_of_a_missing_key_creates_nothing() {
     assert_eq!(server.key_count(), 0);
 }
 
+#[test]
+fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
+    let (server, client) = start_hasty();
+    let old = old_key(&client);
+    // Get, check the nodes, create; the response about the new key arrives after it has expired.
+    (0..3).for_each(|_| server.inject(PASS));
+    server.inject(Fault::Delay(Duration::from_millis(2_100)));
+    let error = client.rotate(old.id).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    let new = incomplete.key().unwrap().id;
+    assert_eq!(
+        incomplete.to_string(),
+        format!(
+            "key {} is as it was, and key {new} exists: invalid request: `expires_at`: has passed, so key {new} replaces \
+             no key: delete it, and set a later expiry",
+            old.id
+        )
+    );
+    assert_eq!((ids(&client), incomplete.left_over()), (vec![old.id, new], None));
+    assert!(matches!(incomplete.resume(&client), Err(Error::Incomplete(_))), "it is still expired");
+    assert_eq!(ids(&client), [old.id, new]);
+}
+
+#[test]
+fn resumed_rotation_creates_no_key_that_has_expired_since() {
+    let (server, client) = start_hasty();
+    let old = old_key(&client);
+    (0..2).for_each(|_| server.inject(PASS));
+    server.inject(Fault::DropConnection); // the create
+    let error = client.rotate(old.id).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    thread::sleep(Duration::from_millis(2_100));
+    let error = incomplete.resume(&client).unwrap_err();
+    assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    assert_eq!(ids(&client), [old.id]);
+}
+
 /// What an error says there is: the ids of keys that exist for sure, and the value of one that may.
 fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
     let Error::Incomplete(incomplete) = error else {

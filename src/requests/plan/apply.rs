@@ -294,7 +294,9 @@ impl<'a> Run<'a> {
                 Other::CleanUp(steps, kept) => {
                     steps.keep(kept, self.deadline()).map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
-                Other::Delete(id) => ensure_deleted(self.engine, id, self.deadline()).map(|()| Done::Deleted(id)),
+                Other::Delete(id) => {
+                    ensure_deleted(self.engine, id, self.deadline(), None).map(|()| Done::Deleted(id))
+                }
             };
             (at, done)
         };

@@ -66,8 +66,8 @@ impl KeySpec {
         self
     }
 
-    /// At most how long the key works after it is created. A key that expires within this duration from now is kept;
-    /// one that has expired is created again. Defaults to never.
+    /// At most how long the key works after it is created. A key that expires within this duration from now, and five
+    /// minutes because clocks differ, is kept; one that has expired is created again. Defaults to never.
     pub fn expires_in(mut self, duration: Duration) -> Self {
         self.settings.expiry = Some(Expires::In(duration));
         self

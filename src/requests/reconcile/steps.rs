@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Known};
-use crate::requests::delete::ensure_deleted;
+use crate::requests::delete::{check_replacement, ensure_deleted};
 use crate::requests::get::get;
 use crate::requests::new_key::Origin;
 use crate::requests::replication::{self, Wanted};
@@ -26,7 +26,8 @@ pub struct EnsuredKey {
     /// Whether this run created the key. With a value of your own, also `false` if a response was lost and the key was
     /// then found in a list.
     pub created: bool,
-    /// The keys that this run deleted: those that this key replaces, and those that expired more than a day ago.
+    /// The keys that this run deleted, or found deleted: those that this key replaces, and those that expired more than
+    /// a day ago.
     pub replaced: Vec<KeyId>,
     /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
     /// from an interrupted run.
@@ -91,10 +92,13 @@ impl<'a> Steps<'a> {
                         created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
                     });
                 }
+                if let Err(cause) = check_replacement(stays) {
+                    return Err(interrupted(created, &[], &[], cause));
+                }
             }
             replaced.extend(before.long_expired());
             for (at, &id) in replaced.iter().enumerate() {
-                if let Err(cause) = ensure_deleted(engine, id, deadline) {
+                if let Err(cause) = ensure_deleted(engine, id, deadline, wanted.known_value()) {
                     let (deleted, to_delete) = replaced.split_at(at);
                     return Err(interrupted(created, deleted, to_delete, cause));
                 }
@@ -169,7 +173,7 @@ impl<'a> Creation<'a> {
     fn undo(self, deadline: Instant) -> Result<Steps<'a>, Error> {
         let Self { steps, created } = self;
         let own = created.key.id;
-        match ensure_deleted(steps.engine, own, deadline) {
+        match ensure_deleted(steps.engine, own, deadline, Some(&created.key.value)) {
             Ok(()) => Ok(steps),
             Err(cause) => Err(interrupted(Some(created), &[], &[own], cause)),
         }

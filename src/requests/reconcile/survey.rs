@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
-use crate::expiry::Expires;
+use crate::expiry::{Expires, Expiry};
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
 use crate::requests::options::KeySettings;
@@ -15,12 +15,15 @@ use crate::requests::options::KeySettings;
 /// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
+/// By how much the clocks of two machines that ensure the same key may differ.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+
 /// The key that should exist.
 #[derive(Debug)]
 pub(in crate::requests) struct Target {
     pub(in crate::requests) key: NewKey,
-    /// Whether a listed key that expires earlier is as wanted, too.
-    may_expire_earlier: bool,
+    /// If the expiry was given as a duration: a listed key that expires within it is as wanted, too.
+    expires_in: Option<Duration>,
     /// Whether to replace keys with the same description and a different scope.
     pub(in crate::requests) replace_on_drift: bool,
     /// Whether an earlier process may have created the key with this value.
@@ -32,8 +35,11 @@ impl Target {
         if settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: the key is found by it"));
         }
-        let may_expire_earlier = matches!(settings.expiry, Some(Expires::In(_)));
-        Ok(Self { key: settings.try_into()?, may_expire_earlier, replace_on_drift, may_exist: false })
+        let expires_in = match settings.expiry {
+            Some(Expires::In(duration)) => Some(duration),
+            Some(Expires::At(_)) | None => None,
+        };
+        Ok(Self { key: settings.try_into()?, expires_in, replace_on_drift, may_exist: false })
     }
 }
 
@@ -180,8 +186,11 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
         differ("collections", &key.collections, &wanted.collections);
     }
     let (found, asked) = (key.expires_at, wanted.expires_at);
-    let is_early = target.may_expire_earlier && !found.is_never() && found < asked;
-    if found != asked && !is_early {
+    let is_within = |duration: Duration| {
+        // From now, because a concurrent run may have checked its request later than this one.
+        !found.is_never() && found <= Expiry::after(duration.saturating_add(CLOCK_TOLERANCE))
+    };
+    if found != asked && !target.expires_in.is_some_and(is_within) {
         differ("expires_at", &found, &asked);
     }
     if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
@@ -216,7 +225,6 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::collection::CollectionPattern;
-    use crate::expiry::Expiry;
     use crate::requests::options::Value;
 
     fn target(value: Value, expiry: Option<Expires>, replace_on_drift: bool) -> Target {
@@ -261,9 +269,12 @@ mod tests {
     fn key_that_expires_later_than_asked_has_drifted() {
         let hour = Duration::from_secs(3600);
         let target = target(Value::Generated, Some(Expires::In(hour)), false);
-        for (expires_at, is_wanted) in
-            [(Expiry::after(hour / 2), true), (Expiry::after(2 * hour), false), (Expiry::NEVER, false)]
-        {
+        for (expires_at, is_wanted) in [
+            (Expiry::after(hour / 2), true),
+            (Expiry::after(hour + CLOCK_TOLERANCE / 2), true),
+            (Expiry::after(hour + 2 * CLOCK_TOLERANCE), false),
+            (Expiry::NEVER, false),
+        ] {
             let survey = survey(("expires_at", serde_json::json!(expires_at)), &target);
             assert_eq!(survey.wanted.len() == 1, is_wanted, "{expires_at}");
         }

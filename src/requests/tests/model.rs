@@ -262,7 +262,12 @@ impl Transport for Model {
         decode(&body).map_err(|why| undecodable(status, why))
     }
 
-    fn open_list(&self, node: &Node, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+    fn open_list(
+        &self,
+        node: &Node,
+        _: Deadlines,
+        _: &[&SecretString],
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
         let (status, body) = self.respond(Operation::List, &SecretBuf::new())?;
         if status == Operation::List.success() {
             Ok(Box::new(Whole { node: node.origin().to_owned(), body }))

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::courses::{Before, ENSURE, Ensure, Operation, Told, Value};
@@ -76,8 +77,13 @@ impl Transport for Run {
         self.take(|| Transport::attempt(&self.model, node, request, deadlines, decode))
     }
 
-    fn open_list(&self, node: &Node, deadlines: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        self.take(|| self.model.open_list(node, deadlines))
+    fn open_list(
+        &self,
+        node: &Node,
+        deadlines: Deadlines,
+        secrets: &[&SecretString],
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        self.take(|| self.model.open_list(node, deadlines, secrets))
     }
 }
 

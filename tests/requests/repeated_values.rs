@@ -1,0 +1,130 @@
+//! A server or proxy that repeats a new value in a later response: no error shows it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use typesense_keys::testing::{FakeServer, TestKey};
+use typesense_keys::{Error, Expiry, KeySpec, KeysClient};
+
+use crate::support::Scripted;
+use crate::support::scan::Scanner;
+
+/// Passes `passed` more requests on after the first create, and responds to all later ones with an error that repeats
+/// the value. Loses the response to the create if `loses_create`.
+struct Gossip {
+    server: FakeServer,
+    proxy: Scripted,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the proxy has seen.
+#[derive(Default)]
+struct Seen {
+    value: Option<String>,
+    requests_since: usize,
+}
+
+impl Gossip {
+    fn start(passed: usize, loses_create: bool) -> Self {
+        let server = FakeServer::start().unwrap();
+        let address = server.url().trim_start_matches("http://").to_owned();
+        let seen = Arc::<Mutex<Seen>>::default();
+        let shared = Arc::clone(&seen);
+        let proxy = Scripted::start(move |peer| {
+            let request = peer.request()?;
+            let mut seen = shared.lock().unwrap();
+            if let Some(value) = seen.value.clone() {
+                seen.requests_since += 1;
+                if seen.requests_since > passed {
+                    let body = format!(r#"{{"message": "the last write was {value}"}}"#);
+                    let head = format!("content-type: text/{value}\r\ncontent-length: {}", body.len());
+                    return peer.send(format!("HTTP/1.1 400 No\r\n{head}\r\nconnection: close\r\n\r\n{body}"));
+                }
+            }
+            let mut beyond = TcpStream::connect(&address)?;
+            let head = request.head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+            beyond.write_all((head + &request.body).as_bytes())?;
+            let mut response = Vec::new();
+            beyond.read_to_end(&mut response)?;
+            let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
+            if let (None, Some(value)) = (&seen.value, body["value"].as_str()) {
+                seen.value = Some(value.to_owned());
+                if loses_create {
+                    return Ok(());
+                }
+            }
+            peer.send(&response)
+        });
+        Self { server, proxy, seen }
+    }
+
+    /// The value of the new key.
+    fn value(&self) -> String {
+        self.seen.lock().unwrap().value.clone().unwrap()
+    }
+
+    fn client(&self) -> KeysClient {
+        let builder = KeysClient::builder().node(self.proxy.url()).api_key(self.server.api_key());
+        builder.timeout(Duration::from_secs(3)).build().unwrap()
+    }
+
+    /// A drifted key with the id 0, and one that expired long ago.
+    fn seed(&self) {
+        let key = |action| TestKey::new("docs", [action], ["docs"]);
+        self.server.seed(key("documents:get")).unwrap();
+        self.server.seed(key("documents:search").expires_at(Expiry::from_unix_seconds(1))).unwrap();
+    }
+}
+
+/// The errors of a call, in every form that a program may print.
+fn texts<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Vec<String> {
+    errors.into_iter().map(|error| format!("{error} {error:?} {error:#?}")).collect()
+}
+
+const CALLS: [(&str, fn(&KeysClient) -> Vec<String>); 6] = [
+    ("create", |client| {
+        let request = client.create().actions(["documents:search"]).collections(["docs"]);
+        texts(&request.wait_for_replication(WAIT).send().err())
+    }),
+    ("rotate", |client| texts(&client.rotate(0).wait_for_replication(WAIT).send().err())),
+    ("rotate to a provided value", |client| texts(&client.rotate(0).value("a-value-of-my-own").send().err())),
+    ("resume", |client| match client.rotate(0).send() {
+        Err(Error::Incomplete(incomplete)) => texts(&incomplete.resume(client).err()),
+        other => texts(&other.err()),
+    }),
+    ("ensure", |client| {
+        let request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
+        texts(&request.replace_on_drift(true).send().err())
+    }),
+    ("apply", |client| {
+        let spec = KeySpec::new("docs").actions(["documents:search"]).collections(["docs"]);
+        let applied = client.plan([spec]).replace_on_drift(true).send().unwrap().apply().unwrap();
+        texts(applied.failed().map(|(_, error)| error))
+    }),
+];
+
+const WAIT: Duration = Duration::from_millis(100);
+
+#[test]
+fn no_error_shows_a_new_value_that_a_later_response_repeats() {
+    for (name, call) in CALLS {
+        let run = |(passed, loses_create)| {
+            let gossip = Gossip::start(passed, loses_create);
+            gossip.seed();
+            let texts = call(&gossip.client());
+            let value = gossip.value();
+            let found = Scanner::of([value.as_str()]).find(texts.concat().as_bytes());
+            assert!(found.is_empty(), "{name}, {passed} passed, create lost: {loses_create}: {found:?}: {texts:?}");
+            !texts.is_empty()
+        };
+        let failed = thread::scope(|scope| {
+            let cases = (0..6).flat_map(|passed| [(passed, false), (passed, true)]);
+            let runs: Vec<_> = cases.map(|case| scope.spawn(move || run(case))).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).filter(|failed| *failed).count()
+        });
+        assert!(failed > 0, "{name}: the repeated value was never received");
+    }
+}
