@@ -12,7 +12,7 @@ use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Error;
 #[cfg(feature = "tls")]
-use crate::http::Trust;
+use crate::http::TlsSettings;
 use crate::http::{Http, ProxySource};
 use crate::key;
 use crate::node::Node;
@@ -48,7 +48,7 @@ pub struct ClientBuilder {
     proxy: Option<SecretString>,
     proxy_from_env: bool,
     #[cfg(feature = "tls")]
-    trust: Trust,
+    tls: TlsSettings,
 }
 
 // Defined here because the client does not depend on its builder.
@@ -88,7 +88,7 @@ impl Default for ClientBuilder {
             proxy: None,
             proxy_from_env: true,
             #[cfg(feature = "tls")]
-            trust: Trust::default(),
+            tls: TlsSettings::default(),
         }
     }
 }
@@ -212,7 +212,7 @@ impl ClientBuilder {
     /// Trusts only the authorities in `pem` (one or more certificates). Defaults to Mozilla's, which are compiled in.
     #[cfg(feature = "tls")]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.trust.ca_certificates = pem.into();
+        self.tls.ca_certificates = pem.into();
         self
     }
 
@@ -220,7 +220,7 @@ impl ClientBuilder {
     /// `false`.
     #[cfg(feature = "native-roots")]
     pub fn native_roots(mut self, native_roots: bool) -> Self {
-        self.trust.native_roots = native_roots;
+        self.tls.native_roots = native_roots;
         self
     }
 
@@ -228,7 +228,7 @@ impl ClientBuilder {
     /// PKCS #1 or SEC 1). Defaults to none.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<SecretString>) -> Self {
-        self.trust.client_certificate = Some((chain.into(), key.into()));
+        self.tls.client_certificate = Some((chain.into(), key.into()));
         self
     }
 
@@ -263,7 +263,7 @@ impl ClientBuilder {
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
-            &self.trust,
+            &self.tls,
             match &self.proxy {
                 Some(url) => ProxySource::Setting(url),
                 None if self.proxy_from_env && uses_https => ProxySource::Environment,
@@ -312,7 +312,7 @@ impl fmt::Debug for ClientBuilder {
             proxy,
             proxy_from_env,
             #[cfg(feature = "tls")]
-                trust: _,
+                tls: _,
         } = self;
         f.debug_struct("ClientBuilder")
             .field("nodes", &nodes.len())
