@@ -133,11 +133,11 @@ enum Command {
         #[command(flatten)]
         sink: Sink,
     },
-    /// Report keys that deserve a second look: they are too broad, have expired, never expire, or open nothing.
+    /// Report keys that deserve a second look: they are too broad, have expired, never expire, or allow nothing.
     Audit {
         #[command(flatten)]
         filter: Filter,
-        /// Also report actions that open nothing on servers of this version, such as `30.0`.
+        /// Also report actions that allow nothing on servers of this version, such as `30.0`.
         #[arg(long = "for", value_name = "VERSION")]
         version: Option<ServerVersion>,
         /// Exit with 4 if there is anything to report.
@@ -185,9 +185,9 @@ struct Filter {
     /// Only keys that have expired.
     #[arg(long)]
     expired: bool,
-    /// Only keys that may do this in this collection.
+    /// Only keys that allow this action in this collection.
     #[arg(long, num_args = 2, value_names = ["ACTION", "COLLECTION"])]
-    opens: Option<Vec<String>>,
+    allows: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -347,14 +347,14 @@ impl Sink {
 
 impl Filter {
     fn apply(self, client: &KeysClient) -> typesense_keys::ListKeys {
-        let Self { prefix, description, expired, opens } = self;
+        let Self { prefix, description, expired, allows } = self;
         let mut list = client.list();
         list = prefix.iter().fold(list, |list, prefix| list.prefix(prefix));
         list = description.into_iter().fold(list, |list, description| list.description(description));
         if expired {
             list = list.expired(true);
         }
-        match opens.as_deref() {
+        match allows.as_deref() {
             Some([action, collection]) => list.allows(action.as_str(), collection),
             _ => list,
         }

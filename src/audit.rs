@@ -279,12 +279,12 @@ impl<'a> Audit<'a> {
 
     fn allows_nothing(&self) -> bool {
         let no_entry_matches = self.dead_entries.len() == self.entries.len();
-        let is_shut = |action: &&Action| {
+        let is_ineffective = |action: &&Action| {
             self.dead_actions.contains(action)
                 || self.is_not_on_server(action)
                 || (no_entry_matches && action.is_limited_by_collections(self.version))
         };
-        self.entries.is_empty() || self.actions.iter().all(is_shut)
+        self.entries.is_empty() || self.actions.iter().all(is_ineffective)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing,
+    rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing,
     with_an_overlap_both_keys_open,
     key_can_rotate_itself,
     who_may_not_delete_is_told_of_both_keys,
@@ -29,7 +29,7 @@ pub(crate) fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
     stage.client_with(value).list().send().is_ok()
 }
 
-fn rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
+fn rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let expiry = SystemTime::now() + Duration::from_secs(3600);

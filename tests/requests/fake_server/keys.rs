@@ -36,7 +36,7 @@ fn seeded_keys_are_listed_as_the_test_described_them() {
 }
 
 #[test]
-fn seeded_key_opens_what_it_allows_until_it_expires() {
+fn seeded_key_works_until_it_expires() {
     let server = FakeServer::start().unwrap();
     let lister = TestKey::new("lister", ["keys:list"], ["*"]);
     server.seed(lister.clone().value("lister")).unwrap();
