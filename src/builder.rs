@@ -145,8 +145,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits a whole call, including all attempts and waits. Defaults to 30 seconds, which is enough for a cluster
-    /// to elect a new leader (about 7 seconds).
+    /// Limits a whole call, with all attempts and the pauses between them. Defaults to 30 seconds, which is enough for a
+    /// cluster to elect a new leader (about 7 seconds). More than a year counts as a year.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self
@@ -184,8 +184,8 @@ impl ClientBuilder {
     /// every character that is not a letter or a digit. Defaults to the environment's proxy: see
     /// [`proxy_from_env`](Self::proxy_from_env), which has no effect if a proxy is set here.
     ///
-    /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. With https, it cannot
-    /// read what passes; with plain http, it can read every key.
+    /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. It can read every key
+    /// that is sent by plain http, and nothing that is sent by https.
     pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
         self.proxy = Some(url.into());
         self
@@ -201,8 +201,8 @@ impl ClientBuilder {
 
     /// Limits the response to a list, in bytes. Defaults to 64 MiB, which is more than 300,000 keys.
     ///
-    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read:
-    /// `ensure`, `rotate`, and a create whose response was lost. It does not apply to
+    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read, such as
+    /// `ensure` or a create whose response was lost. It does not apply to
     /// [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
         self.max_list_size = bytes;
