@@ -44,8 +44,8 @@ impl DeleteKey {
     ///
     /// * [`Error::NotFound`] if no key has this id,
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
-    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted. Deleting it again does no harm, because
-    ///   ids are never reused.
+    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (deleting it again does no harm: ids are never
+    ///   reused),
     /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
