@@ -179,7 +179,7 @@ struct Filter {
     /// Only keys whose value begins with this.
     #[arg(long)]
     prefix: Option<String>,
-    /// Only keys of this description.
+    /// Only keys with exactly this description.
     #[arg(short, long)]
     description: Option<String>,
     /// Only keys that have expired.

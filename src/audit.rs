@@ -21,7 +21,7 @@ pub enum AuditFinding {
     /// An action that leads to every right: the key may create or update keys, including one that allows everything.
     /// Not reported together with [`EveryAction`](Self::EveryAction).
     GainsEveryRight(Action),
-    /// The key is not limited to any collections: an entry is `*`, or a pattern such as `.*` that matches every name
+    /// No collection is excluded: an entry is `*`, or a pattern such as `.*` that matches every name
     /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
     /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,

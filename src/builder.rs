@@ -240,7 +240,7 @@ impl ClientBuilder {
     /// * no node or no key is given, or a node's address is not `http[s]://host[:port][/path]`,
     /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not `true`,
     /// * a node is `https://`, and the crate is built without its feature `tls`,
-    /// * the key contains characters that are invalid in an HTTP header,
+    /// * the key is empty, is longer than 4096 bytes, or is text that an HTTP header cannot carry,
     /// * a certificate or private key is not valid,
     /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {

@@ -111,7 +111,7 @@ impl FromStr for KeyId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
-    /// The id, by which the key is retrieved and deleted.
+    /// The id.
     pub id: KeyId,
     /// What the key is for, as its creator described it.
     pub description: String,
@@ -233,7 +233,7 @@ impl KeyInfo {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CreatedKey {
-    /// The id, by which the key is retrieved and deleted.
+    /// The id.
     pub id: KeyId,
     /// The value, which is the key itself. Wiped from memory when dropped.
     pub value: SecretString,

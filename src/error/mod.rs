@@ -100,7 +100,7 @@ pub enum Error {
     )]
     #[non_exhaustive]
     RateLimited {
-        /// How long the server asked to wait.
+        /// How long the server asked to wait, if it did.
         retry_after: Option<Duration>,
         /// The attempts of the call, and the last response.
         report: CallReport,

@@ -80,9 +80,9 @@
 //! |---|---|
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
-//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key of this description takes precedence |
-//! | `ensure` and `apply` with a generated value | keys of the same description that expired more than a day ago |
-//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys of the same description with another scope that were listed before the run created anything, once every node knows the key that replaces them |
+//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
+//! | `ensure` and `apply` with a generated value | keys with the same description that expired more than a day ago |
+//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope that were listed before the run created anything, once every node knows the key that replaces them |
 //! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted

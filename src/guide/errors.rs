@@ -51,11 +51,11 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
-//! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; carries a new key | store the value; wait, or look at the named nodes |
-//! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store the value, or find the key and delete it; repeat a delete |
+//! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; contains a new key | store the value; wait, or look at the named nodes |
+//! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
 //! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
-//! | [`PlanOutdated`](Error::PlanOutdated) | the keys of this description have changed since the plan was made | no | make a new plan |
+//! | [`PlanOutdated`](Error::PlanOutdated) | the keys with this description have changed since the plan was made | no | make a new plan |
 //! | [`RandomSource`](Error::RandomSource) | the operating system provided no random bytes | no; at most, keys were read | give a value of your own |
 //!
 //! # Testing the handling of errors

@@ -49,7 +49,7 @@
 //! * **Copies of the TLS library**, which decrypts into buffers that are not ours to wipe. `cargo test --test memory --
 //!   --nocapture` counts them: in one run, 2 copies of 5 secrets after the calls of one thread, and 25 copies of
 //!   41 secrets after those of several threads.
-//! * **Unoptimised builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
+//! * **Unoptimized builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
 //! * **A key that a server encodes** neither as text nor as JSON is not masked in an error.
 //! * **The first four bytes of a value** are no secret: the server shows them in every list.
 //!

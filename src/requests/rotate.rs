@@ -17,7 +17,7 @@ use crate::http::Request;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
-/// A request to replace a key with a new one of the same description, actions, collections and expiry. Made by
+/// A request to replace a key with a new one that has the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`](crate::KeysClient::rotate).
 ///
 /// ```
@@ -193,7 +193,7 @@ impl Rotation {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
-        // A server that was set up anew counts its ids from the start.
+        // A server that was set up again counts its ids from 0, so the new key can have the id of the old one.
         if self.keep_old || key.id == old {
             return Ok(key);
         }

@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(NewKey::known_value).collect();
         let (mut groups, others) = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values)?;
-        // Those of other keys now, for example on a server that was set up anew.
+        // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
         let changed: HashSet<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();
