@@ -325,7 +325,7 @@ fn drifted_key_is_replaced_only_if_asked() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn keys_that_were_applied_before_the_output_failed_are_told_by_the_exit_code() {
+fn exit_code_tells_of_keys_applied_before_the_output_failed() {
     let stage = Stage::new();
     describe(&stage, &["app: shop"]);
     let mut command = stage.command();

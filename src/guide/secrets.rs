@@ -63,9 +63,8 @@
 //!   broad, never expires or allows nothing.
 //! * If a key has leaked, find its id by [`list().prefix(value)`](crate::ListKeys::prefix), which keeps no more than four
 //!   bytes of it, and [`rotate`](crate::KeysClient::rotate) or [`delete`](crate::KeysClient::delete) that key.
-//! * **Keep search-only keys secret.** Whoever holds one, even one that is limited to a collection, can sign a scoped key
-//!   with an embedded `collection` and read every collection of the server (seen with 0.24.1). Hand out scoped keys, which
-//!   cannot be re-signed: see [`tenants`](super::tenants).
+//! * Keep search-only keys secret: whoever holds one can read every collection of the server. Hand out scoped keys: see
+//!   [`tenants`](super::tenants).
 //!
 //! # Reporting a weakness
 //!

@@ -14,7 +14,7 @@ live_tests![
     rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing,
     with_an_overlap_both_keys_open,
     key_can_rotate_itself,
-    who_may_not_delete_is_told_of_both_keys,
+    client_that_may_not_delete_is_told_of_both_keys,
     ensure_creates_once_and_replaces_drift,
     ensure_with_a_value_returns_it_every_time,
     ensure_renews_an_expired_key_and_deletes_it_after_a_day,
@@ -61,7 +61,7 @@ fn key_can_rotate_itself(server: &Server) {
     stage.client_with(&new.value).delete(new.id).send().unwrap();
 }
 
-fn who_may_not_delete_is_told_of_both_keys(server: &Server) {
+fn client_that_may_not_delete_is_told_of_both_keys(server: &Server) {
     let stage = Stage::new(server);
     let request = stage.client().create().description("live test").actions(["keys:get", "keys:create"]);
     let creator = stage.create(request.collections(["*"]));

@@ -11,7 +11,7 @@ live_tests![
     random_pattern_matches_the_names_that_the_server_allows,
     unsupported_pattern_matches_at_least_what_the_server_allows,
     key_allows_what_the_server_allows,
-    key_for_an_alias_or_its_collection_does_not_open_the_other,
+    key_for_an_alias_or_its_collection_does_not_allow_the_other,
 ];
 
 /// Names for each of the entries beside it.
@@ -222,7 +222,7 @@ fn key_allows_what_the_server_allows(server: &Server) {
     }
 }
 
-fn key_for_an_alias_or_its_collection_does_not_open_the_other(server: &Server) {
+fn key_for_an_alias_or_its_collection_does_not_allow_the_other(server: &Server) {
     let stage = Stage::new(server);
     let (collection, alias) = (unique("c"), unique("alias"));
     stage.collection(&collection);

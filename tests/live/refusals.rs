@@ -11,7 +11,7 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    wrong_key_is_unauthorized_whatever_it_asks,
+    wrong_key_is_unauthorized_for_every_operation,
     each_operation_needs_its_own_action,
     key_that_may_list_lists_and_does_not_create,
     deleted_key_is_unauthorized,
@@ -50,7 +50,7 @@ fn assert_unauthorized<T: Debug>(result: Result<T, Error>, needed: &str) {
     }
 }
 
-fn wrong_key_is_unauthorized_whatever_it_asks(server: &Server) {
+fn wrong_key_is_unauthorized_for_every_operation(server: &Server) {
     let stage = Stage::new(server);
     let target = stage.create(anything(stage.client()));
     let almost = format!("{}x", server.api_key());

@@ -68,7 +68,7 @@ fn value_of_a_key_is_the_one_that_its_creator_got() {
 }
 
 #[test]
-fn value_that_the_server_draws_is_32_letters_and_digits() {
+fn value_that_the_server_generates_is_32_letters_and_digits() {
     let server = FakeServer::start().unwrap();
     let created = create(&server).unwrap().json().unwrap();
     let value = created.get("value").unwrap().as_str().unwrap();
