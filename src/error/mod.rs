@@ -194,8 +194,8 @@ pub enum Error {
         total: usize,
     },
 
-    /// **The server may have acted**, and the outcome could not be determined. The error contains the value of the key
-    /// that may exist.
+    /// **The server may have acted**, and the outcome could not be determined. The error contains the value of a
+    /// key that may exist, if it is known.
     #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 

@@ -108,7 +108,7 @@ impl Plan {
     /// First lists the keys again. A key whose listed state no longer fits the plan is not changed:
     /// [`Error::PlanOutdated`]. Then creates all new keys, lists the keys, and deletes what was planned, as
     /// [`ensure`](crate::KeysClient::ensure) does for one key. A key that needs no change is not checked again, and a
-    /// plan without changes sends nothing. The [`timeout`](super::PlanKeys::timeout) limits each list and each change.
+    /// plan without changes sends nothing. The [`timeout`](super::PlanKeys::timeout) limits each list, and each step of a change.
     ///
     /// After an interruption, make a new plan from the same specs and apply it. If a node does not list a key yet that
     /// the interrupted run has created, the new plan creates a duplicate, which later plans show. To avoid this, use
