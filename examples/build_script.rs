@@ -4,8 +4,8 @@
 //! const SEARCH_KEY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/.search-key"));
 //! ```
 //!
-//! The key is in `.search-key`, beside the sources: one for debug and release builds, which `cargo clean` does not
-//! remove. Add `/.search-key*` to `.gitignore`, so that each checkout has a key of its own; a build service should keep the
+//! The key is in `.search-key`, beside the sources: one for debug and release builds, and `cargo clean` does not
+//! remove it. Add `/.search-key*` to `.gitignore`, so that each checkout has a key of its own; a build service should keep the
 //! file from one build to the next. Everybody who visits the site can read the key, so it may search and get the documents
 //! of one collection and nothing else.
 //!
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use typesense_keys::{Action, ClientBuilder, ExposeSecret, SecretString};
 
-/// Not search alone: a holder of such a key can sign scoped keys, which read every collection. A second action prevents it.
+/// Two, because a key for search alone can sign scoped keys, which read every collection.
 const ACTIONS: [Action; 2] = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn search_key() -> Result<(), Box<dyn Error>> {
     let file = PathBuf::from(sources).join(".search-key");
     let collection =
         env::var("SITE_COLLECTION").map_err(|_| "SITE_COLLECTION is not set: the collection to search")?;
-    // Gives up after this time if no server responds at all.
+    // The time after which a call fails if no server can be reached.
     let client = ClientBuilder::from_env()?.connect_timeout(Duration::from_millis(300)).build()?;
     // Each checkout finds its own key by this. A list shows the first four characters anyway.
     let description = |value: &SecretString| {
@@ -58,7 +58,7 @@ fn search_key() -> Result<(), Box<dyn Error>> {
                 println!("cargo::warning=the search key is the stored one, which was not checked: {error}");
                 return Ok(());
             }
-            // Revoked: to create the same value again would revive it.
+            // Revoked: the same value must not be created again.
             Ok(keys) if keys.is_empty() => value = None,
             keys => drop(keys?),
         }

@@ -39,7 +39,7 @@ struct Cli {
     /// Print JSON: one object for each key to standard output; an error, as one object, to standard error.
     #[arg(long, global = true)]
     json: bool,
-    /// How long a command may take, in seconds.
+    /// How long each call may take, in seconds.
     #[arg(long, global = true, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(subcommand)]
@@ -120,10 +120,10 @@ enum Command {
         /// Find only documents that pass this filter.
         #[arg(long, value_name = "FILTER")]
         filter_by: Option<String>,
-        /// Leave only these fields in documents, which hides nothing.
+        /// Leave only these fields in documents. This hides nothing.
         #[arg(long, value_name = "FIELDS")]
         include_fields: Option<String>,
-        /// Leave these fields out of documents, which hides nothing.
+        /// Leave these fields out of documents. This hides nothing.
         #[arg(long, value_name = "FIELDS")]
         exclude_fields: Option<String>,
         #[arg(long, value_name = "HITS")]
@@ -133,11 +133,11 @@ enum Command {
         #[command(flatten)]
         sink: Sink,
     },
-    /// Report keys that deserve a second look: they are too broad, have expired, never expire, or open nothing.
+    /// Report keys that are too broad, have expired, never expire, or allow nothing.
     Audit {
         #[command(flatten)]
         filter: Filter,
-        /// Also report actions that open nothing on servers of this version, such as `30.0`.
+        /// Also report actions that allow nothing on servers of this version, such as `30.0`.
         #[arg(long = "for", value_name = "VERSION")]
         version: Option<ServerVersion>,
         /// Exit with 4 if there is anything to report.
@@ -176,18 +176,18 @@ struct Sink {
 
 #[derive(Args)]
 struct Filter {
-    /// Only keys whose value begins so.
+    /// Only keys whose value begins with this.
     #[arg(long)]
     prefix: Option<String>,
-    /// Only keys of this description.
+    /// Only keys with exactly this description.
     #[arg(short, long)]
     description: Option<String>,
     /// Only keys that have expired.
     #[arg(long)]
     expired: bool,
-    /// Only keys that may do this in this collection.
+    /// Only keys that allow this action in this collection.
     #[arg(long, num_args = 2, value_names = ["ACTION", "COLLECTION"])]
-    opens: Option<Vec<String>>,
+    allows: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -197,13 +197,13 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            let of_keys = error.downcast_ref::<KeysError>();
-            match of_keys.map(serde_json::to_string) {
+            let keys_error = error.downcast_ref::<KeysError>();
+            match keys_error.map(serde_json::to_string) {
                 _ if !json => tell(format_args!("keys: {error}")),
                 Some(Ok(object)) => tell(object),
                 _ => tell(json!({ "kind": "program", "message": error.to_string() })),
             }
-            let may_have_acted = of_keys.is_some_and(KeysError::may_have_acted) || error.is::<Changed>();
+            let may_have_acted = keys_error.is_some_and(KeysError::may_have_acted) || error.is::<Changed>();
             ExitCode::from(if may_have_acted { 3 } else { 1 })
         }
     }
@@ -323,7 +323,7 @@ fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> R
     Ok(())
 }
 
-/// Keeps the value that the error carries: its key may exist.
+/// Writes the value that the error contains: its key may exist.
 fn failed(error: KeysError, mut place: Place) -> Result<ExitCode, Box<dyn Error>> {
     match error.value() {
         Some(value) => match place.write(value) {
@@ -336,7 +336,7 @@ fn failed(error: KeysError, mut place: Place) -> Result<ExitCode, Box<dyn Error>
 }
 
 impl Sink {
-    /// Opened before the key is created, so that no key exists that cannot be stored.
+    /// Opened before the key is created, which must not happen if its value cannot be stored.
     fn place(&self) -> Result<Place, Box<dyn Error>> {
         match &self.out {
             Some(file) => Place::new_file(file.clone()),
@@ -347,14 +347,14 @@ impl Sink {
 
 impl Filter {
     fn apply(self, client: &KeysClient) -> typesense_keys::ListKeys {
-        let Self { prefix, description, expired, opens } = self;
+        let Self { prefix, description, expired, allows } = self;
         let mut list = client.list();
         list = prefix.iter().fold(list, |list, prefix| list.prefix(prefix));
         list = description.into_iter().fold(list, |list, description| list.description(description));
         if expired {
             list = list.expired(true);
         }
-        match opens.as_deref() {
+        match allows.as_deref() {
             Some([action, collection]) => list.allows(action.as_str(), collection),
             _ => list,
         }
@@ -393,7 +393,7 @@ fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A reader that has read enough, as in `keys list | head`, is no failure.
+/// It is no failure that nobody reads further, as in `keys list | head`.
 fn line(text: impl Display) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -401,7 +401,7 @@ fn line(text: impl Display) -> io::Result<()> {
     }
 }
 
-/// A message. That nobody reads it must not end the program, which may hold a value that is not stored yet.
+/// Writes a message. A failure must not end the program, which may hold a value that is not stored yet.
 fn tell(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -482,7 +482,7 @@ fn secret(file: &Path) -> Result<SecretString, Box<dyn Error>> {
     Ok(std::str::from_utf8(&bytes).map_err(|_| format!("{} is not text", file.display()))?.into())
 }
 
-/// The value in the type that its field most likely has. Digits find the same text as number and as text.
+/// The value in the type that its field most likely has. In a text field, a number finds the same as text.
 fn only(text: &str) -> Result<(String, ExactValue), String> {
     let (field, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not FIELD=VALUE"))?;
     let value = match (value.parse::<i64>(), value.parse::<bool>()) {

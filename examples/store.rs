@@ -5,7 +5,7 @@
 //! cargo run --example store -- - | secret-manager   writes it to a pipe, and nothing else
 //! ```
 //!
-//! The value is drawn before the key exists, and written first: a program that dies in between leaves no key that nobody
+//! The value is generated and written before the key exists: a program that dies in between leaves no key that nobody
 //! holds. Standard error says what happens; the key is never in it.
 
 #[path = "common/place.rs"]
@@ -61,17 +61,17 @@ fn store(place: OsString) -> Result<(), Box<dyn Error>> {
         Err(error) if error.may_have_acted() => Err(format!("{error}; {place} has its value").into()),
         Err(error) => {
             place.remove();
-            Err(format!("{error}; the value in {place} opens nothing").into())
+            Err(format!("{error}; the value in {place} allows nothing").into())
         }
     }
 }
 
-/// A client of the servers in TYPESENSE_NODES. Without them, of a fake server: then the key that is stored opens nothing.
+/// A client of the servers in TYPESENSE_NODES. Without them, of a fake server: then the stored key allows nothing.
 fn connect() -> Result<(KeysClient, Option<FakeServer>), Box<dyn Error>> {
     if env::var_os("TYPESENSE_NODES").is_some() {
         return Ok((KeysClient::from_env()?, None));
     }
-    eprintln!("TYPESENSE_NODES names no server: the key is a fake server's, and opens nothing");
+    eprintln!("TYPESENSE_NODES names no server: the key is a fake server's, and allows nothing");
     let fake_server = FakeServer::start()?;
     let client = KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key()).build()?;
     Ok((client, Some(fake_server)))

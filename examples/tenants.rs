@@ -29,7 +29,7 @@ use store_file::Store;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How many keys are begun together: what the next run has to complete, at most.
+/// How many keys are begun together, and so the most that the next run has to complete.
 const CHUNK: usize = 100;
 
 /// Gives each tenant a search key, on the server that TYPESENSE_NODES and TYPESENSE_API_KEY name.
@@ -152,7 +152,7 @@ fn sign(store: &mut Store, parent: &str, collection: &str, tenants: &BTreeSet<&s
     store.sync()
 }
 
-/// Keys of this store that it has no line for: it was restored from a backup, perhaps, or a line was removed.
+/// Keys of this store that it has no line for: perhaps it was restored from a backup, or a line was removed.
 fn report_left_overs(client: &KeysClient, store: &Store, sweep: bool) -> Result<()> {
     for key in client.list().send()? {
         if key.description.starts_with(&store.prefix) && !store.ids.contains(&key.id) {

@@ -96,7 +96,7 @@ impl Action {
             || self.whole_resource().is_some_and(|resource| other.as_str().split(':').next() == Some(resource))
     }
 
-    /// The routes that it allows, such as `GET /keys/:id`, on any server from 0.24.1 to v30.2 or the next release.
+    /// The routes that the action allows, such as `GET /keys/:id`, on any server from 0.24.1 to v30.2 or the next release.
     /// For `resource:*` and `*`, the routes of all actions that they cover; for an action that no such server knows,
     /// none.
     ///
@@ -109,7 +109,7 @@ impl Action {
         self.routes_in(None).map(|route| route.name)
     }
 
-    /// The routes that it allows on servers of one version.
+    /// The routes that the action allows on servers of one version.
     ///
     /// ```
     /// use typesense_keys::{Action, ServerVersion};
@@ -120,7 +120,7 @@ impl Action {
         self.routes_in(Some(version)).map(|route| route.name)
     }
 
-    /// The first version on which it allows something. [`V0_24`](ServerVersion::V0_24) also stands for older
+    /// The first version on which the action allows something. [`V0_24`](ServerVersion::V0_24) also stands for older
     /// versions.
     ///
     /// For `resource:*`, the first version with any action of the resource; `None` for an action that no server
@@ -130,7 +130,7 @@ impl Action {
         self.routes_in(None).map(|route| route.since).min()
     }
 
-    /// The first version on which it no longer allows anything; `None` if the newest known servers have it, or no
+    /// The first version on which the action no longer allows anything; `None` if the newest known servers have it, or no
     /// server ever had it.
     ///
     /// ```

@@ -21,7 +21,7 @@ pub enum AuditFinding {
     /// An action that leads to every right: the key may create or update keys, including one that allows everything.
     /// Not reported together with [`EveryAction`](Self::EveryAction).
     GainsEveryRight(Action),
-    /// The key is not limited to any collections: an entry is `*`, or a pattern such as `.*` that matches every name
+    /// No collection is excluded: an entry is `*`, or a pattern such as `.*` that matches every name
     /// of ASCII letters, digits, `_` and `-`. Reported only if collections limit one of its actions. Patterns with a
     /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
@@ -279,12 +279,12 @@ impl<'a> Audit<'a> {
 
     fn allows_nothing(&self) -> bool {
         let no_entry_matches = self.dead_entries.len() == self.entries.len();
-        let is_shut = |action: &&Action| {
+        let is_ineffective = |action: &&Action| {
             self.dead_actions.contains(action)
                 || self.is_not_on_server(action)
                 || (no_entry_matches && action.is_limited_by_collections(self.version))
         };
-        self.entries.is_empty() || self.actions.iter().all(is_shut)
+        self.entries.is_empty() || self.actions.iter().all(is_ineffective)
     }
 }
 

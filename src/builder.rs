@@ -12,7 +12,7 @@ use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Error;
 #[cfg(feature = "tls")]
-use crate::http::Trust;
+use crate::http::TlsSettings;
 use crate::http::{Http, ProxySource};
 use crate::key;
 use crate::node::Node;
@@ -48,7 +48,7 @@ pub struct ClientBuilder {
     proxy: Option<SecretString>,
     proxy_from_env: bool,
     #[cfg(feature = "tls")]
-    trust: Trust,
+    tls: TlsSettings,
 }
 
 // Defined here because the client does not depend on its builder.
@@ -88,7 +88,7 @@ impl Default for ClientBuilder {
             proxy: None,
             proxy_from_env: true,
             #[cfg(feature = "tls")]
-            trust: Trust::default(),
+            tls: TlsSettings::default(),
         }
     }
 }
@@ -145,8 +145,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits a whole call, including all attempts and waits. Defaults to 30 seconds, which is enough for a cluster
-    /// to elect a new leader (about 7 seconds).
+    /// Limits a whole call, with all attempts and the pauses between them. Defaults to 30 seconds, which is enough for a
+    /// cluster to elect a new leader (about 7 seconds). More than a year counts as a year.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self
@@ -184,8 +184,8 @@ impl ClientBuilder {
     /// every character that is not a letter or a digit. Defaults to the environment's proxy: see
     /// [`proxy_from_env`](Self::proxy_from_env), which has no effect if a proxy is set here.
     ///
-    /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. With https, it cannot
-    /// read what passes; with plain http, it can read every key.
+    /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. It can read every key
+    /// that is sent by plain http, and nothing that is sent by https.
     pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
         self.proxy = Some(url.into());
         self
@@ -201,8 +201,8 @@ impl ClientBuilder {
 
     /// Limits the response to a list, in bytes. Defaults to 64 MiB, which is more than 300,000 keys.
     ///
-    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read:
-    /// `ensure`, `rotate`, and a create whose response was lost. It does not apply to
+    /// The limit applies to [`ListKeys::send`](crate::ListKeys::send) and to the lists that other calls read, such as
+    /// `ensure` or a create whose response was lost. It does not apply to
     /// [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
         self.max_list_size = bytes;
@@ -212,7 +212,7 @@ impl ClientBuilder {
     /// Trusts only the authorities in `pem` (one or more certificates). Defaults to Mozilla's, which are compiled in.
     #[cfg(feature = "tls")]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.trust.ca_certificates = pem.into();
+        self.tls.ca_certificates = pem.into();
         self
     }
 
@@ -220,7 +220,7 @@ impl ClientBuilder {
     /// `false`.
     #[cfg(feature = "native-roots")]
     pub fn native_roots(mut self, native_roots: bool) -> Self {
-        self.trust.native_roots = native_roots;
+        self.tls.native_roots = native_roots;
         self
     }
 
@@ -228,7 +228,7 @@ impl ClientBuilder {
     /// PKCS #1 or SEC 1). Defaults to none.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<SecretString>) -> Self {
-        self.trust.client_certificate = Some((chain.into(), key.into()));
+        self.tls.client_certificate = Some((chain.into(), key.into()));
         self
     }
 
@@ -240,7 +240,7 @@ impl ClientBuilder {
     /// * no node or no key is given, or a node's address is not `http[s]://host[:port][/path]`,
     /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not `true`,
     /// * a node is `https://`, and the crate is built without its feature `tls`,
-    /// * the key contains characters that are invalid in an HTTP header,
+    /// * the key is empty, is longer than 4096 bytes, or is text that an HTTP header cannot carry,
     /// * a certificate or private key is not valid,
     /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
@@ -263,7 +263,7 @@ impl ClientBuilder {
         let http = Http::new(
             Arc::new(api_key),
             #[cfg(feature = "tls")]
-            &self.trust,
+            &self.tls,
             match &self.proxy {
                 Some(url) => ProxySource::Setting(url),
                 None if self.proxy_from_env && uses_https => ProxySource::Environment,
@@ -312,7 +312,7 @@ impl fmt::Debug for ClientBuilder {
             proxy,
             proxy_from_env,
             #[cfg(feature = "tls")]
-                trust: _,
+                tls: _,
         } = self;
         f.debug_struct("ClientBuilder")
             .field("nodes", &nodes.len())

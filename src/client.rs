@@ -40,14 +40,15 @@ use crate::requests::{
 pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
-    /// Waits until a node serves requests, for at most `limit`: for scripts that start a server and continue.
+    /// Waits for at most `limit` until a node serves requests, for scripts that start a server.
     ///
-    /// The client's key needs no action for it. A response with status 401 counts as ready, too.
+    /// The client's key needs no action for this: a response with status 401 counts as ready, too.
     ///
     /// # Errors
     ///
     /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at
-    /// the limit. Immediately, if waiting cannot help: [`Error::Tls`] or [`Error::UnexpectedResponse`], for example.
+    /// the limit. An error that waiting cannot cure, such as [`Error::Tls`] or [`Error::UnexpectedResponse`], is returned
+    /// immediately.
     pub fn wait_until_ready(&self, limit: Duration) -> Result<(), Error> {
         wait_until_ready(&self.0, limit)
     }
@@ -93,8 +94,8 @@ impl KeysClient {
         SendMany::new(self.0.clone(), requests.into_iter())
     }
 
-    /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create` and
-    /// `keys:delete`; and `keys:list`, which is used when a response is lost, or a value is given.
+    /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create`,
+    /// `keys:delete` and, if a response is lost or a value is given, `keys:list`.
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
     }
@@ -157,8 +158,8 @@ impl Incomplete {
     /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until
     /// every node knows it; deletes the old key.
     ///
-    /// It takes at most as long as another [`rotate`](KeysClient::rotate), and may be interrupted again. The old key is
-    /// requested first: if the cluster of `client` has another key with its id, nothing is changed there.
+    /// The timeout is that of `client`. The call may be interrupted again. It first gets the old key: if the cluster of
+    /// `client` has another key with its id, nothing is changed there.
     ///
     /// # Errors
     ///

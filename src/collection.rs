@@ -15,12 +15,12 @@ use crate::pattern::{self, Flaw};
 /// [`prefix`](Self::prefix) or [`pattern`](Self::pattern), or the same as text: `exact:a.b`, `prefix:docs_` or
 /// `pattern:docs_[0-9]+`.
 ///
-/// Collections restrict only requests that name a collection, so not a key's `keys:…` or `aliases:…` actions (seen with
+/// Collections restrict only requests that name a collection, and not actions such as `keys:…` or `aliases:…` (seen with
 /// 0.24.1): see [`guide::server_versions`](crate::guide::server_versions#collections).
 ///
-/// Text is checked when it is converted. Only an entry that is read from JSON, such as the server's list of keys, can
-/// be invalid, because a server stores any text. A new key may have it unless no server could compile it, so the scope
-/// of one key can be used for another.
+/// Text is checked when it is converted. An entry that is read from JSON, such as the server's list of keys, is not
+/// checked, because a server stores any text. A new key may have such an entry if a server could compile it, so that a
+/// key's scope can be copied.
 ///
 /// ```
 /// use typesense_keys::CollectionPattern;
@@ -42,8 +42,7 @@ impl CollectionPattern {
     /// Every collection, including future ones.
     pub const ALL: Self = Self(Cow::Borrowed("*"));
 
-    /// The one collection with exactly this name, whatever its characters. No collection has an empty name, so a
-    /// request with that is refused.
+    /// The one collection with exactly this name, whatever its characters. A request with an empty name is refused.
     #[must_use]
     pub fn exact(name: &str) -> Self {
         Self::stored(escape(name))

@@ -111,7 +111,7 @@ impl FromStr for KeyId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
-    /// The id, by which the key is retrieved and deleted.
+    /// The id.
     pub id: KeyId,
     /// What the key is for, as its creator described it.
     pub description: String,
@@ -126,11 +126,8 @@ pub struct KeyInfo {
     /// The first 4 bytes of the value, or all of a shorter one.
     #[serde(rename = "value_prefix")]
     pub prefix: String,
-    /// Whether the server deletes the key after its expiry. Exists from v26.0 (older servers: `None`), has an effect
-    /// from v27.0 (read).
-    ///
-    /// Each node deletes by its own clock, once an hour, outside the log of the cluster: for up to an hour the nodes
-    /// may disagree on whether the key exists.
+    /// Whether the server deletes the key after its expiry; `None` on servers before v26.0: see [expired
+    /// keys](crate::guide::server_versions#expired-keys).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autodelete: Option<bool>,
     #[serde(flatten)]
@@ -192,8 +189,8 @@ impl KeyInfo {
         self.autodelete == Some(true) && self.is_expired()
     }
 
-    /// Whether the server would allow a key with this scope to do `action` in `collection`. Use it to find, for
-    /// example, all keys that can delete documents in `orders`.
+    /// Whether the server would allow `action` in `collection` to a key with this scope. To find all such keys, use
+    /// [`ListKeys::allows`](crate::ListKeys::allows).
     ///
     /// One of the key's actions must [cover](Action::covers) `action` and, if collections limit the action at all,
     /// one of its entries must [match](CollectionPattern::matches) `collection`. If a pattern cannot be evaluated,
@@ -230,13 +227,13 @@ impl KeyInfo {
 
 /// A new key with its value, which the server does not show again.
 ///
-/// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. To keep the value,
-/// write [`value`](Self::value)`.expose_secret()` directly to a secret store: the standard input of a secret manager,
-/// or a file that only its owner can read (as `examples/store.rs` does).
+/// It deliberately implements neither `Clone` nor `Serialize`, and its `Debug` omits the value. Write
+/// [`value`](Self::value)`.expose_secret()` directly to where you keep secrets: to the standard input of a secret
+/// manager, or to a file that only its owner can read (as `examples/store.rs` does).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CreatedKey {
-    /// The id, by which the key is retrieved and deleted.
+    /// The id.
     pub id: KeyId,
     /// The value, which is the key itself. Wiped from memory when dropped.
     pub value: SecretString,

@@ -1,5 +1,4 @@
-// The targets of the README's links in the documentation; the README itself has those of a repository's page. Of two
-// definitions, the first counts.
+// The README's links lead to files. These definitions come first, so in the documentation they count instead.
 //! [`Action`]: Action
 //! [`AuditFinding`]: AuditFinding
 //! [`Batch`]: Batch

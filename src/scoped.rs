@@ -100,7 +100,7 @@ impl<'a> ScopedKeyBuilder<'a> {
         self
     }
 
-    /// Limits searches to documents whose `field` has exactly this value, such as one tenant's. Several calls, and
+    /// Limits searches to documents whose `field` has exactly this value, such as one tenant's. Several values, and
     /// [`filter_by`](Self::filter_by), must all hold.
     ///
     /// [`ExactValue`] says which values are exact. The field must be `string`, `int32`, `int64`, `bool` or an array of
@@ -112,7 +112,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// The values in the documents must be exact, too: a document with `Acme-1` is found as `acme1`.
     ///
-    /// Other ways to see more documents are closed as for [`filter_by`](Self::filter_by). Defaults to no restriction.
+    /// Embeds the same guard and parameters as [`filter_by`](Self::filter_by). Defaults to no restriction.
     pub fn only(mut self, field: impl Into<String>, value: impl Into<ExactValue>) -> Self {
         self.only.push((field.into(), value.into()));
         self
@@ -135,8 +135,8 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// To embed a filter byte for byte, use `param("filter_by", …)`.
     ///
-    /// One gap remains: for up to a minute, the server's cache serves responses of a key without `cache_ttl` 0 to the
-    /// same request of this key (seen with 0.24.1). So do not use `use_cache` with less restricted keys on the same
+    /// One gap remains: for up to a minute, this key may get the response to the same request of a key without `cache_ttl`
+    /// 0 from the server's cache (seen with 0.24.1). So do not use `use_cache` with less restricted keys on the same
     /// server.
     ///
     /// A second call overwrites the first. Defaults to no filter.

@@ -26,8 +26,8 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     while value.len() < GENERATED_LENGTH {
         getrandom::fill(random.as_mut_slice())?;
         let fair = random.iter().filter(|&&byte| byte < FAIR);
-        let drawn = fair.filter_map(|&byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
-        for &character in drawn.take(GENERATED_LENGTH - value.len()) {
+        let characters = fair.filter_map(|&byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
+        for &character in characters.take(GENERATED_LENGTH - value.len()) {
             value.push(char::from(character));
         }
     }

@@ -68,12 +68,12 @@ fn quickstart_with_everything_logged_shows_no_key() {
     let printed = printed(&output);
     assert!(printed.contains("[TRACE ureq"), "{printed}");
     // The keys are not known here, but their form is.
-    assert!(!printed.split(|c: char| !c.is_ascii_alphanumeric()).any(looks_drawn), "{printed}");
-    assert!(looks_drawn("mgo0aaC6hkuFPSv2iw9PGyRkuPSzKSeW"));
+    assert!(!printed.split(|c: char| !c.is_ascii_alphanumeric()).any(looks_generated), "{printed}");
+    assert!(looks_generated("mgo0aaC6hkuFPSv2iw9PGyRkuPSzKSeW"));
 }
 
 /// Whether it looks like a generated value. (One without any capital comes once in 30 million.)
-fn looks_drawn(word: &str) -> bool {
+fn looks_generated(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let is_alphanumeric = word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     word.len() == 32 && is_alphanumeric && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
@@ -166,15 +166,15 @@ fn assert_owner_only(file: &std::path::Path) {
 fn assert_owner_only(_: &std::path::Path) {}
 
 #[test]
-fn store_without_a_server_says_that_the_key_opens_nothing() {
+fn store_without_a_server_says_that_the_key_allows_nothing() {
     let directory = fresh_directory();
     let file = directory.path().join("key");
     let output = example("store").arg(&file).output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");
-    assert!(printed.contains("the key is a fake server's, and opens nothing"), "{printed}");
+    assert!(printed.contains("the key is a fake server's, and allows nothing"), "{printed}");
     let stored = fs::read_to_string(&file).unwrap();
-    assert!(looks_drawn(&stored));
+    assert!(looks_generated(&stored));
     assert_hides(&printed, &stored);
 }
 
@@ -182,7 +182,7 @@ fn store_without_a_server_says_that_the_key_opens_nothing() {
 fn store_writes_the_key_and_nothing_else_to_a_pipe() {
     let output = example("store").arg("-").output().unwrap();
     let stored = String::from_utf8(output.stdout.clone()).unwrap();
-    assert!(output.status.success() && looks_drawn(&stored), "{}", stderr(&output));
+    assert!(output.status.success() && looks_generated(&stored), "{}", stderr(&output));
     assert_hides(&stderr(&output), &stored);
 }
 

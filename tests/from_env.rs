@@ -43,8 +43,8 @@ fn main() -> ExitCode {
     let trials = [
         trial("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
         trial("what_is_missing_is_named", what_is_missing_is_named),
-        trial("what_is_wrong_is_named_by_its_variable", what_is_wrong_is_named_by_its_variable),
-        trial("what_is_wrong_in_a_method_is_named_by_it", what_is_wrong_in_a_method_is_named_by_it),
+        trial("wrong_setting_is_named_by_its_variable", wrong_setting_is_named_by_its_variable),
+        trial("wrong_setting_is_named_by_its_method", wrong_setting_is_named_by_its_method),
         trial("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
         trial("plain_http_to_this_host_uses_no_proxy", plain_http_to_this_host_uses_no_proxy),
         trial("environments_proxy_is_not_for_plain_http", environments_proxy_is_not_for_plain_http),
@@ -143,12 +143,12 @@ fn what_is_missing_is_named() {
     assert_eq!(built("http://127.0.0.1:1", " "), no_key);
 }
 
-fn what_is_wrong_in_a_method_is_named_by_it() {
+fn wrong_setting_is_named_by_its_method() {
     let text = with("override", &[(NODES, "http://127.0.0.1:1".into()), (API_KEY, "pa55".into())]);
     assert!(text.starts_with("invalid configuration: `api_key`: "), "{text}");
 }
 
-fn what_is_wrong_is_named_by_its_variable() {
+fn wrong_setting_is_named_by_its_variable() {
     for (nodes, reason) in [
         (",,", "is not set: the nodes, such as `https://search.example.net`, separated by commas"),
         ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),

@@ -139,7 +139,7 @@ fn keys_are_listed_as_a_table_or_as_json() {
     assert!(lines[0].starts_with("ID  VALUE  EXPIRES  ACTIONS"), "{table}");
     assert!(lines[1].starts_with("0   ") && lines[1].ends_with("docs site"), "{table}");
     assert!(lines[2].contains("docs_.*") && lines[2].ends_with("esc \\u{1b}[31m"), "{table}");
-    let json = stage.good(&["list", "--json", "--opens", "documents:search", "docs"]);
+    let json = stage.good(&["list", "--json", "--allows", "documents:search", "docs"]);
     let keys: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((keys.len(), &keys[0]["id"]), (1, &Value::from(0)));
     assert!(stage.good(&["show", "1"]).lines().count() == 2);
@@ -325,7 +325,7 @@ fn drifted_key_is_replaced_only_if_asked() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn keys_that_were_applied_before_the_output_failed_are_told_by_the_exit_code() {
+fn exit_code_tells_of_keys_applied_before_the_output_failed() {
     let stage = Stage::new();
     describe(&stage, &["app: shop"]);
     let mut command = stage.command();

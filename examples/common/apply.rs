@@ -18,7 +18,7 @@ use super::{Changed, line, tell};
 /// The file is a JSON array of objects such as
 /// `{"description": "docs site", "actions": ["documents:search"], "collections": ["docs"], "expires_in": "90days"}`.
 ///
-/// If a run was interrupted, run it again a moment later, with another file for the values. What is then shown as a key of
+/// If a run was interrupted, run it again a moment later, with another file for the values. A key that is then shown with
 /// the same description may be left over from the interrupted run.
 #[derive(Args)]
 pub(crate) struct Apply {
@@ -26,7 +26,7 @@ pub(crate) struct Apply {
     /// Only show what would be changed, and exit with 5 if there is anything.
     #[arg(long)]
     plan: bool,
-    /// Delete keys whose description begins so and is not in the file.
+    /// Delete keys whose description begins with this and is not in the file.
     #[arg(long, value_name = "PREFIX", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     prune: Option<String>,
     /// Replace keys that differ.
@@ -60,7 +60,7 @@ impl Apply {
         apply(plan, json)
     }
 
-    /// Stored before the keys exist, the values survive a crash of this program.
+    /// Stores the values before the keys exist, so that a crash loses none.
     fn store(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
         let mut lines = Zeroizing::new(String::new());
         for (description, value) in plan.values() {

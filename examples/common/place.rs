@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use typesense_keys::{ExposeSecret, SecretString};
 
-/// Where the key goes.
 pub(crate) enum Place {
     NewFile(File, PathBuf),
     Pipe,
@@ -28,7 +27,7 @@ impl Place {
         }
     }
 
-    /// `or_terminal`: also if it is a terminal, which shows the key and keeps it.
+    /// `or_terminal`: whether it may be a terminal, which shows the key and keeps it.
     pub(crate) fn pipe(or_terminal: bool) -> Result<Self, Box<dyn Error>> {
         if io::stdout().is_terminal() && !or_terminal {
             return Err("standard output is a terminal, which shows the key and keeps it: use a pipe".into());

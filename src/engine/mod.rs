@@ -180,7 +180,7 @@ fn run<T>(
     let mut so_far = CallFailure::new(operation, AttemptError::no_node());
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
     // follows earlier responses.
-    let mut give_up_at = if nodes.have_responded() {
+    let mut fail_at = if nodes.have_responded() {
         deadline
     } else {
         deadline.min(deadline_after(clock.now(), config.connect_timeout))
@@ -197,7 +197,7 @@ fn run<T>(
         let ended = clock.now();
         nodes.record_failure(index, &error, ended);
         if !error.is_unreachable() {
-            give_up_at = deadline;
+            fail_at = deadline;
         }
         let (effect, retry_after) = (error.effect(), error.retry_after());
         let next = policy::next(operation, effect);
@@ -205,7 +205,7 @@ fn run<T>(
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,
-            Next::OtherNode => route.give_up_on(index),
+            Next::OtherNode => route.exclude(index),
             Next::Repeat => {}
         }
         let wait = if effect != ServerEffect::RateLimited && route.has_untried(ended) {
@@ -216,7 +216,7 @@ fn run<T>(
             let failures = u32::try_from(so_far.attempts.len()).unwrap_or(u32::MAX);
             backoff(failures, clock).max(retry_after.unwrap_or_default())
         };
-        let has_time = deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) < give_up_at;
+        let has_time = deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) < fail_at;
         if route.is_empty() || !config.retries || !has_time {
             break;
         }

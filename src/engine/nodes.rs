@@ -105,7 +105,7 @@ struct Stop {
 }
 
 impl<'a> Route<'a> {
-    /// The next node to try; one that is set aside only if no other is left. `None` if the call gave up on all nodes.
+    /// The next node to try; one that is set aside only if no other is left. `None` if all are excluded.
     pub(super) fn next(&mut self, now: Instant) -> Option<(usize, &'a Node)> {
         let ready = self.stops.iter().position(|stop| !self.nodes.is_aside(stop.index, now));
         let stop = self.stops.remove(ready.unwrap_or(0))?;
@@ -122,7 +122,7 @@ impl<'a> Route<'a> {
         self.stops.is_empty()
     }
 
-    pub(super) fn give_up_on(&mut self, index: usize) {
+    pub(super) fn exclude(&mut self, index: usize) {
         self.stops.retain(|stop| stop.index != index);
     }
 }

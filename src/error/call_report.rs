@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::snippet::Snippet;
 use crate::operation::Operation;
 
-/// What an attempt was doing when it ended. The phases are in chronological order.
+/// How far an attempt got. The phases are in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ impl Attempt {
         &self.node
     }
 
-    /// How far the attempt got.
+    /// What the attempt was doing when it ended.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
@@ -83,7 +83,7 @@ impl Attempt {
         &self.result
     }
 
-    /// How long it took.
+    /// How long the attempt took.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed

@@ -58,7 +58,7 @@ impl Error {
     }
 
     /// The value of a key that exists or may exist although the call failed: store it, or find the key and delete it.
-    /// `None` if there is no such key, or if the server generated the value and the response was lost.
+    /// `None` if no value can be lost, or if the server generated the value and the response was lost.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -114,7 +114,7 @@ impl Error {
         self.report().and_then(CallReport::status)
     }
 
-    /// The report of the call; `None` if nothing was sent, or if the error has its own list of nodes.
+    /// The report of the call that failed; `None` if none did, or if the error has its own list of nodes.
     #[must_use]
     pub fn report(&self) -> Option<&CallReport> {
         match self {

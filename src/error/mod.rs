@@ -39,7 +39,7 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is invalid. The server did not act; mostly, nothing was sent. Correct the named field.
+    /// The request is invalid. The server did not act: at most, keys were read. Correct the named field.
     #[error("invalid request: `{field}`: {reason}")]
     #[non_exhaustive]
     InvalidRequest {
@@ -100,13 +100,13 @@ pub enum Error {
     )]
     #[non_exhaustive]
     RateLimited {
-        /// How long the server asked to wait.
+        /// How long the server asked to wait, if it did.
         retry_after: Option<Duration>,
         /// The attempts of the call, and the last response.
         report: CallReport,
     },
 
-    /// No node could serve the request until the deadline: status 408 or 500 to 599, for example while a cluster has no
+    /// No node could serve the request before the deadline: status 408 or 500 to 599, for example while a cluster has no
     /// leader, or 422 because the node is out of resources or skips writes. The server did not act, or the call only
     /// reads. Call again later.
     #[error(
@@ -178,8 +178,8 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// Too few nodes are available to confirm a new key, or know it, so no key was replaced. The server did not act. Call
-    /// again when the named nodes are back.
+    /// Too few nodes are available or know the new key, so no key was replaced. The server did not act. Call again when
+    /// the named nodes are back.
     #[error(
         "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these are not \
          ready: {}", Joined(.nodes)
@@ -194,12 +194,14 @@ pub enum Error {
         total: usize,
     },
 
-    /// **The server may have acted**, and the outcome could not be determined. The error contains what may exist.
+    /// **The server may have acted**, and the outcome could not be determined. The error contains the value of a
+    /// key that may exist, if it is known.
     #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
-    /// **The server has acted**, but some nodes did not confirm it in time: only calls with `wait_for_replication`
-    /// return this. Until they catch up, the nodes in the error refuse a new key, or still accept a deleted one.
+    /// The call succeeded, and **the server may have acted**, but some nodes did not confirm the result in time. Only calls
+    /// with `wait_for_replication` return this. Until they catch up, the nodes in the error refuse a new key, or still
+    /// accept a deleted one.
     #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
@@ -232,10 +234,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The operating system provided no random bytes, so no value could be generated. Nothing was sent.
-    #[error(
-        "no random bytes from the operating system, so no value can be generated (set `value`, or `server_generated`)"
-    )]
+    /// The operating system provided no random bytes, so no value could be generated. The server did not act: at most,
+    /// keys were read. Give a value of your own.
+    #[error("no random bytes from the operating system, so no value can be generated (give a value of your own)")]
     RandomSource(#[source] Box<dyn StdError + Send + Sync>),
 }
 

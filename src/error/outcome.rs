@@ -50,23 +50,23 @@ fn named(candidates: &[KeyId]) -> String {
     }
 }
 
-/// A create or delete that the server carried out, but that some nodes did not confirm in time.
+/// A call that succeeded, but whose result some nodes did not confirm in time.
 #[derive(Debug, thiserror::Error)]
 #[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
 pub struct NotReplicated {
-    /// The key that was created or deleted.
+    /// The key that the call created, ensured or deleted.
     pub id: KeyId,
     pub(crate) done: &'static str,
-    /// The key that was created; `None` after a delete.
+    /// The key, if the call created it.
     pub key: Option<CreatedKey>,
-    /// The nodes that did not confirm it, each with its last response.
+    /// The nodes that did not confirm the result, each with its last response.
     pub nodes: Vec<Attempt>,
 }
 
 /// A rotation, an `ensure` or an `apply` that was interrupted between its steps, or during one.
 ///
-/// Nothing is undone, because a key that was created may be in use. The text says which keys exist, and the methods
-/// tell the same to a program.
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist; the methods return
+/// the same for a program.
 #[derive(Debug)]
 pub struct Incomplete {
     pub(crate) what: String,
@@ -84,14 +84,14 @@ impl Incomplete {
         self.key.as_ref()
     }
 
-    /// The same, as an owned value.
+    /// The key that this call created, owned.
     #[must_use]
     pub fn into_key(self) -> Option<CreatedKey> {
         self.key
     }
 
-    /// The key whose deletion is all that is left to do. It exists, or may exist if [`cause`](Self::cause) is an
-    /// [`Error::OutcomeUnknown`] about its deletion. `None` if it is deleted, or must stay until more is done.
+    /// The key to delete as the only remaining step. It exists, or may exist if [`cause`](Self::cause) is an
+    /// [`Error::OutcomeUnknown`] about its deletion. `None` if no step remains, or another one.
     #[must_use]
     pub fn left_over(&self) -> Option<KeyId> {
         self.left_over

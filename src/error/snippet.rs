@@ -20,19 +20,19 @@ pub(crate) struct Snippet(Box<str>);
 
 impl Snippet {
     pub(crate) fn new<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let looked_at = bytes.get(..MAX_BYTES).unwrap_or(bytes);
-        let mut covered = looked_at.to_vec();
+        let read = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+        let mut masked = read.to_vec();
         for secret in secrets {
-            cover(looked_at, secret.expose_secret().as_bytes(), &mut covered);
+            mask(read, secret.expose_secret().as_bytes(), &mut masked);
             // As the request's body contains it: a response may repeat a part of the request.
             let json = secret::to_json(secret);
-            cover(looked_at, json.as_slice(), &mut covered);
+            mask(read, json.as_slice(), &mut masked);
         }
-        let text = String::from_utf8_lossy(&covered);
+        let text = String::from_utf8_lossy(&masked);
         let mut printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
         let shown: String = printable.by_ref().take(MAX_CHARACTERS).collect();
-        let is_cut = printable.next().is_some() || looked_at.len() < bytes.len();
-        let ellipsis = if is_cut { "…" } else { "" };
+        let is_truncated = printable.next().is_some() || read.len() < bytes.len();
+        let ellipsis = if is_truncated { "…" } else { "" };
         Self(format!("{}{ellipsis}", shown.trim()).into())
     }
 
@@ -42,11 +42,11 @@ impl Snippet {
 }
 
 /// Masks with `*` every byte of `text` that is part of a window of `secret`.
-fn cover(text: &[u8], secret: &[u8], covered: &mut [u8]) {
+fn mask(text: &[u8], secret: &[u8], masked: &mut [u8]) {
     let window = WINDOW.min(secret.len()).max(1);
     for part in secret.windows(window) {
         for (at, _) in text.windows(window).enumerate().filter(|(_, found)| *found == part) {
-            if let Some(found) = covered.get_mut(at..at + window) {
+            if let Some(found) = masked.get_mut(at..at + window) {
                 found.fill(b'*');
             }
         }

@@ -132,7 +132,7 @@ fn every_kind_has_a_stable_name_and_effect() {
 }
 
 #[test]
-fn surviving_value_and_id_are_found_in_any_variant() {
+fn value_and_id_are_found_in_any_variant() {
     let nothing = || Error::Conflict(report(CREATE, 1));
     for (error, value, id) in [
         (unknown(CREATE, Some(VALUE)), Some(VALUE), None),

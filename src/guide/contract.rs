@@ -7,7 +7,7 @@
 //! * A [`KeyId`] cannot contain a number that the server would truncate.
 //! * An [`Action`] from text must allow something on some server.
 //! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
-//! * A value must fit into an HTTP header.
+//! * A value must have 5 to 4096 bytes that an HTTP header can carry.
 //! * An expiry must lie in the future.
 //!
 //! # A key is created once, and its value is not lost
@@ -30,11 +30,11 @@
 //! | after that, and before the request | nothing | creates the key |
 //! | after the request | the key | finds the key |
 //!
-//! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. Its requests wait for
-//! [`progress`](crate::SendMany::send_with): at any time, at most [`connections`](crate::SendMany::connections)
-//! existing keys have not been reported to it yet.
+//! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. It never has more unreported keys than
+//! [`connections`](crate::SendMany::connections): the next request waits until
+//! [`progress`](crate::SendMany::send_with) was called for the last one.
 //!
-//! # `Ok` names its own key
+//! # `Ok` is about the requested key
 //!
 //! A response about another key is never returned, because each response is compared with its request:
 //!
@@ -66,7 +66,7 @@
 //!   same value, description and scope cannot be distinguished from the new one, and `create` may return it.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
 //!   description has its prefix. It cannot detect that the value belongs to a key of another description, or to the
-//!   bootstrap key, which is in no list. It says [`created: false`](crate::EnsuredKey::created) of every key that it
+//!   bootstrap key, which is in no list. [`created`](crate::EnsuredKey::created) is `false` for every key that it
 //!   has found in a list. It deletes no key except one that the same run has created. If a concurrent run has created a
 //!   key with another value, it reports [`Error::Drift`].
 //! * **An intermediary** that sends each request twice can turn the success of a create into an error: see
@@ -80,16 +80,16 @@
 //! |---|---|
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
-//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key of this description takes precedence |
-//! | `ensure` and `apply` with a generated value | keys of the same description that expired more than a day ago |
-//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys of the same description with another scope that were listed before the run created anything, once every node knows the key that replaces them |
+//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
+//! | `ensure` and `apply` with a generated value | keys with the same description that expired more than a day ago |
+//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope that were listed before the run created anything, once every node knows the key that replaces them |
 //! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted
 //!
 //! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
-//! * by `replace_on_drift`, as long expired, or by `prune`, if it has the prefix of the client's own key,
+//! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
 //!   if [told to](crate::RotateKey::copy_unknown_members)).
@@ -117,13 +117,12 @@
 //!
 //! # Clocks
 //!
-//! As long as the local clock is wrong by less than a day, `ensure` and `apply` do not mistake a working key for one
-//! that expired long ago. A server judges an expiry by its own clock, and does not report its time. This crate uses the
-//! local clock
+//! A server judges an expiry by its own clock, and does not report its time. As long as the local clock is wrong by
+//! less than a day, `ensure` and `apply` do not delete a working key as expired. This crate uses the local clock
 //!
 //! * to compute [`expires_in`](crate::CreateKey::expires_in): if the local clock is behind by more than this duration,
 //!   the key never works,
-//! * to refuse an expiry that is past,
+//! * to refuse an expiry in the past,
 //! * to say which keys have expired.
 //!
 //! # How it is tested

@@ -10,9 +10,9 @@
 //!
 //! No form of an error shows a key.
 //!
-//! # What a program asks
+//! # Methods
 //!
-//! | method of [`Error`] | tells |
+//! | method of [`Error`] | returns |
 //! |---|---|
 //! | [`kind`](Error::kind) | the row of the table below, as a fieldless enum with stable names |
 //! | [`value`](Error::value) | the value of a key that exists, or may exist, although the call failed |
@@ -22,14 +22,14 @@
 //! | [`status`](Error::status) | the status of the last response |
 //! | [`report`](Error::report) | every attempt with node, phase, result and time, and what the last response said |
 //!
-//! # The value that survives
+//! # The value of a key that may exist
 //!
 //! A call that creates a key can fail after the server has created it. Then the error contains the value. Store it, or
 //! find the key and delete it. [`Error::value`] covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
 //! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
 //! `ensure`), and has an example.
 //!
-//! If the error has no value, the call has created no key, with one exception: the value of a
+//! If the error has no value, no value is lost, with one exception: the value of a
 //! [`server_generated`](crate::CreateKey::server_generated) key was in the response that was lost. Find such a key in a
 //! list, and delete it.
 //!
@@ -37,7 +37,7 @@
 //!
 //! | variant | when | did the server act? | what to do |
 //! |---|---|---|---|
-//! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | no; mostly, nothing was sent | correct the field |
+//! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | no; at most, keys were read | correct the field |
 //! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
@@ -51,17 +51,17 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; carries the value | store the value, or find the key and delete it; repeat a delete |
-//! | [`NotReplicated`](Error::NotReplicated) | done, but some nodes did not confirm it in time | **yes**; carries the key | store the value; wait, or look at the named nodes |
-//! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and carries the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store the value, or find the key and delete it; repeat a delete |
+//! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; contains a new key | store the value; wait, or look at the named nodes |
+//! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
 //! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
-//! | [`PlanOutdated`](Error::PlanOutdated) | the keys of this description have changed since the plan was made | no | make a new plan |
-//! | [`RandomSource`](Error::RandomSource) | the operating system gave no random bytes | nothing was sent | set `value`, or use `server_generated` |
+//! | [`PlanOutdated`](Error::PlanOutdated) | the keys with this description have changed since the plan was made | no | make a new plan |
+//! | [`RandomSource`](Error::RandomSource) | the operating system provided no random bytes | no; at most, keys were read | give a value of your own |
 //!
 //! # Testing the handling of errors
 //!
-//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` constructs an
-//! error of each kind, for a mock to return. See the documentation of the module `testing`.
+//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` makes an error
+//! of each kind for a mock to return. See the documentation of the module `testing`.
 
 #[cfg(doc)]
 use crate::Error;

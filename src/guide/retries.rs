@@ -2,17 +2,17 @@
 //!
 //! # One call
 //!
-//! A *call* is what `send` does. It makes *attempts*, each on one node, until one succeeds, until nothing may be repeated, or
-//! until its deadline expires. Its error names every attempt: see [`Error::report`](crate::Error::report).
+//! A *call* is what `send` does. It makes *attempts*, each on one node, until one succeeds, until no other may be made, or
+//! until the deadline expires. The error contains every attempt: see [`Error::report`](crate::Error::report).
 //!
 //! | limit | default | set by |
 //! |---|---|---|
-//! | a whole call, with all attempts and waits | 30 s, which is longer than a leader election (about 7 s, seen with 0.24.1) | [`ClientBuilder::timeout`], or `timeout` of the request |
+//! | a whole call, with all attempts and the pauses between them | 30 s, which is longer than a leader election (about 7 s, seen with 0.24.1) | [`ClientBuilder::timeout`], or `timeout` of the request |
 //! | one attempt, from the lookup of the host to the end of the response | 10 s | [`ClientBuilder::attempt_timeout`] |
-//! | opening a connection, TLS included | 5 s | [`ClientBuilder::connect_timeout`] |
+//! | opening a connection, including the TLS handshake | 5 s | [`ClientBuilder::connect_timeout`] |
 //! | waiting until every node agrees, after the call | no waiting | `wait_for_replication` of the request |
 //!
-//! The deadlines also hold while a request is sent to a server that does not read, or a response arrives byte by byte.
+//! The deadlines also hold if a server does not read the request, or sends the response byte by byte.
 //! [`retries(false)`](crate::ClientBuilder::retries) limits a call to one attempt, for callers that repeat calls themselves:
 //! see [`Error::is_retryable`](crate::Error::is_retryable).
 //!
@@ -28,22 +28,21 @@
 //! The next attempt is made
 //!
 //! * at once, if another node is left that this call has not asked and that is not set aside;
-//! * otherwise, and after every 429, after a random wait: of at most 100 ms after the first failure, and of at most twice as
-//!   much after each further one, up to a second. If a 429 or 503 has a `Retry-After`, the wait is at least as long as that.
+//! * otherwise, and after every 429, after a random pause: at most 100 ms after the first failure, and at most twice as long
+//!   after each further one, up to a second. If a 429 or 503 has a `Retry-After`, the pause is at least that long.
 //!
-//! If the wait would end after the deadline, the call fails at once.
+//! If the pause would end after the deadline, the call fails at once.
 //!
 //! # Fast failure
 //!
-//! A wrong address should not take 30 s. As long as a client has never had a response from any node, a call whose attempts
-//! all end before a connection is open (refused, or host not found) fails after the
-//! [connect timeout](crate::ClientBuilder::connect_timeout), 5 s. A client that had a response, and a node that accepts
-//! connections, get the whole deadline.
+//! A call to a wrong address should not take 30 s. If a client has never had a response from any node, and no attempt of a
+//! call opens a connection (refused, or host not found), the call fails after the
+//! [connect timeout](crate::ClientBuilder::connect_timeout), 5 s. Every other call has until its deadline.
 //!
 //! # What may be repeated
 //!
-//! That depends on what the server may have done. A create or delete is *in doubt* once an attempt may have had an effect,
-//! and stays so until it succeeds.
+//! A create or delete is *in doubt* once an attempt may have had an effect, and stays so until it succeeds. What may be
+//! repeated depends on that:
 //!
 //! | an attempt ended | get, list | create | create, [`server_generated`] | delete |
 //! |---|---|---|---|---|
@@ -57,13 +56,13 @@
 //! | with 404, in doubt | | | | **done** |
 //! | with any other response | error | error; in doubt: [`OutcomeUnknown`] | error | error; in doubt: [`OutcomeUnknown`] |
 //!
-//! If the deadline expires in doubt, the error is [`OutcomeUnknown`], too. An empty cell means: as any other response.
+//! If the deadline expires in doubt, the error is [`OutcomeUnknown`], too. An empty cell means: see the last row.
 //!
 //! During an election, writes get an empty 500, and a stopped node accepts connections and never responds (both seen with
 //! 0.24.1). A follower responds with 408 if the leader did not respond in time, and the leader may have carried out the
 //! write (read in v0.25.0). A 503 with another text comes from a proxy, which may have forwarded the request.
 //!
-//! Only a Typesense server's own 404 and 409 count as such. A proxy's page with that status says nothing about a key.
+//! A 404 or 409 counts only if it comes from a Typesense server. A proxy's page with that status says nothing about a key.
 //!
 //! # After a lost response to a create
 //!
@@ -75,7 +74,7 @@
 //!
 //! # On a cluster
 //!
-//! For a moment, a new key is unknown to nodes that lag, and a deleted one still works there (seen with 0.24.1).
+//! Nodes that lag refuse a new key and accept a deleted one for a moment (seen with 0.24.1).
 //! `wait_for_replication(limit)` on `create`, `delete`, `rotate` and `ensure` asks each node in turn until all agree, or
 //! returns [`NotReplicated`](crate::Error::NotReplicated), which names those that do not. It needs `keys:get`. Only the
 //! nodes that the client knows are asked: behind a load balancer, name each node.

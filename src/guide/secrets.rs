@@ -4,14 +4,14 @@
 //!
 //! **ureq never gets a key.** ureq 3 writes requests and responses to the log at `trace`, and does not wipe its buffers. So it
 //! composes requests without the key and without a body, and sees an empty response. A transport of this crate, which lies
-//! between ureq and the connection (inside TLS), adds the key and the body, reads the response, and wipes what they passed
-//! through. A test searches every log record of a key's life at `trace` for any 6 bytes of the keys, as text and in
+//! between ureq and the connection (inside TLS), adds the key and the body, reads the response, and wipes its
+//! buffers. A test searches every log record of a key's life at `trace` for any 6 bytes of the keys, as text and in
 //! hexadecimal.
 //!
 //! **Nothing prints a key.** Values are [`SecretString`](crate::SecretString)s, read only by
 //! [`expose_secret`](crate::ExposeSecret::expose_secret). The `Debug` of everything that holds one is redacted.
-//! [`CreatedKey`](crate::CreatedKey) is neither `Clone` nor `Serialize`. Text from a server enters an error only after it
-//! was cut to 200 characters, and after every 6 bytes of a known key in it were covered with `*`.
+//! [`CreatedKey`](crate::CreatedKey) is neither `Clone` nor `Serialize`. Text from a server enters an error only
+//! truncated to 200 characters, and with every 6 bytes of a known key masked by `*`.
 //!
 //! **Keys are wiped.** When a client and its results are dropped, no copy that this crate made remains in the memory of the
 //! process. A test searches the memory of a process for them, over plain http, on Linux.
@@ -26,46 +26,45 @@
 //! source, each equally likely. A value of your own must be longer than the 4 bytes that lists show, and
 //! is otherwise accepted however weak it is.
 //!
-//! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have 1 MiB, an error 64 KiB, a list
-//! [`max_list_size`](crate::ClientBuilder::max_list_size) and four times that in memory, and one key of a stream 1 MiB.
+//! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have at most 1 MiB, an error response 64 KiB,
+//! one listed key 1 MiB, and a list [`max_list_size`](crate::ClientBuilder::max_list_size), or four times that in memory.
 //! Patterns from a server are evaluated in time that is bounded by the length of the name.
 //!
 //! # What is logged
 //!
-//! Through the [`log`](https://docs.rs/log) facade, and never a key, a value or a body:
+//! These records go through the [`log`](https://docs.rs/log) facade. None contains a key, a value or a body:
 //!
 //! | level | `typesense_keys` | `ureq`, `ureq_proto` | `rustls` |
 //! |---|---|---|---|
 //! | `warn` | a node failed and is set aside; a warning about a scoped key that is signed | | problems of a handshake |
-//! | `debug` | what came of each failed attempt, and what is done next | connections, methods, URLs, statuses, headers without the key | the handshake |
+//! | `debug` | the result of each failed attempt, and the next step | connections, methods, URLs, statuses, headers without the key | the handshake |
 //! | `trace` | | heads without the key, in text and in hexadecimal; an empty response | messages of the handshake |
 //!
-//! A logger that calls the client which is just logging gets an error instead of waiting for ever.
+//! If a logger calls the client that is logging, its call fails instead of blocking forever.
 //!
 //! # What is not promised
 //!
-//! * **Copies outside of this crate's memory**: in the kernel, a swap file, a core dump or a debugger.
+//! * **Copies outside the process**: in the kernel, a swap file, a core dump or a debugger.
 //! * **Copies that you make**: a `String` that becomes a key, an environment variable, what you do with `expose_secret`.
 //! * **Copies of the TLS library**, which decrypts into buffers that are not ours to wipe. `cargo test --test memory --
 //!   --nocapture` counts them: in one run, 2 copies of 5 secrets after the calls of one thread, and 25 copies of
 //!   41 secrets after those of several threads.
-//! * **Unoptimised builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
-//! * **A key that a server encodes in another way** than as text or JSON is not covered in an error.
+//! * **Unoptimized builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
+//! * **A key that a server encodes** neither as text nor as JSON is not masked in an error.
 //! * **The first four bytes of a value** are no secret: the server shows them in every list.
 //!
 //! # What you should do
 //!
-//! * Give a program a key with the `keys:…` actions that it needs, not the bootstrap key. `keys:create` is a way to every
+//! * Give a program a key with the `keys:…` actions that it needs, not the bootstrap key. `keys:create` leads to every
 //!   right, because such a key can create one for `*`.
 //! * Write a new value directly to where you keep secrets. The example `store` writes it to a file that only its owner can
 //!   read, or to a pipe into a secret manager.
-//! * Give keys an expiry, and look through the list now and then: [`audit`](crate::KeyInfo::audit) reports what is too
+//! * Give keys an expiry, and audit all keys regularly: [`audit`](crate::KeyInfo::audit) reports what is too
 //!   broad, never expires or allows nothing.
 //! * If a key has leaked, find its id by [`list().prefix(value)`](crate::ListKeys::prefix), which keeps no more than four
 //!   bytes of it, and [`rotate`](crate::KeysClient::rotate) or [`delete`](crate::KeysClient::delete) that key.
-//! * **Keep search-only keys secret.** Whoever holds one, even one that is limited to a collection, can sign a scoped key
-//!   with an embedded `collection` and read every collection of the server (seen with 0.24.1). Hand out scoped keys, which
-//!   cannot be re-signed: see [`tenants`](super::tenants).
+//! * Keep search-only keys secret: whoever holds one can read every collection of the server. Hand out scoped keys: see
+//!   [`tenants`](super::tenants).
 //!
 //! # Reporting a weakness
 //!

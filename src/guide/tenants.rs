@@ -6,11 +6,11 @@
 //! |---|---|---|
 //! | made by | [`ScopedKeyBuilder::only`], without a request | [`KeysClient::create`] with [`CollectionPattern::exact`], one request |
 //! | documents | in one collection, with a field that names the tenant | in a collection per tenant |
-//! | separated by | a filter that the server joins with every search | the key's collections, checked before the search |
+//! | separated by | a filter that the server adds to every search | the key's collections, checked before the search |
 //! | revoked by | its own expiry, or with its parent: all tenants at once | [`KeysClient::delete`], one tenant at a time |
-//! | also allows | searches only | any action, such as `documents:import` |
-//! | counts of a tenant's words | learned from all tenants (typo correction, ranking) | of that tenant alone |
-//! | costs on the server | nothing per tenant | memory per collection and key |
+//! | allows | searches only | any action, such as `documents:import` |
+//! | word counts (typo correction, ranking) | of all tenants | of one tenant |
+//! | cost on the server | nothing per tenant | memory per collection and key |
 //! | weakest point | the value of the parent, and the server's cache | the number of collections |
 //!
 //! Choose collections for tenants that must not learn anything about each other, and scoped keys for many tenants.
@@ -65,8 +65,8 @@
 //! | `validate_field_names=false` | all, in a collection without the field | read in v29 (from v28 on) | 404 |
 //! | `use_cache=true`, key in a header | what another key's same request found | seen with 0.24.1, same code up to v30 | nothing of this key is cached |
 //!
-//! **What remains open.** A response that a key *without* `cache_ttl` 0 has put in the cache is also served to a scoped
-//! key, for up to a minute: search with `use_cache` only with keys signed here. `found`, scores and typo corrections depend
+//! **Remaining gaps.** For up to a minute, a scoped key may also get a response that a key *without* `cache_ttl` 0 has put
+//! in the cache: use `use_cache` only with keys signed here. `found`, scores and typo corrections depend
 //! on the words of all tenants. From v28 on, a search key also reads the fields of collections that its collection's schema
 //! references (`include_fields=$customers(*)`; documented upstream, not seen): keep references out of shared collections.
 //! Synonyms and curation sets (v30), aliases, presets and stopwords belong to no tenant.
@@ -74,7 +74,7 @@
 //! **Never hand out the parent.** With its value, anybody can sign a scoped key with an embedded `collection`, which up to
 //! v29.0 replaces that of the request after the key's collections were checked: the holder of a search key for `docs` reads
 //! every collection of the server (seen with 0.24.1, read in v29.0; v29.1 refuses it, documented upstream). This holds for
-//! every search-only key, also for one that was never meant to have scoped keys. So give browsers scoped keys only, with
+//! every search-only key, even if nobody has ever signed a scoped key with it. So give browsers scoped keys only, with
 //! [`collection`](crate::ScopedKeyBuilder::collection) embedded.
 //!
 //! # A collection for each tenant
@@ -92,9 +92,9 @@
 //! ```
 //!
 //! A collection in a key is a regular expression on the server, with the same kind of trap as a filter: plain `a.b` also
-//! allows `axb` (seen with 0.24.1). [`CollectionPattern::exact`] escapes the name. A search-only key of one tenant is
-//! itself a possible parent, see above: give it a second action, since a server takes scoped keys only of a key whose one
-//! action is `documents:search` (seen with 0.24.1), or hand out a scoped key of it.
+//! allows `axb` (seen with 0.24.1). [`CollectionPattern::exact`] escapes the name. A search-only key of one tenant can
+//! be a parent: see above. So give it a second action, because a server accepts scoped keys only of a key whose one action
+//! is `documents:search` (seen with 0.24.1), or hand out a scoped key of it.
 //!
 //! [`only`]: crate::ScopedKeyBuilder::only
 //! [`filter_by`]: crate::ScopedKeyBuilder::filter_by

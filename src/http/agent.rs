@@ -7,7 +7,7 @@ use super::connect::{DeferredResolver, SwapConnector};
 use super::connection::BUFFER;
 use super::proxy::ProxySource;
 #[cfg(feature = "tls")]
-use super::tls::Trust;
+use super::tls::TlsSettings;
 use crate::error::Error;
 
 const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
@@ -15,10 +15,10 @@ const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
 /// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
-pub(super) fn agent(#[cfg(feature = "tls")] trust: &Trust, proxy: ProxySource<'_>) -> Result<Agent, Error> {
+pub(super) fn agent(#[cfg(feature = "tls")] tls: &TlsSettings, proxy: ProxySource<'_>) -> Result<Agent, Error> {
     let config = Config::builder();
     #[cfg(feature = "tls")]
-    let config = config.tls_config(trust.config()?);
+    let config = config.tls_config(tls.config()?);
     // The transport enforces the time limits: ureq's limits would start a thread for each request.
     let config = config
         .user_agent(USER_AGENT)

@@ -84,7 +84,7 @@ impl Response<'_> {
         Snippet::new(bytes, self.secrets.iter().copied().chain([self.api_key]))
     }
 
-    /// The part of the content that errors may show after known secrets are covered.
+    /// The part of the content that errors may show after known secrets are masked.
     fn quotable(&self) -> &[u8] {
         let is_redirect = (300..400).contains(&self.head.status);
         // The body of a redirect repeats its target. Errors show only the target's host.
@@ -92,7 +92,7 @@ impl Response<'_> {
     }
 
     /// Whether the content may contain the value of a new key. A server-generated value is unknown here, so it could
-    /// not be covered.
+    /// not be masked.
     fn may_hold_new_value(&self) -> bool {
         const FIELD: &[u8] = b"\"value\"";
         matches!(self.operation, Operation::Create { .. })

@@ -58,7 +58,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
 pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
     let usual = agent(
         #[cfg(feature = "tls")]
-        &super::Trust::default(),
+        &super::TlsSettings::default(),
         super::ProxySource::None,
     )?;
     let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);

@@ -31,7 +31,7 @@ use self::exchange::{Exchange, Received, enter};
 pub(crate) use self::proxy::ProxySource;
 use self::stream::ResponseStream;
 #[cfg(feature = "tls")]
-pub(crate) use self::tls::Trust;
+pub(crate) use self::tls::TlsSettings;
 use crate::error::Error;
 use crate::node::Node;
 use crate::operation::Operation;
@@ -109,12 +109,12 @@ pub(crate) struct Deadlines {
 impl Http {
     pub(crate) fn new(
         api_key: Arc<SecretString>,
-        #[cfg(feature = "tls")] trust: &Trust,
+        #[cfg(feature = "tls")] tls: &TlsSettings,
         proxy: ProxySource<'_>,
     ) -> Result<Self, Error> {
         let agent = agent::agent(
             #[cfg(feature = "tls")]
-            trust,
+            tls,
             proxy,
         )?;
         Ok(Self { agent, api_key })

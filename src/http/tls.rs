@@ -11,15 +11,15 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::error::{Error, Phase};
 
-/// The builder's TLS settings, unchecked.
+/// As the caller gave them, unchecked.
 #[derive(Clone, Default)]
-pub(crate) struct Trust {
+pub(crate) struct TlsSettings {
     pub(crate) ca_certificates: Vec<u8>,
     pub(crate) native_roots: bool,
     pub(crate) client_certificate: Option<(Vec<u8>, SecretString)>,
 }
 
-impl Trust {
+impl TlsSettings {
     pub(super) fn config(&self) -> Result<TlsConfig, Error> {
         let Self { ca_certificates, native_roots, client_certificate } = self;
         let mut config = TlsConfig::builder();

@@ -73,15 +73,12 @@ impl CreateKey {
     }
 
     /// Checks the request and generates the value without sending anything, so that the value can be stored before
-    /// the key exists.
-    ///
-    /// A program that crashes after creating a key and before storing it leaves a working key that nobody has. A
-    /// value that is stored first is never lost: see [`PreparedCreate`].
+    /// the key exists: see [`PreparedCreate`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`], also for a [`server_generated`](Self::server_generated) value, which cannot be stored
-    /// first; [`Error::RandomSource`].
+    /// [`Error::InvalidRequest`], also for a [`server_generated`](Self::server_generated) value;
+    /// [`Error::RandomSource`].
     pub fn prepare(self) -> Result<PreparedCreate, Error> {
         match self.settings.value {
             Value::ServerGenerated => {
@@ -94,17 +91,17 @@ impl CreateKey {
     /// Creates the key.
     ///
     /// If the response to an attempt is lost and the server then refuses the next attempt because the value is in use
-    /// (409), the lost attempt has created the key. Its id is then looked up in a list, which requires `keys:list`.
-    /// The list shows only the first 4 bytes of a value, so the key is identified by these bytes, its description and
-    /// its scope, and only if no other key matches. With your own [`value`](Self::value), a key that was created
-    /// earlier with the same value, description and scope cannot be distinguished from the new one, and is returned.
+    /// (409), the lost attempt has created the key. Its id is then looked up in a list, which requires `keys:list`. The
+    /// [contract](crate::guide::contract#a-listed-key-is-not-mistaken-for-a-new-one) says which listed key is accepted.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] before anything is sent, [`Error::Conflict`] if another key has this value,
-    /// [`Error::Unauthorized`] if the client's key lacks `keys:create`, [`Error::OutcomeUnknown`], with the value, if
-    /// it is unknown whether the key exists or which id it has, [`Error::NotReplicated`], with the key, if it exists
-    /// but not every node knows it in time, or a failure of the call itself: see [`Error`].
+    /// * [`Error::InvalidRequest`] or [`Error::RandomSource`], before anything is sent,
+    /// * [`Error::Conflict`] if another key has this value,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:create`,
+    /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists or which id it has,
+    /// * [`Error::NotReplicated`], with the key, if it exists but not every node knows it in time,
+    /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<CreatedKey, Error> {
         self.check()?.send()
     }
@@ -152,7 +149,7 @@ pub struct PreparedCreate {
 }
 
 impl PreparedCreate {
-    /// The key's value. It works only after the request was sent.
+    /// The key's value. It works once the key is created.
     #[must_use]
     pub fn value(&self) -> &SecretString {
         &self.key.value
@@ -178,11 +175,11 @@ impl PreparedCreate {
     }
 
     /// Creates the key unless an earlier process has already created it with the same value, description and scope,
-    /// and returns the key in both cases. An earlier key is identified as in [`CreateKey::send`].
+    /// and returns the key in both cases.
     ///
-    /// Pass the stored value to [`value`](CreateKey::value); without it, an earlier key is not identified. Neither is it
-    /// identified with [`expires_in`](CreateKey::expires_in), because the expiry then differs between runs: store the
-    /// expiry with the value, and pass it to [`expires_at`](CreateKey::expires_at).
+    /// Pass the stored value to [`value`](CreateKey::value). If the key expires, store its expiry, too, and pass it to
+    /// [`expires_at`](CreateKey::expires_at): with [`expires_in`](CreateKey::expires_in), the expiry differs between
+    /// runs, and an earlier key is not found.
     ///
     /// # Errors
     ///

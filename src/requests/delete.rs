@@ -31,7 +31,7 @@ impl DeleteKey {
         Self { engine, id, ignore_missing: false, options: CallOptions::default() }
     }
 
-    /// Whether deleting a missing key is a success. Defaults to `false`: [`Error::NotFound`].
+    /// Whether deleting a missing key succeeds. Defaults to `false`: [`Error::NotFound`].
     pub fn ignore_missing(mut self, ignore_missing: bool) -> Self {
         self.ignore_missing = ignore_missing;
         self
@@ -44,10 +44,12 @@ impl DeleteKey {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
-    /// [`Error::OutcomeUnknown`] if it is unknown whether the server deleted it (to delete it again does no harm: ids
-    /// are never reused), [`Error::NotReplicated`] if it is deleted but not every node agrees in time, or a
-    /// failure of the call itself: see [`Error`].
+    /// * [`Error::NotFound`] if no key has this id,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
+    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (deleting it again does no harm: ids are never
+    ///   reused),
+    /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
+    /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
         self.send_by(&self.engine)
     }

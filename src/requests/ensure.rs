@@ -25,7 +25,7 @@ use crate::key::KeyInfo;
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
 /// | one that has expired | a new one is created; with a [`value`](Self::value), which the server still has, [`Error::Conflict`] |
 ///
-/// Every run lists all keys: for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
+/// Every run lists all keys; for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
 /// The scope consists of
 ///
 /// * the actions and collections, in any order,
@@ -35,19 +35,15 @@ use crate::key::KeyInfo;
 /// * the [`value`](Self::value), if it is given.
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
-/// [`value`](Self::value), every run knows the value, and the server accepts it once. A list shows only the first 4
-/// bytes of a value. So a run tries to create the key, and accepts a listed key only if the server refuses the value as
-/// in use, and no other key with this description has its prefix. It cannot detect that the value belongs to a key
-/// with another description, or to the bootstrap key.
+/// [`value`](Self::value), every run knows the value, and [other rules](crate::guide::contract#values-of-your-own) apply.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
 /// keys and return that one, or report it as drift if its scope or its given value differs. With `replace_on_drift`, a
 /// run keeps its own key beside one with another scope, and so does a run that lost the response to its create; each
 /// reports the other key.
 ///
-/// **Deletions.** A run deletes only a key that it created itself and, if the value is generated, keys that expired
-/// more than a day ago and, with `replace_on_drift`, keys that were listed with a different scope before it created
-/// anything. [`EnsuredKey::duplicates`] contains all other keys with this description.
+/// **Deletions.** The [contract](crate::guide::contract#what-is-deleted) lists the keys that a run may delete.
+/// [`EnsuredKey::duplicates`] contains all other keys with this description.
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -89,12 +85,11 @@ impl EnsureKey {
     /// interrupted replacement left beside a key with this scope. An old key is deleted only after every node knows
     /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
-    /// A key with [unknown members](KeyInfo::unknown_members) is never replaced: the members may restrict the key,
-    /// and the new key might allow more. Neither is a key that may be the client's own, because it has the same prefix:
-    /// the server would refuse all further requests.
+    /// Two kinds of keys are never replaced: one with [unknown members](KeyInfo::unknown_members), which may restrict it,
+    /// so that the new key might allow more; and one that may be the client's own, because it has the same prefix.
     ///
-    /// Cannot be combined with [`value`](Self::value): the server accepts a value once, so the old key would have to
-    /// be deleted first, and only its first 4 bytes are known.
+    /// Cannot be combined with [`value`](Self::value), because the old key may have this value and would have to be
+    /// deleted first.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -116,7 +111,7 @@ impl EnsureKey {
     /// It is safe to run it again after any error. After these, nothing was changed:
     ///
     /// * [`Error::Drift`] if the key has a different scope,
-    /// * [`Error::InvalidRequest`], before anything is sent,
+    /// * [`Error::InvalidRequest`] or [`Error::RandomSource`], before anything is sent,
     /// * [`Error::Conflict`] if another key has the value,
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create` or `keys:get` (without
     ///   `keys:delete`, which is needed last, the result is [`Error::Incomplete`]),

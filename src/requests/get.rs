@@ -30,8 +30,9 @@ impl GetKey {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if no key has this id, [`Error::Unauthorized`] if the client's key lacks `keys:get`, or
-    /// a failure of the call itself: see [`Error`].
+    /// * [`Error::NotFound`] if no key has this id,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:get`,
+    /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
         get(&self.engine, self.id, self.engine.deadline(self.options.timeout))
     }

@@ -56,9 +56,7 @@ impl ListKeys {
     }
 
     /// Only keys whose value begins with `prefix`. The server shows 4 bytes of a value, so only the first 4 bytes
-    /// count.
-    ///
-    /// To find the id of a leaked key, its whole value may be given: only the first 4 bytes are kept.
+    /// are kept and compared: to find a leaked key, `prefix` may be its whole value.
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.filter.set_prefix(prefix);
         self
@@ -76,8 +74,8 @@ impl ListKeys {
         self
     }
 
-    /// Only keys that allow `action` in `collection`: see [`KeyInfo::allows`]. Sending the request reports text that
-    /// is not an action.
+    /// Only keys that allow `action` in `collection`: see [`KeyInfo::allows`]. Several calls must all hold. Sending the
+    /// request reports text that is not an action.
     pub fn allows(
         mut self,
         action: impl TryInto<Action, Error: Into<InvalidAction>>,

@@ -150,8 +150,8 @@ impl<R: BatchRequest> SendMany<R> {
 
     /// Like [`send`](Self::send), and calls `progress` in this thread after each request.
     ///
-    /// The requests wait for `progress`: at any time, at most [`connections`](Self::connections) existing keys have not
-    /// been reported to it yet. After it returns [`ControlFlow::Break`], no further requests are started.
+    /// The requests wait for `progress`: there are never more unreported keys than [`connections`](Self::connections).
+    /// After it returns [`ControlFlow::Break`], no further requests are started.
     ///
     /// # Errors
     ///
@@ -238,8 +238,7 @@ impl<R: BatchRequest> Batch<R> {
         self.0.items.into_iter().map(result).collect()
     }
 
-    /// Returns a request that continues with the failed requests and those that were not started. Store the keys that
-    /// it creates, too.
+    /// Returns a request that continues with the failed requests and those that were not started.
     ///
     /// A request to create a key is repeated with the same value, so that it cannot create a second key. If the server
     /// generates the value and the outcome is unknown, the request is not repeated. An interrupted rotation is

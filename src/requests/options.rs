@@ -20,8 +20,8 @@ pub(super) struct CallOptions {
 macro_rules! timeout_method {
     ($request:ty) => {
         impl $request {
-            /// Limits the whole call, with all attempts and the pauses between them. The limit of a wait for replication
-            /// comes on top. Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
+            /// Limits the whole call, with all attempts and the pauses between them, but without a wait for replication.
+            /// Defaults to the client's [`timeout`](crate::ClientBuilder::timeout).
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.timeout = Some(timeout);
                 self
@@ -36,7 +36,7 @@ macro_rules! replication_method {
         impl $request {
             #[doc = concat!("After ", $done, " on every node of the client, for at most `limit`. Needs `keys:get`.")]
             ///
-            /// Defaults to no wait: nodes that lag do not know of the change for a moment.
+            /// Defaults to no wait: nodes that lag learn of the change a moment later.
             pub fn wait_for_replication(mut self, limit: std::time::Duration) -> Self {
                 self.options.replicated_within = Some(limit);
                 self
@@ -51,8 +51,8 @@ pub(super) struct KeySettings {
     pub(super) description: String,
     pub(super) actions: Vec<Action>,
     pub(super) collections: Vec<CollectionPattern>,
-    /// The first text that is no action or collection pattern: its field, and what is wrong. Reported when the request
-    /// is sent.
+    /// The first text that is no action or collection pattern: its field, and what is wrong. Sending the request reports
+    /// it.
     pub(super) invalid: Option<(&'static str, String)>,
     pub(super) value: Value,
     pub(super) expiry: Option<Expires>,
@@ -116,12 +116,11 @@ macro_rules! scope_methods {
 
             /// Whether the server deletes the key after its expiry. Defaults to the server's default: no.
             ///
-            /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. Each node
-            /// deletes expired keys once an hour by its own clock, so nodes may disagree for up to an hour.
+            /// Servers know this setting from v26.0 on and apply it from v27.0 on; older servers ignore it. For
+            /// about an hour, nodes may [disagree](crate::guide::server_versions#expired-keys) about an expired key.
             ///
-            /// `true` cannot be combined with a value of your own. If a value is created again after some nodes
-            /// have deleted the expired key and others have not, the nodes number new keys differently, and later
-            /// deletes remove different keys on different nodes (read in v27.0 to v30).
+            /// `true` cannot be combined with a value of your own: to create that value again during this hour could
+            /// make later deletes remove different keys on different nodes.
             pub fn autodelete(mut self, autodelete: bool) -> Self {
                 self.settings.autodelete = Some(autodelete);
                 self
@@ -137,15 +136,18 @@ macro_rules! value_methods {
             /// Sets the key's value, for example to move an existing key to this server. Defaults to a value that
             /// this crate generates.
             ///
-            /// It must be longer than 4 bytes, because the server's lists show 4. Otherwise the server accepts any
-            /// text, even a weak one, but refuses the value of another key
-            /// ([`Error::Conflict`](crate::Error::Conflict)).
+            /// It must have 5 to 4096 bytes that an HTTP header can carry; lists show the first 4. Its strength is not
+            /// checked. The server refuses the value of another key ([`Error::Conflict`](crate::Error::Conflict)).
             pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
                 self.settings.value = crate::requests::options::Value::Provided(value.into());
                 self
             }
 
-            #[doc = concat!("When the key stops working, by the server's clock. Defaults to ", $default, ".")]
+            #[doc = concat!(
+                "When the key stops working, by the server's clock: in the future, and in the year 9999 at the latest, or \
+                 never. Defaults to ",
+                $default, "."
+            )]
             pub fn expires_at(mut self, expiry: impl Into<crate::expiry::Expiry>) -> Self {
                 self.settings.expiry = Some(crate::expiry::Expires::At(expiry.into()));
                 self
@@ -158,7 +160,7 @@ macro_rules! value_methods {
             )]
             ///
             /// The expiry is computed with the local clock and checked with the server's: if the local clock is
-            /// behind by more than `duration`, the key never works. Servers do not report their time.
+            /// behind by more than `duration`, the key never works.
             pub fn expires_in(mut self, duration: std::time::Duration) -> Self {
                 self.settings.expiry = Some(crate::expiry::Expires::In(duration));
                 self

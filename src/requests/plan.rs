@@ -57,9 +57,6 @@ impl<'a> PlanKeys<'a> {
     /// Whether to replace keys with the description of a spec and a different scope, as
     /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
     /// what differs, and `apply` reports [`Error::Drift`].
-    ///
-    /// A key that may be the client's own, because it has the same prefix, is never replaced: the server would refuse
-    /// all further requests.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
         self
@@ -70,8 +67,8 @@ impl<'a> PlanKeys<'a> {
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
     /// the client's own, because it has the same prefix, is never pruned.
     ///
-    /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are also deleted after other keys could
-    /// not be created.
+    /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are deleted even if other keys could not
+    /// be created.
     pub fn prune(mut self, is_unwanted: impl Fn(&KeyInfo) -> bool + 'a) -> Self {
         self.prune = Some(Box::new(is_unwanted));
         self
@@ -81,11 +78,10 @@ impl<'a> PlanKeys<'a> {
     /// again. Defaults to none: each new key gets a new value.
     ///
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
-    /// key after all, and the listing node lags, `apply` returns that key and creates no second one. It finds the key
-    /// only with [`expires_at`](KeySpec::expires_at): with [`expires_in`](KeySpec::expires_in), each run has another
-    /// expiry.
+    /// key, but the listing node lags, `apply` returns that key and creates no second one. With
+    /// [`expires_in`](KeySpec::expires_in), it does not find the key, because each run has another expiry.
     ///
-    /// If a concurrent run creates the key with another value, and first, that key stays. This run deletes its own, and
+    /// If a concurrent run creates the key first, with another value, that key stays. This run deletes its own, and
     /// reports [`Error::Drift`].
     ///
     /// Return only values whose keys are not known to exist: the value of a deleted key would be created again. It is
@@ -102,9 +98,9 @@ impl<'a> PlanKeys<'a> {
         self
     }
 
-    /// Whether `apply` continues with the other keys after it has failed for one. Defaults to `false`: no further
-    /// change is started, and changes in progress are completed. If a key cannot be changed as planned, which is known
-    /// before the first change, nothing is changed.
+    /// Whether `apply` continues with the other keys after a failure. Defaults to `false`: no further change is started,
+    /// and changes in progress are completed. Nothing is changed if the list at the start shows that a key cannot be
+    /// changed as planned.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
         self.keep_going = keep_going;
         self
@@ -114,9 +110,11 @@ impl<'a> PlanKeys<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if a spec is invalid or two have the same description, before anything is sent, or if
-    /// a [stored value](Self::stored_values) is invalid; [`Error::Unauthorized`] if the client's key lacks `keys:list`;
-    /// [`Error::RandomSource`]; or a failure of the call itself: see [`Error`].
+    /// * [`Error::InvalidRequest`] if a spec is invalid or two have the same description, before anything is sent,
+    /// * [`Error::InvalidRequest`] if a [stored value](Self::stored_values) is invalid,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`,
+    /// * [`Error::RandomSource`],
+    /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
             self;
@@ -230,8 +228,8 @@ pub struct PlannedKey {
     /// day ago, or the listed key itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deletes: Vec<KeyId>,
-    /// Other keys with this description, whatever their scope, which are left unchanged: a drifted key is replaced only
-    /// by a newer one.
+    /// Other keys with this description, whatever their scope, which stay as they are: only a newer key replaces a
+    /// drifted one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<KeyId>,
     /// What `apply` needs. `None` for keys that are kept as they are, or deleted.
@@ -248,7 +246,7 @@ pub enum Change {
     Keep,
     /// No key has this description: one is to be created.
     Create,
-    /// The listed keys differ: a new one is to be created, and those are to be deleted.
+    /// The listed keys differ: they are to be deleted after a new one is created.
     Replace,
     /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`].
     Drift,

@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    /// The last result is what the error shows: it must not be that the time was up.
+    /// The error shows the last result, which must not be a timeout.
     #[test]
     fn node_is_asked_again_only_if_the_deadline_leaves_it_time() {
         let ms = Duration::from_millis;

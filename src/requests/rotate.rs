@@ -17,7 +17,7 @@ use crate::http::Request;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
-/// A request to replace a key with a new one of the same description, actions, collections and expiry. Made by
+/// A request to replace a key with a new one that has the same description, actions, collections and expiry. Made by
 /// [`KeysClient::rotate`](crate::KeysClient::rotate).
 ///
 /// ```
@@ -110,13 +110,13 @@ impl RotateKey {
 
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
     ///
-    /// Before anything is created, the old key is requested from every node, so that a rotation does not start that
-    /// an unavailable node would prevent from finishing. The timeout of the call includes the wait for the new key.
+    /// Before anything is created, the old key is requested from every node, so that an unavailable node is noticed
+    /// first. The timeout of the call includes the wait for the new key.
     ///
-    /// The given [`value`](Self::value) must not be that of the old key, which cannot be rotated to it: the result is
-    /// [`Error::Conflict`] or, if a response is lost, an [`Error::Incomplete`] that [`Incomplete::resume`] cannot finish.
+    /// The given [`value`](Self::value) must not be that of the old key. Otherwise the result is [`Error::Conflict`] or,
+    /// if a response is lost, an [`Error::Incomplete`] that [`Incomplete::resume`] cannot finish.
     ///
-    /// Two concurrent rotations of one key create two new keys, each known to its caller. The client's own key can be
+    /// Two concurrent rotations of one key create two new keys; each call returns its own. The client's own key can be
     /// rotated, but the client is unusable afterwards, so do not use
     /// [`wait_for_replication`](Self::wait_for_replication).
     ///
@@ -130,6 +130,7 @@ impl RotateKey {
     /// * [`Error::NotFound`] if no key has this id,
     /// * [`Error::InvalidRequest`] if a setting is invalid, if the old key has expired and no new expiry is given, or if
     ///   it has unknown members that are not [copied](Self::copy_unknown_members),
+    /// * [`Error::RandomSource`],
     /// * [`Error::Conflict`] if another key has the given [`value`](Self::value),
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:get` or `keys:create` (or `keys:list`, with a value of
     ///   your own),
@@ -192,7 +193,7 @@ impl Rotation {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
-        // A server that was set up anew counts its ids from the start.
+        // A server that was set up again counts its ids from 0, so the new key can have the id of the old one.
         if self.keep_old || key.id == old {
             return Ok(key);
         }

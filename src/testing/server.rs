@@ -67,7 +67,7 @@ impl FakeServerBuilder {
     ///
     /// # Errors
     ///
-    /// If the [`version`](Self::version) is another one, or there is no free loopback port, no thread, or no random
+    /// If there is no fake server of the [`version`](Self::version), no free loopback port, no thread, or no random
     /// bytes.
     pub fn start(self) -> io::Result<FakeServer> {
         let [server] = self.start_cluster()?;
@@ -78,7 +78,7 @@ impl FakeServerBuilder {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// As for [`start`](Self::start).
     pub fn start_cluster<const N: usize>(self) -> io::Result<[FakeServer; N]> {
         if ![ServerVersion::V0_24, ServerVersion::V30].contains(&self.version) {
             let why = format!("there is no fake server {}: use `V0_24` or `V30`", self.version);
@@ -120,7 +120,7 @@ impl FakeServer {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// As for [`start`](Self::start).
     pub fn cluster<const N: usize>() -> io::Result<[FakeServer; N]> {
         FakeServer::builder().start_cluster()
     }
@@ -204,7 +204,7 @@ impl FakeServer {
         lock(&self.node.keys).insert(key).map(|key| key.id.into())
     }
 
-    /// All keys except the bootstrap key, in the order of their ids, as a client lists them. Lag has no effect on it.
+    /// All keys except the bootstrap key, in the order of their ids. A lag has no effect.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
         let mut keys: Vec<KeyInfo> = lock(&self.node.keys).infos().collect();

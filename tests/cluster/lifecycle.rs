@@ -19,7 +19,7 @@ fn near(cluster: &Cluster, node: usize) -> KeysClient {
     builder.attempt_timeout(Duration::from_secs(3)).build().unwrap()
 }
 
-fn opens_everywhere(cluster: &Cluster, value: &SecretString, id: KeyId) -> bool {
+fn works_everywhere(cluster: &Cluster, value: &SecretString, id: KeyId) -> bool {
     (0..3).all(|node| status(cluster, node, value, id) == 200)
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn eight_runs_of_ensure(cluster: &Shared) {
                 assert_eq!(results.iter().filter(|ensured| ensured.created).count(), 1, "{case}");
                 let values: Vec<_> = results.iter().filter_map(|ensured| ensured.value.as_ref()).collect();
                 assert_eq!(values.len(), if value.is_some() { 8 } else { 1 }, "{case}");
-                assert!(values.iter().all(|value| opens_everywhere(cluster, value, keys[0].id)), "{case}");
+                assert!(values.iter().all(|value| works_everywhere(cluster, value, keys[0].id)), "{case}");
                 client.delete(keys[0].id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
             }
         }
@@ -96,7 +96,7 @@ pub(crate) fn eight_runs_of_ensure_without_leader(cluster: &Shared) {
                 Err(error) => error.value(),
             });
             let mut values = values.chain(again.iter().map(|ensured| ensured.value.as_ref())).flatten();
-            assert!(values.any(|value| opens_everywhere(cluster, value, ensured.key.id)), "the value is lost");
+            assert!(values.any(|value| works_everywhere(cluster, value, ensured.key.id)), "the value is lost");
             println!("{} keys were left over", ensured.duplicates.len());
             for id in ids {
                 client.delete(id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
@@ -142,7 +142,7 @@ pub(crate) fn rotations(cluster: &Shared) {
             match result {
                 Ok(new) => {
                     complete += 1;
-                    assert!(!exists(id) && opens_everywhere(cluster, &new.value, new.id), "{id}: {new:?}");
+                    assert!(!exists(id) && works_everywhere(cluster, &new.value, new.id), "{id}: {new:?}");
                     accounted.push(new.id);
                 }
                 Err(Error::Incomplete(incomplete)) => {
@@ -154,7 +154,7 @@ pub(crate) fn rotations(cluster: &Shared) {
                     assert!(is_old_in_doubt || exists(id), "{incomplete}");
                     possible.extend(incomplete.cause().value().cloned());
                     if let Some(new) = incomplete.key() {
-                        assert!(opens_everywhere(cluster, &new.value, new.id), "{incomplete}");
+                        assert!(works_everywhere(cluster, &new.value, new.id), "{incomplete}");
                         accounted.push(new.id);
                     }
                 }
@@ -186,7 +186,7 @@ pub(crate) fn many_keys(cluster: &Shared) {
         let agreed = agreed_keys(cluster);
         assert_eq!((keys.len(), agreed.len()), (200, 200));
         for key in &keys {
-            assert!(opens_everywhere(cluster, &key.value, key.id), "{key:?}");
+            assert!(works_everywhere(cluster, &key.value, key.id), "{key:?}");
         }
     });
 }
@@ -241,7 +241,7 @@ pub(crate) fn plan(cluster: &Shared) {
             assert_eq!(key.actions, [Action::KEYS_GET]);
             let values = &stored[&key.description];
             assert!(
-                values.iter().any(|value| opens_everywhere(cluster, value, key.id)),
+                values.iter().any(|value| works_everywhere(cluster, value, key.id)),
                 "the value of {key:?} is lost"
             );
         }

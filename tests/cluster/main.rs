@@ -166,7 +166,7 @@ impl Ledger {
             if !self.deleted.contains(id) && !self.perhaps_deleted.contains(id) {
                 assert_eq!(has(*id), 1, "created, but not there: {id}");
                 for node in 0..3 {
-                    assert_eq!(status(cluster, node, value, *id), 200, "the value of key {id} opens nothing");
+                    assert_eq!(status(cluster, node, value, *id), 200, "the value of key {id} allows nothing");
                 }
             }
         }

@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             the_rest_of_a_response_that_was_too_long_is_not_used,
         ),
         ("a connection that was closed meanwhile is not used", a_connection_that_was_closed_meanwhile_is_not_used),
-        ("a connection that is to close is not used again", a_connection_that_is_to_close_is_not_used_again),
+        ("a connection that is to close is not used again", connection_that_is_to_close_is_not_reused),
     ]
 }
 
@@ -121,6 +121,6 @@ fn a_connection_that_was_closed_meanwhile_is_not_used() {
     assert_eq!(server.connections(), 3);
 }
 
-fn a_connection_that_is_to_close_is_not_used_again() {
+fn connection_that_is_to_close_is_not_reused() {
     every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with("connection: close\r\n"))), 6);
 }

@@ -7,10 +7,10 @@ use typesense_keys::{Action, CollectionPattern, Error, KeyInfo};
 use crate::stage::{Stage, unique};
 use crate::support::Server;
 
-live_tests![documented_action_that_opens_nothing_is_refused, unknown_action_is_sent_if_custom,];
+live_tests![documented_action_that_allows_nothing_is_refused, unknown_action_is_sent_if_custom,];
 
 /// The public documentation lists them.
-fn documented_action_that_opens_nothing_is_refused(server: &Server) {
+fn documented_action_that_allows_nothing_is_refused(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("c");
     stage.collection(&collection);

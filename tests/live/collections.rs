@@ -1,4 +1,4 @@
-//! Which collections a key opens, for each kind of entry.
+//! Which collections a key allows, for each kind of entry.
 
 use secrecy::ExposeSecret;
 use typesense_keys::CollectionPattern;
@@ -7,14 +7,14 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    each_kind_of_entry_opens_its_collections_and_no_others,
-    key_with_several_entries_opens_the_collections_of_each,
-    exact_name_with_special_characters_opens_that_name_alone,
-    prefix_with_special_characters_opens_names_that_begin_with_it,
-    pattern_opens_only_names_that_match_as_a_whole,
+    each_kind_of_entry_allows_its_collections_and_no_others,
+    key_with_several_entries_allows_the_collections_of_each,
+    exact_name_with_special_characters_allows_that_name_alone,
+    prefix_with_special_characters_allows_names_that_begin_with_it,
+    pattern_allows_only_names_that_match_as_a_whole,
 ];
 
-fn each_kind_of_entry_opens_its_collections_and_no_others(server: &Server) {
+fn each_kind_of_entry_allows_its_collections_and_no_others(server: &Server) {
     let stage = Stage::new(server);
     let run = unique("r");
     let name = |rest: &str| format!("{run}{rest}");
@@ -45,14 +45,14 @@ fn each_kind_of_entry_opens_its_collections_and_no_others(server: &Server) {
     }
 }
 
-fn key_with_several_entries_opens_the_collections_of_each(server: &Server) {
+fn key_with_several_entries_allows_the_collections_of_each(server: &Server) {
     let stage = Stage::new(server);
     let entries =
         [CollectionPattern::exact("docs"), CollectionPattern::exact("a.b"), CollectionPattern::prefix("logs-")];
     let request = stage.client().create().actions(["collections:get"]).collections(entries);
     let key = stage.create(request);
-    for (name, is_open) in [("docs", true), ("a.b", true), ("logs-1", true), ("axb", false), ("docs1", false)] {
-        assert_eq!(stage.allows(key.value.expose_secret(), name), is_open, "{name}");
+    for (name, is_allowed) in [("docs", true), ("a.b", true), ("logs-1", true), ("axb", false), ("docs1", false)] {
+        assert_eq!(stage.allows(key.value.expose_secret(), name), is_allowed, "{name}");
     }
 }
 
@@ -66,34 +66,34 @@ fn names() -> Vec<String> {
     names
 }
 
-fn exact_name_with_special_characters_opens_that_name_alone(server: &Server) {
+fn exact_name_with_special_characters_allows_that_name_alone(server: &Server) {
     let stage = Stage::new(server);
     for name in names() {
         let key = stage.key("collections:get", CollectionPattern::exact(&name));
-        let opens = |name: &str| stage.allows(key.value.expose_secret(), name);
-        assert!(opens(&name), "{name:?}");
+        let allows = |name: &str| stage.allows(key.value.expose_secret(), name);
+        assert!(allows(&name), "{name:?}");
         for other in ["a", "b", "ab", "axxb", "x", "z", "1", "aa", "dd", "", &format!("{name}x"), &format!("x{name}")]
         {
-            assert!(!opens(other), "exact({name:?}) opens {other:?}");
+            assert!(!allows(other), "exact({name:?}) allows {other:?}");
         }
     }
 }
 
-fn prefix_with_special_characters_opens_names_that_begin_with_it(server: &Server) {
+fn prefix_with_special_characters_allows_names_that_begin_with_it(server: &Server) {
     let stage = Stage::new(server);
     for start in names() {
         let key = stage.key("collections:get", CollectionPattern::prefix(&start));
-        let opens = |name: &str| stage.allows(key.value.expose_secret(), name);
-        assert!(opens(&start) && opens(&format!("{start}1.x")), "{start:?}");
+        let allows = |name: &str| stage.allows(key.value.expose_secret(), name);
+        assert!(allows(&start) && allows(&format!("{start}1.x")), "{start:?}");
         for other in ["a", "ab1", "axxb1", "x", "aab", "1", &format!("x{start}")] {
-            assert!(!opens(other), "prefix({start:?}) opens {other:?}");
+            assert!(!allows(other), "prefix({start:?}) allows {other:?}");
         }
     }
 }
 
-fn pattern_opens_only_names_that_match_as_a_whole(server: &Server) {
+fn pattern_allows_only_names_that_match_as_a_whole(server: &Server) {
     let stage = Stage::new(server);
-    for (pattern, open, shut) in [
+    for (pattern, allowed, refused) in [
         ("docs", &["docs"][..], &["docs1", "xdocs", "doc", "DOCS"][..]),
         ("a|bc", &["a", "bc"], &["ab", "abc", "c"]),
         ("(a|b)c", &["ac", "bc"], &["a", "c", "abc"]),
@@ -101,10 +101,10 @@ fn pattern_opens_only_names_that_match_as_a_whole(server: &Server) {
         ("docs.*", &["docs", "docs.x"], &["xdocs"]),
     ] {
         let key = stage.key("collections:get", CollectionPattern::pattern(pattern).unwrap());
-        for name in open {
+        for name in allowed {
             assert!(stage.allows(key.value.expose_secret(), name), "{pattern}: {name}");
         }
-        for name in shut {
+        for name in refused {
             assert!(!stage.allows(key.value.expose_secret(), name), "{pattern}: {name}");
         }
     }

@@ -13,7 +13,7 @@ use crate::support::{Server, Tap};
 live_tests![
     client_from_the_environment_lists_keys,
     quickstart_runs_on_a_real_server_without_showing_a_key,
-    what_is_missing_in_the_environment_is_named,
+    missing_variable_is_named,
 ];
 
 const CHILD: &str = "TYPESENSE_KEYS_TEST_CHILD";
@@ -63,7 +63,7 @@ fn client_from_the_environment_lists_keys(server: &Server) {
     assert!(!refused.status.success() && printed(&refused).contains("401"), "{refused:?}");
 }
 
-fn what_is_missing_in_the_environment_is_named(server: &Server) {
+fn missing_variable_is_named(server: &Server) {
     let (url, key) = (server.url(), server.api_key());
     for (nodes, api_key, named) in [
         (None, Some(key), "TYPESENSE_NODES"),

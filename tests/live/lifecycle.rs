@@ -11,10 +11,10 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing,
+    rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing,
     with_an_overlap_both_keys_open,
     key_can_rotate_itself,
-    who_may_not_delete_is_told_of_both_keys,
+    client_that_may_not_delete_is_told_of_both_keys,
     ensure_creates_once_and_replaces_drift,
     ensure_with_a_value_returns_it_every_time,
     ensure_renews_an_expired_key_and_deletes_it_after_a_day,
@@ -29,7 +29,7 @@ pub(crate) fn allows(stage: &Stage<'_>, value: &secrecy::SecretString) -> bool {
     stage.client_with(value).list().send().is_ok()
 }
 
-fn rotated_key_opens_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
+fn rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let expiry = SystemTime::now() + Duration::from_secs(3600);
@@ -61,7 +61,7 @@ fn key_can_rotate_itself(server: &Server) {
     stage.client_with(&new.value).delete(new.id).send().unwrap();
 }
 
-fn who_may_not_delete_is_told_of_both_keys(server: &Server) {
+fn client_that_may_not_delete_is_told_of_both_keys(server: &Server) {
     let stage = Stage::new(server);
     let request = stage.client().create().description("live test").actions(["keys:get", "keys:create"]);
     let creator = stage.create(request.collections(["*"]));

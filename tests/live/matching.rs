@@ -7,11 +7,11 @@ use crate::stage::{Stage, percent, unique};
 use crate::support::{Random, Server};
 
 live_tests![
-    listed_entry_matches_the_names_that_the_server_opens,
-    random_pattern_matches_the_names_that_the_server_opens,
-    unsupported_pattern_matches_at_least_what_the_server_opens,
+    listed_entry_matches_the_names_that_the_server_allows,
+    random_pattern_matches_the_names_that_the_server_allows,
+    unsupported_pattern_matches_at_least_what_the_server_allows,
     key_allows_what_the_server_allows,
-    key_for_an_alias_or_its_collection_does_not_open_the_other,
+    key_for_an_alias_or_its_collection_does_not_allow_the_other,
 ];
 
 /// Names for each of the entries beside it.
@@ -75,36 +75,36 @@ const ENTRIES: &[(&[&str], &[&str])] = &[
     (&["[[:w:]]", "[[:Digit:]]", "[[:s:]]", r"[\b]*a", r"[\c-]"], &["a", "1", "-", "_", "c", " "]),
 ];
 
-fn listed_entry_matches_the_names_that_the_server_opens(server: &Server) {
+fn listed_entry_matches_the_names_that_the_server_allows(server: &Server) {
     let stage = Stage::new(server);
     let mut rows = 0;
     for (entries, names) in ENTRIES {
         for entry in *entries {
-            let opened = compare(&stage, entry, names, wanted(entry));
-            rows += if wanted(entry) == Wanted::Equal { opened.len() } else { 0 };
+            let allowed = compare(&stage, entry, names, wanted(entry));
+            rows += if wanted(entry) == Wanted::Equal { allowed.len() } else { 0 };
         }
     }
     assert!(rows >= 250, "{rows}");
 }
 
-fn random_pattern_matches_the_names_that_the_server_opens(server: &Server) {
+fn random_pattern_matches_the_names_that_the_server_allows(server: &Server) {
     let stage = Stage::new(server);
     let mut random = Random::new(55);
-    let (mut opened, mut shut) = (0, 0);
+    let (mut allowed, mut refused) = (0, 0);
     for _ in 0..200 {
         let pattern = grow(&mut random, 4);
         let names: Vec<String> = (0..6).map(|_| name(&mut random)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let matches = compare(&stage, &pattern, &names, wanted(&pattern));
         if wanted(&pattern) == Wanted::Equal {
-            opened += matches.iter().filter(|&&is_open| is_open).count();
-            shut += matches.iter().filter(|&&is_open| !is_open).count();
+            allowed += matches.iter().filter(|&&is_allowed| is_allowed).count();
+            refused += matches.iter().filter(|&&is_allowed| !is_allowed).count();
         }
     }
-    assert!(opened >= 50 && shut >= 50, "{opened} {shut}");
+    assert!(allowed >= 50 && refused >= 50, "{allowed} {refused}");
 }
 
-fn unsupported_pattern_matches_at_least_what_the_server_opens(server: &Server) {
+fn unsupported_pattern_matches_at_least_what_the_server_allows(server: &Server) {
     let stage = Stage::new(server);
     let nested = format!("{}a{}", "(".repeat(60), ")".repeat(60));
     for entry in [
@@ -119,8 +119,8 @@ fn unsupported_pattern_matches_at_least_what_the_server_opens(server: &Server) {
         "a{30000}|aa",
         &nested,
     ] {
-        let opened = compare(&stage, entry, &["a", "aa", "ab", "ba", "b", "bb", "aaa"], Wanted::AtLeast);
-        assert!(opened.contains(&true), "{entry} opens nothing, and so proves nothing");
+        let allowed = compare(&stage, entry, &["a", "aa", "ab", "ba", "b", "bb", "aaa"], Wanted::AtLeast);
+        assert!(allowed.contains(&true), "{entry} allows nothing, and so proves nothing");
     }
 }
 
@@ -137,18 +137,18 @@ enum Wanted {
     AtLeast,
 }
 
-/// Which of `names` the server opens for a key with this entry. The entry must match the same.
+/// Which of `names` the server allows for a key with this entry. The entry must match the same.
 #[track_caller]
 fn compare(stage: &Stage<'_>, entry: &str, names: &[&str], wanted: Wanted) -> Vec<bool> {
     let (value, info) = key(stage, &["collections:get"], &[entry]);
     let [kept] = &info.collections[..] else { panic!("{info:?}") };
-    let opens = |name: &&str| {
-        let (matches, opens) = (kept.matches(name), stage.allows(&value, name));
-        let is_right = matches == opens || (wanted == Wanted::AtLeast && matches);
-        assert!(is_right, "{entry:?} {name:?}: matches {matches}, the server opens it: {opens}");
-        opens
+    let allows = |name: &&str| {
+        let (matches, allows) = (kept.matches(name), stage.allows(&value, name));
+        let is_right = matches == allows || (wanted == Wanted::AtLeast && matches);
+        assert!(is_right, "{entry:?} {name:?}: matches {matches}, the server allows it: {allows}");
+        allows
     };
-    names.iter().map(opens).collect()
+    names.iter().map(allows).collect()
 }
 
 /// A key as the server stores it: its value, and its metadata.
@@ -211,18 +211,18 @@ fn key_allows_what_the_server_allows(server: &Server) {
             for (action, method, rest, body) in &requests {
                 for name in [&orders, &other] {
                     let path = format!("/collections/{}{rest}", percent(name));
-                    let opens = stage.send(method, &path, &value, body).status != 401;
-                    assert_eq!(info.allows(action, name), opens, "{actions:?} {collections:?}: {method} {path}");
+                    let allows = stage.send(method, &path, &value, body).status != 401;
+                    assert_eq!(info.allows(action, name), allows, "{actions:?} {collections:?}: {method} {path}");
                 }
             }
             // An action that no collection restricts.
-            let opens = stage.send("GET", "/keys", &value, "").status != 401;
-            assert_eq!(info.allows(&Action::KEYS_LIST, "whatever"), opens, "{actions:?} {collections:?}");
+            let allows = stage.send("GET", "/keys", &value, "").status != 401;
+            assert_eq!(info.allows(&Action::KEYS_LIST, "whatever"), allows, "{actions:?} {collections:?}");
         }
     }
 }
 
-fn key_for_an_alias_or_its_collection_does_not_open_the_other(server: &Server) {
+fn key_for_an_alias_or_its_collection_does_not_allow_the_other(server: &Server) {
     let stage = Stage::new(server);
     let (collection, alias) = (unique("c"), unique("alias"));
     stage.collection(&collection);

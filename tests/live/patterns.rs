@@ -8,7 +8,7 @@ use crate::stage::Stage;
 use crate::support::Server;
 
 live_tests![
-    accepted_pattern_opens_what_it_matches,
+    accepted_pattern_allows_what_it_matches,
     refused_pattern_does_not_compile_on_the_server,
     pattern_refused_although_it_compiles_has_a_reason,
 ];
@@ -92,13 +92,13 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ("a{100}|b", "b", "a"),
 ];
 
-fn accepted_pattern_opens_what_it_matches(server: &Server) {
+fn accepted_pattern_allows_what_it_matches(server: &Server) {
     let stage = Stage::new(server);
     assert!(ACCEPTED.len() >= 60);
     for (pattern, name, other) in ACCEPTED {
         let key = stage.key("collections:get", CollectionPattern::pattern(*pattern).unwrap());
         assert!(stage.allows(key.value.expose_secret(), name), "{pattern} does not open {name}");
-        assert!(!stage.allows(key.value.expose_secret(), other), "{pattern} opens {other}");
+        assert!(!stage.allows(key.value.expose_secret(), other), "{pattern} allows {other}");
         assert!(compiles(&stage, pattern), "{pattern}");
     }
 }

@@ -11,7 +11,7 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    wrong_key_is_unauthorized_whatever_it_asks,
+    wrong_key_is_unauthorized_for_every_operation,
     each_operation_needs_its_own_action,
     key_that_may_list_lists_and_does_not_create,
     deleted_key_is_unauthorized,
@@ -50,7 +50,7 @@ fn assert_unauthorized<T: Debug>(result: Result<T, Error>, needed: &str) {
     }
 }
 
-fn wrong_key_is_unauthorized_whatever_it_asks(server: &Server) {
+fn wrong_key_is_unauthorized_for_every_operation(server: &Server) {
     let stage = Stage::new(server);
     let target = stage.create(anything(stage.client()));
     let almost = format!("{}x", server.api_key());
@@ -169,14 +169,14 @@ fn address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
     assert_eq!(error.status(), Some(200));
 }
 
-/// Why the crate checks what it sends: the server takes all of these, and none opens anything.
+/// Why the crate checks what it sends: the server takes all of these, and none allows anything.
 fn what_the_server_accepts_in_silence_is_refused_here(server: &Server) {
     let stage = Stage::new(server);
-    let opens = |fields| stage.allows(&stage.raw_key(fields), "docs");
+    let allows = |fields| stage.allows(&stage.raw_key(fields), "docs");
     let request = || stage.client().create().description("live test").expires_in(Duration::from_secs(60));
 
     let (action, all) = ("collections:get", CollectionPattern::ALL);
-    assert!(opens(json!({"actions": [action]})), "this is how it would be right");
+    assert!(allows(json!({"actions": [action]})), "this is how it would be right");
     stage.create(request().actions([action]).collections([all.clone()]));
 
     let refused_by_us: [(&str, CreateKey, Value); 8] = [
@@ -194,7 +194,7 @@ fn what_the_server_accepts_in_silence_is_refused_here(server: &Server) {
         ("expires_at", request().actions([action]).expires_at(UNIX_EPOCH), json!({"expires_at": 0})),
     ];
     for (named, request, fields) in refused_by_us {
-        assert!(!opens(fields.clone()), "{fields} opens something");
+        assert!(!allows(fields.clone()), "{fields} allows something");
         match request.collections([all.clone()]).send() {
             Err(Error::InvalidRequest { field, .. }) => assert_eq!(field, named, "{fields}"),
             other => panic!("{fields}: {other:?}"),

@@ -1,4 +1,4 @@
-//! Every action against every route: each opens exactly what `Action::routes_on` says.
+//! Every action against every route: each allows exactly what `Action::routes_on` says.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::stage::{Stage, unique};
 use crate::support::Server;
 
 live_tests![
-    each_action_opens_exactly_its_routes,
-    action_of_another_version_opens_nothing,
+    each_action_allows_exactly_its_routes,
+    action_of_another_version_allows_nothing,
     collections_limit_exactly_what_names_a_collection,
 ];
 
@@ -84,7 +84,7 @@ fn key(stage: &Stage<'_>, action: &str, collection: &str) -> SecretString {
     stage.raw_key(json!({"actions": [action], "collections": [collection]})).into()
 }
 
-fn each_action_opens_exactly_its_routes(server: &Server) {
+fn each_action_allows_exactly_its_routes(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);
@@ -99,19 +99,19 @@ fn each_action_opens_exactly_its_routes(server: &Server) {
     for granted in &granted {
         let key = key(&stage, granted.as_str(), "*");
         let expected: BTreeSet<_> = granted.routes_on(version).collect();
-        let mut opened = 0;
+        let mut allowed = 0;
         for route in &routes {
             let is_expected = expected.contains(route.name) || open.contains(route.name);
             let status = route.status(&stage, &key);
             assert_eq!(status != 401, is_expected, "a key for `{granted}` got {status} from {}", route.name);
-            opened += usize::from(is_expected);
+            allowed += usize::from(is_expected);
         }
-        assert!(opened > 0, "{granted} opens nothing");
+        assert!(allowed > 0, "{granted} allows nothing");
     }
     println!("{} actions and {} `*` x {} routes", on_server.len(), granted.len() - on_server.len(), routes.len());
 }
 
-fn action_of_another_version_opens_nothing(server: &Server) {
+fn action_of_another_version_allows_nothing(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);

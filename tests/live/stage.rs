@@ -1,5 +1,5 @@
 //! Where a test plays: a client with the bootstrap key, collections and keys that vanish afterwards, and what a key
-//! opens.
+//! allows.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};

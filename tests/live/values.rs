@@ -10,7 +10,7 @@ live_tests![
     provided_value_comes_back_and_works_as_a_key,
     value_beyond_ascii_comes_back_and_works_as_a_key,
     value_that_the_server_could_not_list_or_would_show_is_refused,
-    server_draws_a_value_when_asked,
+    server_generates_a_value_if_asked,
     thousand_and_one_characters_are_a_key_too,
 ];
 
@@ -75,7 +75,7 @@ fn value_that_the_server_could_not_list_or_would_show_is_refused(server: &Server
     }
 }
 
-fn server_draws_a_value_when_asked(server: &Server) {
+fn server_generates_a_value_if_asked(server: &Server) {
     let stage = Stage::new(server);
     let [one, other] = [(); 2].map(|()| stage.create(lists(&stage).server_generated()));
     for key in [&one, &other] {

@@ -50,7 +50,7 @@ impl Site {
 
 /// The one key that may search the collection has this value.
 #[track_caller]
-fn assert_opens(server: &FakeServer, value: &str, collection: &str) {
+fn assert_allows(server: &FakeServer, value: &str, collection: &str) {
     let keys = server.keys();
     let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
     // A key that may search and nothing else could sign scoped keys.
@@ -63,7 +63,7 @@ fn site_built_again_keeps_its_one_key() {
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
     assert!(site.build(&server, "docs").status.success());
     let key = site.key();
-    assert_opens(&server, &key, "docs");
+    assert_allows(&server, &key, "docs");
     // As debug and release builds do, and as one after `cargo clean`.
     for _ in 0..2 {
         assert!(site.build(&server, "docs").status.success());
@@ -85,7 +85,7 @@ fn revoked_key_of_a_site_is_replaced_and_never_revived() {
     fs::write(site.0.path().join(".search-key.new"), "of a build that was interrupted").unwrap();
     assert!(site.build(&server, "docs").status.success());
     assert_ne!(site.key(), revoked);
-    assert_opens(&server, &site.key(), "docs");
+    assert_allows(&server, &site.key(), "docs");
     assert_eq!(server.key_count(), 1);
 }
 
@@ -96,7 +96,7 @@ fn site_with_another_collection_gets_another_key() {
     let first = site.key();
     assert!(site.build(&server, "blog").status.success());
     assert_ne!(site.key(), first);
-    assert_opens(&server, &site.key(), "blog");
+    assert_allows(&server, &site.key(), "blog");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn value_of_a_site_is_stored_before_its_key_exists() {
     assert_eq!((site.key().len(), server.key_count()), (32, 0));
     server.clear_faults();
     assert!(site.build(&server, "docs").status.success());
-    assert_opens(&server, &site.key(), "docs");
+    assert_allows(&server, &site.key(), "docs");
 }
 
 #[test]

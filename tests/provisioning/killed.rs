@@ -66,8 +66,8 @@ fn check_kills(target: &Target, stores: u64, kills_each: usize) {
         let stored = tenants.stored();
         assert!(stored.keys().collect::<BTreeSet<_>>() == names.iter().collect(), "a tenant without a key");
         for (name, stored) in &stored {
-            let opens = target.opens(&stored.value, &format!("{name}_docs"));
-            assert!(opens, "the stored value of {name} opens nothing");
+            let allows = target.allows(&stored.value, &format!("{name}_docs"));
+            assert!(allows, "the stored value of {name} allows nothing");
         }
         values += stored.len();
     }

@@ -104,7 +104,7 @@ impl<'a> Series<'a> {
         let stored = self.stored();
         let is_stored = |key: &KeyInfo| {
             let values = stored.get(&key.description).into_iter().flatten();
-            values.filter(|value| value.starts_with(&key.prefix) && self.target.opens(value, "docs")).count() == 1
+            values.filter(|value| value.starts_with(&key.prefix) && self.target.allows(value, "docs")).count() == 1
         };
         let is_as_described = |key: &KeyInfo| {
             let version = self.specs.get(&key.description).copied();

@@ -111,7 +111,7 @@ impl Target {
     }
 
     /// Whether the key with this value may search the collection, which does not exist.
-    pub(crate) fn opens(&self, value: &str, collection: &str) -> bool {
+    pub(crate) fn allows(&self, value: &str, collection: &str) -> bool {
         let path = format!("/collections/{collection}/documents/search?q=a&query_by=b");
         let request = raw::Request::new("GET", &path).api_key(value);
         match request.send(self.first_node(), TIMEOUT).unwrap().status {

@@ -114,7 +114,7 @@ fn batch_that_the_caller_stops_is_resumed() {
 }
 
 #[test]
-fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end() {
+fn lost_responses_leave_one_key_for_each_request() {
     let faults =
         [Fault::LoseResponse, Fault::ErrorAfter, Fault::ErrorBefore, Fault::NotReady { retry_after: None }, PASS];
     for turn in 0..faults.len() {
@@ -136,7 +136,7 @@ fn whatever_happens_to_a_response_there_is_one_key_for_each_request_in_the_end()
 }
 
 #[test]
-fn no_more_keys_exist_than_connections_that_the_caller_was_not_called_with() {
+fn unreported_keys_are_at_most_as_many_as_connections() {
     let (server, client) = start_hasty();
     for connections in [1, 3, 8] {
         let (before, mut handed_over, mut most) = (server.key_count(), 0, 0);

@@ -72,7 +72,7 @@ fn drift_with_replace_on_drift_is_replaced() {
 }
 
 #[test]
-fn with_a_value_every_run_knows_it() {
+fn every_run_knows_a_provided_value() {
     let (_server, client) = start();
     for created in [true, false, false] {
         let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
@@ -87,7 +87,7 @@ fn with_a_value_every_run_knows_it() {
     assert_eq!(keys(&client).len(), 1);
 }
 
-/// Whether a lost attempt has created the key, or an earlier run, only another run can tell.
+/// Only another run can tell whether a lost attempt or an earlier run has created the key.
 #[test]
 fn key_found_after_a_lost_response_is_reported_as_created_only_with_a_generated_value() {
     let (server, client) = start();
@@ -313,7 +313,7 @@ fn eight_runs_at_once_end_with_one_key() {
 }
 
 #[test]
-fn key_that_no_list_comes_to_show_is_not_taken_for_the_only_one() {
+fn key_that_no_list_shows_is_not_taken_for_the_only_one() {
     let server = Scripted::start(|peer| {
         loop {
             let asked = peer.request()?;

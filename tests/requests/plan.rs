@@ -418,7 +418,7 @@ fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
 }
 
 #[test]
-fn created_keys_are_handed_over_as_they_are_created_and_a_break_begins_no_more() {
+fn each_created_key_is_reported_at_once_and_a_break_starts_no_more() {
     for connections in [1, 3] {
         let (server, client) = start_hasty();
         let mut told = 0;

@@ -19,7 +19,7 @@ fn wait_for_a_server_that_starts_late_succeeds() {
     let client = builder(&server).connect_timeout(SHORT).build().unwrap();
     server.stop();
     thread::scope(|scope| {
-        // Later than a call gives up on a server that has never responded.
+        // Later than a call fails if the server has never responded.
         scope.spawn(|| {
             thread::sleep(3 * SHORT);
             server.restart().unwrap();

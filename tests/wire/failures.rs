@@ -159,7 +159,7 @@ fn other_4xx_show_the_message_of_the_server() {
 }
 
 #[test]
-fn status_429_may_say_when_to_come_back() {
+fn status_429_may_have_a_retry_after() {
     let limited = json(429, r#"{"message":"Rate limit exceeded or blocked"}"#);
     let retry_after = |response: &Response| match Wire::responding(response).client().list().send() {
         Err(Error::RateLimited { retry_after, .. }) => retry_after,
@@ -302,7 +302,7 @@ fn response_about_another_key_is_unreadable() {
 }
 
 #[test]
-fn another_status_of_success_is_not_success() {
+fn unexpected_2xx_status_is_no_success() {
     for status in [200, 202] {
         let text = format!("{CREATE_IN_DOUBT}status {status}, where 201 was expected");
         check(&json(status, r#"{"id":7}"#), &[(Call::Create, ErrorKind::OutcomeUnknown, &text)]);

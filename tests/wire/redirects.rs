@@ -34,7 +34,7 @@ fn redirect_is_not_followed_and_only_its_host_is_named() {
 }
 
 #[test]
-fn whatever_a_redirect_names_at_most_a_host_is_shown() {
+fn redirect_of_any_form_shows_at_most_a_host() {
     for (location, host) in [
         ("https://other.example.net/keys", "other.example.net"),
         ("https://user:password@other.example.net:8443/", "other.example.net"),

@@ -104,7 +104,7 @@ fn create_understands_servers_old_and_new() {
 }
 
 #[test]
-fn created_key_that_was_not_asked_for_is_no_success_and_returns_our_value() {
+fn created_key_that_was_not_requested_is_an_error_with_our_value() {
     for (asked_for, created) in [
         ("ü", "u"),
         (r#"["documents:search","x:y"]"#, r#"["documents:search"]"#),
@@ -130,7 +130,7 @@ fn is_no_success(response: &str) {
 }
 
 #[test]
-fn created_key_of_another_value_is_no_success_and_returns_ours() {
+fn created_key_with_another_value_is_an_error_with_our_value() {
     for value in [r#""other""#, r#""abcdefghi""#, r#""abcd""#, r#""""#, "7", "null", r#"["abcdefgh"]"#] {
         is_no_success(&format!(r#"{OLD}"value":{value}}}"#));
     }

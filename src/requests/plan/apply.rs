@@ -108,24 +108,24 @@ impl Plan {
     /// First lists the keys again. A key whose listed state no longer fits the plan is not changed:
     /// [`Error::PlanOutdated`]. Then creates all new keys, lists the keys, and deletes what was planned, as
     /// [`ensure`](crate::KeysClient::ensure) does for one key. A key that needs no change is not checked again, and a
-    /// plan without changes sends nothing.
+    /// plan without changes sends nothing. The [`timeout`](super::PlanKeys::timeout) limits each list, and each step of a change.
     ///
-    /// After an interruption, make a new plan from the same specs and apply it. A key that the interrupted run has
-    /// created, and that is not listed yet, can become a duplicate then, which later plans show. This is avoided with
+    /// After an interruption, make a new plan from the same specs and apply it. If a node does not list a key yet that
+    /// the interrupted run has created, the new plan creates a duplicate, which later plans show. To avoid this, use
     /// [`stored_values`](super::PlanKeys::stored_values).
     ///
     /// # Errors
     ///
-    /// If the first list fails; nothing was changed then. All later errors are in [`Applied`].
+    /// The error of the first list: nothing was changed. All later errors are in [`Applied`].
     pub fn apply(self) -> Result<Applied, Error> {
         self.apply_with(|_| ControlFlow::Continue(()))
     }
 
     /// Like [`apply`](Self::apply), and calls `progress` in this thread after each step.
     ///
-    /// The requests wait for `progress`: at any time, at most [`connections`](super::PlanKeys::connections) existing
-    /// keys have not been reported to it yet. After it returns [`ControlFlow::Break`], no further change is started;
-    /// changes in progress are completed.
+    /// The requests wait for `progress`: there are never more unreported keys than
+    /// [`connections`](super::PlanKeys::connections). After it returns [`ControlFlow::Break`], no further change is
+    /// started; changes in progress are completed.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(NewKey::known_value).collect();
         let (mut groups, others) = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values)?;
-        // Those of other keys now, for example on a server that was set up anew.
+        // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
         let changed: HashSet<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();

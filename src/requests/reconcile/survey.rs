@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn key_whose_value_begins_otherwise_than_the_provided_one_has_drifted() {
+    fn key_with_another_prefix_than_the_provided_value_has_drifted() {
         for (value, is_wanted) in [("k3yA-value", true), ("k3yB-value", false)] {
             let target = target(Value::Provided(value.into()), None, false);
             let survey = survey(("id", 7.into()), &target);

@@ -19,8 +19,8 @@ use crate::key::{CreatedKey, KeyId};
 use crate::requests::{Applied, EnsuredKey, KeySpec, Plan};
 
 const VALUE: &str = "abcd-wanted";
-/// What is drawn where the stored one is not used.
-const ANOTHER_VALUE: &str = "yyyy-drawn";
+/// What is generated where the stored one is not used.
+const ANOTHER_VALUE: &str = "yyyy-generated";
 const ALIKE: &str = "abcd-other";
 const UNLIKE: &str = "zzzz-other";
 const NEVER: u64 = 64_723_363_199;

@@ -26,7 +26,7 @@ pub(super) enum Event {
     LostAfter,
     Error500Before,
     Error500After,
-    /// A follower gives up waiting for the leader, which carries out the request.
+    /// A follower stops waiting for the leader, which carries out the request.
     Timeout408After,
     /// The server refuses the client's key.
     Unauthorized,

@@ -36,7 +36,7 @@ fn seeded_keys_are_listed_as_the_test_described_them() {
 }
 
 #[test]
-fn seeded_key_opens_what_it_allows_until_it_expires() {
+fn seeded_key_works_until_it_expires() {
     let server = FakeServer::start().unwrap();
     let lister = TestKey::new("lister", ["keys:list"], ["*"]);
     server.seed(lister.clone().value("lister")).unwrap();
@@ -68,7 +68,7 @@ fn value_of_a_key_is_the_one_that_its_creator_got() {
 }
 
 #[test]
-fn value_that_the_server_draws_is_32_letters_and_digits() {
+fn value_that_the_server_generates_is_32_letters_and_digits() {
     let server = FakeServer::start().unwrap();
     let created = create(&server).unwrap().json().unwrap();
     let value = created.get("value").unwrap().as_str().unwrap();
