@@ -89,6 +89,7 @@
 //!
 //! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
+//! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock,
 //! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
@@ -99,9 +100,14 @@
 //! If [`Error::may_have_acted`] is `false`, every key is as it was before the call. A run of `ensure` that ends in
 //! [`Error::Drift`] has deleted the key that it had created.
 //!
-//! There is one exception: an intermediary that sends each request twice, such as a load balancer that retries, can
-//! turn the success of a delete into [`Error::NotFound`](crate::Error::NotFound), and that of a create with a [value of
-//! your own](#values-of-your-own) into [`Error::Conflict`](crate::Error::Conflict).
+//! Faulty intermediaries are the exception:
+//!
+//! * One that sends each request twice, such as a load balancer that retries, can turn the success of a delete into
+//!   [`Error::NotFound`](crate::Error::NotFound), and that of a create with a [value of your own](#values-of-your-own)
+//!   into [`Error::Conflict`](crate::Error::Conflict).
+//! * One that responds twice to one request can turn the success of the next into an error: HTTP/1.1 does not say
+//!   which request a response belongs to. If the second response arrives before the next request is sent, the
+//!   connection is closed.
 //!
 //! # Several programs at once
 //!
@@ -123,7 +129,8 @@
 //! * to compute [`expires_in`](crate::CreateKey::expires_in): if the local clock is behind by more than this duration,
 //!   the key never works,
 //! * to refuse an expiry in the past,
-//! * to say which keys have expired.
+//! * to decide which keys have expired,
+//! * to decide whether a key expires within the `expires_in` of `ensure` or `apply`, with five minutes of tolerance.
 //!
 //! # How it is tested
 //!
