@@ -65,8 +65,8 @@ enum Command {
         #[command(flatten)]
         filter: Filter,
     },
-    /// Show a key, without its value.
-    Show { id: KeyId },
+    /// Get a key, without its value.
+    Get { id: KeyId },
     /// Delete keys.
     Delete {
         #[arg(required_unless_present = "expired")]
@@ -225,7 +225,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             keep(request.send(), place, json)?;
         }
         Command::List { filter } => list(filter.apply(&client()?), json)?,
-        Command::Show { id } => table(&[client()?.get(id).send()?], json)?,
+        Command::Get { id } => table(&[client()?.get(id).send()?], json)?,
         Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
         Command::Rotate { id, keep_old, accept_majority, expiry, sink } => {
             let client = client()?;

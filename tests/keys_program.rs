@@ -94,11 +94,11 @@ fn help_names_every_command_and_the_exit_codes() {
     let stage = Stage::new();
     let help = stage.good(&["--help"]);
     for word in
-        ["create", "list", "show", "delete", "rotate", "ensure", "apply", "scope", "audit", "--json", "Exit codes"]
+        ["create", "list", "get", "delete", "rotate", "ensure", "apply", "scope", "audit", "--json", "Exit codes"]
     {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for command in ["create", "list", "show", "delete", "rotate", "ensure", "apply", "scope", "audit"] {
+    for command in ["create", "list", "get", "delete", "rotate", "ensure", "apply", "scope", "audit"] {
         assert!(stage.good(&[command, "--help"]).contains("Usage: keys"));
     }
 }
@@ -142,8 +142,8 @@ fn keys_are_listed_as_a_table_or_as_json() {
     let json = stage.good(&["list", "--json", "--allows", "documents:search", "docs"]);
     let keys: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((keys.len(), &keys[0]["id"]), (1, &Value::from(0)));
-    assert!(stage.good(&["show", "1"]).lines().count() == 2);
-    assert!(stage.bad(1, &["show", "7"]).contains("has no key with this id"));
+    assert!(stage.good(&["get", "1"]).lines().count() == 2);
+    assert!(stage.bad(1, &["get", "7"]).contains("has no key with this id"));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn error_is_json_on_standard_error_if_asked() {
         assert!(output.stdout.is_empty());
         serde_json::from_str(said(&output).lines().last().unwrap()).unwrap()
     };
-    let missing = json(1, &["show", "7", "--json"]);
+    let missing = json(1, &["get", "7", "--json"]);
     assert_eq!((&missing["kind"], &missing["status"]), (&"not_found".into(), &404.into()));
     assert!(missing["message"].as_str().unwrap().contains("has no key with this id"));
     stage.good(&create(&["--out", "key"]));
@@ -404,7 +404,7 @@ fn wrong_usage_is_reported_before_anything_is_sent() {
     let stage = Stage::new();
     let duration = create(&["--expires-in", "3 moons", "--show"]);
     assert!(stage.bad(2, &duration).contains("unknown time unit"));
-    assert!(stage.bad(2, &["show", "4294967296"]).contains("ids are whole numbers from 0 to 4294967295"));
+    assert!(stage.bad(2, &["get", "4294967296"]).contains("ids are whole numbers from 0 to 4294967295"));
     for (collection, says) in
         [("preifx:a", "`preifx:a`"), ("a.b", "write `exact:a.b`"), ("pattern:(", "could not compile")]
     {

@@ -52,11 +52,11 @@ fn named(candidates: &[KeyId]) -> String {
 
 /// A call that succeeded, but whose result some nodes did not confirm in time.
 #[derive(Debug, thiserror::Error)]
-#[error("key {id} is {done}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
+#[error("key {id} {state}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
 pub struct NotReplicated {
     /// The key that the call created, ensured or deleted.
     pub id: KeyId,
-    pub(crate) done: &'static str,
+    pub(crate) state: &'static str,
     /// The key, if the call created it.
     pub key: Option<CreatedKey>,
     /// The nodes that did not confirm the result, each with its last response.

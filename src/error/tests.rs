@@ -56,7 +56,7 @@ fn unknown(operation: Operation, value: Option<&str>) -> Error {
 
 fn not_replicated(key: Option<CreatedKey>) -> Error {
     let (id, nodes) = (key.as_ref().map_or(KeyId::from(7), |key| key.id), vec![Attempt::example("has no such key")]);
-    Error::NotReplicated(Box::new(NotReplicated { id, done: "created", key, nodes }))
+    Error::NotReplicated(Box::new(NotReplicated { id, state: "exists", key, nodes }))
 }
 
 fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {

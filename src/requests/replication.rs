@@ -106,9 +106,9 @@ pub(super) fn wait(
         // A node that refused the client's key refuses it again, so the others must be enough.
         let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
         if can_agree < needed || !engine.pause(rounds, deadline) {
-            let done = if matches!(wanted, Wanted::Gone(_)) { "deleted" } else { "created" };
+            let state = if matches!(wanted, Wanted::Gone(_)) { "is deleted" } else { "exists" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
-            return Err(Box::new(NotReplicated { id: wanted.id(), done, key: None, nodes }));
+            return Err(Box::new(NotReplicated { id: wanted.id(), state, key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
     }

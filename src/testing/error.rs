@@ -75,7 +75,7 @@ pub fn error(kind: ErrorKind) -> Error {
         })),
         ErrorKind::NotReplicated => Error::NotReplicated(Box::new(NotReplicated {
             id: KeyId::from(8),
-            done: "created",
+            state: "exists",
             key: Some(key.created(8)),
             nodes: vec![attempt(Phase::ReadResponse, "has no such key")],
         })),
