@@ -285,11 +285,13 @@ fn restrictions_embed_whatever_could_undo_them() {
     assert_eq!(embedded(key().hide_fields(["a"]).hide_fields(["b.c"])), (hidden, vec![]));
     let facets = format!(r#"{{"cache_ttl":0,"exclude_fields":"a","facet_by":"b",{off}}}"#);
     assert_eq!(embedded(key().hide_fields(["a"]).allow_facets(["b"])), (facets, vec![]));
-    let limited = r#"{"limit_hits":3,"per_page":3}"#.to_owned();
+    let limited = r#"{"group_limit":1,"limit_hits":3,"per_page":3}"#.to_owned();
     assert_eq!(embedded(key().limit_hits(3)), (limited, vec![]));
     let limited_by_text = r#"{"limit_hits":"3","per_page":3}"#.to_owned();
-    assert_eq!(embedded(key().param("limit_hits", "3")), (limited_by_text, vec![]));
-    assert_eq!(embedded(key().limit_hits(10)), (r#"{"limit_hits":10}"#.to_owned(), vec![]));
+    assert_eq!(embedded(key().param("limit_hits", "3")), (limited_by_text, vec![ScopedKeyWarning::UnlimitedGroups]));
+    assert_eq!(embedded(key().limit_hits(10)), (r#"{"group_limit":1,"limit_hits":10}"#.to_owned(), vec![]));
+    let two_a_group = r#"{"group_limit":2,"limit_hits":10}"#.to_owned();
+    assert_eq!(embedded(key().limit_hits(10).param("group_limit", 2)), (two_a_group, vec![]));
     assert_eq!(embedded(key().collection("docs")), (r#"{"collection":"docs"}"#.to_owned(), vec![]));
 }
 
