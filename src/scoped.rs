@@ -244,8 +244,8 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   or if it is not text,
     /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
     /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
-    ///   ignores; if `limit_hits` or `per_page` is not a whole number; or if there is neither a parameter nor an
-    ///   expiry,
+    ///   ignores; if `limit_hits`, `per_page` or `group_limit` is not a whole number below 2^31; or if there is
+    ///   neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, info, only, filter, hidden, facets, mut params, limits_groups, expiry } = self;

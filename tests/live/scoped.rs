@@ -243,11 +243,15 @@ fn low_limit_without_a_page_fails_and_limit_hits_embeds_one(server: &Server) {
     let scoped = parent.scoped().limit_hits(2).sign().unwrap();
     assert_eq!(found(&scoped, &[("per_page", "5")]), (200, 2));
     assert_eq!(found(&scoped, &[("page", "2")]), (422, 0));
-    for name in ["limit_hits", "per_page"] {
+    for name in ["limit_hits", "per_page", "group_limit"] {
         for value in [r#""abc""#, r#""""#, r#""7 ""#, "-1", "7.5", "true", "4294967296"] {
             let no_number = sign_anyway(&parent.value, &format!(r#"{{"{name}":{value}}}"#));
             assert_eq!(found(&no_number, &[]), (400, 0), "{name}: {value}");
         }
+    }
+    for (name, status) in [("limit_hits", 200), ("per_page", 422)] {
+        let largest = parent.scoped().param(name, i32::MAX).sign().unwrap();
+        assert_eq!(found(&largest, &[]).0, status, "{name}");
     }
     let one_a_page = parent.scoped().limit_hits(2).param("per_page", 1).sign().unwrap();
     assert_eq!(found(&one_a_page, &[("page", "2")]), (200, 1));

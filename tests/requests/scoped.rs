@@ -199,13 +199,19 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
         let why = "`params`: `exclude_fields` is not text, a number, `true` or `false`: the server would ignore it";
         refused(key().param("exclude_fields", value), why);
     }
-    for value in [json!("abc"), json!(""), json!("7 "), json!(-1), json!(7.5), json!(true), json!(1_u64 << 32)] {
-        for name in ["limit_hits", "per_page"] {
-            let why =
-                format!("`params`: `{name}` is not a whole number below 2^32: the server would refuse every search");
-            refused(key().param(name, value.clone()), &why);
+    let no_number = |name: &str| {
+        format!(
+            "`params`: `{name}` is not a whole number below 2^31: the server would refuse every search, or never \
+             respond"
+        )
+    };
+    for value in [json!("abc"), json!(""), json!("7 "), json!(-1), json!(7.5), json!(true), json!(1_u64 << 31)] {
+        for name in ["limit_hits", "per_page", "group_limit"] {
+            refused(key().param(name, value.clone()), &no_number(name));
         }
     }
+    refused(key().limit_hits(1 << 31), &no_number("limit_hits"));
+    assert!(key().limit_hits((1 << 31) - 1).param("per_page", i32::MAX).sign().is_ok());
     let twice = "`params`: `filter_by` is given twice";
     refused(key().param("filter_by", "a:=1").filter_by("b:=1"), twice);
     refused(key().param("filter_by", "a:=1").only("b", 1), twice);
