@@ -114,6 +114,9 @@ impl ClientBuilder {
     }
 
     /// Adds a node of the cluster, as `https://host[:port]`. Any node can serve any call.
+    ///
+    /// A node that is given twice counts once, however its host and port are spelled. With two names, or with a name
+    /// and an address, it counts as two nodes, also for [`accept_majority`](crate::RotateKey::accept_majority).
     pub fn node(mut self, address: impl Into<String>) -> Self {
         self.nodes.push((address.into(), "node"));
         self
