@@ -197,6 +197,10 @@ impl ClientBuilder {
     /// Whether https connections use the http proxy that `HTTPS_PROXY` or `ALL_PROXY` names, except to the hosts in
     /// `NO_PROXY`. Plain http does not use that proxy. Defaults to `true`. With `false`, and without a
     /// [`proxy`](Self::proxy), the client uses no proxy at all.
+    ///
+    /// `NO_PROXY` contains host names and addresses, separated by commas. `.example.net` and `*.example.net` stand for
+    /// the hosts below `example.net`, and `*` for all hosts. An entry with a port or a network (`10.0.0.0/8`) has no
+    /// effect.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
         self.proxy_from_env = proxy_from_env;
         self

@@ -74,11 +74,11 @@ impl Node {
     }
 }
 
-fn one_spelling(host: &str) -> String {
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match address.map(str::parse::<Ipv6Addr>) {
-        Some(Ok(address)) => format!("[{address}]"),
-        _ => host.to_ascii_lowercase(),
+/// The host in lower case, and an IPv6 address in its shortest form and brackets.
+pub(crate) fn one_spelling(host: &str) -> String {
+    match host.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_ascii_lowercase(),
     }
 }
 
