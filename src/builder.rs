@@ -114,6 +114,9 @@ impl ClientBuilder {
     }
 
     /// Adds a node of the cluster, as `https://host[:port]`. Any node can serve any call.
+    ///
+    /// A node that is given twice counts once, however its host and port are spelled. With two names, or with a name
+    /// and an address, it counts as two nodes, also for [`accept_majority`](crate::RotateKey::accept_majority).
     pub fn node(mut self, address: impl Into<String>) -> Self {
         self.nodes.push((address.into(), "node"));
         self
@@ -194,6 +197,10 @@ impl ClientBuilder {
     /// Whether https connections use the http proxy that `HTTPS_PROXY` or `ALL_PROXY` names, except to the hosts in
     /// `NO_PROXY`. Plain http does not use that proxy. Defaults to `true`. With `false`, and without a
     /// [`proxy`](Self::proxy), the client uses no proxy at all.
+    ///
+    /// `NO_PROXY` contains host names and addresses, separated by commas. `.example.net` and `*.example.net` stand for
+    /// the hosts below `example.net`, and `*` for all hosts. An entry with a port or a network (`10.0.0.0/8`) has no
+    /// effect.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
         self.proxy_from_env = proxy_from_env;
         self

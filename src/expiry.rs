@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// When a key stops working: never, or at a whole second.
 ///
@@ -26,7 +26,11 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
-pub struct Expiry(u64);
+pub struct Expiry(#[serde(deserialize_with = "capped")] u64);
+
+fn capped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    u64::deserialize(deserializer).map(|seconds| Expiry::from_unix_seconds(seconds).0)
+}
 
 impl Expiry {
     /// The expiry that the server gives a key without one (in the year 4020).
@@ -190,6 +194,8 @@ mod tests {
         let largest = i64::MAX.unsigned_abs();
         assert_eq!(Expiry::after(Duration::MAX).unix_seconds(), largest);
         assert_eq!(Expiry::from_unix_seconds(u64::MAX).unix_seconds(), largest);
+        let read: Expiry = serde_json::from_str(&u64::MAX.to_string()).unwrap();
+        assert_eq!(read.to_string().parse(), Ok(Expiry(largest)));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The address of a node.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-/// A node's base address. Contains no credentials: addresses with user info are refused.
+/// A node's base address, in one spelling, so that one node does not count as two. Contains no credentials: addresses
+/// with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Node {
     /// `scheme://host[:port]`, as errors show it.
@@ -43,8 +44,12 @@ impl Node {
         if !has_valid_port(authority) {
             return Err("has a port that is not a number from 1 to 65535");
         }
+        let (scheme, default_port) = if is_https { ("https", 443) } else { ("http", 80) };
+        let host = one_spelling(authority.host());
+        let port = authority.port_u16().filter(|port| *port != default_port);
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Self {
-            origin: format!("{}://{authority}", if is_https { "https" } else { "http" }).into(),
+            origin: format!("{scheme}://{host}{port}").into(),
             prefix: uri.path().trim_end_matches('/').into(),
             is_https,
             is_loopback: is_loopback(authority.host()),
@@ -69,10 +74,20 @@ impl Node {
     }
 }
 
-/// Whether the authority has a port from 1 to 65535, or none: `http::Uri` accepts `host:` and `host:99999`, too.
+/// The host in lower case, and an IPv6 address in its shortest form and brackets.
+pub(crate) fn one_spelling(host: &str) -> String {
+    match host.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_ascii_lowercase(),
+    }
+}
+
+/// Whether the authority has a port from 1 to 65535, or none: `http::Uri` accepts `host:`, `host:+1` and `host:99999`,
+/// too.
 pub(crate) fn has_valid_port(authority: &Authority) -> bool {
     let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-    host_and_port == authority.host() || authority.port_u16().is_some_and(|port| port > 0)
+    host_and_port == authority.host()
+        || authority.port().is_some_and(|port| port.as_u16() > 0 && !port.as_str().starts_with('+'))
 }
 
 pub(crate) fn is_loopback(host: &str) -> bool {
@@ -101,9 +116,31 @@ mod tests {
             ("https://search.example.net/", "https://search.example.net/keys"),
             ("https://example.net/search/", "https://example.net/search/keys"),
             ("http://[::1]:8108", "http://[::1]:8108/keys"),
-            (" HTTPS://Example.net", "https://Example.net/keys"),
+            (" HTTPS://Example.net", "https://example.net/keys"),
         ] {
             assert_eq!(Node::parse(address).map(|node| node.url("/keys")).as_deref(), Ok(url));
+        }
+    }
+
+    #[test]
+    fn address_in_another_spelling_is_the_same_node() {
+        for [one, other] in [
+            ["http://localhost:8108", "HTTP://LOCALHOST:08108/"],
+            ["http://127.0.0.1", "http://127.0.0.1:80"],
+            ["https://example.net/a", "https://EXAMPLE.net:00443/a//"],
+            ["https://[::1]:1", "https://[0:0:0:0:0:0:0:1]:1"],
+            ["https://[fe80::a]", "https://[FE80::000A]:443"],
+        ] {
+            assert_eq!(Node::parse(one), Node::parse(other));
+        }
+        for [one, other] in [
+            ["http://localhost:8108", "http://localhost:8109"],
+            ["http://localhost", "http://localhost:443"],
+            ["http://localhost:8108", "https://localhost:8108"],
+            ["https://example.net/a", "https://example.net/A"],
+            ["https://[::1]", "https://[::2]"],
+        ] {
+            assert_ne!(Node::parse(one), Node::parse(other));
         }
     }
 
@@ -117,6 +154,7 @@ mod tests {
             "http://",
             "http://x:",
             "http://x:0",
+            "http://x:+80",
             "http://x:99999",
             "https://user:pw@x",
             "https://x?key=1",

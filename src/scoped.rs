@@ -68,6 +68,8 @@ pub struct ScopedKeyBuilder<'a> {
     hidden: Vec<String>,
     facets: Vec<String>,
     params: Params,
+    /// Whether [`limit_hits`](Self::limit_hits) was called, so that groups are limited, too.
+    limits_groups: bool,
     expiry: Option<Expires>,
 }
 
@@ -89,6 +91,7 @@ impl<'a> ScopedKeyBuilder<'a> {
             hidden: Vec::new(),
             facets: Vec::new(),
             params: Params::default(),
+            limits_groups: false,
             expiry: None,
         }
     }
@@ -184,9 +187,17 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// Limits the number of hits over all pages. The server refuses a search for later hits with 422. Facets and
     /// `found` still count all hits (both seen with 0.24.1).
     ///
-    /// For a limit below 10, the default page size, the same number is embedded as `per_page`, because the server
-    /// would refuse every search without it; [`param`](Self::param) can set another one. Defaults to no limit.
-    pub fn limit_hits(self, hits: u32) -> Self {
+    /// Two more parameters are embedded, unless [`param`](Self::param) sets them:
+    ///
+    /// * `group_limit` as 1, because the server counts groups, not hits, in a search with `group_by` (seen with
+    ///   0.24.1). So such a search shows one hit of each group. With another `group_limit`, it can show that many
+    ///   times as many hits as the limit.
+    /// * for a limit below 10, the default page size, the same number as `per_page`, because the server would refuse
+    ///   every search without it.
+    ///
+    /// Defaults to no limit.
+    pub fn limit_hits(mut self, hits: u32) -> Self {
+        self.limits_groups = true;
         self.param("limit_hits", hits)
     }
 
@@ -233,16 +244,19 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   or if it is not text,
     /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
     /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
-    ///   ignores; if `limit_hits` or `per_page` is not a whole number; or if there is neither a parameter nor an
-    ///   expiry,
+    ///   ignores; if `limit_hits`, `per_page` or `group_limit` is not a whole number below 2^31; or if there is
+    ///   neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
-        let Self { parent, info, only, filter, hidden, facets, mut params, expiry } = self;
+        let Self { parent, info, only, filter, hidden, facets, mut params, limits_groups, expiry } = self;
         let prefix = check_parent(parent, info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
         params.check()?;
         embed_filter(&mut params, &only, filter)?;
         embed_fields(&mut params, &hidden, &facets)?;
         embed_page(&mut params);
+        if limits_groups {
+            params.push_default("group_limit", 1);
+        }
         params.check_unique()?;
         embed_expiry(&mut params, expiry, info.as_ref())?;
         if params.is_empty() {

@@ -7,7 +7,7 @@
 //!
 //! **It is a test double, not a server.** It has no collections and no search, keeps nothing after it is dropped, and
 //! does not wipe its secrets: never give it real keys. It differs from a real server where that would make a test
-//! hang or depend on time:
+//! hang or depend on time, and in a few odd requests:
 //!
 //! * If a real server would never send a response (to a request with a key id that is not a number, or for a key
 //!   whose fourth byte is inside a character), it closes the connection.
@@ -15,6 +15,8 @@
 //!   hourly.
 //! * It refuses heads above 64 KiB, bodies above 8 MiB and chunked requests with 400, and closes connections that are
 //!   idle for 60 s.
+//! * It refuses to create a key with the expiry `-0`, which a real server reads as 0, and JSON that is nested 128 deep or
+//!   deeper, which a real server accepts in members that it does not know.
 //! * The nodes of a [`cluster`](FakeServer::cluster) share their keys, so there is no election and no quorum.
 //!
 //! It is `Sync`, keeps connections alive, and serves each connection on its own thread, so any number of clients may

@@ -53,6 +53,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "tls")]
         trial("environments_proxy_can_be_turned_off", environments_proxy_can_be_turned_off),
         #[cfg(feature = "tls")]
+        trial("hosts_in_no_proxy_are_connected_directly", hosts_in_no_proxy_are_connected_directly),
+        #[cfg(feature = "tls")]
         trial("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
         #[cfg(feature = "tls")]
         trial("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
@@ -230,6 +232,40 @@ fn environments_proxy_can_be_turned_off() {
     let text = with("list", &variables);
     assert_eq!(proxy.connections(), 1);
     assert!(text.contains(&format!("https://127.0.0.1:{port}: connection refused")), "{text}");
+}
+
+#[cfg(feature = "tls")]
+fn hosts_in_no_proxy_are_connected_directly() {
+    let port = support::faulty::CLOSED_PORT;
+    let uses_proxy = |host: &str, no_proxy: &str| {
+        let proxy = tunnel();
+        let node = format!("https://{host}:{port}");
+        let variables = [(NODES, node.into()), (API_KEY, "key".into()), ("NO_PROXY", no_proxy.into())];
+        with("list", &[&variables[..], &[("HTTPS_PROXY", proxy.url().into())]].concat());
+        proxy.connections() > 0
+    };
+    for (host, no_proxy) in [
+        ("127.0.0.1", "a.test, 127.0.0.1"),
+        ("LOCALHOST", "localhost"),
+        ("a.localhost", ".localhost"),
+        ("a.localhost", "*.LOCALHOST"),
+        ("[::1]", "*"),
+        ("[::1]", "[::1]"),
+        ("[::1]", "::1"),
+        ("[0:0::1]", "0:0:0:0:0:0:0:1"),
+    ] {
+        assert!(!uses_proxy(host, no_proxy), "{host}: {no_proxy}");
+    }
+    for (host, no_proxy) in [
+        ("127.0.0.1", format!("127.0.0.1:{port}")),
+        ("127.0.0.1", "127.0.0.0/8".to_owned()),
+        ("[::1]", format!("[::1]:{port}")),
+        ("[::1]", "::/0".to_owned()),
+        ("localhost", ".localhost".to_owned()),
+        ("a.localhost", "localhost".to_owned()),
+    ] {
+        assert!(uses_proxy(host, &no_proxy), "{host}: {no_proxy}");
+    }
 }
 
 #[cfg(feature = "tls")]

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::error::Error;
-use crate::node::has_valid_port;
+use crate::node::{has_valid_port, one_spelling};
 
 /// Where the address of the proxy comes from.
 #[derive(Clone, Copy)]
@@ -53,7 +53,8 @@ fn from_env() -> Result<Option<Proxy>, Error> {
             proxy = proxy.password(password);
         }
         for host in of("no_proxy").or_else(|| of("NO_PROXY")).unwrap_or_default().split(',') {
-            proxy = proxy.no_proxy(host.trim());
+            // ureq compares it with the host of the node's address.
+            proxy = proxy.no_proxy(&one_spelling(host.trim()));
         }
         return proxy.build().map(Some).map_err(|_| invalid(NOT_A_URL));
     }

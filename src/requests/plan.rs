@@ -21,6 +21,9 @@ use crate::engine::{CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
 use crate::key::{KeyId, KeyInfo};
 
+/// Whether a key that no spec describes is to be deleted.
+type IsUnwanted<'a> = Box<dyn Fn(&KeyInfo) -> bool + 'a>;
+
 /// Returns the value that an earlier run has stored for a description.
 type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
 
@@ -29,7 +32,7 @@ type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
 pub struct PlanKeys<'a> {
     engine: Arc<Engine>,
     specs: Vec<KeySpec>,
-    prune: Option<Box<dyn Fn(&KeyInfo) -> bool + 'a>>,
+    prune: Option<IsUnwanted<'a>>,
     stored_value: StoredValue<'a>,
     connections: Connections,
     keep_going: bool,

@@ -9,8 +9,9 @@ use super::filter;
 use crate::error::Error;
 use crate::typo::is_at_most_one_typo;
 
-/// Parameters that the server reads as a 32-bit number: it refuses every search with another value (seen with 0.24.1).
-const NUMBERS: [&str; 2] = ["limit_hits", "per_page"];
+/// Parameters that the server reads as a whole number. It refuses every search with another value, and never responds to
+/// a search with a number from 2^31 to 2^32 - 1 (seen with 0.24.1).
+const NUMBERS: [&str; 3] = ["group_limit", "limit_hits", "per_page"];
 
 /// Parameters whose misspelling would leave a key unrestricted, because the server ignores unknown names.
 const RESTRICTIONS: [&str; 5] = ["filter_by", "include_fields", "exclude_fields", "limit_hits", "expires_at"];
@@ -64,8 +65,8 @@ fn check(name: &str, value: &Value) -> Result<(), Error> {
     if !(value.is_string() || value.is_number() || value.is_boolean()) {
         return refuse("is not text, a number, `true` or `false`: the server would ignore it");
     }
-    if NUMBERS.contains(&name) && number(value).is_none_or(|number| u32::try_from(number).is_err()) {
-        return refuse("is not a whole number below 2^32: the server would refuse every search");
+    if NUMBERS.contains(&name) && number(value).is_none_or(|number| i32::try_from(number).is_err()) {
+        return refuse("is not a whole number below 2^31: the server would refuse every search, or never respond");
     }
     if name == "filter_by" {
         let filter = value.as_str().ok_or("is not text: the server would refuse every search");

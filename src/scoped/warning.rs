@@ -46,6 +46,9 @@ pub enum ScopedKeyWarning {
     /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
     /// fails (seen with 0.24.1).
     LimitBelowPage,
+    /// `limit_hits` does not limit the hits of a request with `group_by`, because the server counts groups (seen with
+    /// 0.24.1). [`limit_hits`](crate::ScopedKeyBuilder::limit_hits) also embeds `group_limit`.
+    UnlimitedGroups,
 }
 
 impl fmt::Display for ScopedKeyWarning {
@@ -67,6 +70,7 @@ impl fmt::Display for ScopedKeyWarning {
             Self::SharedCache => "`use_cache` serves the key's responses to other keys: embed `cache_ttl` as 0",
             Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
             Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
+            Self::UnlimitedGroups => "`limit_hits` counts groups, not hits, for a request with `group_by`: embed `group_limit` as 1",
         })
     }
 }
@@ -101,6 +105,11 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
     let limit = get("limit_hits").and_then(number);
     let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
     add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
+    let can_group = get("group_by").is_none_or(|value| value != "");
+    add_if(
+        get("limit_hits").is_some() && get("group_limit").is_none() && can_group,
+        ScopedKeyWarning::UnlimitedGroups,
+    );
     found
 }
 
@@ -155,7 +164,7 @@ mod tests {
 
     use super::ScopedKeyWarning::{Curation, FieldsNotHidden, InexactText, Join, LimitBelowPage};
     use super::ScopedKeyWarning::{
-        LooseComparison, MissingField, PinnedHits, SharedCache, TopLevelOr, UnguardedFilter,
+        LooseComparison, MissingField, PinnedHits, SharedCache, TopLevelOr, UnguardedFilter, UnlimitedGroups,
     };
     use super::*;
 
@@ -240,9 +249,19 @@ mod tests {
     #[test]
     fn low_limit_without_per_page_has_a_warning() {
         for limit in [json!(9), json!("9")] {
-            assert_eq!(of(&json!({"limit_hits": limit})), [LimitBelowPage]);
+            assert_eq!(of(&json!({"limit_hits": limit, "group_limit": 1})), [LimitBelowPage]);
         }
-        assert_eq!(of(&json!({"limit_hits": 10})), []);
-        assert_eq!(of(&json!({"limit_hits": 9, "per_page": 9})), []);
+        assert_eq!(of(&json!({"limit_hits": 10, "group_limit": 1})), []);
+        assert_eq!(of(&json!({"limit_hits": 9, "per_page": 9, "group_limit": 1})), []);
+    }
+
+    #[test]
+    fn limit_of_requests_that_may_group_has_a_warning() {
+        for open in [json!({"limit_hits": 10}), json!({"limit_hits": "10", "group_by": "a"})] {
+            assert_eq!(of(&open), [UnlimitedGroups], "{open}");
+        }
+        for closed in [json!({"limit_hits": 10, "group_by": ""}), json!({"limit_hits": 10, "group_limit": 2})] {
+            assert_eq!(of(&closed), [], "{closed}");
+        }
     }
 }

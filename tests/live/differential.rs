@@ -28,6 +28,7 @@ live_tests![
     fake_and_real_server_send_the_same_bytes,
     fake_and_real_server_send_the_same_bytes_on_one_connection,
     fake_server_closes_the_connection_where_the_real_one_hangs,
+    fake_server_refuses_a_negative_zero_and_deep_json_which_the_real_one_accepts,
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -116,6 +117,21 @@ fn fake_server_closes_the_connection_where_the_real_one_hangs(_: &Server) {
     }
     neither_responds(&get("/keys/0"));
     neither_responds(&get("/keys"));
+}
+
+fn fake_server_refuses_a_negative_zero_and_deep_json_which_the_real_one_accepts(_: &Server) {
+    let real = or_ignore(Server::start());
+    let fake_server = FakeServer::start().unwrap();
+    let body = |member: &str| format!(r#"{{"description": "d", "actions": ["*"], "collections": ["*"], {member}}}"#);
+    let nested = |depth| body(&format!(r#""new": {}{}"#, "[".repeat(depth), "]".repeat(depth)));
+    for (body, status) in
+        [(body(r#""expires_at": -0"#), 400), (nested(126), 201), (nested(127), 400), (nested(200), 400)]
+    {
+        let create = post(body);
+        let ours = fill_in(&create, fake_server.api_key().expose_secret()).send(address(&fake_server), TIMEOUT);
+        let theirs = real.send(&fill_in(&create, real.api_key()), TIMEOUT);
+        assert_eq!((ours.unwrap().status, theirs.unwrap().status), (status, 201), "{}", describe(&create));
+    }
 }
 
 fn address(fake_server: &FakeServer) -> String {

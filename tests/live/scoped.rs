@@ -19,6 +19,7 @@ live_tests![
     parameters_that_sign_refuses_are_refused_or_ignored_by_the_server,
     parent_with_any_four_byte_prefix_works,
     low_limit_without_a_page_fails_and_limit_hits_embeds_one,
+    limit_of_hits_holds_for_searches_that_group,
     embedded_collection_replaces_that_of_the_request,
 ];
 
@@ -242,15 +243,50 @@ fn low_limit_without_a_page_fails_and_limit_hits_embeds_one(server: &Server) {
     let scoped = parent.scoped().limit_hits(2).sign().unwrap();
     assert_eq!(found(&scoped, &[("per_page", "5")]), (200, 2));
     assert_eq!(found(&scoped, &[("page", "2")]), (422, 0));
-    for name in ["limit_hits", "per_page"] {
+    for name in ["limit_hits", "per_page", "group_limit"] {
         for value in [r#""abc""#, r#""""#, r#""7 ""#, "-1", "7.5", "true", "4294967296"] {
             let no_number = sign_anyway(&parent.value, &format!(r#"{{"{name}":{value}}}"#));
             assert_eq!(found(&no_number, &[]), (400, 0), "{name}: {value}");
         }
     }
+    for (name, status) in [("limit_hits", 200), ("per_page", 422)] {
+        let largest = parent.scoped().param(name, i32::MAX).sign().unwrap();
+        assert_eq!(found(&largest, &[]).0, status, "{name}");
+    }
     let one_a_page = parent.scoped().limit_hits(2).param("per_page", 1).sign().unwrap();
     assert_eq!(found(&one_a_page, &[("page", "2")]), (200, 1));
     assert_eq!(found(&one_a_page, &[("page", "3")]), (422, 0));
+}
+
+fn limit_of_hits_holds_for_searches_that_group(server: &Server) {
+    let stage = Stage::new(server);
+    let (collection, parent) = (unique("groups"), parent(&stage));
+    let fields = json!([{"name": "title", "type": "string"}, {"name": "tenant", "type": "int32", "facet": true}]);
+    let documents: Vec<_> = (0..40).map(|number| json!({"title": "alpha", "tenant": number % 4})).collect();
+    stage.collection_of(&collection, &fields, &documents);
+    let hits = |key: &SecretString, query: &str| {
+        let path = format!("/collections/{collection}/documents/search?q=alpha&query_by=title&{query}");
+        let response = stage.send("GET", &path, key.expose_secret(), "");
+        assert_eq!(response.status, 200, "{query}: {}", response.text());
+        let found = response.json().unwrap();
+        let groups = found["grouped_hits"].as_array().unwrap().iter();
+        groups.map(|group| group["hits"].as_array().unwrap().len()).sum::<usize>()
+    };
+    let grouped = "group_by=tenant&group_limit=99";
+    // The server counts groups.
+    for params in [r#"{"limit_hits":3,"per_page":3}"#, r#"{"limit_hits":12}"#] {
+        let found = hits(&sign_anyway(&parent.value, params), grouped);
+        assert!(found > 12, "{params}: {found}");
+    }
+    for (limit, expected) in [(3, 3), (5, 4), (12, 4)] {
+        let scoped = parent.scoped().limit_hits(limit).sign().unwrap();
+        for query in [grouped, "group_by=tenant", "group_by=tenant&group_limit=99&per_page=3"] {
+            assert!(hits(&scoped, query) <= expected, "{limit}: {query}");
+        }
+        assert_eq!(hits(&scoped, grouped), expected);
+    }
+    let two_a_group = parent.scoped().limit_hits(3).param("group_limit", 2).sign().unwrap();
+    assert_eq!(hits(&two_a_group, grouped), 6);
 }
 
 fn embedded_collection_replaces_that_of_the_request(server: &Server) {

@@ -617,6 +617,22 @@ fn spec_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn spec_that_could_not_be_read_back_is_not_written() {
+    let of_key =
+        |expires_at: u64| KeySpec::from(&wanted("old").expires_at(Expiry::from_unix_seconds(expires_at)).info(7));
+    for (spec, why) in [
+        (of_key(1), "key `old`: `expires_at`: is not in the future"),
+        (of_key(u64::MAX), "key `old`: `expires_at`: is after the year 9999"),
+        (spec("docs").expires_in(Duration::MAX), "key `docs`: `expires_at`: is after the year 9999"),
+        (KeySpec::new("none").actions(["*"]), "key `none`: `collections`: none is given"),
+        (spec("docs").actions(["documents:serach"]), "key `docs`: `actions`: `documents:serach`"),
+    ] {
+        let error = serde_json::to_string(&[spec]).unwrap_err().to_string();
+        assert!(error.starts_with(why), "{error}");
+    }
+}
+
+#[test]
 fn specs_of_listed_keys_describe_these_keys() {
     let server = FakeServer::start().unwrap();
     let year = Expiry::after(Duration::from_secs(365 * 86_400));

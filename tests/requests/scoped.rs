@@ -199,13 +199,19 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
         let why = "`params`: `exclude_fields` is not text, a number, `true` or `false`: the server would ignore it";
         refused(key().param("exclude_fields", value), why);
     }
-    for value in [json!("abc"), json!(""), json!("7 "), json!(-1), json!(7.5), json!(true), json!(1_u64 << 32)] {
-        for name in ["limit_hits", "per_page"] {
-            let why =
-                format!("`params`: `{name}` is not a whole number below 2^32: the server would refuse every search");
-            refused(key().param(name, value.clone()), &why);
+    let no_number = |name: &str| {
+        format!(
+            "`params`: `{name}` is not a whole number below 2^31: the server would refuse every search, or never \
+             respond"
+        )
+    };
+    for value in [json!("abc"), json!(""), json!("7 "), json!(-1), json!(7.5), json!(true), json!(1_u64 << 31)] {
+        for name in ["limit_hits", "per_page", "group_limit"] {
+            refused(key().param(name, value.clone()), &no_number(name));
         }
     }
+    refused(key().limit_hits(1 << 31), &no_number("limit_hits"));
+    assert!(key().limit_hits((1 << 31) - 1).param("per_page", i32::MAX).sign().is_ok());
     let twice = "`params`: `filter_by` is given twice";
     refused(key().param("filter_by", "a:=1").filter_by("b:=1"), twice);
     refused(key().param("filter_by", "a:=1").only("b", 1), twice);
@@ -285,11 +291,13 @@ fn restrictions_embed_whatever_could_undo_them() {
     assert_eq!(embedded(key().hide_fields(["a"]).hide_fields(["b.c"])), (hidden, vec![]));
     let facets = format!(r#"{{"cache_ttl":0,"exclude_fields":"a","facet_by":"b",{off}}}"#);
     assert_eq!(embedded(key().hide_fields(["a"]).allow_facets(["b"])), (facets, vec![]));
-    let limited = r#"{"limit_hits":3,"per_page":3}"#.to_owned();
+    let limited = r#"{"group_limit":1,"limit_hits":3,"per_page":3}"#.to_owned();
     assert_eq!(embedded(key().limit_hits(3)), (limited, vec![]));
     let limited_by_text = r#"{"limit_hits":"3","per_page":3}"#.to_owned();
-    assert_eq!(embedded(key().param("limit_hits", "3")), (limited_by_text, vec![]));
-    assert_eq!(embedded(key().limit_hits(10)), (r#"{"limit_hits":10}"#.to_owned(), vec![]));
+    assert_eq!(embedded(key().param("limit_hits", "3")), (limited_by_text, vec![ScopedKeyWarning::UnlimitedGroups]));
+    assert_eq!(embedded(key().limit_hits(10)), (r#"{"group_limit":1,"limit_hits":10}"#.to_owned(), vec![]));
+    let two_a_group = r#"{"group_limit":2,"limit_hits":10}"#.to_owned();
+    assert_eq!(embedded(key().limit_hits(10).param("group_limit", 2)), (two_a_group, vec![]));
     assert_eq!(embedded(key().collection("docs")), (r#"{"collection":"docs"}"#.to_owned(), vec![]));
 }
 

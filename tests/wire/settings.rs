@@ -82,6 +82,7 @@ fn address_is_a_url_of_a_host_and_nothing_secret() {
         ("https://example.net/#pa55", QUERY),
         ("http://127.0.0.1:", PORT),
         ("http://127.0.0.1:0", PORT),
+        ("http://127.0.0.1:+80", PORT),
         ("http://127.0.0.1:65536", PORT),
     ] {
         refused(with_key().node(address), "node", reason);
@@ -90,6 +91,15 @@ fn address_is_a_url_of_a_host_and_nothing_secret() {
         let debug = format!("{:?}", with_key().node(address).nearest_node(address));
         assert!(!debug.contains(SECRET), "{debug}");
     }
+}
+
+#[test]
+fn node_in_two_spellings_counts_once() {
+    let address = "http://127.0.0.1:8108";
+    let builder = with_key().nodes(["http://LOCALHOST:08108", "http://localhost:8108/", address]);
+    let client = builder.nearest_node("HTTP://127.0.0.1:08108").build().unwrap();
+    let text = format!("{client:?}");
+    assert!(text.contains("nodes: [http://127.0.0.1:8108, http://localhost:8108]"), "{text}");
 }
 
 #[test]

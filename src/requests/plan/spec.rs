@@ -82,6 +82,14 @@ impl KeySpec {
         self.clone().check(false).map(drop)
     }
 
+    /// [`validate`](Self::validate), with an error that names the key.
+    fn check_named(&self) -> Result<(), String> {
+        self.validate().map_err(|error| match error {
+            Error::InvalidRequest { field, reason } => of_key(self.description(), &field, &reason),
+            error => error.to_string(),
+        })
+    }
+
     /// The described key, which has no value yet: most keys exist already.
     pub(super) fn check(self, replace_on_drift: bool) -> Result<Target, Error> {
         Target::new(KeySettings { value: Value::ServerGenerated, ..self.settings }, replace_on_drift)
@@ -102,6 +110,9 @@ impl PartialEq for KeySpec {
 
 /// The description and scope of an existing key, for example to begin a file with the keys of a server. Members that
 /// this crate does not know are left out.
+///
+/// Serializing the spec fails if [`validate`](KeySpec::validate) does, for example for a key that has
+/// [expired](KeyInfo::is_expired), or that expires after the year 9999 but not never. Leave such keys out.
 impl From<&KeyInfo> for KeySpec {
     fn from(key: &KeyInfo) -> Self {
         let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = key.clone();
@@ -135,9 +146,7 @@ impl TryFrom<Members> for KeySpec {
 
     fn try_from(members: Members) -> Result<Self, String> {
         let Members { description, actions, collections, expires_at, expires_in, autodelete } = members;
-        let of_key = |field: &dyn Display, why: &dyn Display| {
-            format!("key `{}`: `{field}`: {why}", description.escape_debug())
-        };
+        let of_key = |field: &dyn Display, why: &dyn Display| of_key(&description, field, why);
         let expiry = match (expires_at, expires_in) {
             (None, None) => None,
             (Some(time), None) => Some(Expires::At(time.parse().map_err(|error| of_key(&"expires_at", &error))?)),
@@ -155,12 +164,14 @@ impl TryFrom<Members> for KeySpec {
         let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
         let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
         let spec = Self { settings: KeySettings { description: description.clone(), ..settings } };
-        match spec.validate() {
-            Ok(()) => Ok(spec),
-            Err(Error::InvalidRequest { field, reason }) => Err(of_key(&field, &reason)),
-            Err(error) => Err(error.to_string()),
-        }
+        spec.check_named()?;
+        Ok(spec)
     }
+}
+
+/// An error that names the key and the member.
+fn of_key(description: &str, field: &dyn Display, why: &dyn Display) -> String {
+    format!("key `{}`: `{field}`: {why}", description.escape_debug())
 }
 
 /// Parses each item of a list. An error names the position of the item.
@@ -174,13 +185,13 @@ fn each<T, E: Display>(
     texts.iter().enumerate().map(parse).collect()
 }
 
-/// Writes what deserialization reads. Fails for a collection pattern that no accepted text produces.
+/// Writes what deserialization reads. Fails for a spec that it would refuse, and for a collection pattern that no
+/// accepted text produces.
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let KeySettings { description, actions, collections, invalid, value: _, expiry, autodelete } = &self.settings;
-        if let Some((_, reason)) = invalid {
-            return Err(ser::Error::custom(reason));
-        }
+        self.check_named().map_err(ser::Error::custom)?;
+        let KeySettings { description, actions, collections, invalid: _, value: _, expiry, autodelete } =
+            &self.settings;
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),
