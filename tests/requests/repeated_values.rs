@@ -84,7 +84,10 @@ fn texts<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Vec<String> {
     errors.into_iter().map(|error| format!("{error} {error:?} {error:#?}")).collect()
 }
 
-const CALLS: [(&str, fn(&KeysClient) -> Vec<String>); 6] = [
+/// Returns the texts of its errors.
+type Call = fn(&KeysClient) -> Vec<String>;
+
+const CALLS: [(&str, Call); 6] = [
     ("create", |client| {
         let request = client.create().actions(["documents:search"]).collections(["docs"]);
         texts(&request.wait_for_replication(WAIT).send().err())
