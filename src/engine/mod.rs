@@ -20,7 +20,7 @@ pub(crate) use self::clock::{Clock, SystemClock, backoff, deadline_after};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
-use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
+use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
 use crate::node::Node;
 use crate::operation::Operation;
 
@@ -120,7 +120,7 @@ impl Engine {
     ) -> Result<T, CallFailure> {
         let Some(_guard) = CallGuard::enter() else {
             // Without a record in the log, which would call the logger again.
-            return Err(CallFailure::new(operation, AttemptError::Reentrant));
+            return Err(CallFailure::new(operation, Cause::Reentrant.into()));
         };
         run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use crate::http::{AttemptError, ServerEffect};
+use crate::http::{AttemptError, Cause, ServerEffect};
 use crate::node::Node;
 
 /// How long a failed node is set aside: it is used only if no other node is left.
@@ -76,7 +76,7 @@ impl Nodes {
             self.responded.store(true, Ordering::Relaxed);
         }
         // A list that is larger than the caller's limit is not the node's fault.
-        let is_well = error.effect() == ServerEffect::Refused || matches!(error, AttemptError::TooLarge { .. });
+        let is_well = error.effect() == ServerEffect::Refused || matches!(error.cause, Cause::TooLarge { .. });
         if is_well || self.is_aside(index, now) {
             return;
         }
