@@ -183,17 +183,18 @@ fn run<T>(
     } else {
         deadline.min(deadline_after(clock.now(), config.connect_timeout))
     };
-    while let Some((index, node)) = route.next(clock.now()) {
+    while let Some(member) = route.next(clock.now()) {
+        let node = &member.node;
         let started = clock.now();
         let error = match attempt(node, config.deadlines(started, deadline)) {
             Ok(result) => {
-                nodes.record_success(index);
+                nodes.record_success(member);
                 return Ok(result);
             }
             Err(error) => error,
         };
         let ended = clock.now();
-        nodes.record_failure(index, &error, ended);
+        nodes.record_failure(member, &error, ended);
         if !error.is_unreachable() {
             give_up_at = deadline;
         }
@@ -203,7 +204,7 @@ fn run<T>(
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,
-            Next::OtherNode => route.give_up_on(index),
+            Next::OtherNode => route.give_up(),
             Next::Repeat => {}
         }
         let wait = if effect != ServerEffect::RateLimited && route.has_untried(ended) {
