@@ -5,8 +5,8 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::policy;
-use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Snippet};
-use crate::http::{AttemptError, ServerEffect};
+use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Source};
+use crate::http::{AttemptError, Cause, ServerEffect};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;
@@ -52,10 +52,12 @@ impl CallFailure {
         Self { last: other.last, ..self }
     }
 
-    /// The same failure for another key that the call was about.
+    /// The same failure for another key that the call was about. A source cannot be copied.
     pub(crate) fn copy(&self) -> Self {
         let Self { operation, last, in_doubt, attempts } = self;
-        Self { operation: *operation, last: last.without_source(), in_doubt: *in_doubt, attempts: attempts.clone() }
+        let AttemptError { cause, quoted, source: _ } = last;
+        let last = AttemptError { quoted: quoted.clone(), ..cause.clone().into() };
+        Self { operation: *operation, last, in_doubt: *in_doubt, attempts: attempts.clone() }
     }
 
     /// `value`: the value of the key that the call may have created.
@@ -68,34 +70,25 @@ impl CallFailure {
             };
             return self.into_outcome_unknown(what, value, Vec::new());
         }
-        let Self { operation, last, in_doubt: _, attempts } = self;
-        let (status, effect) = (last.status(), last.effect());
-        let report = |content_type, message| {
-            CallReport(Box::new(Details { operation, status, content_type, message, attempts }))
-        };
-        let none = Snippet::default;
-        match last {
-            AttemptError::Connection { source, .. } => Error::Connection { report: report(none(), none()), source },
-            AttemptError::Reentrant => Error::invalid("client", last.result()),
-            AttemptError::Tls { source, .. } => Error::Tls { report: report(none(), none()), source },
-            AttemptError::Timeout { phase } => Error::Timeout { phase, report: report(none(), none()) },
-            AttemptError::TooLarge { limit } => Error::TooLarge { limit, report: report(none(), none()) },
-            AttemptError::Unexpected { content_type, message, source, .. } => {
-                Error::UnexpectedResponse { report: report(content_type, message), source }
-            }
-            AttemptError::Status { status, content_type, message, retry_after } => {
-                let report = report(content_type, message);
-                match (status, operation) {
-                    (401, _) => Error::Unauthorized(report),
-                    (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, report },
-                    (409, Operation::Create { .. }) => Error::Conflict(report),
-                    (429, _) => Error::RateLimited { retry_after, report },
-                    (408 | 500.., _) => Error::Unavailable(report),
-                    // The node is out of disk space or memory, which may change.
-                    (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(report),
-                    _ => Error::Rejected(report),
-                }
-            }
+        let (operation, effect, result) = (self.operation, self.last.effect(), self.last.result());
+        let (cause, report, source) = self.into_parts();
+        match cause {
+            Cause::Connection { .. } => Error::Connection { report, source },
+            Cause::Reentrant => Error::invalid("client", result),
+            Cause::Tls { .. } => Error::Tls { report, source },
+            Cause::Timeout { phase } => Error::Timeout { phase, report },
+            Cause::TooLarge { limit } => Error::TooLarge { limit, report },
+            Cause::Unexpected { .. } => Error::UnexpectedResponse { report, source },
+            Cause::Status { status, retry_after } => match (status, operation) {
+                (401, _) => Error::Unauthorized(report),
+                (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, report },
+                (409, Operation::Create { .. }) => Error::Conflict(report),
+                (429, _) => Error::RateLimited { retry_after, report },
+                (408 | 500.., _) => Error::Unavailable(report),
+                // The node is out of disk space or memory, which may change.
+                (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(report),
+                _ => Error::Rejected(report),
+            },
         }
     }
 
@@ -106,20 +99,15 @@ impl CallFailure {
         value: Option<&SecretString>,
         candidates: Vec<KeyId>,
     ) -> Error {
+        let (_, report, source) = self.into_parts();
+        Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, report, source }))
+    }
+
+    fn into_parts(self) -> (Cause, CallReport, Option<Source>) {
         let Self { operation, last, in_doubt: _, attempts } = self;
         let status = last.status();
-        let (content_type, message, source) = match last {
-            AttemptError::Connection { source, .. } | AttemptError::Tls { source, .. } => {
-                (Snippet::default(), Snippet::default(), source)
-            }
-            AttemptError::Unexpected { content_type, message, source, .. } => (content_type, message, source),
-            AttemptError::Status { content_type, message, .. } => (content_type, message, None),
-            AttemptError::Timeout { .. } | AttemptError::TooLarge { .. } | AttemptError::Reentrant => {
-                (Snippet::default(), Snippet::default(), None)
-            }
-        };
-        let report = CallReport(Box::new(Details { operation, status, content_type, message, attempts }));
-        Error::OutcomeUnknown(Box::new(OutcomeUnknown { what, value: value.cloned(), candidates, report, source }))
+        let AttemptError { cause, quoted, source } = last;
+        (cause, CallReport(Box::new(Details { operation, status, quoted, attempts })), source)
     }
 }
 
@@ -137,7 +125,7 @@ mod tests {
     fn timeout(phase: Phase, in_doubt: bool) -> CallFailure {
         CallFailure {
             operation: Operation::List,
-            last: AttemptError::Timeout { phase },
+            last: Cause::Timeout { phase }.into(),
             in_doubt,
             attempts: Vec::new(),
         }
@@ -147,6 +135,6 @@ mod tests {
     fn failure_that_follows_a_doubt_is_reported_and_leaves_the_doubt() {
         let failure = timeout(Phase::Send, true).followed_by(timeout(Phase::Connect, false));
         assert!(failure.in_doubt);
-        assert!(matches!(failure.last, AttemptError::Timeout { phase: Phase::Connect }));
+        assert!(matches!(failure.last.cause, Cause::Timeout { phase: Phase::Connect }));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::clock::{Clock, SystemClock, backoff, deadline_after};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
-use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
+use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
 use crate::node::Node;
 use crate::operation::Operation;
 
@@ -122,7 +122,7 @@ impl Engine {
     ) -> Result<T, CallFailure> {
         let Some(_guard) = CallGuard::enter() else {
             // Without a record in the log, which would call the logger again.
-            return Err(CallFailure::new(operation, AttemptError::Reentrant));
+            return Err(CallFailure::new(operation, Cause::Reentrant.into()));
         };
         run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
     }
@@ -185,17 +185,18 @@ fn run<T>(
     } else {
         deadline.min(deadline_after(clock.now(), config.connect_timeout))
     };
-    while let Some((index, node)) = route.next(clock.now()) {
+    while let Some(member) = route.next(clock.now()) {
+        let node = &member.node;
         let started = clock.now();
         let error = match attempt(node, config.deadlines(started, deadline)) {
             Ok(result) => {
-                nodes.record_success(index);
+                nodes.record_success(member);
                 return Ok(result);
             }
             Err(error) => error,
         };
         let ended = clock.now();
-        nodes.record_failure(index, &error, ended);
+        nodes.record_failure(member, &error, ended);
         if !error.is_unreachable() {
             fail_at = deadline;
         }
@@ -205,7 +206,7 @@ fn run<T>(
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,
-            Next::OtherNode => route.exclude(index),
+            Next::OtherNode => route.exclude_last(),
             Next::Repeat => {}
         }
         let wait = if effect != ServerEffect::RateLimited && route.has_untried(ended) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use crate::http::{AttemptError, ServerEffect};
+use crate::http::{AttemptError, Cause, ServerEffect};
 use crate::node::Node;
 
 /// How long a failed node is set aside: it is used only if no other node is left.
@@ -16,32 +16,37 @@ const SET_ASIDE: Duration = Duration::from_secs(10);
 /// The nodes and their state, shared by all calls of a client.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    nodes: Vec<Node>,
+    members: Vec<Member>,
     /// Whether the first node is the nearest one, which each call tries first.
     has_nearest: bool,
     /// Which of the other nodes the next call starts with.
     turn: AtomicUsize,
     /// Whether any node has ever responded.
     responded: AtomicBool,
-    /// The time until which each node is set aside.
-    aside: Mutex<Vec<Option<Instant>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) node: Node,
+    /// The time until which the node is set aside.
+    aside: Mutex<Option<Instant>>,
 }
 
 impl Nodes {
     /// At least one node is given.
     pub(crate) fn new(nearest: Option<Node>, others: Vec<Node>) -> Self {
         let has_nearest = nearest.is_some();
-        let nodes: Vec<_> = nearest.into_iter().chain(others).collect();
-        let aside = Mutex::new(vec![None; nodes.len()]);
-        Self { nodes, has_nearest, turn: AtomicUsize::new(0), responded: AtomicBool::new(false), aside }
+        let members =
+            nearest.into_iter().chain(others).map(|node| Member { node, aside: Mutex::new(None) }).collect();
+        Self { members, has_nearest, turn: AtomicUsize::new(0), responded: AtomicBool::new(false) }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter()
+        self.members.iter().map(|member| &member.node)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        self.members.len()
     }
 
     pub(super) fn have_responded(&self) -> bool {
@@ -51,78 +56,71 @@ impl Nodes {
     /// The order of nodes for one call: the nearest node first, then the others in turn.
     pub(super) fn route(&self) -> Route<'_> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let first = usize::from(self.has_nearest);
-        let others = self.nodes.len() - first;
-        let in_turn = (0..others).map(|step| first + (turn % others + step) % others);
-        let stops = (0..first).chain(in_turn).map(|index| Stop { index, is_tried: false }).collect();
-        Route { nodes: self, stops }
+        let (nearest, others) = self.members.split_at(usize::from(self.has_nearest));
+        let (later, first) = others.split_at(turn.checked_rem(others.len()).unwrap_or_default());
+        let members = [nearest, first, later].into_iter().flatten();
+        Route(members.map(|member| Stop { member, is_tried: false }).collect())
     }
 
-    /// Whether a node failed recently.
-    pub(super) fn is_aside(&self, index: usize, now: Instant) -> bool {
-        self.aside().get(index).is_some_and(|until| until.is_some_and(|until| now < until))
-    }
-
-    pub(super) fn record_success(&self, index: usize) {
+    pub(super) fn record_success(&self, member: &Member) {
         self.responded.store(true, Ordering::Relaxed);
-        if let Some(until) = self.aside().get_mut(index) {
-            *until = None;
-        }
+        *member.aside() = None;
     }
 
     /// Records a failed attempt. Sets the node aside if the failure is the node's fault.
-    pub(super) fn record_failure(&self, index: usize, error: &AttemptError, now: Instant) {
+    pub(super) fn record_failure(&self, member: &Member, error: &AttemptError, now: Instant) {
         if error.is_response() {
             self.responded.store(true, Ordering::Relaxed);
         }
         // A list that is larger than the caller's limit is not the node's fault.
-        let is_well = error.effect() == ServerEffect::Refused || matches!(error, AttemptError::TooLarge { .. });
-        if is_well || self.is_aside(index, now) {
-            return;
-        }
-        if let (Some(node), Some(until)) = (self.nodes.get(index), self.aside().get_mut(index)) {
-            warn!("{} is set aside: {}", node.origin(), error.result());
-            *until = now.checked_add(SET_ASIDE);
+        let is_well = error.effect() == ServerEffect::Refused || matches!(error.cause, Cause::TooLarge { .. });
+        if !is_well && !member.is_aside(now) {
+            warn!("{} is set aside: {}", member.node.origin(), error.result());
+            *member.aside() = now.checked_add(SET_ASIDE);
         }
     }
+}
 
-    fn aside(&self) -> MutexGuard<'_, Vec<Option<Instant>>> {
-        // Each entry is written in one step, so a panicked thread cannot leave an invalid state.
+impl Member {
+    /// Whether the node failed recently.
+    fn is_aside(&self, now: Instant) -> bool {
+        self.aside().is_some_and(|until| now < until)
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Option<Instant>> {
+        // It is written in one step, so a panicked thread cannot leave an invalid state.
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The nodes that one call can still use, in order. Nodes that were tried move to the end.
-pub(super) struct Route<'a> {
-    nodes: &'a Nodes,
-    stops: VecDeque<Stop>,
-}
+pub(super) struct Route<'a>(VecDeque<Stop<'a>>);
 
-#[derive(Clone, Copy)]
-struct Stop {
-    index: usize,
+struct Stop<'a> {
+    member: &'a Member,
     is_tried: bool,
 }
 
 impl<'a> Route<'a> {
     /// The next node to try; one that is set aside only if no other is left. `None` if all are excluded.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(usize, &'a Node)> {
-        let ready = self.stops.iter().position(|stop| !self.nodes.is_aside(stop.index, now));
-        let stop = self.stops.remove(ready.unwrap_or(0))?;
-        self.stops.push_back(Stop { is_tried: true, ..stop });
-        self.nodes.nodes.get(stop.index).map(|node| (stop.index, node))
+    pub(super) fn next(&mut self, now: Instant) -> Option<&'a Member> {
+        let ready = self.0.iter().position(|stop| !stop.member.is_aside(now));
+        let Stop { member, .. } = self.0.remove(ready.unwrap_or(0))?;
+        self.0.push_back(Stop { member, is_tried: true });
+        Some(member)
     }
 
     /// Whether any node is left that was neither tried nor set aside.
     pub(super) fn has_untried(&self, now: Instant) -> bool {
-        self.stops.iter().any(|stop| !stop.is_tried && !self.nodes.is_aside(stop.index, now))
+        self.0.iter().any(|stop| !stop.is_tried && !stop.member.is_aside(now))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.stops.is_empty()
+        self.0.is_empty()
     }
 
-    pub(super) fn exclude(&mut self, index: usize) {
-        self.stops.retain(|stop| stop.index != index);
+    /// Excludes the node that was tried last.
+    pub(super) fn exclude_last(&mut self) {
+        self.0.pop_back();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clock::TestClock;
 use super::*;
-use crate::error::{Phase, Snippet};
+use crate::error::{Phase, Quoted, Snippet};
 use crate::key::KeyId;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,15 +36,15 @@ const CONFIG: RetryConfig = RetryConfig {
 };
 
 fn refused() -> AttemptError {
-    AttemptError::Connection { phase: Phase::Connect, result: "connection refused".into(), source: None }
+    Cause::Connection { phase: Phase::Connect, result: "connection refused".into() }.into()
 }
 
 fn reset() -> AttemptError {
-    AttemptError::Connection { phase: Phase::AwaitResponse, result: "reset".into(), source: None }
+    Cause::Connection { phase: Phase::AwaitResponse, result: "reset".into() }.into()
 }
 
 fn untrusted() -> AttemptError {
-    AttemptError::Tls { result: "unknown authority".into(), source: None }
+    Cause::Tls { result: "unknown authority".into() }.into()
 }
 
 fn status(status: u16) -> AttemptError {
@@ -53,7 +53,8 @@ fn status(status: u16) -> AttemptError {
 
 fn status_after(status: u16, retry_after: Option<Duration>) -> AttemptError {
     let message = Snippet::new(if status == 503 { b"Not Ready or Lagging" } else { b"" }, []);
-    AttemptError::Status { status, content_type: Snippet::default(), message, retry_after }
+    let quoted = Quoted { message, ..Quoted::default() };
+    AttemptError { quoted, ..Cause::Status { status, retry_after }.into() }
 }
 
 fn garbled() -> AttemptError {
@@ -61,13 +62,7 @@ fn garbled() -> AttemptError {
 }
 
 fn unexpected(status: u16) -> AttemptError {
-    AttemptError::Unexpected {
-        status: Some(status),
-        content_type: Snippet::default(),
-        message: Snippet::default(),
-        result: "not JSON".into(),
-        source: None,
-    }
+    Cause::Unexpected { status: Some(status), result: "not JSON".into() }.into()
 }
 
 /// Makes a call whose attempts on a node end as `error` says. Returns its result and the names of the tried nodes.
@@ -130,7 +125,7 @@ fn failed_node_is_set_aside_and_returns() {
 fn node_with_too_large_list_is_not_set_aside() {
     let nodes = Nodes::new(Some(node("near")), vec![node("a")]);
     for _ in 0..3 {
-        let too_large = |_: &str| Err(AttemptError::TooLarge { limit: 9 });
+        let too_large = |_: &str| Err(Cause::TooLarge { limit: 9 }.into());
         assert_eq!(call(&nodes, CONFIG, &TestClock::new(0.5), Operation::List, too_large).1, ["near"]);
     }
 }
@@ -243,7 +238,7 @@ fn attempt_is_repeated_only_if_the_deadline_leaves_it_time() {
 fn node_with_bad_certificate_is_not_tried_again() {
     let clock = TestClock::new(0.5);
     let (result, asked) = call(&nodes(&["a", "b"]), CONFIG, &clock, CREATE, |_| Err(untrusted()));
-    assert!(matches!(result.unwrap_err().last, AttemptError::Tls { .. }));
+    assert!(matches!(result.unwrap_err().last.cause, Cause::Tls { .. }));
     assert_eq!((asked.join(" ").as_str(), clock.passed()), ("a b", Duration::ZERO));
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-use super::snippet::Snippet;
+use super::snippet::Quoted;
 use crate::operation::Operation;
 
 /// How far an attempt got. The phases are in chronological order.
@@ -124,8 +124,7 @@ pub struct CallReport(pub(crate) Box<Details>);
 pub(crate) struct Details {
     pub(crate) operation: Operation,
     pub(crate) status: Option<u16>,
-    pub(crate) content_type: Snippet,
-    pub(crate) message: Snippet,
+    pub(crate) quoted: Quoted,
     pub(crate) attempts: Vec<Attempt>,
 }
 
@@ -145,13 +144,13 @@ impl CallReport {
     /// The `Content-Type` of the last response, if it named one.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
-        Some(self.0.content_type.as_str()).filter(|text| !text.is_empty())
+        Some(self.0.quoted.content_type.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The message of the last response, or the beginning of its body: at most 200 characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        Some(self.0.message.as_str()).filter(|text| !text.is_empty())
+        Some(self.0.quoted.message.as_str()).filter(|text| !text.is_empty())
     }
 
     /// Every attempt of the call, in order.
@@ -211,7 +210,7 @@ impl CallReport {
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, content_type, message, attempts } = &*self.0;
+        let Details { operation, status, quoted: Quoted { content_type, message }, attempts } = &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report

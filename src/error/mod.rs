@@ -19,7 +19,7 @@ pub use difference::Difference;
 pub(crate) use difference::{CLIENT_KEY, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
-pub(crate) use snippet::Snippet;
+pub(crate) use snippet::{Quoted, Snippet};
 
 use crate::action::InvalidAction;
 use crate::collection::InvalidCollectionPattern;

@@ -18,6 +18,14 @@ const WINDOW: usize = 6;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Snippet(Box<str>);
 
+/// The part of a response that an error shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Quoted {
+    pub(crate) content_type: Snippet,
+    /// The server's message, or the beginning of the body.
+    pub(crate) message: Snippet,
+}
+
 impl Snippet {
     pub(crate) fn new<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let read = bytes.get(..MAX_BYTES).unwrap_or(bytes);

@@ -20,8 +20,7 @@ fn report(operation: Operation, count: u64) -> CallReport {
     CallReport(Box::new(Details {
         operation,
         status: Some(500),
-        content_type: Snippet::default(),
-        message: Snippet::new(b"Could not find a leader.", []),
+        quoted: Quoted { message: Snippet::new(b"Could not find a leader.", []), ..Quoted::default() },
         attempts: (0..count).map(attempt).collect(),
     }))
 }

@@ -7,31 +7,39 @@ use std::time::Duration;
 use super::response::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
-use crate::error::{Phase, Snippet, Source};
+use crate::error::{Phase, Quoted, Source};
 
 /// Why one attempt has no result.
 #[derive(Debug)]
-pub(crate) enum AttemptError {
+pub(crate) struct AttemptError {
+    pub(crate) cause: Cause,
+    /// The response, if there was one.
+    pub(crate) quoted: Quoted,
+    pub(crate) source: Option<Source>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Cause {
     /// No connection could be opened, or it broke.
-    Connection { phase: Phase, result: Cow<'static, str>, source: Option<Source> },
+    Connection { phase: Phase, result: Cow<'static, str> },
     /// The TLS handshake failed.
-    Tls { result: Cow<'static, str>, source: Option<Source> },
+    Tls { result: Cow<'static, str> },
     /// The deadline expired.
     Timeout { phase: Phase },
     /// The response did not come from a Typesense server, or cannot be decoded.
-    Unexpected {
-        status: Option<u16>,
-        content_type: Snippet,
-        message: Snippet,
-        result: Cow<'static, str>,
-        source: Option<Source>,
-    },
+    Unexpected { status: Option<u16>, result: Cow<'static, str> },
     /// A status that does not mean success.
-    Status { status: u16, content_type: Snippet, message: Snippet, retry_after: Option<Duration> },
+    Status { status: u16, retry_after: Option<Duration> },
     /// A successful response whose body exceeds the limit, in bytes.
     TooLarge { limit: u64 },
     /// A logger made this call while its thread was making another call.
     Reentrant,
+}
+
+impl From<Cause> for AttemptError {
+    fn from(cause: Cause) -> Self {
+        Self { cause, quoted: Quoted::default(), source: None }
+    }
 }
 
 /// The effect of a failed attempt on the server.
@@ -54,167 +62,120 @@ pub(crate) enum ServerEffect {
 impl AttemptError {
     /// The error of a call that made no attempt.
     pub(crate) fn no_node() -> Self {
-        Self::Connection { phase: Phase::Resolve, result: "no node can be used".into(), source: None }
-    }
-
-    /// The same error without its source, which cannot be copied.
-    pub(crate) fn without_source(&self) -> Self {
-        match self {
-            Self::Connection { phase, result, source: _ } => {
-                Self::Connection { phase: *phase, result: result.clone(), source: None }
-            }
-            Self::Tls { result, source: _ } => Self::Tls { result: result.clone(), source: None },
-            Self::Timeout { phase } => Self::Timeout { phase: *phase },
-            Self::Unexpected { status, content_type, message, result, source: _ } => Self::Unexpected {
-                status: *status,
-                content_type: content_type.clone(),
-                message: message.clone(),
-                result: result.clone(),
-                source: None,
-            },
-            Self::Status { status, content_type, message, retry_after } => Self::Status {
-                status: *status,
-                content_type: content_type.clone(),
-                message: message.clone(),
-                retry_after: *retry_after,
-            },
-            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
-            Self::Reentrant => Self::Reentrant,
-        }
+        Cause::Connection { phase: Phase::Resolve, result: "no node can be used".into() }.into()
     }
 
     /// The one table from an error to its effect on the server.
     pub(crate) fn effect(&self) -> ServerEffect {
-        match self {
-            Self::Tls { .. } => ServerEffect::NodeUnusable,
-            Self::Connection { phase, .. } | Self::Timeout { phase } if phase.is_before_sending() => {
+        let message = self.quoted.message.as_str();
+        match self.cause {
+            Cause::Tls { .. } => ServerEffect::NodeUnusable,
+            Cause::Connection { phase, .. } | Cause::Timeout { phase } if phase.is_before_sending() => {
                 ServerEffect::NotActed
             }
-            Self::Connection { .. } | Self::Timeout { .. } => ServerEffect::Unknown,
-            Self::Status { status: 429, .. } => ServerEffect::RateLimited,
+            Cause::Connection { .. } | Cause::Timeout { .. } => ServerEffect::Unknown,
+            Cause::Status { status: 429, .. } => ServerEffect::RateLimited,
             // The server's message while a node starts or catches up. Other 503s come from a proxy, which may have
             // forwarded the request.
-            Self::Status { status: 503, message, .. } if message.as_str() == "Not Ready or Lagging" => {
-                ServerEffect::NotActed
-            }
+            Cause::Status { status: 503, .. } if message == "Not Ready or Lagging" => ServerEffect::NotActed,
             // From v0.25.0 on, a follower that cannot reach the leader in time responds with 408, although the leader
             // may have committed the write.
-            Self::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
+            Cause::Status { status: 408 | 500..=599, .. } => ServerEffect::Unknown,
             // This node is short of disk or memory, or is configured to skip writes. Another node may accept the
             // write.
-            Self::Status { status: 422, message, .. } if refuses_all_writes(message.as_str()) => {
-                ServerEffect::NotActed
-            }
+            Cause::Status { status: 422, .. } if refuses_all_writes(message) => ServerEffect::NotActed,
             // A successful status, or no HTTP at all: the sender may have acted.
-            Self::Unexpected { status: Some(200..=299) | None, .. } | Self::TooLarge { .. } => {
+            Cause::Unexpected { status: Some(200..=299) | None, .. } | Cause::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
             }
-            Self::Status { .. } | Self::Unexpected { .. } | Self::Reentrant => ServerEffect::Refused,
+            Cause::Status { .. } | Cause::Unexpected { .. } | Cause::Reentrant => ServerEffect::Refused,
         }
     }
 
     /// Whether no connection could be opened, because the host is unknown or refuses connections.
     pub(crate) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Connection { phase: Phase::Resolve | Phase::Connect, .. })
+        matches!(self.cause, Cause::Connection { phase: Phase::Resolve | Phase::Connect, .. })
     }
 
     /// Whether the node sent a response.
     pub(crate) fn is_response(&self) -> bool {
-        matches!(self, Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. })
+        matches!(self.cause, Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. })
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status, .. } => Some(*status),
-            Self::Unexpected { status, .. } => *status,
-            Self::Connection { .. }
-            | Self::Tls { .. }
-            | Self::Timeout { .. }
-            | Self::TooLarge { .. }
-            | Self::Reentrant => None,
+        match self.cause {
+            Cause::Unexpected { status, .. } => status,
+            _ => self.typesense_status(),
         }
     }
 
     /// The status, if a Typesense server sent it: a proxy's 404 or 409 says nothing about a key.
     pub(crate) fn typesense_status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status, .. } => Some(*status),
+        match self.cause {
+            Cause::Status { status, .. } => Some(status),
             _ => None,
         }
     }
 
     /// How long the server asked to wait before another attempt.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { status: 429 | 503, retry_after, .. } => *retry_after,
+        match self.cause {
+            Cause::Status { status: 429 | 503, retry_after } => retry_after,
             _ => None,
         }
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self {
-            Self::Connection { phase, .. } | Self::Timeout { phase } => *phase,
-            Self::Tls { .. } => Phase::Handshake,
-            Self::Reentrant => Phase::Resolve,
-            Self::Unexpected { .. } | Self::Status { .. } | Self::TooLarge { .. } => Phase::ReadResponse,
+        match self.cause {
+            Cause::Connection { phase, .. } | Cause::Timeout { phase } => phase,
+            Cause::Tls { .. } => Phase::Handshake,
+            Cause::Reentrant => Phase::Resolve,
+            Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. } => Phase::ReadResponse,
         }
     }
 
     /// A short description for the list of attempts.
     pub(crate) fn result(&self) -> Cow<'static, str> {
-        match self {
-            Self::Connection { result, .. } | Self::Tls { result, .. } | Self::Unexpected { result, .. } => {
+        match &self.cause {
+            Cause::Connection { result, .. } | Cause::Tls { result } | Cause::Unexpected { result, .. } => {
                 result.clone()
             }
-            Self::Timeout { phase } => format!("timed out while {phase}").into(),
-            Self::Status { status, .. } => format!("status {status}").into(),
-            Self::TooLarge { limit } => format!("the response is larger than {limit} bytes").into(),
-            Self::Reentrant => "called from a logger while this thread was making another call".into(),
+            Cause::Timeout { phase } => format!("timed out while {phase}").into(),
+            Cause::Status { status, .. } => format!("status {status}").into(),
+            Cause::TooLarge { limit } => format!("the response is larger than {limit} bytes").into(),
+            Cause::Reentrant => "called from a logger while this thread was making another call".into(),
         }
     }
 
     /// `phase`: what the attempt was doing, which is more specific than ureq's error.
     pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
-        match error {
-            ureq::Error::Timeout(_) => Self::Timeout { phase },
-            ureq::Error::HostNotFound => Self::Connection { phase, result: "host not found".into(), source: None },
-            ureq::Error::ConnectProxyFailed(reason) => {
-                let source = Some(ureq::Error::ConnectProxyFailed(reason).into());
-                Self::Connection { phase, result: "the proxy refused to connect".into(), source }
+        let connection = |result: &'static str| Cause::Connection { phase, result: result.into() };
+        let not_http = |result: String| Cause::Unexpected { status: None, result: result.into() };
+        let cause = match error {
+            ureq::Error::Timeout(_) => return Cause::Timeout { phase }.into(),
+            ureq::Error::HostNotFound => return connection("host not found").into(),
+            ureq::Error::Io(error) => return Self::from_io(error, phase),
+            ureq::Error::ConnectProxyFailed(_) => connection("the proxy refused to connect"),
+            ureq::Error::Other(error) if error.is::<ProtocolError>() => return not_http(error.to_string()).into(),
+            _ if phase == Phase::Handshake => {
+                Cause::Tls { result: explain(&error, phase).unwrap_or("the TLS handshake failed").into() }
             }
-            ureq::Error::Io(error) => Self::from_io(error, phase),
-            ureq::Error::Other(error) if error.is::<ProtocolError>() => Self::not_http(error.to_string(), None),
-            error if phase == Phase::Handshake => {
-                let result = explain(&error, phase).unwrap_or("the TLS handshake failed");
-                Self::Tls { result: result.into(), source: Some(Box::new(error)) }
-            }
-            error if phase.is_before_sending() => Self::Connection {
-                phase,
-                result: "the proxy's response is not HTTP/1".into(),
-                source: Some(Box::new(error)),
-            },
-            error => Self::not_http(ProtocolError::NotHttp.to_string(), Some(Box::new(error))),
-        }
-    }
-
-    fn not_http(result: String, source: Option<Source>) -> Self {
-        let (content_type, message) = (Snippet::default(), Snippet::default());
-        Self::Unexpected { status: None, content_type, message, result: result.into(), source }
+            _ if phase.is_before_sending() => connection("the proxy's response is not HTTP/1"),
+            _ => not_http(ProtocolError::NotHttp.to_string()),
+        };
+        Self { source: Some(error.into()), ..cause.into() }
     }
 
     fn from_io(error: io::Error, phase: Phase) -> Self {
         if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
-            return Self::Timeout { phase };
+            return Cause::Timeout { phase }.into();
         }
         // The inner transport wraps ureq's errors so that they can pass through `std::io`.
         let error = match error.downcast::<ureq::Error>() {
             Ok(error) => return Self::from_ureq(error, phase),
             Err(error) => error,
         };
-        if let Some(result) = explain(&error, phase) {
-            return Self::Tls { result: result.into(), source: Some(Box::new(error)) };
-        }
-        let result = match (error.kind(), phase) {
+        let result: Cow<'static, str> = match (error.kind(), phase) {
             (_, Phase::Resolve) => "host not found".into(),
             (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
                 "closed the connection during the TLS handshake (is it an http server?)".into()
@@ -224,7 +185,11 @@ impl AttemptError {
             (kind, Phase::Connect) => kind.to_string().into(),
             (kind, _) => format!("{kind} while {phase}").into(),
         };
-        Self::Connection { phase, result, source: Some(Box::new(error)) }
+        let cause = match explain(&error, phase) {
+            Some(result) => Cause::Tls { result: result.into() },
+            None => Cause::Connection { phase, result },
+        };
+        Self { source: Some(error.into()), ..cause.into() }
     }
 }
 
@@ -242,10 +207,11 @@ fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Snippet;
 
     fn effect(status: u16, message: &str) -> ServerEffect {
-        let (content_type, message) = (Snippet::default(), Snippet::new(message.as_bytes(), []));
-        AttemptError::Status { status, content_type, message, retry_after: None }.effect()
+        let quoted = Quoted { message: Snippet::new(message.as_bytes(), []), ..Quoted::default() };
+        AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }.effect()
     }
 
     #[test]

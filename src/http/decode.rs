@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::MAX_BODY;
-use super::attempt_error::AttemptError;
+use super::attempt_error::{AttemptError, Cause};
 use super::response::Head;
-use crate::error::Snippet;
+use crate::error::{Quoted, Snippet};
 use crate::operation::Operation;
 use crate::secret;
 
@@ -30,7 +30,7 @@ impl Response<'_> {
             return Err(self.refusal());
         }
         if !self.is_complete {
-            return Err(AttemptError::TooLarge { limit: MAX_BODY as u64 });
+            return Err(Cause::TooLarge { limit: MAX_BODY as u64 }.into());
         }
         decode(self.content).map_err(|why| self.undecodable(why))
     }
@@ -49,15 +49,11 @@ impl Response<'_> {
                 self.unexpected("status 404, but not about a key (is the path in the node's address right?)", None)
             }
             (409, None) => self.unexpected("status 409 without a Typesense server's message", None),
-            (400..=599, message) => AttemptError::Status {
-                status,
-                content_type: self.snippet(&self.head.content_type),
-                message: message.map_or_else(
-                    || self.snippet(self.quotable()),
-                    |message| self.snippet(message.expose_secret().as_bytes()),
-                ),
-                retry_after: self.head.retry_after,
-            },
+            (400..=599, message) => {
+                let message = message.as_ref().map_or(self.quotable(), |message| message.expose_secret().as_bytes());
+                let cause = Cause::Status { status, retry_after: self.head.retry_after };
+                AttemptError { quoted: self.quoted(message), ..cause.into() }
+            }
             (300..=399, _) if !self.head.location.is_empty() => {
                 let host = self.snippet(location_host(&self.head.location).as_bytes());
                 self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"), None)
@@ -71,13 +67,15 @@ impl Response<'_> {
     }
 
     fn unexpected(&self, result: impl Into<Cow<'static, str>>, source: Option<DecodeError>) -> AttemptError {
-        AttemptError::Unexpected {
-            status: Some(self.head.status),
-            content_type: self.snippet(&self.head.content_type),
-            message: self.snippet(self.quotable()),
-            result: result.into(),
+        AttemptError {
+            cause: Cause::Unexpected { status: Some(self.head.status), result: result.into() },
+            quoted: self.quoted(self.quotable()),
             source: source.map(Into::into),
         }
+    }
+
+    fn quoted(&self, message: &[u8]) -> Quoted {
+        Quoted { content_type: self.snippet(&self.head.content_type), message: self.snippet(message) }
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {

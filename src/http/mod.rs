@@ -24,7 +24,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 use ureq::Agent;
 
-pub(crate) use self::attempt_error::{AttemptError, ServerEffect};
+pub(crate) use self::attempt_error::{AttemptError, Cause, ServerEffect};
 pub(crate) use self::decode::DecodeError;
 use self::decode::Response;
 use self::exchange::{Exchange, Received, enter};
@@ -129,7 +129,7 @@ impl Http {
             Operation::Get(_) | Operation::List => self.agent.get(url).call(),
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
-        let (mut exchange, result) = entered.ok_or(AttemptError::Reentrant)?;
+        let (mut exchange, result) = entered.ok_or(Cause::Reentrant)?;
         let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
         match exchange.response.take() {
             Some(received) => Ok((received, response.into_parts().1)),

@@ -25,7 +25,8 @@ pub(super) struct Head {
     /// The target of a redirect.
     pub(super) location: Vec<u8>,
     pub(super) retry_after: Option<Duration>,
-    framing: Framing,
+    /// How the body begins.
+    body: State,
     /// Whether the server closes the connection after this response.
     pub(super) closes: bool,
 }
@@ -99,31 +100,19 @@ impl HeadParser {
 
 impl Head {
     fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, ProtocolError> {
-        let (framing, closes) = framing(parsed)?;
-        let mut head = Self {
+        let (body, closes) = framing(parsed)?;
+        let value = |name| values(parsed, name).last().unwrap_or_default();
+        // The other form, a date, is for pauses that are longer than any call waits.
+        let seconds = std::str::from_utf8(value("retry-after")).ok().and_then(|text| text.parse().ok());
+        Ok(Self {
             status,
-            content_type: Vec::new(),
-            content_encoding: Vec::new(),
-            location: Vec::new(),
-            retry_after: None,
-            framing: if matches!(status, 204 | 304) { Framing::Length(0) } else { framing },
+            content_type: value("content-type").into(),
+            content_encoding: value("content-encoding").into(),
+            location: value("location").into(),
+            retry_after: seconds.map(Duration::from_secs),
+            body: if matches!(status, 204 | 304) { State::Done } else { body },
             closes,
-        };
-        for header in parsed.headers.iter() {
-            let value = header.value.trim_ascii();
-            if header.name.eq_ignore_ascii_case("content-type") {
-                head.content_type = value.into();
-            } else if header.name.eq_ignore_ascii_case("content-encoding") {
-                head.content_encoding = value.into();
-            } else if header.name.eq_ignore_ascii_case("location") {
-                head.location = value.into();
-            } else if header.name.eq_ignore_ascii_case("retry-after") {
-                // The other form, a date, is for pauses that are longer than any call waits.
-                let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                head.retry_after = seconds.map(Duration::from_secs);
-            }
-        }
-        Ok(head)
+        })
     }
 
     pub(super) fn is_compressed(&self) -> bool {
@@ -133,58 +122,46 @@ impl Head {
 
 impl Drop for Head {
     fn drop(&mut self) {
-        let Self { status: _, content_type, content_encoding, location, retry_after: _, framing: _, closes: _ } =
-            self;
+        let Self { status: _, content_type, content_encoding, location, retry_after: _, body: _, closes: _ } = self;
         for text in [content_type, content_encoding, location] {
             text.zeroize();
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
-    Chunked,
-    Length(u64),
-    UntilClose,
+/// The values of the headers with this name.
+fn values<'h>(head: &httparse::Response<'_, 'h>, name: &str) -> impl Iterator<Item = &'h [u8]> {
+    let named = head.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    named.map(|header| header.value.trim_ascii())
 }
 
-/// The framing of the body, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two
-/// readers could understand differently are refused.
-fn framing(head: &httparse::Response<'_, '_>) -> Result<(Framing, bool), ProtocolError> {
-    let is_http_1_0 = head.version == Some(0);
+/// How the body begins, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two readers
+/// could understand differently are refused.
+fn framing(head: &httparse::Response<'_, '_>) -> Result<(State, bool), ProtocolError> {
     let mut length = None;
-    let mut chunked = false;
-    let (mut must_close, mut may_stay) = (false, !is_http_1_0);
-    for header in head.headers.iter() {
-        let value = header.value.trim_ascii();
-        if header.name.eq_ignore_ascii_case("content-length") {
-            let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-            let this: u64 = digits.and_then(|text| text.parse().ok()).ok_or(ProtocolError::ConflictingLengths)?;
-            if length.is_some_and(|length| length != this) {
-                return Err(ProtocolError::ConflictingLengths);
-            }
-            length = Some(this);
-        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            if chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(ProtocolError::ConflictingLengths);
-            }
-            chunked = true;
-        } else if header.name.eq_ignore_ascii_case("connection") {
-            for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                must_close |= option.eq_ignore_ascii_case(b"close");
-                may_stay |= option.eq_ignore_ascii_case(b"keep-alive");
-            }
+    for value in values(head, "content-length") {
+        let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let this: u64 = digits.and_then(|text| text.parse().ok()).ok_or(ProtocolError::ConflictingLengths)?;
+        if length.replace(this).is_some_and(|length| length != this) {
+            return Err(ProtocolError::ConflictingLengths);
         }
     }
-    let framing = match (chunked, length) {
-        (true, Some(_)) => return Err(ProtocolError::ConflictingLengths),
+    let is_http_1_0 = head.version == Some(0);
+    let mut codings = values(head, "transfer-encoding").map(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    let body = match (codings.next(), codings.next(), length) {
+        (None, _, None) => State::UntilClose,
+        (None, _, Some(0)) => State::Done,
+        (None, _, Some(length)) => State::Length(length),
         // HTTP/1.0 has no chunks: section 6.1 calls such a message faulty.
-        (true, None) if is_http_1_0 => return Err(ProtocolError::ConflictingLengths),
-        (true, None) => Framing::Chunked,
-        (false, Some(length)) => Framing::Length(length),
-        (false, None) => Framing::UntilClose,
+        (Some(true), None, None) if !is_http_1_0 => State::ChunkSize,
+        _ => return Err(ProtocolError::ConflictingLengths),
     };
-    Ok((framing, must_close || !may_stay || framing == Framing::UntilClose))
+    let asks_for = |wanted: &[u8]| {
+        let mut options = values(head, "connection").flat_map(|value| value.split(|byte| *byte == b','));
+        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
+    };
+    let closes = asks_for(b"close") || (is_http_1_0 && !asks_for(b"keep-alive")) || body == State::UntilClose;
+    Ok((body, closes))
 }
 
 /// The next part of a body.
@@ -205,12 +182,7 @@ pub(super) struct BodyDecoder(State);
 
 impl BodyDecoder {
     pub(super) fn new(head: &Head) -> Self {
-        Self(match head.framing {
-            Framing::Chunked => State::ChunkSize,
-            Framing::Length(0) => State::Done,
-            Framing::Length(length) => State::Length(length),
-            Framing::UntilClose => State::UntilClose,
-        })
+        Self(head.body)
     }
 
     pub(super) fn is_done(&self) -> bool {

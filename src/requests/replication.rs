@@ -133,7 +133,7 @@ fn ask(
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
     let response = engine.attempt(node, Request::bodiless(Operation::Get(id), secret), deadlines, get::decode(id));
-    let is_refused = matches!(response, Err(AttemptError::Status { status: 401, .. }));
+    let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);
     let (phase, result) = match response {
         Ok(key) => match wanted {
             Wanted::Gone(_) => (Phase::ReadResponse, "still has the key".into()),
@@ -142,13 +142,13 @@ fn ask(
             }
             Wanted::Known(_) | Wanted::Any(_) => return None,
         },
-        Err(AttemptError::Status { status: 404, .. }) if wanted.is_met_by_absence() => return None,
-        Err(AttemptError::Status { status: 404, .. }) => (Phase::ReadResponse, "has no such key".into()),
+        Err(_) if refusal == Some(404) && wanted.is_met_by_absence() => return None,
+        Err(_) if refusal == Some(404) => (Phase::ReadResponse, "has no such key".into()),
         Err(error) => (error.phase(), error.result()),
     };
     let elapsed = engine.clock.now().saturating_duration_since(started);
     let attempt = Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed };
-    Some(Disagreement { attempt, is_refused })
+    Some(Disagreement { attempt, is_refused: refusal == Some(401) })
 }
 
 #[cfg(test)]

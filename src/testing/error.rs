@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::TestKey;
 use crate::error::{
     Attempt, CallReport, Details, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
-    Snippet,
+    Quoted, Snippet,
 };
 use crate::key::KeyId;
 use crate::operation::Operation;
@@ -101,16 +101,15 @@ pub fn error(kind: ErrorKind) -> Error {
 
 fn response(operation: Operation, status: u16, message: &str) -> CallReport {
     let CallReport(details) = report(operation, Phase::ReadResponse, &format!("status {status}"));
-    let message = Snippet::new(message.as_bytes(), []);
-    CallReport(Box::new(Details { status: Some(status), message, ..*details }))
+    let quoted = Quoted { message: Snippet::new(message.as_bytes(), []), ..Quoted::default() };
+    CallReport(Box::new(Details { status: Some(status), quoted, ..*details }))
 }
 
 fn report(operation: Operation, phase: Phase, result: &str) -> CallReport {
     CallReport(Box::new(Details {
         operation,
         status: None,
-        content_type: Snippet::default(),
-        message: Snippet::default(),
+        quoted: Quoted::default(),
         attempts: vec![attempt(phase, result)],
     }))
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::decoder::{Decoder, Step};
 use crate::action::Action;
 use crate::collection::CollectionPattern;
-use crate::http::{AttemptError, ResponseBody};
+use crate::http::{AttemptError, Cause, ResponseBody};
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
 
@@ -77,7 +77,7 @@ impl Reader {
     fn read_more(&mut self, finish_by: Instant) -> Result<(), AttemptError> {
         let before = self.arrived.as_slice().len();
         if before > MAX_KEY {
-            return Err(AttemptError::TooLarge { limit: MAX_KEY as u64 });
+            return Err(Cause::TooLarge { limit: MAX_KEY as u64 }.into());
         }
         let started = Instant::now();
         let is_more = self.response.read_more(&mut self.arrived, finish_by);
@@ -89,7 +89,7 @@ impl Reader {
         }
         self.received += (self.arrived.as_slice().len() - before) as u64;
         if self.received > self.max_size {
-            return Err(AttemptError::TooLarge { limit: self.max_size });
+            return Err(Cause::TooLarge { limit: self.max_size }.into());
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Reader {
     pub(super) fn keep(&mut self, key: &KeyInfo) -> Result<(), AttemptError> {
         self.kept += size_in_memory(key);
         if self.kept > self.max_size.saturating_mul(MAX_EXPANSION) {
-            return Err(AttemptError::TooLarge { limit: self.max_size });
+            return Err(Cause::TooLarge { limit: self.max_size }.into());
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, TestClock};
-use crate::error::{Phase, Snippet};
-use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
+use crate::error::{Phase, Quoted, Snippet};
+use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, Transport};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;
@@ -243,7 +243,7 @@ impl State {
 }
 
 fn broken(phase: Phase) -> AttemptError {
-    AttemptError::Connection { phase, result: "broken".into(), source: None }
+    Cause::Connection { phase, result: "broken".into() }.into()
 }
 
 impl Transport for Model {
@@ -300,18 +300,12 @@ impl ResponseBody for Whole {
 }
 
 fn undecodable(status: u16, why: DecodeError) -> AttemptError {
-    AttemptError::Unexpected {
-        status: Some(status),
-        content_type: Snippet::default(),
-        message: Snippet::default(),
-        result: why.to_string().into(),
-        source: None,
-    }
+    Cause::Unexpected { status: Some(status), result: why.to_string().into() }.into()
 }
 
 fn refused(status: u16, body: &[u8]) -> AttemptError {
-    let message = Snippet::new(body, []);
-    AttemptError::Status { status, content_type: Snippet::default(), message, retry_after: None }
+    let quoted = Quoted { message: Snippet::new(body, []), ..Quoted::default() };
+    AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }
 }
 
 /// The server's time, in seconds since 1970, when its clock is `ahead` of the local one by so many hours.
