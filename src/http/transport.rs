@@ -112,21 +112,24 @@ impl Transport for SwapTransport {
         let mut connection = self.connection.take().ok_or(Error::ConnectionFailed)?;
         let head = receive_head(&mut connection, finish_by)?;
         let (status, closes) = (head.status, head.closes);
-        let is_success = status == operation.success();
+        let is_success = status == operation.success() && !head.is_compressed();
         let mut body = Body::new(connection, &head);
         let mut content = SecretBuf::default();
-        let (is_complete, rest, length) = if operation == Operation::List && is_success && !head.is_compressed() {
-            (false, Some(body), FILLER_LENGTH)
+        let (rest, length) = if operation == Operation::List && is_success {
+            (Some(body), FILLER_LENGTH)
         } else {
             let limit = if is_success { MAX_BODY } else { MAX_ERROR_BODY };
-            let is_complete = body.read_all(&mut content, limit, finish_by)?;
+            while content.as_slice().len() <= limit && body.read_more(&mut content, finish_by)? {}
+            if is_success && content.as_slice().len() > limit {
+                return Err(Error::BodyExceedsLimit(limit as u64));
+            }
             self.connection = body.into_connection();
-            (is_complete, None, "0")
+            (None, "0")
         };
         let close = if closes { "connection: close\r\n" } else { "" };
         let status = StatusCode::from_u16(status).map_err(http::Error::from)?;
         self.show(&["HTTP/1.1 ", status.as_str(), " \r\ncontent-length: ", length, "\r\n", close, "\r\n"])?;
-        current(|exchange| exchange.response = Some(Received { head, content, is_complete, rest }))?;
+        current(|exchange| exchange.response = Some(Received { head, content, rest }))?;
         Ok(true)
     }
 
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn body_above_the_limit_is_not_complete() {
+    fn body_above_the_limit_is_refused() {
         let response = |size| {
             let body = "x".repeat(size);
             format!("HTTP/1.1 200\r\nContent-Length: {size}\r\n\r\n{body}")
