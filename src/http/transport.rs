@@ -41,14 +41,12 @@ const FILLER_LENGTH: &str = "1";
 pub(super) struct SwapTransport {
     /// `None` while the caller streams a body, and once the connection is unusable.
     connection: Option<Connection>,
-    is_tls: bool,
     ureq_buffers: LazyBuffers,
 }
 
 impl SwapTransport {
     pub(super) fn new(connection: Connection) -> Self {
-        let is_tls = connection.is_tls();
-        Self { connection: Some(connection), is_tls, ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
+        Self { connection: Some(connection), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
     /// Shows `parts` to ureq. Formatting them would take several times as long.
@@ -95,8 +93,8 @@ impl Transport for SwapTransport {
             (before, after, format!("content-length: {}\r\n", body.as_slice().len()))
         };
         let (name, key) = (b"x-typesense-api-key: ".as_slice(), api_key.expose_secret().as_bytes());
-        let parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
-        connection.send(&parts, finish_by)?;
+        let mut parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
+        connection.send(&mut parts, finish_by)?;
         current(|exchange| exchange.phase = Phase::AwaitResponse)
     }
 
@@ -138,7 +136,7 @@ impl Transport for SwapTransport {
     }
 
     fn is_tls(&self) -> bool {
-        self.is_tls
+        self.connection.as_ref().is_some_and(Connection::is_tls)
     }
 }
 
@@ -167,7 +165,7 @@ fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head,
 
 impl fmt::Debug for SwapTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, is_tls: _, ureq_buffers: _ } = self;
+        let Self { connection, ureq_buffers: _ } = self;
         f.debug_struct("SwapTransport").field("connection", connection).finish_non_exhaustive()
     }
 }
