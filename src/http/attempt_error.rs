@@ -153,6 +153,7 @@ impl AttemptError {
         let not_http = |result: String| Cause::Unexpected { status: None, result: result.into() };
         let cause = match error {
             ureq::Error::Timeout(_) => return Cause::Timeout { phase }.into(),
+            ureq::Error::BodyExceedsLimit(limit) => return Cause::TooLarge { limit }.into(),
             ureq::Error::HostNotFound => return connection("host not found").into(),
             ureq::Error::Io(error) => return Self::from_io(error, phase),
             ureq::Error::ConnectProxyFailed(_) => connection("the proxy refused to connect"),

@@ -33,29 +33,12 @@ impl Body {
                 return Ok(false);
             }
             if !self.connection.receive(finish_by)? {
-                let is_complete = self.decoder.is_done_at_close();
-                return if is_complete {
-                    Ok(false)
-                } else {
-                    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
-                };
+                if self.decoder.is_done_at_close() {
+                    return Ok(false);
+                }
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
-    }
-
-    /// Reads the whole body into `content`. Returns `false` if it exceeds `limit` and was not read to its end.
-    pub(super) fn read_all(
-        &mut self,
-        content: &mut SecretBuf,
-        limit: usize,
-        finish_by: Instant,
-    ) -> Result<bool, Error> {
-        while self.read_more(content, finish_by)? {
-            if content.as_slice().len() > limit {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// The connection, if the body was read to its end and the connection can take another request.

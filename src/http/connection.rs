@@ -1,6 +1,7 @@
 //! One connection to a node, inside TLS if there is TLS: sends and receives the bytes that ureq must not see.
 
 use std::fmt;
+use std::io::Read;
 use std::process;
 use std::time::Instant;
 
@@ -28,19 +29,12 @@ impl Connection {
     }
 
     /// Sends all `parts`, and always wipes the buffer that they pass through.
-    pub(super) fn send(&mut self, parts: &[&[u8]], finish_by: Instant) -> Result<(), Error> {
-        let mut parts = parts.iter().copied();
-        let mut part = parts.next();
-        while part.is_some() {
+    pub(super) fn send(&mut self, parts: &mut [&[u8]], finish_by: Instant) -> Result<(), Error> {
+        while parts.iter().any(|part| !part.is_empty()) {
             let buffer = self.inner.buffers().output();
             let mut filled = 0;
-            while let (Some(bytes), Some(room)) = (part, buffer.get_mut(filled..).filter(|room| !room.is_empty())) {
-                let (now, later) = bytes.split_at(bytes.len().min(room.len()));
-                if let Some(room) = room.get_mut(..now.len()) {
-                    room.copy_from_slice(now);
-                }
-                filled += now.len();
-                part = if later.is_empty() { parts.next() } else { Some(later) };
+            for part in parts.iter_mut() {
+                filled += part.read(buffer.get_mut(filled..).unwrap_or_default())?;
             }
             let sent = timeout(finish_by).and_then(|timeout| self.inner.transmit_output(filled, timeout));
             if let Some(used) = self.inner.buffers().output().get_mut(..filled) {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::MAX_BODY;
 use super::attempt_error::{AttemptError, Cause};
 use super::response::Head;
 use crate::error::{Quoted, Snippet};
@@ -16,8 +15,6 @@ pub(super) struct Response<'a> {
     pub(super) operation: Operation,
     pub(super) head: &'a Head,
     pub(super) content: &'a [u8],
-    /// Whether `content` is the whole body, not just its beginning.
-    pub(super) is_complete: bool,
     pub(super) api_key: &'a SecretString,
     /// Further secrets that errors must not show.
     pub(super) secrets: &'a [&'a SecretString],
@@ -28,9 +25,6 @@ impl Response<'_> {
     pub(super) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>) -> Result<T, AttemptError> {
         if self.head.status != self.operation.success() || self.head.is_compressed() {
             return Err(self.refusal());
-        }
-        if !self.is_complete {
-            return Err(Cause::TooLarge { limit: MAX_BODY as u64 }.into());
         }
         decode(self.content).map_err(|why| self.undecodable(why))
     }

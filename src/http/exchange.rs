@@ -34,10 +34,9 @@ pub(super) struct Exchange {
 /// A received response.
 pub(super) struct Received {
     pub(super) head: Head,
+    /// The whole body of a successful response, or the beginning of another one's.
     pub(super) content: SecretBuf,
-    /// Whether `content` is the whole body. Otherwise, the body is too large or streamed.
-    pub(super) is_complete: bool,
-    /// The body of a streamed response.
+    /// The body of a streamed response, which has no `content`.
     pub(super) rest: Option<Body>,
 }
 

@@ -49,8 +49,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
         return Dissected { shown: Vec::new(), payload: None, is_refused: false };
     };
     let is_refused = matches!(&result, Err(Error::Other(error)) if error.is::<ProtocolError>());
-    let received = exchange.response.filter(|received| received.is_complete);
-    let payload = received.map(|received| received.content.as_slice().to_vec());
+    let payload = exchange.response.map(|received| received.content.as_slice().to_vec());
     Dissected { shown: result.unwrap_or_default(), payload, is_refused }
 }
 

@@ -150,9 +150,9 @@ impl Transport for Http {
         let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         exchange.request_body = body.copy();
         let (received, _) = self.send(node, exchange)?;
-        let Received { head, content, is_complete, rest: _ } = received;
+        let Received { head, content, rest: _ } = received;
         let (content, secrets) = (content.as_slice(), secret.as_slice());
-        Response { operation, head: &head, content, is_complete, api_key: &self.api_key, secrets }.decode(decode)
+        Response { operation, head: &head, content, api_key: &self.api_key, secrets }.decode(decode)
     }
 
     fn open_list(
@@ -164,13 +164,12 @@ impl Transport for Http {
         let operation = Operation::List;
         let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         let (received, ureq_body) = self.send(node, exchange)?;
-        let Received { head, content, is_complete, rest } = received;
+        let Received { head, content, rest } = received;
         if let Some(rest) = rest {
             let api_key = Arc::clone(&self.api_key);
             return Ok(Box::new(ResponseStream::new(node, api_key, head, rest, ureq_body)));
         }
         let content = content.as_slice();
-        let api_key = &self.api_key;
-        Err(Response { operation, head: &head, content, is_complete, api_key, secrets }.refusal())
+        Err(Response { operation, head: &head, content, api_key: &self.api_key, secrets }.refusal())
     }
 }

@@ -64,7 +64,7 @@ impl ResponseBody for ResponseStream {
     fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError {
         let Self { head, api_key, .. } = self;
         let operation = Operation::List;
-        Response { operation, head, content: rest, is_complete: true, api_key, secrets }.undecodable(why)
+        Response { operation, head, content: rest, api_key, secrets }.undecodable(why)
     }
 
     fn node(&self) -> &str {

@@ -41,14 +41,12 @@ const FILLER_LENGTH: &str = "1";
 pub(super) struct SwapTransport {
     /// `None` while the caller streams a body, and once the connection is unusable.
     connection: Option<Connection>,
-    is_tls: bool,
     ureq_buffers: LazyBuffers,
 }
 
 impl SwapTransport {
     pub(super) fn new(connection: Connection) -> Self {
-        let is_tls = connection.is_tls();
-        Self { connection: Some(connection), is_tls, ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
+        Self { connection: Some(connection), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
     /// Shows `parts` to ureq. Formatting them would take several times as long.
@@ -95,8 +93,8 @@ impl Transport for SwapTransport {
             (before, after, format!("content-length: {}\r\n", body.as_slice().len()))
         };
         let (name, key) = (b"x-typesense-api-key: ".as_slice(), api_key.expose_secret().as_bytes());
-        let parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
-        connection.send(&parts, finish_by)?;
+        let mut parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
+        connection.send(&mut parts, finish_by)?;
         current(|exchange| exchange.phase = Phase::AwaitResponse)
     }
 
@@ -112,21 +110,24 @@ impl Transport for SwapTransport {
         let mut connection = self.connection.take().ok_or(Error::ConnectionFailed)?;
         let head = receive_head(&mut connection, finish_by)?;
         let (status, closes) = (head.status, head.closes);
-        let is_success = status == operation.success();
+        let is_success = status == operation.success() && !head.is_compressed();
         let mut body = Body::new(connection, &head);
         let mut content = SecretBuf::default();
-        let (is_complete, rest, length) = if operation == Operation::List && is_success && !head.is_compressed() {
-            (false, Some(body), FILLER_LENGTH)
+        let (rest, length) = if operation == Operation::List && is_success {
+            (Some(body), FILLER_LENGTH)
         } else {
             let limit = if is_success { MAX_BODY } else { MAX_ERROR_BODY };
-            let is_complete = body.read_all(&mut content, limit, finish_by)?;
+            while content.as_slice().len() <= limit && body.read_more(&mut content, finish_by)? {}
+            if is_success && content.as_slice().len() > limit {
+                return Err(Error::BodyExceedsLimit(limit as u64));
+            }
             self.connection = body.into_connection();
-            (is_complete, None, "0")
+            (None, "0")
         };
         let close = if closes { "connection: close\r\n" } else { "" };
         let status = StatusCode::from_u16(status).map_err(http::Error::from)?;
         self.show(&["HTTP/1.1 ", status.as_str(), " \r\ncontent-length: ", length, "\r\n", close, "\r\n"])?;
-        current(|exchange| exchange.response = Some(Received { head, content, is_complete, rest }))?;
+        current(|exchange| exchange.response = Some(Received { head, content, rest }))?;
         Ok(true)
     }
 
@@ -135,7 +136,7 @@ impl Transport for SwapTransport {
     }
 
     fn is_tls(&self) -> bool {
-        self.is_tls
+        self.connection.as_ref().is_some_and(Connection::is_tls)
     }
 }
 
@@ -164,7 +165,7 @@ fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head,
 
 impl fmt::Debug for SwapTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, is_tls: _, ureq_buffers: _ } = self;
+        let Self { connection, ureq_buffers: _ } = self;
         f.debug_struct("SwapTransport").field("connection", connection).finish_non_exhaustive()
     }
 }
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn body_above_the_limit_is_not_complete() {
+    fn body_above_the_limit_is_refused() {
         let response = |size| {
             let body = "x".repeat(size);
             format!("HTTP/1.1 200\r\nContent-Length: {size}\r\n\r\n{body}")
