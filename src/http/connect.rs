@@ -56,9 +56,10 @@ impl SwapConnector {
         }
     }
 
-    /// Plain http to this host is always direct, because a proxy could read the key.
     fn uses_proxy(&self, details: &ConnectionDetails) -> bool {
-        details.needs_tls() || self.proxies_plain_http && !details.uri.host().is_some_and(is_loopback)
+        // Plain http to this host is always direct, because a proxy could read the key.
+        let may = details.needs_tls() || self.proxies_plain_http && !details.uri.host().is_some_and(is_loopback);
+        may && details.config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(details.uri))
     }
 
     fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
@@ -90,19 +91,15 @@ impl SwapConnector {
         }
     }
 
+    #[cfg(feature = "tls")]
     fn connect_tls(
         &self,
         details: &ConnectionDetails,
         connection: Box<dyn Transport>,
-    ) -> Result<Option<Box<dyn Transport>>, Error> {
-        #[cfg(feature = "tls")]
-        if details.needs_tls() {
-            current(|exchange| exchange.phase = Phase::Handshake)?;
-            let connection = self.tls.connect(details, Some(connection))?;
-            return Ok(connection.map(|connection| Box::new(connection) as Box<dyn Transport>));
-        }
-        let _ = details;
-        Ok(Some(connection))
+    ) -> Result<Box<dyn Transport>, Error> {
+        current(|exchange| exchange.phase = Phase::Handshake)?;
+        let connection = self.tls.connect(details, Some(connection))?.ok_or(Error::ConnectionFailed)?;
+        Ok(Box::new(connection))
     }
 }
 
@@ -123,18 +120,17 @@ impl Connector for SwapConnector {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        let proxy = details.config.proxy().filter(|_| !is_to_proxy && self.uses_proxy(&details));
-        let connection = match proxy {
-            Some(proxy) if !proxy.is_no_proxy(details.uri) => self.connect_tunnel(&details)?,
-            _ => self.connect_tcp(&details)?,
+        let connection = if !is_to_proxy && self.uses_proxy(&details) {
+            self.connect_tunnel(&details)?
+        } else {
+            self.connect_tcp(&details)?
         };
-        let connection = self.connect_tls(&details, connection)?;
-        Ok(connection.map(|connection| -> Self::Out {
-            if is_to_proxy {
-                Box::new(ProxyTransport(connection))
-            } else {
-                Box::new(SwapTransport::new(Connection::new(connection)))
-            }
+        #[cfg(feature = "tls")]
+        let connection = if details.needs_tls() { self.connect_tls(&details, connection)? } else { connection };
+        Ok(Some(if is_to_proxy {
+            Box::new(ProxyTransport(connection))
+        } else {
+            Box::new(SwapTransport::new(Connection::new(connection)))
         }))
     }
 }
