@@ -87,9 +87,7 @@ impl Error {
         match self {
             Self::OutcomeUnknown(unknown) => unknown.value.as_ref(),
             Self::NotReplicated(lag) => lag.key.as_ref().map(|key| &key.value),
-            Self::Incomplete(incomplete) => {
-                incomplete.key().map_or_else(|| incomplete.cause().value(), |key| Some(&key.value))
-            }
+            Self::Incomplete(partial) => partial.key().map(|key| &key.value).or_else(|| partial.cause().value()),
             _ => None,
         }
     }
@@ -100,9 +98,7 @@ impl Error {
     pub fn key_id(&self) -> Option<KeyId> {
         match self {
             Self::NotReplicated(lag) => Some(lag.id),
-            Self::Incomplete(incomplete) => {
-                incomplete.key().map_or_else(|| incomplete.cause().key_id(), |key| Some(key.id))
-            }
+            Self::Incomplete(partial) => partial.key().map(|key| key.id).or_else(|| partial.cause().key_id()),
             Self::Drift { key, .. } => Some(key.id),
             _ => self.report().and_then(|report| report.operation().key_id()),
         }
@@ -130,7 +126,7 @@ impl Error {
             | Self::UnexpectedResponse { report, .. }
             | Self::TooLarge { report, .. } => Some(report),
             Self::OutcomeUnknown(unknown) => Some(&unknown.report),
-            Self::Incomplete(incomplete) => incomplete.cause().report(),
+            Self::Incomplete(partial) => partial.cause().report(),
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
             | Self::NodesUnavailable { .. }
@@ -145,7 +141,7 @@ impl Error {
         match self {
             Self::NodesUnavailable { nodes, .. } => nodes,
             Self::NotReplicated(lag) => &lag.nodes,
-            Self::Incomplete(incomplete) => incomplete.cause().attempts(),
+            Self::Incomplete(partial) => partial.cause().attempts(),
             _ => self.report().map(CallReport::attempts).unwrap_or_default(),
         }
     }

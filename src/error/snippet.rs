@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 /// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
 
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub(crate) struct Snippet(Box<str>);
 
 /// The part of a response that an error shows.

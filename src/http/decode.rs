@@ -35,14 +35,14 @@ impl Response<'_> {
         let message = message(self.quotable());
         match (status, message) {
             (status, _) if status == success => {
-                self.unexpected("the response is compressed, which was not asked for", None)
+                self.unexpected("the response is compressed, which was not asked for")
             }
             // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
             // the server's `Not Found` for an unknown route.
             (404, message) if self.operation.key_id().is_some() && !is_text(message.as_ref(), "Not found.") => {
-                self.unexpected("status 404, but not about a key (is the path in the node's address right?)", None)
+                self.unexpected("status 404, but not about a key (is the path in the node's address right?)")
             }
-            (409, None) => self.unexpected("status 409 without a Typesense server's message", None),
+            (409, None) => self.unexpected("status 409 without a Typesense server's message"),
             (400..=599, message) => {
                 let message = message.as_ref().map_or(self.quotable(), |message| message.expose_secret().as_bytes());
                 let cause = Cause::Status { status, retry_after: self.head.retry_after };
@@ -50,22 +50,20 @@ impl Response<'_> {
             }
             (300..=399, _) if !self.head.location.is_empty() => {
                 let host = self.snippet(location_host(&self.head.location).as_bytes());
-                self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"), None)
+                self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"))
             }
-            _ => self.unexpected(format!("status {status}, where {success} was expected"), None),
+            _ => self.unexpected(format!("status {status}, where {success} was expected")),
         }
     }
 
     pub(super) fn undecodable(&self, why: DecodeError) -> AttemptError {
-        self.unexpected(format!("status {} with a response that is {why}", self.head.status), Some(why))
+        let result = format!("status {} with a response that is {why}", self.head.status);
+        AttemptError { source: Some(why.into()), ..self.unexpected(result) }
     }
 
-    fn unexpected(&self, result: impl Into<Cow<'static, str>>, source: Option<DecodeError>) -> AttemptError {
-        AttemptError {
-            cause: Cause::Unexpected { status: Some(self.head.status), result: result.into() },
-            quoted: self.quoted(self.quotable()),
-            source: source.map(Into::into),
-        }
+    fn unexpected(&self, result: impl Into<Cow<'static, str>>) -> AttemptError {
+        let cause = Cause::Unexpected { status: Some(self.head.status), result: result.into() };
+        AttemptError { quoted: self.quoted(self.quotable()), ..cause.into() }
     }
 
     fn quoted(&self, message: &[u8]) -> Quoted {

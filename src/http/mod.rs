@@ -165,9 +165,9 @@ impl Transport for Http {
         let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
         let (received, ureq_body) = self.send(node, exchange)?;
         let Received { head, content, rest } = received;
-        if let Some(rest) = rest {
-            let api_key = Arc::clone(&self.api_key);
-            return Ok(Box::new(ResponseStream::new(node, api_key, head, rest, ureq_body)));
+        if rest.is_some() {
+            let (node, api_key) = (node.origin().into(), Arc::clone(&self.api_key));
+            return Ok(Box::new(ResponseStream { node, api_key, head, body: rest, ureq_body }));
         }
         let content = content.as_slice();
         Err(Response { operation, head: &head, content, api_key: &self.api_key, secrets }.refusal())

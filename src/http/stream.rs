@@ -13,30 +13,19 @@ use super::exchange::{Exchange, enter};
 use super::response::Head;
 use super::{Deadlines, ResponseBody};
 use crate::error::Phase;
-use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
 
 pub(super) struct ResponseStream {
-    node: Box<str>,
-    api_key: Arc<SecretString>,
-    head: Head,
+    pub(super) node: Box<str>,
+    pub(super) api_key: Arc<SecretString>,
+    pub(super) head: Head,
     /// `None` after the end of the body.
-    body: Option<Body>,
-    ureq_body: ureq::Body,
+    pub(super) body: Option<Body>,
+    pub(super) ureq_body: ureq::Body,
 }
 
 impl ResponseStream {
-    pub(super) fn new(
-        node: &Node,
-        api_key: Arc<SecretString>,
-        head: Head,
-        body: Body,
-        ureq_body: ureq::Body,
-    ) -> Self {
-        Self { node: node.origin().into(), api_key, head, body: Some(body), ureq_body }
-    }
-
     /// Gives the connection back to ureq, which waits for the filler that comes with it.
     fn return_connection(&mut self) {
         let Some(connection) = self.body.take().and_then(Body::into_connection) else { return };
