@@ -40,12 +40,6 @@ pub(crate) fn backoff(failures: u32, clock: &dyn Clock) -> Duration {
     ceiling.mul_f64(clock.jitter())
 }
 
-/// `duration` after `now`, capped at a year so that an [`Instant`] can represent it.
-pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 86_400);
-    now.checked_add(duration.min(YEAR)).unwrap_or(now)
-}
-
 /// A clock that advances only when a test sleeps or makes an attempt.
 #[cfg(test)]
 pub(crate) struct TestClock {

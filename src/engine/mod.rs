@@ -17,11 +17,13 @@ use secrecy::SecretString;
 
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
-pub(crate) use self::clock::{Clock, SystemClock, backoff, deadline_after};
+pub(crate) use self::clock::{Clock, SystemClock, backoff};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
-use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport};
+use crate::http::{
+    AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport, deadline_after,
+};
 use crate::node::Node;
 use crate::operation::Operation;
 

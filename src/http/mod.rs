@@ -19,7 +19,7 @@ mod tls;
 mod transport;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use ureq::Agent;
@@ -104,6 +104,12 @@ pub(crate) trait ResponseBody: Send {
 pub(crate) struct Deadlines {
     pub(crate) connect_by: Instant,
     pub(crate) finish_by: Instant,
+}
+
+/// `duration` after `now`, capped at a year so that an [`Instant`] can represent it.
+pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    now.checked_add(duration.min(YEAR)).unwrap_or(now)
 }
 
 impl Http {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
+use super::deadline_after;
+
 /// Timeouts up to this are set exactly; longer ones are rounded down, because Linux exceeds them by up to an eighth.
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -54,7 +56,7 @@ impl Transport for TcpTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let deadline = deadline(timeout);
+        let deadline = deadline_after(Instant::now(), *timeout.after);
         let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
         while !rest.is_empty() {
             let timeout = socket_timeout(remaining(deadline)?);
@@ -70,7 +72,7 @@ impl Transport for TcpTransport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let deadline = deadline(timeout);
+        let deadline = deadline_after(Instant::now(), *timeout.after);
         let room = self.buffers.input_append_buf();
         loop {
             let timeout = socket_timeout(remaining(deadline)?);
@@ -110,11 +112,6 @@ impl fmt::Debug for TcpTransport {
 pub(super) fn remaining(deadline: Instant) -> Result<Duration, Error> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(Error::Timeout(Timeout::Global)) } else { Ok(left) }
-}
-
-fn deadline(timeout: NextTimeout) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    Instant::now() + (*timeout.after).min(YEAR)
 }
 
 fn is_temporary(error: &io::Error) -> bool {

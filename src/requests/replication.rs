@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::get;
-use crate::engine::{Engine, deadline_after};
+use crate::engine::Engine;
 use crate::error::{Attempt, Error, NotReplicated, Phase};
-use crate::http::{AttemptError, Deadlines, Request};
+use crate::http::{AttemptError, Deadlines, Request, deadline_after};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;

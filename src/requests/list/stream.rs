@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::filter::Filter;
 use super::reader::Reader;
-use crate::engine::{CallFailure, deadline_after};
+use crate::engine::CallFailure;
 use crate::error::{Attempt, Error};
-use crate::http::AttemptError;
+use crate::http::{AttemptError, deadline_after};
 use crate::key::KeyInfo;
 use crate::operation::Operation;
 
