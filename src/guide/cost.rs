@@ -28,16 +28,18 @@
 //!
 //! | | typesense-keys | raw ureq | typesense 0.4 | to raw ureq | to typesense |
 //! |---|---:|---:|---:|---:|---:|
-//! | get, instructions | 38,904 | 47,768 | 94,338 | 0.81 | 0.41 |
+//! | get, instructions | 39,030 | 47,932 | 94,938 | 0.81 | 0.41 |
 //! | get, allocations | 38 | 51 | 74 | 0.75 | 0.51 |
-//! | get, CPU | 53 µs | 50 µs | 75 µs | 1.03 | 0.68 |
-//! | create, instructions | 50,396 | 53,500 | 99,809 | 0.94 | 0.50 |
+//! | get, CPU | 36 µs | 36 µs | 60 µs | 1.03 | 0.59 |
+//! | create, instructions | 50,400 | 53,645 | 99,879 | 0.94 | 0.50 |
 //! | create, allocations | 52 | 55 | 82 | 0.95 | 0.63 |
-//! | create, CPU | 63 µs | 62 µs | 89 µs | 0.99 | 0.72 |
-//! | scoped key, CPU (raw: hmac, sha2, base64) | 0.59 µs | 0.49 µs | 0.59 µs | 1.22 | 1.00 |
+//! | create, CPU | 50 µs | 51 µs | 76 µs | 0.98 | 0.69 |
+//! | list of 100,000 keys, CPU | 77 ms | 94 ms | 201 ms | 0.83 | 0.39 |
+//! | stream of 100,000 keys, CPU | 50 ms | 89 ms | 190 ms | 0.57 | 0.26 |
+//! | scoped key, CPU (raw: hmac, sha2, base64) | 1.4 µs | 0.9 µs | 0.5 µs | 1.66 | 2.68 |
 //!
-//! A call waits for the server far longer than it works: a get took 130 µs, a create 1.1 ms. ureq's own time limits cost a
-//! thread for each request (120 µs of CPU for a get). Those of this crate, which are always on, do not.
+//! A call waits for the server far longer than it works: a get took 110 µs, a create 0.9 ms. ureq's own time limits cost a
+//! thread for each request (97 µs of CPU for a get). Those of this crate, which are always on, do not.
 //!
 //! # Memory
 //!

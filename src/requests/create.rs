@@ -208,6 +208,9 @@ impl PreparedCreate {
             may_exist.store(true, Ordering::Relaxed);
         }
         let key = created?.key;
+        if options.replicated_within.is_none() {
+            return Ok(key); // without the copy that only the wait needs
+        }
         let info = key.info();
         let known = Wanted::Known(&info);
         match replication::wait_for_all(engine, known, Some(&key.value), options.replicated_within) {
