@@ -6,7 +6,7 @@ use std::time::Instant;
 use ureq::Error;
 
 use super::connection::Connection;
-use super::response::{BodyDecoder, Head, ProtocolError};
+use super::response::{BodyDecoder, Head};
 use crate::secret::SecretBuf;
 
 pub(super) struct Body {
@@ -17,14 +17,14 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn new(connection: Connection, head: &Head) -> Self {
-        Self { connection, decoder: BodyDecoder::new(head), closes: head.closes }
+        Self { connection, decoder: head.body, closes: head.closes }
     }
 
     /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
     pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
         let before = content.as_slice().len();
         loop {
-            let taken = self.decoder.decode(self.connection.arrived(), content).map_err(ProtocolError::wrap)?;
+            let taken = self.decoder.decode(self.connection.arrived(), content)?;
             self.connection.take(taken);
             if content.as_slice().len() > before {
                 return Ok(true);

@@ -24,7 +24,7 @@ use crate::operation::Operation;
 pub struct Dissected {
     /// The bytes that ureq sees.
     pub shown: Vec<u8>,
-    /// The body, if it arrived completely.
+    /// The body, as far as it is read. `None` if it is refused or breaks off.
     pub payload: Option<Vec<u8>>,
     /// Whether the response was refused.
     pub is_refused: bool,

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use ureq::Error;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::secret::SecretBuf;
 
@@ -17,16 +17,15 @@ const MAX_LINE: usize = 1024;
 /// The maximum number of headers in one head.
 const MAX_HEADERS: usize = 100;
 
-/// The relevant parts of a response's head. Wiped when dropped, because a server may repeat a secret in it.
+/// The relevant parts of a response's head. Its texts are wiped, because a server may repeat a secret in them.
 pub(super) struct Head {
     pub(super) status: u16,
-    pub(super) content_type: Vec<u8>,
-    pub(super) content_encoding: Vec<u8>,
+    pub(super) content_type: Zeroizing<Vec<u8>>,
+    pub(super) content_encoding: Zeroizing<Vec<u8>>,
     /// The target of a redirect.
-    pub(super) location: Vec<u8>,
+    pub(super) location: Zeroizing<Vec<u8>>,
     pub(super) retry_after: Option<Duration>,
-    /// How the body begins.
-    body: State,
+    pub(super) body: BodyDecoder,
     /// Whether the server closes the connection after this response.
     pub(super) closes: bool,
 }
@@ -46,10 +45,10 @@ pub(super) enum ProtocolError {
     SwitchingProtocols,
 }
 
-impl ProtocolError {
-    /// As an error that can pass through ureq.
-    pub(super) fn wrap(self) -> Error {
-        Error::Other(Box::new(self))
+/// As an error that can pass through ureq.
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Other(Box::new(error))
     }
 }
 
@@ -102,30 +101,22 @@ impl Head {
     fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, ProtocolError> {
         let (body, closes) = framing(parsed)?;
         let value = |name| values(parsed, name).last().unwrap_or_default();
+        let text = |name| Zeroizing::new(value(name).to_vec());
         // The other form, a date, is for pauses that are longer than any call waits.
         let seconds = std::str::from_utf8(value("retry-after")).ok().and_then(|text| text.parse().ok());
         Ok(Self {
             status,
-            content_type: value("content-type").into(),
-            content_encoding: value("content-encoding").into(),
-            location: value("location").into(),
+            content_type: text("content-type"),
+            content_encoding: text("content-encoding"),
+            location: text("location"),
             retry_after: seconds.map(Duration::from_secs),
-            body: if matches!(status, 204 | 304) { State::Done } else { body },
+            body: if matches!(status, 204 | 304) { BodyDecoder::Done } else { body },
             closes,
         })
     }
 
     pub(super) fn is_compressed(&self) -> bool {
         !self.content_encoding.is_empty() && !self.content_encoding.eq_ignore_ascii_case(b"identity")
-    }
-}
-
-impl Drop for Head {
-    fn drop(&mut self) {
-        let Self { status: _, content_type, content_encoding, location, retry_after: _, body: _, closes: _ } = self;
-        for text in [content_type, content_encoding, location] {
-            text.zeroize();
-        }
     }
 }
 
@@ -137,7 +128,7 @@ fn values<'h>(head: &httparse::Response<'_, 'h>, name: &str) -> impl Iterator<It
 
 /// How the body begins, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two readers
 /// could understand differently are refused.
-fn framing(head: &httparse::Response<'_, '_>) -> Result<(State, bool), ProtocolError> {
+fn framing(head: &httparse::Response<'_, '_>) -> Result<(BodyDecoder, bool), ProtocolError> {
     let mut length = None;
     for value in values(head, "content-length") {
         let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
@@ -149,24 +140,24 @@ fn framing(head: &httparse::Response<'_, '_>) -> Result<(State, bool), ProtocolE
     let is_http_1_0 = head.version == Some(0);
     let mut codings = values(head, "transfer-encoding").map(|coding| coding.eq_ignore_ascii_case(b"chunked"));
     let body = match (codings.next(), codings.next(), length) {
-        (None, _, None) => State::UntilClose,
-        (None, _, Some(0)) => State::Done,
-        (None, _, Some(length)) => State::Length(length),
+        (None, _, None) => BodyDecoder::UntilClose,
+        (None, _, Some(0)) => BodyDecoder::Done,
+        (None, _, Some(length)) => BodyDecoder::Length(length),
         // HTTP/1.0 has no chunks: section 6.1 calls such a message faulty.
-        (Some(true), None, None) if !is_http_1_0 => State::ChunkSize,
+        (Some(true), None, None) if !is_http_1_0 => BodyDecoder::ChunkSize,
         _ => return Err(ProtocolError::ConflictingLengths),
     };
     let asks_for = |wanted: &[u8]| {
         let mut options = values(head, "connection").flat_map(|value| value.split(|byte| *byte == b','));
         options.any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
     };
-    let closes = asks_for(b"close") || (is_http_1_0 && !asks_for(b"keep-alive")) || body == State::UntilClose;
+    let closes = asks_for(b"close") || (is_http_1_0 && !asks_for(b"keep-alive")) || body == BodyDecoder::UntilClose;
     Ok((body, closes))
 }
 
-/// The next part of a body.
+/// Extracts a body from its framing. Its value is the part of the body that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum BodyDecoder {
     Length(u64),
     ChunkSize,
     Chunk(u64),
@@ -176,78 +167,70 @@ enum State {
     Done,
 }
 
-/// Extracts a body from its framing.
-#[derive(Debug)]
-pub(super) struct BodyDecoder(State);
-
 impl BodyDecoder {
-    pub(super) fn new(head: &Head) -> Self {
-        Self(head.body)
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.0 == State::Done
+    pub(super) fn is_done(self) -> bool {
+        self == Self::Done
     }
 
     /// Whether the body is complete if the server closes the connection now.
-    pub(super) fn is_done_at_close(&self) -> bool {
-        matches!(self.0, State::Done | State::UntilClose)
+    pub(super) fn is_done_at_close(self) -> bool {
+        matches!(self, Self::Done | Self::UntilClose)
     }
 
     /// Appends the body's part of `arrived` to `content`. Returns how many bytes of `arrived` were decoded.
     pub(super) fn decode(&mut self, arrived: &[u8], content: &mut SecretBuf) -> Result<usize, ProtocolError> {
         let mut rest = arrived;
         loop {
-            let (taken, next) = match self.0 {
-                State::Length(left) | State::Chunk(left) => {
+            let (taken, next) = match *self {
+                Self::Length(left) | Self::Chunk(left) => {
                     let count = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     content.extend(rest.get(..count).unwrap_or_default());
-                    let next = match (self.0, left - count as u64) {
-                        (State::Chunk(_), 0) => State::ChunkEnd,
-                        (State::Chunk(_), left) => State::Chunk(left),
-                        (_, 0) => State::Done,
-                        (_, left) => State::Length(left),
+                    let next = match (*self, left - count as u64) {
+                        (Self::Chunk(_), 0) => Self::ChunkEnd,
+                        (Self::Chunk(_), left) => Self::Chunk(left),
+                        (_, 0) => Self::Done,
+                        (_, left) => Self::Length(left),
                     };
                     (count, next)
                 }
-                State::UntilClose => {
+                Self::UntilClose => {
                     content.extend(rest);
-                    (rest.len(), State::UntilClose)
+                    (rest.len(), Self::UntilClose)
                 }
                 // httparse reads a line without a digit as the size 0, which would end the body early.
-                State::ChunkSize if rest.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                Self::ChunkSize if rest.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
                     return Err(ProtocolError::BadChunk);
                 }
-                State::ChunkSize => match httparse::parse_chunk_size(rest) {
+                Self::ChunkSize => match httparse::parse_chunk_size(rest) {
                     Ok(httparse::Status::Complete((length, 0))) if length <= MAX_LINE => {
-                        (length, State::Trailers { seen: 0 })
+                        (length, Self::Trailers { seen: 0 })
                     }
                     Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
-                        (length, State::Chunk(size))
+                        (length, Self::Chunk(size))
                     }
-                    Ok(httparse::Status::Partial) if rest.len() <= MAX_LINE => (0, State::ChunkSize),
+                    Ok(httparse::Status::Partial) if rest.len() <= MAX_LINE => (0, Self::ChunkSize),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::ChunkEnd => match rest {
-                    [b'\r', b'\n', ..] => (2, State::ChunkSize),
-                    [] | [b'\r'] => (0, State::ChunkEnd),
+                Self::ChunkEnd => match rest {
+                    [b'\r', b'\n', ..] => (2, Self::ChunkSize),
+                    [] | [b'\r'] => (0, Self::ChunkEnd),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::Trailers { seen } => match rest.iter().position(|&byte| byte == b'\n') {
+                Self::Trailers { seen } => match rest.iter().position(|&byte| byte == b'\n') {
                     Some(end) if seen + end <= MAX_LINE => {
                         let is_last = matches!(rest.get(..end), Some([] | [b'\r']));
-                        (end + 1, if is_last { State::Done } else { State::Trailers { seen: seen + end + 1 } })
+                        (end + 1, if is_last { Self::Done } else { Self::Trailers { seen: seen + end + 1 } })
                     }
-                    None if seen + rest.len() <= MAX_LINE => (0, State::Trailers { seen }),
+                    None if seen + rest.len() <= MAX_LINE => (0, Self::Trailers { seen }),
                     _ => return Err(ProtocolError::BadChunk),
                 },
-                State::Done => (0, State::Done),
+                Self::Done => (0, Self::Done),
             };
             if taken == 0 {
                 return Ok(arrived.len() - rest.len());
             }
             rest = rest.get(taken..).unwrap_or_default();
-            self.0 = next;
+            *self = next;
         }
     }
 }

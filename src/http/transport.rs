@@ -22,7 +22,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::body::Body;
 use super::connection::{BUFFER, Connection, timeout};
 use super::exchange::{Received, current};
-use super::response::{Head, HeadParser, ProtocolError};
+use super::response::{Head, HeadParser};
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::operation::Operation;
@@ -151,7 +151,7 @@ fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
 fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
     let mut parser = HeadParser::default();
     loop {
-        let (taken, head) = parser.parse(connection.arrived()).map_err(ProtocolError::wrap)?;
+        let (taken, head) = parser.parse(connection.arrived())?;
         connection.take(taken);
         if let Some(head) = head {
             return Ok(head);

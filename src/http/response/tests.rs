@@ -24,7 +24,7 @@ fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed
         if response.is_none() {
             let (taken, head) = parser.parse(&arrived)?;
             arrived.drain(..taken);
-            response = head.map(|head| (BodyDecoder::new(&head), head));
+            response = head.map(|head| (head.body, head));
         }
         if let Some((body, _)) = &mut response {
             let taken = body.decode(&arrived, &mut content)?;
@@ -36,7 +36,7 @@ fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed
         closes: head.closes,
         payload: String::from_utf8(content.as_slice().to_vec()).unwrap(),
         is_complete: body.is_done(),
-        content_type: String::from_utf8(head.content_type.clone()).unwrap(),
+        content_type: String::from_utf8(head.content_type.to_vec()).unwrap(),
         retry_after: head.retry_after,
     }))
 }
