@@ -13,7 +13,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
 };
 
-use super::connection::{Connection, timeout};
+use super::connection::timeout;
 use super::exchange::current;
 use super::tcp::{TcpTransport, remaining};
 use super::transport::SwapTransport;
@@ -36,7 +36,7 @@ impl Resolver for DeferredResolver {
 }
 
 /// Opens connections for ureq, which calls it only if it has no pooled connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SwapConnector {
     proxies_plain_http: bool,
     resolver: DefaultResolver,
@@ -47,13 +47,7 @@ pub(super) struct SwapConnector {
 
 impl SwapConnector {
     pub(super) fn new(proxies_plain_http: bool) -> Self {
-        Self {
-            proxies_plain_http,
-            resolver: DefaultResolver::default(),
-            tunnel: ConnectProxyConnector::default(),
-            #[cfg(feature = "tls")]
-            tls: RustlsConnector::default(),
-        }
+        Self { proxies_plain_http, ..Self::default() }
     }
 
     fn uses_proxy(&self, details: &ConnectionDetails) -> bool {
@@ -130,7 +124,7 @@ impl Connector for SwapConnector {
         Ok(Some(if is_to_proxy {
             Box::new(ProxyTransport(connection))
         } else {
-            Box::new(SwapTransport::new(Connection::new(connection)))
+            Box::new(SwapTransport::new(connection))
         }))
     }
 }

@@ -33,20 +33,19 @@ impl Response<'_> {
     pub(super) fn refusal(&self) -> AttemptError {
         let (success, status) = (self.operation.success(), self.head.status);
         let message = message(self.quotable());
-        match (status, message) {
+        match (status, message.as_ref().map(|message| message.expose_secret())) {
             (status, _) if status == success => {
                 self.unexpected("the response is compressed, which was not asked for")
             }
             // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
             // the server's `Not Found` for an unknown route.
-            (404, message) if self.operation.key_id().is_some() && !is_text(message.as_ref(), "Not found.") => {
+            (404, text) if self.operation.key_id().is_some() && text != Some("Not found.") => {
                 self.unexpected("status 404, but not about a key (is the path in the node's address right?)")
             }
             (409, None) => self.unexpected("status 409 without a Typesense server's message"),
-            (400..=599, message) => {
-                let message = message.as_ref().map_or(self.quotable(), |message| message.expose_secret().as_bytes());
+            (400..=599, text) => {
                 let cause = Cause::Status { status, retry_after: self.head.retry_after };
-                AttemptError { quoted: self.quoted(message), ..cause.into() }
+                AttemptError { quoted: self.quoted(text.map_or(self.quotable(), str::as_bytes)), ..cause.into() }
             }
             (300..=399, _) if !self.head.location.is_empty() => {
                 let host = self.snippet(location_host(&self.head.location).as_bytes());
@@ -125,10 +124,6 @@ fn message(content: &[u8]) -> Option<SecretString> {
         message: Cow<'a, str>,
     }
     serde_json::from_slice(content).ok().map(|Message { message }| secret::copy(&message))
-}
-
-fn is_text(message: Option<&SecretString>, text: &str) -> bool {
-    message.is_some_and(|message| message.expose_secret() == text)
 }
 
 /// The host of a redirect's target. The rest of the target may repeat a secret.

@@ -10,7 +10,7 @@ use ureq::{Agent, Error};
 
 use super::agent::agent;
 use super::connect::DeferredResolver;
-use super::connection::{BUFFER, Connection};
+use super::connection::BUFFER;
 use super::exchange::{Exchange, enter};
 use super::response::ProtocolError;
 use super::transport::SwapTransport;
@@ -32,7 +32,7 @@ pub struct Dissected {
 
 /// Sends a request. Each read receives one of `pieces` as part of the response.
 pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
-    let mut transport = SwapTransport::new(Connection::new(Box::new(Scripted::new(pieces.to_vec()))));
+    let mut transport = SwapTransport::new(Box::new(Scripted::new(pieces.to_vec())));
     let limit = Instant::now() + Duration::from_secs(3600);
     let deadlines = Deadlines { connect_by: limit, finish_by: limit };
     let work = || -> Result<Vec<u8>, Error> {
@@ -71,7 +71,7 @@ impl Connector for Responses {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        Ok(Some(Box::new(SwapTransport::new(Connection::new(Box::new(Scripted::new(self.0.clone())))))))
+        Ok(Some(Box::new(SwapTransport::new(Box::new(Scripted::new(self.0.clone()))))))
     }
 }
 

@@ -135,12 +135,11 @@ impl Http {
             Operation::Get(_) | Operation::List => self.agent.get(url).call(),
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
-        let (mut exchange, result) = entered.ok_or(Cause::Reentrant)?;
-        let response = result.map_err(|error| AttemptError::from_ureq(error, exchange.phase))?;
-        match exchange.response.take() {
-            Some(received) => Ok((received, response.into_parts().1)),
-            None => Err(AttemptError::from_ureq(ureq::Error::ConnectionFailed, exchange.phase)),
-        }
+        let (exchange, result) = entered.ok_or(Cause::Reentrant)?;
+        let failed = |error| AttemptError::from_ureq(error, exchange.phase);
+        let response = result.map_err(failed)?;
+        let received = exchange.response.ok_or_else(|| failed(ureq::Error::ConnectionFailed))?;
+        Ok((received, response.into_body()))
     }
 }
 

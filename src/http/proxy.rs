@@ -40,25 +40,23 @@ impl ProxySource<'_> {
 
 fn from_env() -> Result<Option<Proxy>, Error> {
     let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-        let Some(address) = of(name) else { continue };
-        let invalid =
-            |why: &str| Error::configuration(name, format!("{why}; `proxy_from_env(false)` ignores the variable"));
-        let named = parse(&address).map_err(invalid)?;
-        let mut proxy = Proxy::builder(named.protocol()).host(named.host()).port(named.port());
-        if let Some(name) = named.username() {
-            proxy = proxy.username(name);
-        }
-        if let Some(password) = named.password() {
-            proxy = proxy.password(password);
-        }
-        for host in of("no_proxy").or_else(|| of("NO_PROXY")).unwrap_or_default().split(',') {
-            // ureq compares it with the host of the node's address.
-            proxy = proxy.no_proxy(&one_spelling(host.trim()));
-        }
-        return proxy.build().map(Some).map_err(|_| invalid(NOT_A_URL));
+    let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    let Some((name, address)) = names.into_iter().find_map(|name| Some((name, of(name)?))) else { return Ok(None) };
+    let invalid =
+        |why: &str| Error::configuration(name, format!("{why}; `proxy_from_env(false)` ignores the variable"));
+    let named = parse(&address).map_err(invalid)?;
+    let mut proxy = Proxy::builder(named.protocol()).host(named.host()).port(named.port());
+    if let Some(name) = named.username() {
+        proxy = proxy.username(name);
     }
-    Ok(None)
+    if let Some(password) = named.password() {
+        proxy = proxy.password(password);
+    }
+    for host in of("no_proxy").or_else(|| of("NO_PROXY")).unwrap_or_default().split(',') {
+        // ureq compares it with the host of the node's address.
+        proxy = proxy.no_proxy(&one_spelling(host.trim()));
+    }
+    proxy.build().map(Some).map_err(|_| invalid(NOT_A_URL))
 }
 
 const NOT_A_URL: &str = "is not the URL of an http proxy, such as `http://proxy.example.net:3128` (in its user and \

@@ -45,8 +45,8 @@ pub(super) struct SwapTransport {
 }
 
 impl SwapTransport {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection: Some(connection), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
+    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
+        Self { connection: Some(Connection::new(inner)), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
     /// Shows `parts` to ureq. Formatting them would take several times as long.
