@@ -8,7 +8,7 @@
 //! * An [`Action`] from text must allow something on some server.
 //! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
 //! * A value must have 5 to 4096 bytes that an HTTP header can carry.
-//! * An expiry must lie in the future.
+//! * An expiry must lie in the future, unless an earlier attempt may have created the key.
 //!
 //! # A key is created once, and its value is not lost
 //!
@@ -89,7 +89,7 @@
 //!
 //! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
-//! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock,
+//! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock before the deletion begins,
 //! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them

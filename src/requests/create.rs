@@ -168,8 +168,7 @@ impl PreparedCreate {
     ///
     /// # Errors
     ///
-    /// As for [`CreateKey::send`]. [`Error::InvalidRequest`] if the expiry has passed since the request was checked: a
-    /// key that an earlier call may have created no longer works.
+    /// As for [`CreateKey::send`]. [`Error::InvalidRequest`] if the expiry has passed before the first call.
     pub fn send(&self) -> Result<CreatedKey, Error> {
         self.send_by(&self.engine)
     }
@@ -246,7 +245,7 @@ pub(super) struct Created {
 
 impl NewKey {
     pub(super) fn create(&self, engine: &Engine, deadline: Instant, known: Known<'_>) -> Result<Created, Error> {
-        if self.expires_at.is_past() {
+        if !known.may_exist && self.expires_at.is_past() {
             return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
         }
         let operation = Operation::Create { repeatable: self.origin != Origin::ServerGenerated };

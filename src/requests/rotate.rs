@@ -198,7 +198,7 @@ impl Rotation {
             return Ok(key);
         }
         if let Err(cause) = check_replacement(&info) {
-            let what = format!("key {old} is as it was, and key {} exists", key.id);
+            let what = format!("key {old} is left as it is, and key {} exists", key.id);
             return Err(self.interrupted(what, Some(key), None, cause));
         }
         if let Err(cause) = ensure_deleted(engine, old, deadline, Some(&key.value)) {
@@ -248,6 +248,10 @@ pub(crate) fn resume(
                     failure.into_outcome_unknown(what, Some(&key.value), Vec::new())
                 }
             };
+        }
+        _ if incomplete.key.is_none() && key.expires_at.is_past() => {
+            incomplete.what =
+                format!("nothing was done, because the new key would have expired: {}", incomplete.what);
         }
         _ => {
             return match incomplete.key {

@@ -106,7 +106,7 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     assert_eq!(
         incomplete.to_string(),
         format!(
-            "key {} is as it was, and key {new} exists: invalid request: `expires_at`: has passed, so key {new} replaces \
+            "key {} is left as it is, and key {new} exists: invalid request: `expires_at`: has passed, so key {new} replaces \
              no key: delete it, and set a later expiry",
             old.id
         )
@@ -126,7 +126,8 @@ fn resumed_rotation_creates_no_key_that_has_expired_since() {
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     thread::sleep(Duration::from_millis(2_100));
     let error = incomplete.resume(&client).unwrap_err();
-    assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    assert!(error.to_string().starts_with("nothing was done, because the new key would have expired: "), "{error}");
+    assert!(error.value().is_some(), "an earlier attempt may have created the key, and the local clock may be wrong");
     assert_eq!(ids(&client), [old.id]);
 }
 

@@ -92,14 +92,17 @@ impl<'a> Steps<'a> {
                         created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
                     });
                 }
-                if let Err(cause) = check_replacement(stays) {
-                    return Err(interrupted(created, &[], &[], cause));
-                }
             }
+            let drifted = replaced.len();
             replaced.extend(before.long_expired());
             for (at, &id) in replaced.iter().enumerate() {
+                let (deleted, to_delete) = replaced.split_at(at);
+                if at < drifted {
+                    if let Err(cause) = check_replacement(stays) {
+                        return Err(interrupted(created, deleted, &[], cause));
+                    }
+                }
                 if let Err(cause) = ensure_deleted(engine, id, deadline, wanted.known_value()) {
-                    let (deleted, to_delete) = replaced.split_at(at);
                     return Err(interrupted(created, deleted, to_delete, cause));
                 }
             }
