@@ -264,8 +264,8 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     let old = drifted(&client);
     // List, get, check the nodes, create, list; the response about the new key arrives after it has expired.
     (0..5).for_each(|_| server.inject(PASS));
-    server.inject(Fault::Delay(Duration::from_millis(2_100)));
-    let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    server.inject(Fault::Delay(Duration::from_millis(4_100)));
+    let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(3)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert!(matches!(incomplete.cause(), Error::InvalidRequest { field: "expires_at", .. }), "{incomplete}");
     let left: Vec<_> = keys(&client).iter().map(|key| key.id).collect();
@@ -273,11 +273,25 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
 }
 
 #[test]
+fn second_old_key_stays_if_the_new_one_expires_while_the_first_is_deleted() {
+    let (server, client) = start();
+    let [first, second] = [drifted(&client), drifted(&client)];
+    // List, get, check the nodes, create, list, ask for the new key; the response to the delete is late.
+    (0..6).for_each(|_| server.inject(PASS));
+    server.inject(Fault::Delay(Duration::from_millis(4_100)));
+    let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(3)).send().unwrap_err();
+    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    assert!(incomplete.to_string().contains(&format!("key {first} is deleted")), "{incomplete}");
+    let left: Vec<_> = keys(&client).iter().map(|key| key.id).collect();
+    assert_eq!((left, incomplete.left_over()), (vec![second, incomplete.key().unwrap().id], None), "{incomplete}");
+}
+
+#[test]
 fn runs_that_check_the_same_duration_at_different_times_end_with_one_key() {
     let (server, client) = start();
     let request = || ensure(&client).expires_in(Duration::from_secs(3_600)).replace_on_drift(true);
     // The first run lists again after the second one has created the key, which expires later than it asks for.
-    server.inject(Fault::NotReady { retry_after: Some(Duration::from_secs(2)) });
+    server.inject(Fault::NotReady { retry_after: Some(Duration::from_secs(4)) });
     let [first, second] = thread::scope(|scope| {
         let first = scope.spawn(|| request().send().unwrap());
         wait_until("the first run has listed", || server.request_count() > 0);

@@ -99,8 +99,8 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     let old = old_key(&client);
     // Get, check the nodes, create; the response about the new key arrives after it has expired.
     (0..3).for_each(|_| server.inject(PASS));
-    server.inject(Fault::Delay(Duration::from_millis(2_100)));
-    let error = client.rotate(old.id).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    server.inject(Fault::Delay(Duration::from_millis(4_100)));
+    let error = client.rotate(old.id).expires_in(Duration::from_secs(3)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     let new = incomplete.key().unwrap().id;
     assert_eq!(
@@ -122,9 +122,9 @@ fn resumed_rotation_creates_no_key_that_has_expired_since() {
     let old = old_key(&client);
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::DropConnection); // the create
-    let error = client.rotate(old.id).expires_in(Duration::from_secs(1)).send().unwrap_err();
+    let error = client.rotate(old.id).expires_in(Duration::from_secs(3)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    thread::sleep(Duration::from_millis(2_100));
+    thread::sleep(Duration::from_millis(4_100));
     let error = incomplete.resume(&client).unwrap_err();
     assert!(error.to_string().starts_with("nothing was done, because the new key would have expired: "), "{error}");
     assert!(error.value().is_some(), "an earlier attempt may have created the key, and the local clock may be wrong");
