@@ -159,7 +159,8 @@ impl Incomplete {
     /// every node knows it; deletes the old key.
     ///
     /// The timeout is that of `client`. The call may be interrupted again. It first gets the old key: if the cluster of
-    /// `client` has another key with its id, nothing is changed there.
+    /// `client` has another key with its id, nothing is changed there. If the expiry of the new key has passed, nothing is
+    /// created or deleted: rotate the old key again with a later expiry.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-/// A node's base address, in one spelling, so that one node does not count as two. Contains no credentials: addresses
+/// A node's base address, normalized, so that one node does not count as two. Contains no credentials: addresses
 /// with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -45,7 +45,7 @@ impl Node {
             return Err("has a port that is not a number from 1 to 65535");
         }
         let (scheme, default_port) = if is_https { ("https", 443) } else { ("http", 80) };
-        let host = one_spelling(authority.host());
+        let host = normalized_host(authority.host());
         let port = authority.port_u16().filter(|port| *port != default_port);
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Self {
@@ -75,7 +75,7 @@ impl Node {
 }
 
 /// The host in lower case, and an IPv6 address in its shortest form and brackets.
-pub(crate) fn one_spelling(host: &str) -> String {
+pub(crate) fn normalized_host(host: &str) -> String {
     match host.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
         Err(_) => host.to_ascii_lowercase(),

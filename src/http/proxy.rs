@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::error::Error;
-use crate::node::{has_valid_port, one_spelling};
+use crate::node::{has_valid_port, normalized_host};
 
 /// Where the address of the proxy comes from.
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ fn from_env() -> Result<Option<Proxy>, Error> {
     }
     for host in of("no_proxy").or_else(|| of("NO_PROXY")).unwrap_or_default().split(',') {
         // ureq compares it with the host of the node's address.
-        proxy = proxy.no_proxy(&one_spelling(host.trim()));
+        proxy = proxy.no_proxy(&normalized_host(host.trim()));
     }
     proxy.build().map(Some).map_err(|_| invalid(NOT_A_URL))
 }

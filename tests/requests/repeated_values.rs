@@ -14,7 +14,7 @@ use crate::support::scan::Scanner;
 
 /// Passes `passed` more requests on after the first create, and responds to all later ones with an error that repeats
 /// the value. Loses the response to the create if `loses_create`.
-struct Gossip {
+struct RepeatingProxy {
     server: FakeServer,
     proxy: Scripted,
     seen: Arc<Mutex<Seen>>,
@@ -27,7 +27,7 @@ struct Seen {
     requests_since: usize,
 }
 
-impl Gossip {
+impl RepeatingProxy {
     fn start(passed: usize, loses_create: bool) -> Self {
         let server = FakeServer::start().unwrap();
         let address = server.url().trim_start_matches("http://").to_owned();
@@ -118,10 +118,10 @@ const WAIT: Duration = Duration::from_millis(100);
 fn no_error_shows_a_new_value_that_a_later_response_repeats() {
     for (name, call) in CALLS {
         let run = |(passed, loses_create)| {
-            let gossip = Gossip::start(passed, loses_create);
-            gossip.seed();
-            let texts = call(&gossip.client());
-            let Some(value) = gossip.value() else { return false };
+            let proxy = RepeatingProxy::start(passed, loses_create);
+            proxy.seed();
+            let texts = call(&proxy.client());
+            let Some(value) = proxy.value() else { return false };
             let found = Scanner::of([value.as_str()]).find(texts.concat().as_bytes());
             assert!(found.is_empty(), "{name}, {passed} passed, create lost: {loses_create}: {found:?}: {texts:?}");
             !texts.is_empty()
