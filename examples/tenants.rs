@@ -22,7 +22,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::ProgressBar;
 use typesense_keys::{
-    Action, CollectionPattern, CreateKey, ExactValue, Expiry, ExposeSecret, KeysClient, ScopedKeyBuilder,
+    Action, CollectionPattern, CreateKey, ExactValue, Expiry, ExposeSecret, KeysClient, PreparedCreate,
+    ScopedKeyBuilder,
 };
 
 use store_file::Store;
@@ -105,12 +106,14 @@ fn request(client: &KeysClient, store: &Store, name: &str) -> CreateKey {
 
 /// Completes what an interrupted run has begun: its keys may exist, and may not.
 fn complete(client: &KeysClient, store: &mut Store) -> Result<()> {
+    let (mut names, mut prepared) = (Vec::new(), Vec::new());
     for (name, begun) in store.unfinished() {
-        let request = request(client, store, &name).value(begun.value).expires_at(begun.expires_at);
-        let key = request.prepare()?.send_again()?;
-        store.append(&[&name, "done", &key.id.to_string()])?;
+        let key = request(client, store, &name).stored_value(begun.value).expires_at(begun.expires_at);
+        prepared.push(key.prepare()?);
+        names.push(name);
     }
-    Ok(())
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    send(client, store, &names, prepared, || {})
 }
 
 fn create(client: &KeysClient, store: &mut Store, names: &BTreeSet<&str>, expires: Expiry) -> Result<()> {
@@ -124,18 +127,30 @@ fn create(client: &KeysClient, store: &mut Store, names: &BTreeSet<&str>, expire
             prepared.push(key);
         }
         store.sync()?; // from here on, the keys may exist
-        let mut written = Ok(());
-        let batch = client.create_many(prepared).connections(8).send_with(|progress| {
-            bar.inc(1);
-            if let (Ok(()), Ok(key), Some(name)) = (&written, progress.result, names.get(progress.index)) {
-                written = store.append(&[name, "done", &key.id.to_string()]);
-            }
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        written?;
-        if let Some((index, error)) = batch.failed().next() {
-            return Err(format!("{}: {error}", names.get(index).unwrap_or(&"?")).into());
+        send(client, store, names, prepared, || bar.inc(1))?;
+    }
+    Ok(())
+}
+
+/// Creates the keys with these names, and marks each as done.
+fn send(
+    client: &KeysClient,
+    store: &mut Store,
+    names: &[&str],
+    prepared: Vec<PreparedCreate>,
+    progressed: impl Fn(),
+) -> Result<()> {
+    let mut written = Ok(());
+    let batch = client.create_many(prepared).connections(8).send_with(|progress| {
+        progressed();
+        if let (Ok(()), Ok(key), Some(name)) = (&written, progress.result, names.get(progress.index)) {
+            written = store.append(&[name, "done", &key.id.to_string()]);
         }
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    written?;
+    if let Some((index, error)) = batch.failed().next() {
+        return Err(format!("{}: {error}", names.get(index).unwrap_or(&"?")).into());
     }
     Ok(())
 }

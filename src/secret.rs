@@ -34,6 +34,12 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     Ok(copy(&value))
 }
 
+/// Whether `value` has the form of the values that [`generate`] returns.
+pub(crate) fn is_generated(value: &SecretString) -> bool {
+    let text = value.expose_secret();
+    text.len() == GENERATED_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Copies `text` into an allocation of exactly its size: `SecretString::from(String)` may shrink the buffer and leave
 /// an unwiped copy behind.
 pub(crate) fn copy(text: &str) -> SecretString {

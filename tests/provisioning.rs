@@ -182,8 +182,14 @@ fn key_that_exists_and_is_not_marked_as_done_is_completed() {
         tenants.text().lines().filter(|line| !line.contains("done")).map(|line| format!("{line}\n")).collect();
     // The last line is cut off, as by a disk that is full.
     fs::write(tenants.store(), format!("{begun}ada\tdo")).unwrap();
+    // Among many keys, another one has the same prefix.
+    let keys = server.keys();
+    let twin = format!("{}-another", keys[0].prefix);
+    let twin = server.seed(TestKey::new("another", ["documents:get"], ["docs"]).value(twin)).unwrap();
     tenants.good(&["ada", "bob"], &[]);
-    assert_eq!(tenants.differences(&server.keys()), Differences::none(2));
+    assert_eq!(tenants.differences(&keys), Differences::none(2));
+    assert!(server.remove(twin));
+    assert_eq!(server.keys(), keys);
     assert_eq!(server.keys()[0].expires_at.to_string(), "2100-01-01T00:00:00Z");
 }
 

@@ -24,9 +24,9 @@
 //!   see [`PreparedCreate`](crate::PreparedCreate). A later process that finds the value does not need to know how far
 //!   the earlier one got:
 //!
-//! | the earlier process died | on the server | what [`send_again`] does |
+//! | the earlier process died | on the server | what a request with the [`stored_value`] does |
 //! |---|---|---|
-//! | before it stored the value | nothing | it is not called: there is no value |
+//! | before it stored the value | nothing | there is no such value: a new request creates the key |
 //! | after that, and before the request | nothing | creates the key |
 //! | after the request | the key | finds the key |
 //!
@@ -45,16 +45,20 @@
 //!
 //! # A listed key is not mistaken for a new one
 //!
-//! After a lost response, the key is looked up in a list. A list shows the first four bytes of a value, and **four
-//! bytes do not identify a key**. So a listed key is accepted only if
+//! After a lost response, and for a [`stored_value`] that is in use, the key is looked up in a list. A list shows the
+//! first four bytes of a value, and **four bytes do not identify a key**. So a listed key is accepted only if
 //!
 //! * the server has refused the value as in use,
 //! * the key has the prefix of the value, and the description, the actions, the collections and the expiry of the
-//!   request,
+//!   request (for a stored value: an expiry within its [`expires_in`](crate::CreateKey::expires_in)),
 //! * no other listed key has all of these, except keys that are known to be older.
 //!
 //! Otherwise the error is [`Error::OutcomeUnknown`] with the value and the ids of the
 //! [candidates](field@crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
+//!
+//! Keys with the same prefix and another description or scope do no harm: no other key has a value that was generated for
+//! this one. Two generated values have the same prefix with a probability of 1 in 14.8 million. So if you create thousands
+//! of keys, give each its own description, such as the name of its user.
 //!
 //! # Values of your own
 //!
@@ -148,4 +152,4 @@
 //! [`Error::may_have_acted`]: crate::Error::may_have_acted
 //! [`Error::value`]: crate::Error::value
 //! [`KeyId`]: crate::KeyId
-//! [`send_again`]: crate::PreparedCreate::send_again
+//! [`stored_value`]: crate::CreateKey::stored_value

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::create::ROUNDS_FOR_PROVIDED;
+use super::create::ROUNDS_FOR_GIVEN;
 use super::list;
 use super::new_key::Origin;
 use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
         loop {
             let steps = self.steps()?;
             rounds += 1;
-            let is_last = !steps.before.wanted.is_empty() || rounds >= ROUNDS_FOR_PROVIDED;
+            let is_last = !steps.before.wanted.is_empty() || rounds >= ROUNDS_FOR_GIVEN;
             if is_last || !self.engine.pause(rounds, self.deadline) {
                 return Ok(steps);
             }

@@ -81,14 +81,10 @@ impl<'a> PlanKeys<'a> {
     /// again. Defaults to none: each new key gets a new value.
     ///
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
-    /// key, but the listing node lags, `apply` returns that key and creates no second one. With
-    /// [`expires_in`](KeySpec::expires_in), it does not find the key, because each run has another expiry.
+    /// key, but the listing node lags, `apply` returns that key and creates no second one.
     ///
-    /// If a concurrent run creates the key first, with another value, that key stays. This run deletes its own, and
-    /// reports [`Error::Drift`].
-    ///
-    /// Return only values whose keys are not known to exist: the value of a deleted key would be created again. It is
-    /// not called for keys with `autodelete`: see [`KeySpec::autodelete`].
+    /// Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a deleted
+    /// key would be created again. It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
     pub fn stored_values(mut self, stored_value: impl FnMut(&str) -> Option<SecretString> + 'a) -> Self {
         self.stored_value = Box::new(stored_value);
         self
@@ -272,8 +268,7 @@ impl PlannedKey {
             // The value of a listed key cannot be used again.
             let can_be_stored = has_none && key.autodelete != Some(true);
             let stored = if can_be_stored { stored_value(&key.description) } else { None };
-            target.may_exist = stored.is_some();
-            let value = stored.map_or(Value::Generated, Value::Provided);
+            let value = stored.map_or(Value::Generated, Value::Stored);
             let description = planned.description.escape_debug();
             key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::create::Known;
+use super::create::Prior;
 use super::delete::{check_replacement, ensure_deleted};
 use super::get::{self, get};
 use super::list;
@@ -174,7 +174,7 @@ struct Rotation {
 
 impl Rotation {
     fn create(self, engine: &Engine, deadline: Instant, may_exist: bool) -> Result<CreatedKey, Error> {
-        match self.key.create(engine, deadline, Known { may_exist, others: &self.others }) {
+        match self.key.create(engine, deadline, Prior { may_exist, others: &self.others }) {
             Ok(created) => self.finish(engine, deadline, created.key),
             Err(cause @ Error::OutcomeUnknown(_)) => {
                 let what = format!("key {} is as it was, and a key to replace it may exist", self.old);

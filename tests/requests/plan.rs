@@ -371,9 +371,10 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     let [leader, follower] = FakeServer::cluster::<2>().unwrap();
     let client = KeysClient::builder().node(follower.url()).api_key(follower.api_key()).build().unwrap();
     // An earlier run has stored the value and created the key, which the follower does not show yet.
-    let stored = "Vf3k-a-value-that-an-earlier-run-has-drawn";
+    let stored = "Vf3k0123456789abcdefghijklmnopqr";
     follower.set_lagging(true);
     let id = leader.seed(wanted("key 0").value(stored)).unwrap();
+    leader.seed(wanted("another key with this prefix").value("Vf3k-another")).unwrap();
     let mut asked = Vec::new();
     let plan = client.plan(specs(2)).stored_values(|description| {
         asked.push(description.to_owned());
@@ -395,7 +396,8 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     assert!(applied.is_complete(), "{:?}", errors(&applied));
     let key = applied.ensured().next().unwrap();
     assert_eq!((key.key.id, key.value.as_ref().unwrap().expose_secret()), (id, stored));
-    assert_eq!(leader.key_count(), 2);
+    assert!(!key.created, "by this run");
+    assert_eq!(leader.key_count(), 3);
 }
 
 #[test]
@@ -414,7 +416,7 @@ fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
     let request = hasty(&server).plan(specs(2));
     let request = request.stored_values(|description| (description == "key 1").then(|| "abc".into()));
     let error = request.send().unwrap_err().to_string();
-    assert!(error.contains("`value`") && error.ends_with("(stored for `key 1`)"), "{error}");
+    assert!(error.contains("`stored_value`") && error.ends_with("(stored for `key 1`)"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use typesense_keys::{CreateKey, Error, ExposeSecret, KeysClient};
 
 use crate::{client, start};
 
+/// A value that an earlier process has prepared.
+const STORED: &str = "Vf3k0123456789abcdefghijklmnopqr";
+
 fn request(client: &KeysClient) -> CreateKey {
     client.create().description("docs").actions(["documents:search"]).collections(["docs"])
 }
@@ -29,6 +32,9 @@ fn invalid_request_cannot_be_prepared() {
         (client.create(), "actions"),
         (request(&client).server_generated(), "value"),
         (request(&client).value("a-value").autodelete(true), "autodelete"),
+        (request(&client).stored_value(STORED).autodelete(true), "autodelete"),
+        (request(&client).stored_value("a-value-of-my-own"), "stored_value"),
+        (request(&client).stored_value(&STORED[1..]), "stored_value"),
         (request(&client).expires_in(Duration::ZERO), "expires_at"),
     ] {
         let error = request.prepare().unwrap_err();
@@ -58,31 +64,69 @@ fn later_process_completes_a_request_whether_or_not_it_was_carried_out() {
         let sent = was_sent.then(|| prepared.send().unwrap().id);
         drop(prepared);
 
-        let key = request(&client(&server)).value(stored.clone()).prepare().unwrap().send_again().unwrap();
+        let key = request(&client(&server)).stored_value(stored.clone()).send().unwrap();
         assert!(sent.is_none_or(|id| id == key.id), "{was_sent}");
         assert_eq!((key.value.expose_secret(), server.key_count()), (stored.expose_secret(), 1));
     }
 }
 
 #[test]
-fn sending_again_names_the_candidates_where_several_keys_look_alike() {
-    let (_server, client) = start();
-    let values = ["tena-one", "tena-two"];
-    let ids = values.map(|value| request(&client).value(value).send().unwrap().id);
-    let error = request(&client).value(values[0]).prepare().unwrap().send_again().unwrap_err();
+fn stored_value_is_found_among_other_keys_with_its_prefix() {
+    let (server, client) = start();
+    let like_stored = || request(&client).value(format!("{}-another", &STORED[..4]));
+    let others = [
+        client.create().description("blog").actions(["documents:search"]).collections(["docs"]),
+        client.create().description("docs").actions(["documents:search"]).collections(["blog"]),
+        request(&client).expires_in(Duration::from_secs(3600)),
+    ];
+    for (other, value) in others.into_iter().zip(["one", "two", "three"]) {
+        other.value(format!("{}-{value}", &STORED[..4])).send().unwrap();
+    }
+    let complete = || request(&client).stored_value(STORED);
+    let id = complete().send().unwrap().id;
+    assert_eq!(complete().send().unwrap().id, id);
+
+    // With one that also has its description and scope, it cannot be told which is which.
+    let twin = like_stored().send().unwrap().id;
+    let error = complete().send().unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
-    assert_eq!(unknown.candidates, ids);
-    assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), values[0]);
+    assert_eq!(unknown.candidates, [id, twin]);
+    assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), STORED);
+    assert_eq!(server.key_count(), 5);
 }
 
 #[test]
-fn sending_again_with_a_wrong_admin_key_says_so() {
+fn stored_value_of_a_key_that_expires_in_a_duration_is_found() {
+    let (server, client) = start();
+    let complete = |seconds| request(&client).expires_in(Duration::from_secs(seconds)).stored_value(STORED).send();
+    let first = complete(3600).unwrap();
+    std::thread::sleep(Duration::from_millis(1_100)); // so that the second request computes another expiry
+    let second = complete(3600).unwrap();
+    assert_eq!((second.id, second.expires_at, server.key_count()), (first.id, first.expires_at, 1));
+    // The request asks for another key.
+    let error = complete(60).unwrap_err();
+    assert!(matches!(&error, Error::OutcomeUnknown(unknown) if unknown.candidates.is_empty()), "{error}");
+}
+
+#[test]
+fn stored_value_of_a_key_that_has_expired_returns_no_key() {
+    let (server, client) = start();
+    let complete = |duration| request(&client).expires_in(duration).stored_value(STORED).send();
+    let id = complete(Duration::from_secs(1)).unwrap().id;
+    std::thread::sleep(Duration::from_millis(2_100));
+    let error = complete(Duration::from_secs(3600)).unwrap_err();
+    let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
+    assert_eq!((&unknown.candidates[..], server.key_count()), (&[id][..], 1));
+    assert!(error.to_string().contains("the key exists, but has expired"), "{error}");
+}
+
+#[test]
+fn stored_value_and_a_wrong_admin_key_leave_the_outcome_unknown() {
     let server = FakeServer::start().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key("not-the-admin-key").build().unwrap();
-    let first = request(&client).value("a-stored-value").prepare().unwrap();
-    assert!(matches!(first.send(), Err(Error::Unauthorized(_))));
+    assert!(matches!(request(&client).send(), Err(Error::Unauthorized(_))));
     // An earlier process may have created the key with the right one.
-    let error = first.send_again().unwrap_err();
+    let error = request(&client).stored_value(STORED).send().unwrap_err();
     assert!(matches!(&error, Error::OutcomeUnknown(_)), "{error}");
     let url = server.url();
     assert_eq!(

@@ -8,7 +8,7 @@ use super::survey::{Drifted, Survey, Target, Verdict};
 use crate::engine::Engine;
 use crate::error::{Error, Incomplete, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
-use crate::requests::create::{Created, Known};
+use crate::requests::create::{Created, Prior};
 use crate::requests::delete::{check_replacement, ensure_deleted};
 use crate::requests::get::get;
 use crate::requests::new_key::Origin;
@@ -23,8 +23,8 @@ pub struct EnsuredKey {
     pub key: KeyInfo,
     /// Its value, if this run created the key or was given the value.
     pub value: Option<SecretString>,
-    /// Whether this run created the key. With a value of your own, also `false` if a response was lost and the key was
-    /// then found in a list.
+    /// Whether this run created the key. With a stored value or one of your own, also `false` if a response was lost and
+    /// the key was then found in a list.
     pub created: bool,
     /// The keys that this run deleted, or found deleted: those that this key replaces, and those that expired more than
     /// a day ago.
@@ -59,8 +59,8 @@ impl<'a> Steps<'a> {
             }
             replication::check_nodes(engine, old.id, deadline, false)?;
         }
-        let known = Known { may_exist: target.may_exist, others: &before.ids() };
-        let created = target.key.create(engine, deadline, known)?;
+        let prior = Prior { may_exist: false, others: &before.ids() };
+        let created = target.key.create(engine, deadline, prior)?;
         Ok(Creation { steps: self, created })
     }
 
@@ -111,7 +111,7 @@ impl<'a> Steps<'a> {
         Ok(EnsuredKey {
             key: stays.clone(),
             value: (created.is_some() || is_provided).then(|| wanted.value.clone()),
-            created: created.is_some_and(|created| created.is_certain || !is_provided),
+            created: created.is_some_and(|created| created.is_certain || wanted.origin == Origin::Generated),
             replaced,
             duplicates: seen,
         })

@@ -6,7 +6,6 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
-use crate::expiry::{Expires, Expiry};
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, Origin};
 use crate::requests::options::KeySettings;
@@ -15,19 +14,12 @@ use crate::requests::options::KeySettings;
 /// key.
 const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// By how much the clocks of two machines that ensure the same key may differ.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
-
 /// The key that should exist.
 #[derive(Debug)]
 pub(in crate::requests) struct Target {
     pub(in crate::requests) key: NewKey,
-    /// If the expiry was given as a duration: a listed key that expires within it is as wanted, too.
-    expires_in: Option<Duration>,
     /// Whether to replace keys with the same description and a different scope.
     pub(in crate::requests) replace_on_drift: bool,
-    /// Whether an earlier process may have created the key with this value.
-    pub(in crate::requests) may_exist: bool,
 }
 
 impl Target {
@@ -35,11 +27,7 @@ impl Target {
         if settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: the key is found by it"));
         }
-        let expires_in = match settings.expiry {
-            Some(Expires::In(duration)) => Some(duration),
-            Some(Expires::At(_)) | None => None,
-        };
-        Ok(Self { key: settings.try_into()?, expires_in, replace_on_drift, may_exist: false })
+        Ok(Self { key: settings.try_into()?, replace_on_drift })
     }
 }
 
@@ -185,13 +173,8 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
     if !are_same_set(&key.collections, &wanted.collections) {
         differ("collections", &key.collections, &wanted.collections);
     }
-    let (found, asked) = (key.expires_at, wanted.expires_at);
-    let is_within = |duration: Duration| {
-        // From now, because a concurrent run may have checked its request later than this one.
-        !found.is_never() && found <= Expiry::after(duration.saturating_add(CLOCK_TOLERANCE))
-    };
-    if found != asked && !target.expires_in.is_some_and(is_within) {
-        differ("expires_at", &found, &asked);
+    if !wanted.accepts(key.expires_at) {
+        differ("expires_at", &key.expires_at, &wanted.expires_at);
     }
     if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
         if found != asked {
@@ -225,6 +208,8 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::collection::CollectionPattern;
+    use crate::expiry::{Expires, Expiry};
+    use crate::requests::new_key::CLOCK_TOLERANCE;
     use crate::requests::options::Value;
 
     fn target(value: Value, expiry: Option<Expires>, replace_on_drift: bool) -> Target {

@@ -18,13 +18,15 @@ use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{Applied, EnsuredKey, KeySpec, Plan};
 
-const VALUE: &str = "abcd-wanted";
+/// In the form of a generated value, so that it may also be a stored one.
+const VALUE: &str = "abcdWanted0000000000000000000000";
 /// What is generated where the stored one is not used.
 const ANOTHER_VALUE: &str = "yyyy-generated";
 const ALIKE: &str = "abcd-other";
 const UNLIKE: &str = "zzzz-other";
 const NEVER: u64 = 64_723_363_199;
 const DAY: u64 = 86_400;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// An operation with every option that changes what it creates or deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,10 @@ pub(super) enum Operation {
     Create {
         value: Value,
     },
-    SendAgain,
+    /// With the value that an earlier process has stored.
+    Complete {
+        expires_in_an_hour: bool,
+    },
     Delete,
     /// Of key 0.
     Rotate {
@@ -47,7 +52,7 @@ pub(super) struct Ensure {
     pub(super) value: Value,
     pub(super) replace_on_drift: bool,
     pub(super) expires_in_an_hour: bool,
-    /// By `plan` and `apply`. A provided value is one that an earlier run has stored.
+    /// By `plan` and `apply`.
     pub(super) planned: bool,
 }
 
@@ -57,17 +62,20 @@ pub(super) const ENSURE: Ensure =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Generated,
+    /// By an earlier process.
+    Stored,
     Provided,
     /// That of key 0.
     OfKey0,
     ServerGenerated,
 }
 
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 24] = [
     Operation::Create { value: Value::Generated },
     Operation::Create { value: Value::Provided },
     Operation::Create { value: Value::ServerGenerated },
-    Operation::SendAgain,
+    Operation::Complete { expires_in_an_hour: false },
+    Operation::Complete { expires_in_an_hour: true },
     Operation::Delete,
     Operation::Rotate { value: Value::Generated, keep_old: false },
     Operation::Rotate { value: Value::Generated, keep_old: true },
@@ -85,7 +93,8 @@ const OPERATIONS: [Operation; 22] = [
     Operation::Ensure(Ensure { replace_on_drift: true, planned: true, ..ENSURE }),
     Operation::Ensure(Ensure { expires_in_an_hour: true, planned: true, ..ENSURE }),
     Operation::Ensure(Ensure { replace_on_drift: true, expires_in_an_hour: true, planned: true, ..ENSURE }),
-    Operation::Ensure(Ensure { value: Value::Provided, replace_on_drift: true, planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Stored, replace_on_drift: true, planned: true, ..ENSURE }),
+    Operation::Ensure(Ensure { value: Value::Stored, expires_in_an_hour: true, planned: true, ..ENSURE }),
 ];
 
 /// A key that exists before, as it differs from the one that is wanted.
@@ -101,12 +110,13 @@ pub(super) enum Before {
     OtherDescriptionAlike,
     /// Works for half an hour more.
     EndsSoon,
+    EndsSoonSameValue,
     ExpiredAnHourAgo,
     ExpiredTwoDaysAgo,
     ExpiredSameValue,
 }
 
-const BEFORE: [Before; 12] = [
+const BEFORE: [Before; 13] = [
     Before::SameValue,
     Before::SameValueUnlisted,
     Before::Alike,
@@ -116,6 +126,7 @@ const BEFORE: [Before; 12] = [
     Before::OtherDescriptionSameValue,
     Before::OtherDescriptionAlike,
     Before::EndsSoon,
+    Before::EndsSoonSameValue,
     Before::ExpiredAnHourAgo,
     Before::ExpiredTwoDaysAgo,
     Before::ExpiredSameValue,
@@ -125,9 +136,11 @@ impl Before {
     pub(super) fn entry(self, id: u32, ahead: i64) -> Entry {
         let now = server_time(ahead);
         let value = match self {
-            Self::SameValue | Self::SameValueUnlisted | Self::OtherDescriptionSameValue | Self::ExpiredSameValue => {
-                VALUE
-            }
+            Self::SameValue
+            | Self::SameValueUnlisted
+            | Self::OtherDescriptionSameValue
+            | Self::EndsSoonSameValue
+            | Self::ExpiredSameValue => VALUE,
             Self::Alike | Self::DriftedAlike | Self::OtherDescriptionAlike => ALIKE,
             _ => UNLIKE,
         };
@@ -141,7 +154,7 @@ impl Before {
             actions: json!(["documents:search"]),
             collections: if is_drifted { json!(["docs", "blog"]) } else { json!(["docs"]) },
             expires_at: match self {
-                Self::EndsSoon => now + 1800,
+                Self::EndsSoon | Self::EndsSoonSameValue => now + 1800,
                 Self::ExpiredAnHourAgo | Self::ExpiredSameValue => now - 3600,
                 Self::ExpiredTwoDaysAgo => now - 2 * DAY,
                 _ => NEVER,
@@ -176,7 +189,10 @@ impl Operation {
             Self::Create { value: Value::Generated } => created(request().send()),
             Self::Create { value: Value::ServerGenerated } => created(request().server_generated().send()),
             Self::Create { value } => created(request().value(value_of(value)).send()),
-            Self::SendAgain => created(request().value(VALUE).prepare().unwrap().send_again()),
+            Self::Complete { expires_in_an_hour: false } => created(request().stored_value(VALUE).send()),
+            Self::Complete { expires_in_an_hour: true } => {
+                created(request().stored_value(VALUE).expires_in(HOUR).send())
+            }
             Self::Delete => match client.delete(0).send() {
                 Ok(_) => Told::Deleted,
                 Err(error) => Told::Error(error),
@@ -200,8 +216,17 @@ impl Operation {
             Self::Create { value: used }
             | Self::Rotate { value: used, .. }
             | Self::Ensure(Ensure { value: used, .. }) => used == value,
-            Self::SendAgain => value == Value::Provided,
+            Self::Complete { .. } => value == Value::Stored,
             Self::Delete => false,
+        }
+    }
+
+    fn expires_in_an_hour(self) -> bool {
+        match self {
+            Self::Complete { expires_in_an_hour } | Self::Ensure(Ensure { expires_in_an_hour, .. }) => {
+                expires_in_an_hour
+            }
+            Self::Create { .. } | Self::Delete | Self::Rotate { .. } => false,
         }
     }
 }
@@ -209,22 +234,21 @@ impl Operation {
 impl Ensure {
     fn run(self, client: &KeysClient, value: String) -> Result<EnsuredKey, Error> {
         let Self { value: source, replace_on_drift, expires_in_an_hour, planned } = self;
-        let hour = Duration::from_secs(3600);
         if planned {
             let mut spec = KeySpec::new("docs").actions(["documents:search"]).collections(["docs"]);
             if expires_in_an_hour {
-                spec = spec.expires_in(hour);
+                spec = spec.expires_in(HOUR);
             }
-            if source == Value::Provided {
+            if source == Value::Stored {
                 generate_next(ANOTHER_VALUE);
             }
-            let stored = |_: &str| (source == Value::Provided).then(|| VALUE.into());
+            let stored = |_: &str| (source == Value::Stored).then(|| VALUE.into());
             let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
             return plan.and_then(Plan::apply).and_then(Applied::into_only);
         }
         let mut request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
         if expires_in_an_hour {
-            request = request.expires_in(hour);
+            request = request.expires_in(HOUR);
         }
         if source != Value::Generated {
             request = request.value(value);
@@ -258,11 +282,13 @@ impl Course {
             self.operation,
             Operation::Ensure(_) // whose keys may have expired
         );
-        // A value that is generated is not in use.
-        let is_in_use = entries.iter().any(|key| key.value == VALUE);
+        // A value that is generated is not in use, and one that an earlier process has generated is that of its key.
+        let holder = entries.iter().find(|key| key.value == VALUE);
+        let is_anothers = holder.is_some_and(|key| !self.is_wanted(key) || !key.is_listed);
         values.len() < entries.len()
             || (self.ahead != 0 && !makes_clocks_matter)
-            || (is_in_use && self.operation.uses(Value::Generated))
+            || (holder.is_some() && self.operation.uses(Value::Generated))
+            || (is_anothers && self.operation.uses(Value::Stored))
             || (entries.is_empty() && self.operation.uses(Value::OfKey0))
     }
 
@@ -300,7 +326,7 @@ impl Course {
                             && other.id > key.id
                     });
                     let is_allowed = match self.operation {
-                        Operation::Create { .. } | Operation::SendAgain => false,
+                        Operation::Create { .. } | Operation::Complete { .. } => false,
                         Operation::Delete => key.id == 0,
                         Operation::Rotate { keep_old, .. } => {
                             let is_known = made.iter().any(|made| made.scope() == key.scope() && made.id != key.id);
@@ -311,7 +337,7 @@ impl Course {
                             let is_dead = key.expires_at < server_time(self.ahead);
                             is_own
                                 || (was_there && is_dead)
-                                || (was_there && ensure.replace_on_drift && self.differs(key) && is_replaced)
+                                || (was_there && ensure.replace_on_drift && !self.is_wanted(key) && is_replaced)
                         }
                         Operation::Ensure(_) => is_own,
                     };
@@ -322,18 +348,19 @@ impl Course {
         assert!(made.len() <= 1, "created twice: {self:?}: {acts:?}");
     }
 
-    /// Whether a key of the description has another scope than `ensure` asks for.
-    fn differs(&self, key: &Entry) -> bool {
-        let Operation::Ensure(Ensure { expires_in_an_hour, .. }) = self.operation else { return false };
-        let is_expiry_wanted =
-            if expires_in_an_hour { key.expires_at <= server_time(0) + 3601 } else { key.expires_at == NEVER };
-        key.collections != json!(["docs"]) || !is_expiry_wanted
+    /// Whether a key is as the operation asks for.
+    fn is_wanted(&self, key: &Entry) -> bool {
+        let is_expiry_wanted = match self.operation.expires_in_an_hour() {
+            true => key.expires_at <= server_time(0) + 3601,
+            false => key.expires_at == NEVER,
+        };
+        key.description == "docs" && key.collections == json!(["docs"]) && is_expiry_wanted
     }
 
     fn check_told(&self, before: &[Entry], after: &[Entry], acts: &[Act], told: &Told) {
         let lagged = self.events.contains(&Event::Lagging);
         let find = |id: KeyId| after.iter().find(|key| KeyId::from(key.id) == id);
-        if let (Operation::SendAgain, Told::Error(error)) = (self.operation, told) {
+        if let (Operation::Complete { .. }, Told::Error(error)) = (self.operation, told) {
             assert!(
                 matches!(error, Error::OutcomeUnknown(_)),
                 "an earlier process may have created it: {self:?}: {error}"
@@ -347,7 +374,7 @@ impl Course {
             }
             Told::Ensured(ensured) => {
                 let key = find(ensured.key.id).unwrap_or_else(|| panic!("`Ok` names no key: {self:?}"));
-                assert!(!self.differs(key), "`Ok` names a key of another scope: {self:?}");
+                assert!(self.is_wanted(key), "`Ok` names a key of another scope: {self:?}");
                 let value = exposed(ensured.value.as_ref());
                 self.check_value(before, lagged, key, value.as_deref());
                 if !lagged {
@@ -406,7 +433,8 @@ impl Course {
         let is_held = |by: fn(&Entry) -> bool| before.iter().any(|other| other.value == value && by(other));
         let cannot_be_told = match self.operation {
             Operation::Rotate { .. } => lagged && key.id != 0,
-            Operation::Create { .. } | Operation::SendAgain => lagged || is_held(|other| !other.is_listed),
+            Operation::Create { .. } => lagged || is_held(|other| !other.is_listed),
+            Operation::Complete { .. } | Operation::Ensure(Ensure { value: Value::Stored, .. }) => lagged,
             Operation::Ensure(Ensure { value: Value::Generated, .. }) | Operation::Delete => false,
             Operation::Ensure(_) => lagged || is_held(|other| !other.is_listed || other.description != "docs"),
         };
@@ -437,11 +465,11 @@ impl Course {
         let key0 = before.first().map_or("", |key| key.value.as_str()).to_owned();
         let operation = match self.operation {
             // The value was stored before.
-            Operation::Create { value: Value::Provided } => Operation::SendAgain,
+            Operation::Create { value: Value::Generated } => Operation::Complete { expires_in_an_hour: false },
             other => other,
         };
         let told = match operation {
-            Operation::Ensure(_) | Operation::SendAgain | Operation::Delete => {
+            Operation::Ensure(_) | Operation::Complete { .. } | Operation::Delete => {
                 operation.run(&model.client(), &key0, VALUE)
             }
             Operation::Create { .. } | Operation::Rotate { .. } => return,
@@ -460,6 +488,14 @@ impl Course {
                 let key = after.iter().find(|key| KeyId::from(key.id) == id);
                 let key = key.unwrap_or_else(|| panic!("not completed: {self:?}"));
                 fresh.check_value(before, false, key, value.as_deref());
+            }
+            Told::Error(error) if matches!(operation, Operation::Complete { .. }) => {
+                let holds = |key: &&Entry| key.value == VALUE && key.expires_at > server_time(0);
+                let own = after.iter().find(holds);
+                let is_like =
+                    |own: &Entry, key: &Entry| own.scope() == key.scope() && own.value[..4] == key.value[..4];
+                let is_ambiguous = own.is_some_and(|own| after.iter().filter(|key| is_like(own, key)).count() > 1);
+                assert!(own.is_none() || is_ambiguous, "never completed: {self:?}: {error}");
             }
             Told::Deleted | Told::Error(_) => {}
         }

@@ -133,9 +133,9 @@ const WITH_VALUE: Operation = Operation::Ensure(Ensure { value: Value::Provided,
 const PLANNED: Operation = Operation::Ensure(Ensure { planned: true, ..ENSURE });
 const PLANNED_REPLACE: Operation = Operation::Ensure(Ensure { planned: true, replace_on_drift: true, ..ENSURE });
 /// By a plan with a stored value.
-const STORED: Operation = Operation::Ensure(Ensure { value: Value::Provided, planned: true, ..ENSURE });
+const STORED: Operation = Operation::Ensure(Ensure { value: Value::Stored, planned: true, ..ENSURE });
 const STORED_REPLACE: Operation =
-    Operation::Ensure(Ensure { value: Value::Provided, planned: true, replace_on_drift: true, ..ENSURE });
+    Operation::Ensure(Ensure { value: Value::Stored, planned: true, replace_on_drift: true, ..ENSURE });
 const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
 
 /// Every order of the first ten requests.
