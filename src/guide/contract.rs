@@ -68,6 +68,8 @@
 //! * **After a lost response**, `create` accepts a listed key if the server has refused the value as in use, only one
 //!   listed key (of any description and scope) has its prefix, and that key matches. A key that existed before with the
 //!   same value, description and scope cannot be distinguished from the new one, and `create` may return it.
+//! * **After a lost response**, `rotate` accepts a listed key under the same conditions, but does not count the keys that
+//!   it listed before it created one.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
 //!   description has its prefix. It cannot detect that the value belongs to a key of another description, or to the
 //!   bootstrap key, which is in no list. [`created`](crate::EnsuredKey::created) is `false` for every key that it
@@ -140,7 +142,7 @@
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
 //! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and
-//! checks these promises after each. Further tests use a real server behind a proxy that loses responses, and a real
+//! checks these promises after each, and that the next run then succeeds. Further tests use a real server behind a proxy that loses responses, and a real
 //! cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action

@@ -150,7 +150,7 @@ impl RotateKey {
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value])?;
+            let listed = list::all(engine, |listed| key.has_prefix_of(listed), deadline, &[&key.value])?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;

@@ -6,6 +6,8 @@
 //! 3. Whatever the operation has created is in `Ok` or in the error.
 //! 4. An error that promises that nothing was changed has changed nothing.
 //! 5. An operation creates one key at most.
+//! 6. After an error or a kill, the next run or what the error advises succeeds, if the operation would have without
+//!    faults, unless it names several keys that look alike.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -307,10 +309,44 @@ impl Course {
         self.check_acts(&before, &acts);
         if self.killed_after.is_none() {
             self.check_told(&before, &after, &acts, &told);
+            if let (Told::Error(error), true) = (told, self.succeeds_without_faults(&before)) {
+                self.check_way_out(&model, &before, error);
+            }
         } else {
             self.check_next_run(&model, &before);
         }
         Some(requests)
+    }
+
+    fn succeeds_without_faults(&self, before: &[Entry]) -> bool {
+        let key0 = before.first().map_or("", |key| key.value.as_str());
+        !matches!(self.operation.run(&Model::new(before, &[]).client(), key0, VALUE), Told::Error(_))
+    }
+
+    /// What the error advises comes to a good end.
+    fn check_way_out(&self, model: &Model, before: &[Entry], error: Error) {
+        model.heal();
+        let client = model.client();
+        let key0 = before.first().map_or("", |key| key.value.as_str());
+        let text = error.to_string();
+        let end = match (self.operation, error) {
+            (Operation::Create { value: Value::Generated }, Error::OutcomeUnknown(_)) => {
+                Operation::Complete { expires_in_an_hour: false }.run(&client, key0, VALUE)
+            }
+            (Operation::Create { .. }, Error::OutcomeUnknown(_)) => return,
+            (Operation::Rotate { .. }, Error::Incomplete(incomplete)) => match incomplete.resume(&client) {
+                Ok(key) => Told::Key(key.id, exposed(Some(&key.value))),
+                Err(error) => Told::Error(error),
+            },
+            _ => self.operation.run(&client, key0, VALUE),
+        };
+        match end {
+            Told::Error(Error::NotFound { .. }) if self.operation == Operation::Delete => {}
+            Told::Error(error) if !is_ambiguous(&error, &model.state().keys) => {
+                panic!("no way out: {self:?}: {text}, and then: {error}")
+            }
+            _ => {}
+        }
     }
 
     fn check_acts(&self, before: &[Entry], acts: &[Act]) {
@@ -429,7 +465,7 @@ impl Course {
     /// new one; or the value is that of a third key. The documentation says so.
     fn check_value(&self, before: &[Entry], lagged: bool, key: &Entry, value: Option<&str>) {
         let Some(value) = value else { return };
-        let is_look_alike = before.contains(key) && key.value.get(..4) == value.get(..4);
+        let is_look_alike = before.contains(key) && key.prefix() == value.get(..4);
         let is_held = |by: fn(&Entry) -> bool| before.iter().any(|other| other.value == value && by(other));
         let cannot_be_told = match self.operation {
             Operation::Rotate { .. } => lagged && key.id != 0,
@@ -455,11 +491,7 @@ impl Course {
 
     /// After a kill, the operation is run again without faults: it reports whatever the killed one has left.
     fn check_next_run(&self, model: &Model, before: &[Entry]) {
-        {
-            let mut state = model.state();
-            state.killed_after = None;
-            state.acts.clear();
-        }
+        model.heal();
         let fresh = Self { events: Vec::new(), killed_after: None, ..self.clone() };
         let left = model.state().keys.clone();
         let key0 = before.first().map_or("", |key| key.value.as_str()).to_owned();
@@ -489,22 +521,37 @@ impl Course {
                 let key = key.unwrap_or_else(|| panic!("not completed: {self:?}"));
                 fresh.check_value(before, false, key, value.as_deref());
             }
-            Told::Error(error) if matches!(operation, Operation::Complete { .. }) => {
-                let holds = |key: &&Entry| key.value == VALUE && key.expires_at > server_time(0);
-                let own = after.iter().find(holds);
-                let is_like =
-                    |own: &Entry, key: &Entry| own.scope() == key.scope() && own.value[..4] == key.value[..4];
-                let is_ambiguous = own.is_some_and(|own| after.iter().filter(|key| is_like(own, key)).count() > 1);
-                assert!(own.is_none() || is_ambiguous, "never completed: {self:?}: {error}");
+            Told::Error(Error::NotFound { .. }) if operation == Operation::Delete => {}
+            Told::Error(error) if self.succeeds_without_faults(before) => {
+                assert!(is_ambiguous(&error, &after), "never completed: {self:?}: {error}");
             }
             Told::Deleted | Told::Error(_) => {}
         }
     }
 }
 
+/// Whether the error names several candidates, of which any may be the key with the value.
+fn is_ambiguous(error: &Error, keys: &[Entry]) -> bool {
+    match error {
+        Error::OutcomeUnknown(unknown) => {
+            let own = keys.iter().find(|key| key.value == VALUE);
+            let is_like =
+                |key: &Entry| own.is_some_and(|own| own.scope() == key.scope() && own.prefix() == key.prefix());
+            let of_id = |id: &KeyId| keys.iter().find(|key| KeyId::from(key.id) == *id);
+            unknown.candidates.len() > 1 && unknown.candidates.iter().filter_map(of_id).all(is_like)
+        }
+        Error::Incomplete(incomplete) => is_ambiguous(incomplete.cause(), keys),
+        _ => false,
+    }
+}
+
 impl Entry {
     fn scope(&self) -> (&str, &serde_json::Value, &serde_json::Value) {
         (&self.description, &self.actions, &self.collections)
+    }
+
+    fn prefix(&self) -> Option<&str> {
+        self.value.get(..4)
     }
 }
 

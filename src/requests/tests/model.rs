@@ -127,6 +127,14 @@ impl Model {
         Self(Arc::new(Mutex::new(State { keys, before, next_id, events, ..State::default() })))
     }
 
+    /// From now on, nothing goes wrong.
+    pub(super) fn heal(&self) {
+        let mut state = self.state();
+        state.events.clear();
+        state.killed_after = None;
+        state.acts.clear();
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
