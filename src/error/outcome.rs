@@ -11,9 +11,10 @@ use crate::key::{CreatedKey, KeyId};
 
 /// A create or delete with an unknown outcome.
 ///
-/// After a create, a key may exist. If its value is known, keep it, or find the key (a list shows the first four
-/// characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it again, which
-/// does no harm.
+/// After a create, a key may exist. If this crate has generated its value, the same request completes it with the value
+/// as [`stored_value`](crate::CreateKey::stored_value). Otherwise, keep the value, or find the key (a list shows the
+/// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
+/// again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}{}",

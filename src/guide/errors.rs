@@ -24,8 +24,8 @@
 //!
 //! # The value of a key that may exist
 //!
-//! A call that creates a key can fail after the server has created it. Then the error contains the value. Store it, or
-//! find the key and delete it. [`Error::value`] covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
+//! A call that creates a key can fail after the server has created it. Then the error contains the value. Store it and
+//! complete the call, as the table below says, or find the key and delete it. [`Error::value`] covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
 //! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
 //! `ensure`), and has an example.
 //!
@@ -51,7 +51,7 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store the value, or find the key and delete it; repeat a delete |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store a generated value and [complete](crate::CreateKey::stored_value) the create; store a value of your own, or find the key and delete it; repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; contains a new key | store the value; wait, or look at the named nodes |
 //! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
 //! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |

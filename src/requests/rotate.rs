@@ -251,7 +251,7 @@ pub(crate) fn resume(
         }
         _ if incomplete.key.is_none() && key.expires_at.is_past() => {
             incomplete.what =
-                format!("nothing was done, because the new key would have expired: {}", incomplete.what);
+                format!("nothing was done, because the expiry of the new key has passed: {}", incomplete.what);
         }
         _ => {
             return match incomplete.key {

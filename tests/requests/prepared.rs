@@ -112,8 +112,8 @@ fn stored_value_of_a_key_that_expires_in_a_duration_is_found() {
 fn stored_value_of_a_key_that_has_expired_returns_no_key() {
     let (server, client) = start();
     let complete = |duration| request(&client).expires_in(duration).stored_value(STORED).send();
-    let id = complete(Duration::from_secs(1)).unwrap().id;
-    std::thread::sleep(Duration::from_millis(2_100));
+    let id = complete(Duration::from_secs(3)).unwrap().id;
+    std::thread::sleep(Duration::from_millis(4_100));
     let error = complete(Duration::from_secs(3600)).unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
     assert_eq!((&unknown.candidates[..], server.key_count()), (&[id][..], 1));

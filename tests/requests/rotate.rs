@@ -126,7 +126,10 @@ fn resumed_rotation_creates_no_key_that_has_expired_since() {
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     thread::sleep(Duration::from_millis(4_100));
     let error = incomplete.resume(&client).unwrap_err();
-    assert!(error.to_string().starts_with("nothing was done, because the new key would have expired: "), "{error}");
+    assert!(
+        error.to_string().starts_with("nothing was done, because the expiry of the new key has passed: "),
+        "{error}"
+    );
     assert!(error.value().is_some(), "an earlier attempt may have created the key, and the local clock may be wrong");
     assert_eq!(ids(&client), [old.id]);
 }
