@@ -64,6 +64,9 @@ impl CreateKey {
     /// Only for a value that this crate has generated, and for this key alone. No other key has such a value, so that
     /// the key can be found in a list even if others have the same prefix: see the
     /// [contract](crate::guide::contract#a-listed-key-is-not-mistaken-for-a-new-one).
+    ///
+    /// Once the key is known to exist, mark the stored value as done, and do not send it again: the value of a key that
+    /// was deleted since would be created again.
     pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
         self.settings.value = Value::Stored(value.into());
         self
@@ -300,7 +303,7 @@ impl NewKey {
             new.retain(|key| self.may_be(key));
             let candidates: Vec<_> = new.iter().map(|key| key.id).collect();
             match new.pop() {
-                Some(found) if new.is_empty() && found.is_expired() => {
+                Some(found) if new.is_empty() && is_proof && found.is_expired() => {
                     break ("the key exists, but has expired; its value is in this error", candidates);
                 }
                 Some(found) if new.is_empty() && is_proof => {
