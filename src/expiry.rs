@@ -168,7 +168,7 @@ impl Expires {
             Self::In(duration) => Expiry::after(duration),
         };
         if expiry.is_past() {
-            return Err("is not in the future: the key would never have worked");
+            return Err("is not in the future: the key would not work");
         }
         if expiry > Expiry::LAST_DATE {
             return Err("is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant");

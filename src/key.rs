@@ -223,6 +223,13 @@ impl KeyInfo {
         self.actions.iter().any(|granted| granted.covers(action))
             && self.collections.iter().any(|entry| !is_limited || entry.matches(collection))
     }
+
+    /// Whether this may be the client's own key, which has just listed the keys: it has the client's prefix, and may
+    /// allow lists. A newer server may allow them by an action that this crate does not know.
+    pub(crate) fn may_be_clients(&self, client_prefix: &str) -> bool {
+        let may_list = |action: &Action| action.covers(&Action::KEYS_LIST) || action.routes().next().is_none();
+        self.prefix == client_prefix && self.actions.iter().any(may_list)
+    }
 }
 
 /// A new key with its value, which the server does not show again.

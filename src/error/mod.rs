@@ -82,9 +82,10 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// Status 409: another key has the requested value. The server did not act.
+    /// Status 409: a key already has the requested value. The server did not act.
     #[error(
-        "{}: {} responded with 409: another key already has this value; choose another, or leave `value` out{}",
+        "{}: {} responded with 409: a key already has this value; if an earlier call may have created it, \
+         look for it with `list().prefix(value)`; otherwise, choose another value, or leave `value` out{}",
         .0.operation(), .0.node(), .0.tail()
     )]
     Conflict(CallReport),
@@ -209,7 +210,7 @@ pub enum Error {
     #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
-    /// A key with this description exists, but with a different scope. Nothing was changed. Only
+    /// A key with this description exists, but with a different scope or perhaps the given value. Nothing was changed. Only
     /// [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
     #[error(
         "key {} (`{}`) differs from the request: {}; {}",

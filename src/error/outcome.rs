@@ -12,7 +12,8 @@ use crate::key::{CreatedKey, KeyId};
 /// A create or delete with an unknown outcome.
 ///
 /// After a create, a key may exist. If this crate has generated its value, the same request completes it with the value
-/// as [`stored_value`](crate::CreateKey::stored_value). Otherwise, keep the value, or find the key (a list shows the
+/// as [`stored_value`](crate::CreateKey::stored_value). With a value of your own, [`ensure`](crate::KeysClient::ensure) returns the key if
+/// its description is unique. Otherwise, find the key (a list shows the
 /// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
 /// again, which does no harm.
 #[derive(Debug, thiserror::Error)]

@@ -71,7 +71,7 @@
 //! * **After a lost response**, `rotate` accepts a listed key under the same conditions, but does not count the keys that
 //!   it listed before it created one.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
-//!   description has its prefix. It cannot detect that the value belongs to a key of another description, or to the
+//!   description has its prefix (otherwise, the error is [`Error::Drift`] about that key). It cannot detect that the value belongs to a key of another description, or to the
 //!   bootstrap key, which is in no list. [`created`](crate::EnsuredKey::created) is `false` for every key that it
 //!   has found in a list. It deletes no key except one that the same run has created. If a concurrent run has created a
 //!   key with another value, it reports [`Error::Drift`].
@@ -96,7 +96,8 @@
 //! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
 //! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock before the deletion begins,
-//! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key,
+//! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key and may allow
+//!   `keys:list`, as that key does,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
 //!   if [told to](crate::RotateKey::copy_unknown_members)).

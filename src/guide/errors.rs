@@ -41,7 +41,7 @@
 //! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
-//! | [`Conflict`](Error::Conflict) | 409: another key has this `value` | no | choose another, or leave `value` out |
+//! | [`Conflict`](Error::Conflict) | 409: a key has this `value` | no | if an earlier call may have created it, look for it in a list; otherwise choose another value, or leave it out |
 //! | [`Rejected`](Error::Rejected) | any other refusal with status 400 to 499, with the server's message | no | read the message |
 //! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::RateLimited::retry_after) | no | wait, then call again |
 //! | [`Unavailable`](Error::Unavailable) | 408 or 500 to 599 until the deadline, or 422 because the node is out of resources or skips writes; at once if `Retry-After` is beyond the deadline | no, or the call only reads | call again later |
@@ -51,7 +51,7 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store a generated value and [complete](crate::CreateKey::stored_value) the create; store a value of your own, or find the key and delete it; repeat a delete |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store a generated value and [complete](crate::CreateKey::stored_value) the create; with a value of your own, [`ensure`](crate::KeysClient::ensure) that the key exists; repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; contains a new key | store the value; wait, or look at the named nodes |
 //! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
 //! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |

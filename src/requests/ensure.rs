@@ -23,7 +23,7 @@ use crate::key::KeyInfo;
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | a new one is created; with a [`value`](Self::value), which the server still has, [`Error::Conflict`] |
+/// | one that has expired | a new one is created; with a [`value`](Self::value) that begins with the same four bytes, [`Error::Drift`] |
 ///
 /// Every run lists all keys; for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
 /// The scope consists of
@@ -86,7 +86,8 @@ impl EnsureKey {
     /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
     /// Two kinds of keys are never replaced: one with [unknown members](KeyInfo::unknown_members), which may restrict it,
-    /// so that the new key might allow more; and one that may be the client's own, because it has the same prefix.
+    /// so that the new key might allow more; and one that may be the client's own, because it has the same
+    /// prefix and allows `keys:list`.
     ///
     /// Cannot be combined with [`value`](Self::value), because the old key may have this value and would have to be
     /// deleted first.
@@ -110,7 +111,8 @@ impl EnsureKey {
     ///
     /// It is safe to run it again after any error. After these, nothing was changed:
     ///
-    /// * [`Error::Drift`] if the key has a different scope,
+    /// * [`Error::Drift`] if the key has a different scope, or if another key with this description may have the given
+    ///   value because it begins with the same four bytes,
     /// * [`Error::InvalidRequest`] or [`Error::RandomSource`], before anything is sent,
     /// * [`Error::Conflict`] if another key has the value,
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:list`, `keys:create` or `keys:get` (without
@@ -169,8 +171,9 @@ impl<'a> Run<'a> {
 
     /// Any run may have created a key with the given value, and a list does not show whole values. So this run tries to
     /// create it. If the server refuses that because the value is in use, the listed key with this prefix is accepted
-    /// if it is the only one.
+    /// if it is the only one. If it is not, nothing is created, because no later run could tell the keys apart.
     fn prove(self, steps: &Steps<'a>) -> Result<EnsuredKey, Error> {
+        steps.before.holder(&self.target.key)?;
         let conflict = match self.create(steps.clone()) {
             Err(conflict @ Error::Conflict(_)) => conflict,
             result => return result,
@@ -181,7 +184,7 @@ impl<'a> Run<'a> {
             _ => Some(self.steps_with_wanted()?),
         };
         let steps = after.as_ref().unwrap_or(steps);
-        match steps.before.holder(&self.target.key) {
+        match steps.before.holder(&self.target.key)? {
             Some(holder) => steps.keep(holder, self.deadline),
             None => Err(conflict),
         }

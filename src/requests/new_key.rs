@@ -1,5 +1,7 @@
 //! A new key: checked, serialized as a request, and compared with the server's response.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -211,8 +213,8 @@ impl NewKey {
     pub(super) fn may_be(&self, key: &KeyInfo) -> bool {
         self.has_prefix_of(key)
             && key.description == self.description
-            && key.actions == self.actions
-            && key.collections == self.collections
+            && are_same_set(&key.actions, &self.actions)
+            && are_same_set(&key.collections, &self.collections)
             // An earlier process that computed the expiry from a duration has computed another one.
             && (key.expires_at == self.expires_at || (self.origin == Origin::Stored && self.accepts(key.expires_at)))
             && (self.unknown.is_empty() || key.unknown_members() == self.unknown)
@@ -244,9 +246,9 @@ impl Value {
             }
             Self::Stored(_) | Self::Provided(_) if autodelete == Some(true) => Err(Error::invalid(
                 "autodelete",
-                "cannot be combined with a given value: to create that value again while some nodes of a cluster have \
-                 deleted the expired key and others have not makes later deletes remove different keys on different \
-                 nodes; leave the value out",
+                "cannot be combined with `value` or `stored_value`: to create that value again while some nodes of a \
+                 cluster have deleted the expired key and others have not makes later deletes remove different keys on \
+                 different nodes; leave the value out",
             )),
             Self::Stored(value) if secret::is_generated(&value) => Ok((value, Origin::Stored)),
             Self::Stored(_) => Err(Error::invalid(
@@ -294,6 +296,12 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
         }
         _ => Ok(()),
     }
+}
+
+/// Whether both contain the same items, ignoring order and repetition.
+pub(super) fn are_same_set<T: Eq + Hash>(left: &[T], right: &[T]) -> bool {
+    // Mostly, the order is the same. A scope may have thousands of items.
+    left == right || HashSet::<_>::from_iter(left) == HashSet::from_iter(right)
 }
 
 /// Whether `json` is `secret` as a JSON string. Takes constant time, wherever the two differ.

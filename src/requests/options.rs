@@ -122,7 +122,8 @@ macro_rules! scope_methods {
             /// about an hour, nodes may [disagree](crate::guide::server_versions#expired-keys) about an expired key.
             ///
             /// `true` cannot be combined with a given value: to create that value again during this hour could make
-            /// later deletes remove different keys on different nodes.
+            /// later deletes remove different keys on different nodes. So a later process cannot complete an
+            /// interrupted request either.
             pub fn autodelete(mut self, autodelete: bool) -> Self {
                 self.settings.autodelete = Some(autodelete);
                 self
@@ -139,7 +140,9 @@ macro_rules! value_methods {
             /// this crate generates.
             ///
             /// It must have 5 to 4096 bytes that an HTTP header can carry; lists show the first 4. Its strength is not
-            /// checked. The server refuses the value of another key ([`Error::Conflict`](crate::Error::Conflict)).
+            /// checked. The server refuses the value of another key ([`Error::Conflict`](crate::Error::Conflict)). A
+            /// program that runs repeatedly with the same value uses [`ensure`](crate::KeysClient::ensure), which
+            /// returns the key of an earlier run.
             pub fn value(mut self, value: impl Into<secrecy::SecretString>) -> Self {
                 self.settings.value = crate::requests::options::Value::Provided(value.into());
                 self

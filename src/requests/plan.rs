@@ -3,7 +3,7 @@
 mod apply;
 mod spec;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,7 +68,7 @@ impl<'a> PlanKeys<'a> {
     /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
     ///
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
-    /// the client's own, because it has the same prefix, is never pruned.
+    /// the client's own, because it has the same prefix and allows `keys:list`, is never pruned.
     ///
     /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are deleted even if other keys could not
     /// be created.
@@ -127,7 +127,9 @@ impl<'a> PlanKeys<'a> {
         let deadline = engine.deadline(options.timeout);
         let (mut groups, mut others) = list_groups(&engine, descriptions, |_| prune.is_some(), deadline, &[])?;
         // Not while the list is read: the caller's function may make calls of its own.
-        others.retain(|key| key.prefix != engine.client_prefix && prune.as_ref().is_some_and(|prune| prune(key)));
+        others.retain(|key| {
+            !key.may_be_clients(&engine.client_prefix) && prune.as_ref().is_some_and(|prune| prune(key))
+        });
         let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
@@ -291,7 +293,8 @@ impl PlannedKey {
             }
         };
         let mut duplicates = survey.ids();
-        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deletes.contains(id));
+        let deleted: HashSet<_> = deletes.iter().collect();
+        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deleted.contains(id));
         Self {
             description: description.to_owned(),
             change,

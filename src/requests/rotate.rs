@@ -38,6 +38,10 @@ use crate::operation::Operation;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// If the program dies during a rotation, a new key may exist whose value is lost. Where that matters,
+/// [prepare](crate::CreateKey::prepare) a create with the scope of the old key, store its value, send it, and then delete
+/// the old key.
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct RotateKey {

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault, Operation};
-use typesense_keys::{EnsureKey, Error, KeyId, KeyInfo, KeysClient};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
+use typesense_keys::{EnsureKey, Error, Expiry, KeyId, KeyInfo, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::time::{HANG, wait_until};
@@ -85,6 +85,29 @@ fn every_run_knows_a_provided_value() {
         "{drifted:?}"
     );
     assert_eq!(keys(&client).len(), 1);
+}
+
+/// A later run could not tell which of the two keys has the value.
+#[test]
+fn value_that_begins_like_that_of_an_expired_key_is_refused_by_the_first_run_and_by_later_ones() {
+    let (server, client) = start();
+    let hour_ago = Expiry::from(SystemTime::now() - Duration::from_secs(3600));
+    let expired = TestKey::new("docs site", ["documents:search"], ["docs"]).value("prod-2024").expires_at(hour_ago);
+    let expired = server.seed(expired).unwrap();
+    for _ in 0..2 {
+        let error = ensure(&client).value("prod-2025").send().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "key 0 (`docs site`) differs from the request: `value` is perhaps the one given, because it begins with `prod`, not \
+             one that begins differently; change the request, or delete the key (`replace_on_drift` cannot be combined \
+             with `value`)"
+        );
+        assert_eq!(server.key_count(), 1);
+    }
+    client.delete(expired).send().unwrap();
+    for created in [true, false] {
+        assert_eq!(ensure(&client).value("prod-2025").send().unwrap().created, created);
+    }
 }
 
 /// Only another run can tell whether a lost attempt or an earlier run has created the key.

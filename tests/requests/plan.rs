@@ -261,11 +261,15 @@ fn key_that_may_be_the_clients_own_is_not_deleted_although_it_seems_to_have_expi
     let server = FakeServer::start().unwrap();
     let days_ago = Expiry::from(SystemTime::now() - Duration::from_secs(2 * 86_400));
     let admin = server.seed(TestKey::new("admin", [Action::ALL], ["*"]).value("dply-admin")).unwrap();
-    let expired = server.seed(wanted("key 0").value("dply-expired").expires_at(days_ago)).unwrap();
+    // The client lists the keys, so its own key allows that.
+    let seed =
+        |actions, value| server.seed(TestKey::new("key 0", [actions], ["docs"]).value(value).expires_at(days_ago));
+    let expired = seed("keys:*", "dply-expired").unwrap();
+    let cannot_list = seed("documents:*", "dply-another").unwrap();
     let client = KeysClient::builder().node(server.url()).api_key("dply-admin").build().unwrap();
     let applied = client.plan(specs(1)).send().unwrap().apply().unwrap();
     let ensured = applied.ensured().next().unwrap();
-    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[][..], &[expired][..]));
+    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[cannot_list][..], &[expired][..]));
     assert!(server.value_of(admin).is_some());
 }
 

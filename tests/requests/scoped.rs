@@ -220,7 +220,7 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
     refused(key().exclude_fields("a").hide_fields(["b"]), "`params`: `exclude_fields` is given twice");
     refused(key().param("facet_by", "a").allow_facets(["b"]), "`params`: `facet_by` is given twice");
     refused(key().param("expires_at", 7), "`params`: `expires_at` is set by the methods of that name");
-    let past = "`expires_at`: is not in the future: the key would never have worked";
+    let past = "`expires_at`: is not in the future: the key would not work";
     refused(key().filter_by("a:=1").expires_at(UNIX_EPOCH), past);
     refused(key().filter_by("a:=1").expires_in(Duration::ZERO), past);
     let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 60;

@@ -123,8 +123,9 @@ fn status_409_is_a_conflict_of_creates() {
             (
                 Call::Create,
                 ErrorKind::Conflict,
-                "create a key: NODE responded with 409: another key already has this value; choose another, or leave \
-                 `value` out",
+                "create a key: NODE responded with 409: a key already has this value; if an earlier call may have \
+                 created it, look for it with `list().prefix(value)`; otherwise, choose another value, or leave `value` \
+                 out",
             ),
             (Call::Get, ErrorKind::Rejected, "get key 7: NODE refused with 409: API key generation conflict."),
             (Call::Delete, ErrorKind::Rejected, "delete key 7: NODE refused with 409: API key generation conflict."),

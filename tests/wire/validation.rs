@@ -114,7 +114,7 @@ fn value_must_fit_into_a_header_and_is_not_repeated() {
 
 #[test]
 fn expiry_must_lie_in_the_future() {
-    let reason = "is not in the future: the key would never have worked";
+    let reason = "is not in the future: the key would not work";
     refused(|create| scoped(create).expires_at(UNIX_EPOCH), "expires_at", reason);
     refused(|create| scoped(create).expires_at(UNIX_EPOCH + Duration::from_secs(1_000)), "expires_at", reason);
 }

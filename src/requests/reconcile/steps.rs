@@ -1,12 +1,13 @@
 //! The steps for one description. Each happens once. The caller reads the lists between them.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use super::survey::{Drifted, Survey, Target, Verdict};
 use crate::engine::Engine;
-use crate::error::{Error, Incomplete, NotReplicated};
+use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Prior};
 use crate::requests::delete::{check_replacement, ensure_deleted};
@@ -107,7 +108,8 @@ impl<'a> Steps<'a> {
                 }
             }
         }
-        seen.retain(|id| *id != stays.id && !replaced.contains(id));
+        let gone: HashSet<_> = replaced.iter().collect();
+        seen.retain(|id| *id != stays.id && !gone.contains(id));
         Ok(EnsuredKey {
             key: stays.clone(),
             value: (created.is_some() || is_provided).then(|| wanted.value.clone()),
@@ -199,9 +201,12 @@ fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId],
         true => format!("key {} is created", key.id),
         false => format!("key {} was found after a lost response", key.id),
     });
-    let deleted = deleted.iter().map(|id| format!("key {id} is deleted"));
-    let others = to_delete.iter().filter(|id| own != Some(**id)).map(|id| format!("key {id} is to be deleted"));
-    let what = created_as.chain(deleted).chain(others).collect::<Vec<_>>().join(", ");
+    let others: Vec<_> = to_delete.iter().copied().filter(|id| own != Some(*id)).collect();
+    let what = created_as
+        .chain(named(deleted, "deleted"))
+        .chain(named(&others, "to be deleted"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let left_over = match to_delete {
         // The nodes that do not know the created key need the old one.
         [id] if !matches!(cause, Error::NotReplicated(_)) => Some(*id),
@@ -209,6 +214,18 @@ fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId],
     };
     let key = created.map(|created| created.key);
     Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: None }))
+}
+
+/// Which keys are `deleted`. Names a few of them, so that an error is a short line.
+fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
+    const SHOWN: usize = 3;
+    let (shown, others) = ids.split_at(ids.len().min(SHOWN));
+    match (shown, others.len()) {
+        ([], _) => None,
+        ([id], _) => Some(format!("key {id} is {deleted}")),
+        (ids, 0) => Some(format!("keys {} are {deleted}", Joined(ids))),
+        (ids, more) => Some(format!("keys {} and {more} more are {deleted}", Joined(ids))),
+    }
 }
 
 impl EnsuredKey {
@@ -228,4 +245,17 @@ impl EnsuredKey {
 
 pub(in crate::requests) fn drift(Drifted { key, differences, .. }: &Drifted) -> Error {
     Error::Drift { key: Box::new(key.clone()), differences: differences.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_of_many_keys_are_named() {
+        let ids = [7, 8, 9, 10, 11].map(KeyId::from);
+        let text = |count| named(&ids[..count], "deleted").unwrap_or_default();
+        assert_eq!([0, 1, 3].map(text), ["", "key 7 is deleted", "keys 7, 8, 9 are deleted"]);
+        assert_eq!(text(5), "keys 7, 8, 9 and 2 more are deleted");
+    }
 }

@@ -1,13 +1,11 @@
 //! Compares the listed keys with the wanted key. Sends nothing.
 
-use std::collections::HashSet;
 use std::fmt::Debug;
-use std::hash::Hash;
 use std::time::Duration;
 
 use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
 use crate::key::{KeyId, KeyInfo};
-use crate::requests::new_key::{NewKey, Origin};
+use crate::requests::new_key::{NewKey, Origin, are_same_set};
 use crate::requests::options::KeySettings;
 
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
@@ -73,7 +71,7 @@ pub(in crate::requests) struct Survey {
 impl Survey {
     /// `created`: the key that this run created, which counts as wanted even if it has expired since.
     ///
-    /// `client_prefix`: a key with this prefix may be the client's own. It is neither replaced nor deleted, because the
+    /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor deleted, because the
     /// server would refuse all further requests.
     pub(in crate::requests) fn of(
         keys: Vec<KeyInfo>,
@@ -88,9 +86,9 @@ impl Survey {
                 survey.wanted.push(key);
                 continue;
             }
-            let may_be_the_clients = key.prefix == client_prefix;
+            let may_be_clients = key.may_be_clients(client_prefix);
             if key.is_expired() {
-                if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_the_clients {
+                if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients {
                     survey.long_expired.push(key.id);
                 }
                 survey.expired.push(key);
@@ -105,7 +103,7 @@ impl Survey {
                 survey.wanted.push(key);
                 continue;
             }
-            if may_be_the_clients {
+            if may_be_clients {
                 let found = "perhaps the client's own key, which has the same prefix".to_owned();
                 differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
             }
@@ -128,12 +126,23 @@ impl Survey {
         ids
     }
 
-    /// The key that has the value of `key`, which is known to be in use: the only one of the description with the same
-    /// prefix, if it is as wanted.
-    pub(in crate::requests) fn holder(&self, key: &NewKey) -> Option<&KeyInfo> {
-        let mut alike = self.keys().filter(|listed| key.has_prefix_of(listed));
-        let holder = alike.next().filter(|_| alike.next().is_none())?;
-        self.wanted.contains(holder).then_some(holder)
+    /// The key that may have the value of `key`: the first one as wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Drift`] about another key with the prefix of the value, even an expired one: it may have the value, too.
+    pub(in crate::requests) fn holder(&self, key: &NewKey) -> Result<Option<&KeyInfo>, Error> {
+        let holder = self.wanted.first();
+        let is_other = |listed: &&KeyInfo| holder.is_none_or(|holder| holder.id != listed.id);
+        match self.keys().filter(is_other).find(|listed| key.has_prefix_of(listed)) {
+            None => Ok(holder),
+            Some(other) => {
+                let found =
+                    format!("perhaps the one given, because it begins with `{}`", other.prefix.escape_debug());
+                let difference = Difference { field: VALUE, found, wanted: "one that begins differently".to_owned() };
+                Err(Error::Drift { key: Box::new(other.clone()), differences: vec![difference] })
+            }
+        }
     }
 
     /// What the listed keys call for.
@@ -195,12 +204,6 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
 fn other_value(key: &KeyInfo) -> Difference {
     let found = format!("another, which begins with `{}`", key.prefix.escape_debug());
     Difference { field: VALUE, found, wanted: "the one given".to_owned() }
-}
-
-/// Whether both contain the same items, ignoring order and repetition.
-fn are_same_set<T: Eq + Hash>(left: &[T], right: &[T]) -> bool {
-    // Mostly, the order is the same. A scope may have thousands of items.
-    left == right || HashSet::<_>::from_iter(left) == HashSet::from_iter(right)
 }
 
 #[cfg(test)]
@@ -270,7 +273,10 @@ mod tests {
         for (value, is_wanted) in [("k3yA-value", true), ("k3yB-value", false)] {
             let target = target(Value::Provided(value.into()), None, false);
             let survey = survey(("id", 7.into()), &target);
-            assert_eq!((survey.wanted.len() == 1, survey.holder(&target.key).is_some()), (is_wanted, is_wanted));
+            assert_eq!(
+                (survey.wanted.len() == 1, survey.holder(&target.key).unwrap().is_some()),
+                (is_wanted, is_wanted)
+            );
         }
     }
 }

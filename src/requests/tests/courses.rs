@@ -115,10 +115,11 @@ pub(super) enum Before {
     EndsSoonSameValue,
     ExpiredAnHourAgo,
     ExpiredTwoDaysAgo,
+    ExpiredAlike,
     ExpiredSameValue,
 }
 
-const BEFORE: [Before; 13] = [
+const BEFORE: [Before; 14] = [
     Before::SameValue,
     Before::SameValueUnlisted,
     Before::Alike,
@@ -131,6 +132,7 @@ const BEFORE: [Before; 13] = [
     Before::EndsSoonSameValue,
     Before::ExpiredAnHourAgo,
     Before::ExpiredTwoDaysAgo,
+    Before::ExpiredAlike,
     Before::ExpiredSameValue,
 ];
 
@@ -143,7 +145,7 @@ impl Before {
             | Self::OtherDescriptionSameValue
             | Self::EndsSoonSameValue
             | Self::ExpiredSameValue => VALUE,
-            Self::Alike | Self::DriftedAlike | Self::OtherDescriptionAlike => ALIKE,
+            Self::Alike | Self::DriftedAlike | Self::OtherDescriptionAlike | Self::ExpiredAlike => ALIKE,
             _ => UNLIKE,
         };
         let is_drifted = matches!(self, Self::Drifted | Self::DriftedAlike);
@@ -157,7 +159,7 @@ impl Before {
             collections: if is_drifted { json!(["docs", "blog"]) } else { json!(["docs"]) },
             expires_at: match self {
                 Self::EndsSoon | Self::EndsSoonSameValue => now + 1800,
-                Self::ExpiredAnHourAgo | Self::ExpiredSameValue => now - 3600,
+                Self::ExpiredAnHourAgo | Self::ExpiredAlike | Self::ExpiredSameValue => now - 3600,
                 Self::ExpiredTwoDaysAgo => now - 2 * DAY,
                 _ => NEVER,
             },
@@ -211,6 +213,11 @@ impl Operation {
                 Err(error) => Told::Error(error),
             },
         }
+    }
+
+    fn succeeds_without_faults(self, before: &[Entry]) -> bool {
+        let key0 = before.first().map_or("", |key| key.value.as_str());
+        !matches!(self.run(&Model::new(before, &[]).client(), key0, VALUE), Told::Error(_))
     }
 
     fn uses(self, value: Value) -> bool {
@@ -309,18 +316,13 @@ impl Course {
         self.check_acts(&before, &acts);
         if self.killed_after.is_none() {
             self.check_told(&before, &after, &acts, &told);
-            if let (Told::Error(error), true) = (told, self.succeeds_without_faults(&before)) {
+            if let (Told::Error(error), true) = (told, self.operation.succeeds_without_faults(&before)) {
                 self.check_way_out(&model, &before, error);
             }
         } else {
             self.check_next_run(&model, &before);
         }
         Some(requests)
-    }
-
-    fn succeeds_without_faults(&self, before: &[Entry]) -> bool {
-        let key0 = before.first().map_or("", |key| key.value.as_str());
-        !matches!(self.operation.run(&Model::new(before, &[]).client(), key0, VALUE), Told::Error(_))
     }
 
     /// What the error advises comes to a good end.
@@ -333,7 +335,14 @@ impl Course {
             (Operation::Create { value: Value::Generated }, Error::OutcomeUnknown(_)) => {
                 Operation::Complete { expires_in_an_hour: false }.run(&client, key0, VALUE)
             }
-            (Operation::Create { .. }, Error::OutcomeUnknown(_)) => return,
+            (Operation::Create { value: Value::Provided }, Error::OutcomeUnknown(_)) => {
+                let ensure = Operation::Ensure(Ensure { value: Value::Provided, ..ENSURE });
+                if !ensure.succeeds_without_faults(before) {
+                    return; // another key has this description
+                }
+                ensure.run(&client, key0, VALUE)
+            }
+            (Operation::Create { .. }, Error::OutcomeUnknown(_)) => return, // the value is lost
             (Operation::Rotate { .. }, Error::Incomplete(incomplete)) => match incomplete.resume(&client) {
                 Ok(key) => Told::Key(key.id, exposed(Some(&key.value))),
                 Err(error) => Told::Error(error),
@@ -522,7 +531,7 @@ impl Course {
                 fresh.check_value(before, false, key, value.as_deref());
             }
             Told::Error(Error::NotFound { .. }) if operation == Operation::Delete => {}
-            Told::Error(error) if self.succeeds_without_faults(before) => {
+            Told::Error(error) if self.operation.succeeds_without_faults(before) => {
                 assert!(is_ambiguous(&error, &after), "never completed: {self:?}: {error}");
             }
             Told::Deleted | Told::Error(_) => {}
