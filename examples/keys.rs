@@ -23,8 +23,8 @@ use indicatif::ProgressBar;
 use place::Place;
 use serde_json::json;
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ExactValue, KeyId, KeyInfo, KeysClient,
-    ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, ExactValue, KeyId, KeyInfo,
+    KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -431,22 +431,30 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     // A newer server deletes some expired keys itself.
     let requests = ids.iter().map(|id| client.delete(*id).ignore_missing(expired));
     let mut printed = Ok(());
-    let batch = client.delete_many(requests).send_with(|progress| {
+    // An earlier run, which was killed, may have deleted some of them.
+    let batch = client.delete_many(requests).keep_going(true).send_with(|progress| {
         bar.inc(1);
-        if let (Ok(id), true) = (progress.result, json) {
+        if let (Ok(id), true, Ok(())) = (progress.result, json, &printed) {
             printed = line(json!({ "id": id }));
         }
-        if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let is_hopeless = progress.result.is_err_and(|error| error.kind() != ErrorKind::NotFound);
+        if printed.is_err() || is_hopeless { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     bar.finish_and_clear();
-    printed?;
     let done = batch.succeeded().count();
-    match batch.into_results().into_iter().flatten().find_map(Result::err) {
-        Some(error) if done == 0 => Err(error.into()),
-        Some(error) => Err(Changed(format!("{done} of {} deleted; {error}", ids.len())).into()),
-        None => {
+    printed.map_err(|error| Changed(format!("{done} of {} deleted; {error}", ids.len())))?;
+    let mut errors: Vec<KeysError> = batch.into_results().into_iter().flatten().filter_map(Result::err).collect();
+    let may_have_acted = done > 0 || errors.iter().any(KeysError::may_have_acted);
+    match (errors.pop(), errors.is_empty()) {
+        (None, _) => {
             tell(format_args!("{done} deleted"));
             Ok(())
+        }
+        (Some(error), true) if done == 0 => Err(error.into()),
+        (Some(last), _) => {
+            let errors: Vec<String> = errors.iter().chain([&last]).map(ToString::to_string).collect();
+            let message = format!("{done} of {} deleted; {}", ids.len(), errors.join("; "));
+            Err(if may_have_acted { Changed(message).into() } else { message.into() })
         }
     }
 }

@@ -171,6 +171,35 @@ fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
 }
 
 #[test]
+fn keys_that_are_deleted_already_do_not_keep_the_others() {
+    let stage = Stage::new();
+    let ids: Vec<String> = (0..12).map(|id: u32| id.to_string()).collect();
+    for id in &ids {
+        stage.server.seed(TestKey::new(id, ["documents:search"], ["docs"])).unwrap();
+    }
+    // As an earlier run, which was killed, may leave them.
+    (0..6).for_each(|id: u32| assert!(stage.server.remove(id)));
+    let delete = [&["delete"][..], &ids.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+    let text = stage.bad(3, &delete);
+    assert!(text.starts_with("keys: 6 of 12 deleted; "), "{text}");
+    for id in 0..12 {
+        assert_eq!(text.contains(&format!("delete key {id}: ")), id < 6, "{text}");
+    }
+    assert_eq!(stage.server.key_count(), 0);
+    let text = stage.bad(1, &delete);
+    assert!(text.starts_with("keys: 0 of 12 deleted; ") && text.contains("delete key 11: "), "{text}");
+}
+
+#[test]
+fn other_failure_of_a_delete_stops_the_deletion() {
+    let stage = Stage::new();
+    let ids: Vec<String> = (0..100).map(|id: u32| id.to_string()).collect();
+    stage.server.fail(Operation::Delete).times(usize::MAX).with(Fault::Unauthorized);
+    stage.bad(1, &[&["delete"][..], &ids.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    assert!(stage.server.request_count() < 20, "{} requests", stage.server.request_count());
+}
+
+#[test]
 fn key_is_rotated_with_a_minority_of_nodes_down_only_if_asked() {
     let nodes = FakeServer::cluster::<3>().unwrap();
     let directory = fresh_directory();
@@ -325,13 +354,17 @@ fn drifted_key_is_replaced_only_if_asked() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn exit_code_tells_of_keys_applied_before_the_output_failed() {
+fn exit_code_tells_of_keys_applied_or_deleted_before_the_output_failed() {
     let stage = Stage::new();
     describe(&stage, &["app: shop"]);
     let mut command = stage.command();
     command.args(["apply", "keys.json", "--out", "values", "--json"]);
     let output = command.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap();
     assert_eq!((output.status.code(), stage.server.key_count()), (Some(3), 1), "{}", said(&output));
+    let mut command = stage.command();
+    command.args(["delete", "0", "--json"]);
+    let output = command.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap();
+    assert_eq!((output.status.code(), stage.server.key_count()), (Some(3), 0), "{}", said(&output));
 }
 
 #[test]

@@ -52,7 +52,7 @@ use crate::key::{CreatedKey, KeyId};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Each week, replace the keys that expire soon:
+/// Each week, replace the keys that expire soon. Here, each user's key has a description of its own:
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -61,23 +61,29 @@ use crate::key::{CreatedKey, KeyId};
 /// # fn store(_: &typesense_keys::CreatedKey) {}
 /// # use std::ops::ControlFlow;
 /// # use std::time::Duration;
-/// # use typesense_keys::KeysClient;
+/// # use typesense_keys::{KeyInfo, KeysClient};
 /// const WEEK: Duration = Duration::from_secs(7 * 86_400);
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// # client.create().actions(["documents:search"]).collections(["docs"]).expires_in(WEEK / 2).send()?;
-/// # client.create().actions(["documents:search"]).collections(["docs"]).send()?;
-/// let mut keys = client.list().expired(false).send()?;
-/// keys.retain(|key| key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK));
-/// let requests = keys.iter().map(|key| client.rotate(key.id).keep_old(true).expires_in(12 * WEEK));
+/// # let key = |name| client.create().description(name).actions(["documents:search"]).collections(["docs"]);
+/// # key("ada").expires_in(WEEK * 3 / 2).send()?;
+/// # key("bob").send()?;
+/// # for replaced in [1, 0] {
+/// let keys = client.list().expired(false).send()?;
+/// let expires_soon = |key: &KeyInfo| key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK);
+/// // The old key stays in the list until it expires: an earlier run may have replaced it.
+/// let is_replaced = |key: &KeyInfo| keys.iter().any(|it| it.description == key.description && it.id > key.id);
+/// let expiring: Vec<_> = keys.iter().filter(|key| expires_soon(key) && !is_replaced(key)).collect();
+/// let requests = expiring.iter().map(|key| client.rotate(key.id).keep_old(true).expires_in(12 * WEEK));
 /// let batch = client.rotate_many(requests).keep_going(true).send_with(|progress| {
 ///     match progress.result {
 ///         Ok(key) => store(key), // the old key works until its users have the new one
-///         Err(error) => eprintln!("key {}: {error}", keys[progress.index].id),
+///         Err(error) => eprintln!("key {}: {error}", expiring[progress.index].id),
 ///     }
 ///     ControlFlow::Continue(())
 /// })?;
-/// # assert!(batch.is_complete() && batch.succeeded().count() == 1 && server.key_count() == 3);
+/// # assert!(batch.is_complete() && batch.succeeded().count() == replaced && server.key_count() == 3);
+/// # }
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -83,8 +83,11 @@ fn only(cluster: &Cluster, index: usize) -> KeysClient {
     builder.timeout(Duration::from_secs(40)).attempt_timeout(Duration::from_secs(3)).build().unwrap()
 }
 
+/// Each with a description of its own: after a lost response, a key is looked up by that and four bytes.
 fn request(client: &KeysClient) -> CreateKey {
-    client.create().description("cluster").actions(["keys:get"]).collections(["*"])
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let description = format!("cluster {}", COUNT.fetch_add(1, Ordering::Relaxed));
+    client.create().description(description).actions(["keys:get"]).collections(["*"])
 }
 
 /// The keys on which all nodes have come to agree.

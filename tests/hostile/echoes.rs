@@ -69,6 +69,15 @@ pub(crate) fn rows() -> Vec<Row> {
             format!("HTTP/1.1 400 No\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         })
         .all_end_in(Ending::Rejected),
+        bad_response("six bytes in a row of a secret, again and again", Ending::Rejected, "status 400", |_| {
+            let parts = |secret: &str| (0..=secret.len() - 6).map(|at| secret[at..at + 6].to_owned() + " ").collect();
+            let [key, value]: [String; 2] = [ADMIN_KEY, PROVIDED_VALUE].map(parts);
+            format!(
+                "HTTP/1.1 400 No\r\ncontent-type: {key}{value}\r\ncontent-length: {}\r\n\r\n{key}{value}",
+                key.len() + value.len()
+            )
+        })
+        .all_end_in(Ending::Rejected),
         // The values that follow are the server's own, which the client cannot know.
         created("a new key with an id above 32 bits", |good| good.but("\"id\":7", "\"id\":4294967296")),
         created("a new key without an id", |good| good.but("\"id\"", "\"no\"")),

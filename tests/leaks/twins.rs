@@ -17,8 +17,11 @@ pub(super) fn alike(_: &Server) {
     for length in [1, 2, 3, 5, 6, 32, 4096] {
         let log = Log::begin();
         let [one, other] = ["~", "|"].map(|unusual| {
-            // A short one must be found nowhere else in a response, where it would be covered in an error.
-            let draw = |length| if length < 6 { unusual.repeat(length) } else { random_text(length) };
+            // What an error covers of a secret must be found nowhere else in a response: so each part has something
+            // unusual.
+            let draw = |length| -> String {
+                (0..length).map(|at| if at % 5 == 0 { unusual.to_owned() } else { random_text(1) }).collect()
+            };
             let client = builder(&server.url(), &draw(length)).retries(false).build().unwrap();
             converse(&log, &client, &draw(length.max(5)))
         });

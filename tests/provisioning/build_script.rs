@@ -6,7 +6,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault, Operation};
+use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 
 use super::support::example::{assert_hides, example, printed};
 use super::support::{faulty, fresh_directory};
@@ -108,6 +108,25 @@ fn two_checkouts_of_a_site_have_a_key_each() {
     }
     assert_ne!(one.key(), two.key());
     assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn checkout_whose_value_begins_like_that_of_another_draws_another_value() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    let other = TestKey::new("site search in docs, key abcd…", ["documents:search", "documents:get"], ["docs"]);
+    let other = server.seed(other.value("abcd-the-value-of-the-other-one")).unwrap();
+    let before = server.keys();
+    fs::write(site.file(), "abcd-the-value-of-this-checkout").unwrap();
+    let output = site.build(&server, "docs");
+    assert!(output.status.success(), "{}", printed(&output));
+    let drawn = site.key();
+    assert_ne!(drawn[..4], *"abcd");
+    // Once more, as any later build.
+    assert!(site.build(&server, "docs").status.success());
+    let keys = server.keys();
+    assert_eq!((site.key(), keys.len(), &keys[..1]), (drawn.clone(), 2, &before[..]));
+    let values = [other, keys[1].id].map(|id| server.value_of(id).unwrap().expose_secret().to_owned());
+    assert_eq!(values, ["abcd-the-value-of-the-other-one".to_owned(), drawn]);
 }
 
 #[test]
