@@ -199,7 +199,7 @@ pub(super) fn lengths(server: &Server) {
         let name = format!("{length} bytes");
         let value = match length {
             5 => random_text(length),
-            // Too short to be found nowhere by accident, if they were random.
+            // Random text as short as this would also be found by accident.
             6 | 7 => {
                 let value = &"Kq~7|wZ"[..length];
                 watch.fixed_secret(&name, value);

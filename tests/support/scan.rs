@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-/// So many bytes in a row of a random secret are in no text by accident: all tests together find some in less than
-/// one of ten million runs. With six bytes, it would be one of a few thousand.
+/// So many bytes in a row of a random secret are in no text by accident: a run of all tests finds some with a
+/// probability below one in ten million. With six bytes, it would be one in a few thousand.
 pub const WINDOW: usize = 8;
 
-/// So many bytes in a row of a secret this crate masks. A secret that is the same in every run is searched for as few:
-/// what it is not found in once, it is never found in by accident.
+/// This crate masks so many bytes in a row of a secret. A secret that is the same in every run can be searched for as
+/// few, because a run either always finds it by accident or never does.
 pub const FIXED_WINDOW: usize = 6;
 
 /// The secrets that must not be found.
