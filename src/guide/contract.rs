@@ -65,11 +65,10 @@
 //! Another key may already have a value that you give by [`value`](crate::CreateKey::value). So other rules apply to
 //! it:
 //!
-//! * **After a lost response**, `create` accepts a listed key if the server has refused the value as in use, only one
-//!   listed key (of any description and scope) has its prefix, and that key matches. A key that existed before with the
-//!   same value, description and scope cannot be distinguished from the new one, and `create` may return it.
-//! * **After a lost response**, `rotate` accepts a listed key under the same conditions, but does not count the keys that
-//!   it listed before it created one.
+//! * **After a lost response**, `create` and `rotate` accept a listed key if the server has refused the value as in use,
+//!   only one listed key (of any description and scope) has its prefix, and that key matches. So give your values
+//!   different beginnings. A key that existed before with the same value, description and scope cannot be distinguished
+//!   from the new one, and `create` may return it.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
 //!   description has its prefix (otherwise, the error is [`Error::Drift`] about that key). It cannot detect that the value belongs to a key of another description, or to the
 //!   bootstrap key, which is in no list. [`created`](crate::EnsuredKey::created) is `false` for every key that it

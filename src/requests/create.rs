@@ -297,10 +297,10 @@ impl NewKey {
                     return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
                 }
             };
-            let mut new: Vec<_> = holders.into_iter().filter(|key| !others.contains(&key.id)).collect();
-            // The caller's own value may belong to a key of another description or scope.
-            let is_proof = new.len() == 1 || self.origin != Origin::Provided;
-            new.retain(|key| self.may_be(key));
+            // The caller's own value may belong to a key that existed before, of another description or scope.
+            let is_proof = holders.len() == 1 || self.origin != Origin::Provided;
+            let new = |key: &KeyInfo| self.may_be(key) && !others.contains(&key.id);
+            let mut new: Vec<_> = holders.into_iter().filter(new).collect();
             let candidates: Vec<_> = new.iter().map(|key| key.id).collect();
             match new.pop() {
                 Some(found) if new.is_empty() && is_proof && found.is_expired() => {

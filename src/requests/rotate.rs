@@ -118,7 +118,8 @@ impl RotateKey {
     /// first. The timeout of the call includes the wait for the new key.
     ///
     /// The given [`value`](Self::value) must not be that of the old key. Otherwise the result is [`Error::Conflict`] or,
-    /// if a response is lost, an [`Error::Incomplete`] that [`Incomplete::resume`] cannot finish.
+    /// if a response is lost, an [`Error::Incomplete`] that [`Incomplete::resume`] cannot finish. The same happens after a
+    /// lost response if another key begins with the same four bytes: it cannot be told which key has the value.
     ///
     /// Two concurrent rotations of one key create two new keys; each call returns its own. The client's own key can be
     /// rotated, but the client is unusable afterwards, so do not use
@@ -154,7 +155,7 @@ impl RotateKey {
         let mut others = vec![id];
         if key.origin == Origin::Provided {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, |listed| key.has_prefix_of(listed), deadline, &[&key.value])?;
+            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value])?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;

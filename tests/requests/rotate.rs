@@ -21,6 +21,22 @@ fn ids(client: &KeysClient) -> Vec<KeyId> {
     client.list().send().unwrap().iter().map(|key| key.id).collect()
 }
 
+/// The value may be that of another key, and the new key that of another rotation.
+#[test]
+fn interrupted_rotation_to_a_provided_value_believes_no_key_that_begins_alike() {
+    let (server, client) = start_hasty();
+    let request = || client.create().description("docs").actions(["documents:search"]).collections(["docs"]);
+    let old = request().send().unwrap().id;
+    let admin = client.create().description("admin").actions(["*"]).collections(["*"]).value("prod-a");
+    let admin = admin.send().unwrap().id;
+    server.fail(Operation::Create).nth(1).with(Fault::DropConnection);
+    let Error::Incomplete(incomplete) = client.rotate(old).value("prod-a").send().unwrap_err() else { panic!() };
+    let other = client.rotate(old).keep_old(true).value("prod-b").send().unwrap().id;
+    let error = incomplete.resume(&client).unwrap_err();
+    assert!(error.to_string().contains("several listed keys may have it"), "{error}");
+    assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [old, admin, other]);
+}
+
 #[test]
 fn replacement_has_the_same_scope_and_another_value() {
     let (_server, client) = start_hasty();

@@ -351,10 +351,24 @@ impl Course {
         };
         match end {
             Told::Error(Error::NotFound { .. }) if self.operation == Operation::Delete => {}
-            Told::Error(error) if !is_ambiguous(&error, &model.state().keys) => {
+            Told::Error(error) if !self.is_ambiguous(&error, &model.state().keys) => {
                 panic!("no way out: {self:?}: {text}, and then: {error}")
             }
             _ => {}
+        }
+    }
+
+    /// Whether it cannot be told which key has the value, because others look like it.
+    fn is_ambiguous(&self, error: &Error, keys: &[Entry]) -> bool {
+        match error {
+            Error::OutcomeUnknown(unknown) => {
+                let own = keys.iter().find(|key| key.value == VALUE);
+                let of_prefix = keys.iter().filter(|key| own.is_some_and(|own| own.prefix() == key.prefix())).count();
+                // A value of one's own may be that of any key with its prefix.
+                unknown.candidates.len() > 1 || (self.operation.uses(Value::Provided) && of_prefix > 1)
+            }
+            Error::Incomplete(incomplete) => self.is_ambiguous(incomplete.cause(), keys),
+            _ => false,
         }
     }
 
@@ -532,25 +546,10 @@ impl Course {
             }
             Told::Error(Error::NotFound { .. }) if operation == Operation::Delete => {}
             Told::Error(error) if self.operation.succeeds_without_faults(before) => {
-                assert!(is_ambiguous(&error, &after), "never completed: {self:?}: {error}");
+                assert!(self.is_ambiguous(&error, &after), "never completed: {self:?}: {error}");
             }
             Told::Deleted | Told::Error(_) => {}
         }
-    }
-}
-
-/// Whether the error names several candidates, of which any may be the key with the value.
-fn is_ambiguous(error: &Error, keys: &[Entry]) -> bool {
-    match error {
-        Error::OutcomeUnknown(unknown) => {
-            let own = keys.iter().find(|key| key.value == VALUE);
-            let is_like =
-                |key: &Entry| own.is_some_and(|own| own.scope() == key.scope() && own.prefix() == key.prefix());
-            let of_id = |id: &KeyId| keys.iter().find(|key| KeyId::from(key.id) == *id);
-            unknown.candidates.len() > 1 && unknown.candidates.iter().filter_map(of_id).all(is_like)
-        }
-        Error::Incomplete(incomplete) => is_ambiguous(incomplete.cause(), keys),
-        _ => false,
     }
 }
 
