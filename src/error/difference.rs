@@ -43,7 +43,8 @@ pub(super) fn advice(differences: &[Difference]) -> &'static str {
     } else if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
     } else if is_in(VALUE) {
-        "change the request, or delete the key (`replace_on_drift` cannot be combined with `value`)"
+        "change the request (for example to a value that begins differently), or delete the key if its value is certainly \
+         another (`replace_on_drift` cannot be combined with `value`)"
     } else {
         "change the request, or use `replace_on_drift` (not with a `value` of your own)"
     }

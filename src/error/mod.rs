@@ -107,8 +107,8 @@ pub enum Error {
         report: CallReport,
     },
 
-    /// No node could serve the request before the deadline: status 408 or 500 to 599, for example while a cluster has no
-    /// leader, or 422 because the node is out of resources or skips writes. The server did not act, or the call only
+    /// No node could serve the request before the deadline: status 408 or 500 to 599, for example while a cluster has
+    /// no leader, or 422 because the node is out of resources or skips writes. The server did not act, or the call only
     /// reads. Call again later.
     #[error(
         "{}: {} responded with {}; the server or its cluster cannot serve requests now, try again later{}",
@@ -200,9 +200,9 @@ pub enum Error {
     #[error(transparent)]
     OutcomeUnknown(Box<OutcomeUnknown>),
 
-    /// The call succeeded, and **the server may have acted**, but some nodes did not confirm the result in time. Only calls
-    /// with `wait_for_replication` return this. Until they catch up, the nodes in the error refuse a new key, or still
-    /// accept a deleted one.
+    /// The call succeeded, and **the server may have acted**, but some nodes did not confirm the result in time. Only
+    /// calls with `wait_for_replication` return this. Until they catch up, the nodes in the error refuse a new key, or
+    /// still accept a deleted one.
     #[error(transparent)]
     NotReplicated(Box<NotReplicated>),
 
@@ -210,8 +210,8 @@ pub enum Error {
     #[error(transparent)]
     Incomplete(Box<Incomplete>),
 
-    /// A key with this description exists, but with a different scope or perhaps the given value. Nothing was changed. Only
-    /// [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
+    /// A key with this description exists, but with a different scope, or it may have the given value. Nothing was
+    /// changed. Only [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
     #[error(
         "key {} (`{}`) differs from the request: {}; {}",
         .key.id, .key.description.escape_debug(), Joined(.differences), difference::advice(.differences)

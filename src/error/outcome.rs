@@ -11,11 +11,12 @@ use crate::key::{CreatedKey, KeyId};
 
 /// A create or delete with an unknown outcome.
 ///
-/// After a create, a key may exist. If this crate has generated its value, the same request completes it with the value
-/// as [`stored_value`](crate::CreateKey::stored_value). With a value of your own, [`ensure`](crate::KeysClient::ensure) returns the key if
-/// its description is unique. Otherwise, find the key (a list shows the
-/// first four characters of its value as `prefix`) and delete it. After a delete, the key may still exist: delete it
-/// again, which does no harm.
+/// After a create, a key may exist. If this crate has generated its value, a create with the same settings and this
+/// value as [`stored_value`](crate::CreateKey::stored_value) completes it. With a value of your own and without
+/// [candidates](field@Self::candidates), [`ensure`](crate::KeysClient::ensure) with this value returns the key. With
+/// candidates, it cannot be told which key has the value: use another one. If the server generates the value, find the
+/// key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete, the key may
+/// still exist: delete it again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}{}",

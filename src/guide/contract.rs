@@ -56,24 +56,25 @@
 //! Otherwise the error is [`Error::OutcomeUnknown`] with the value and the ids of the
 //! [candidates](field@crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
 //!
-//! Keys with the same prefix and another description or scope do no harm: no other key has a value that was generated for
-//! this one. Two generated values have the same prefix with a probability of 1 in 14.8 million. So if you create thousands
-//! of keys, give each its own description, such as the name of its user.
+//! Keys with the same prefix and another description or scope do no harm: no other key has a value that was generated
+//! for this one. Two generated values have the same prefix with a probability of 1 in 14.8 million. So if you create
+//! thousands of keys, give each its own description, such as the name of its user.
 //!
 //! # Values of your own
 //!
 //! Another key may already have a value that you give by [`value`](crate::CreateKey::value). So other rules apply to
 //! it:
 //!
-//! * **After a lost response**, `create` and `rotate` accept a listed key if the server has refused the value as in use,
-//!   only one listed key (of any description and scope) has its prefix, and that key matches. So give your values
+//! * **After a lost response**, `create` and `rotate` accept a listed key if the server has refused the value as in
+//!   use, only one listed key (of any description and scope) has its prefix, and that key matches. So give your values
 //!   different beginnings. A key that existed before with the same value, description and scope cannot be distinguished
 //!   from the new one, and `create` may return it.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
-//!   description has its prefix (otherwise, the error is [`Error::Drift`] about that key). It cannot detect that the value belongs to a key of another description, or to the
-//!   bootstrap key, which is in no list. [`created`](crate::EnsuredKey::created) is `false` for every key that it
-//!   has found in a list. It deletes no key except one that the same run has created. If a concurrent run has created a
-//!   key with another value, it reports [`Error::Drift`].
+//!   description has its prefix (otherwise, the error is [`Error::Drift`] about that key). It cannot detect that the
+//!   value belongs to a key of another description, or to the bootstrap key, which is in no list.
+//!   [`created`](crate::EnsuredKey::created) is `false` for every key that it has found in a list. It deletes no key
+//!   except one that the same run has created. If a concurrent run has created a key with another value, it reports
+//!   [`Error::Drift`].
 //! * **An intermediary** that sends each request twice can turn the success of a create into an error: see
 //!   [below](#errors-that-change-nothing).
 //!
@@ -94,9 +95,10 @@
 //!
 //! * because its value has the right prefix,
 //! * because this machine's clock says that it has just expired,
-//! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock before the deletion begins,
-//! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key and may allow
-//!   `keys:list`, as that key does,
+//! * by `rotate` or `replace_on_drift`, if the key that replaces it has expired by this machine's clock before the
+//!   deletion begins,
+//! * by `replace_on_drift`, by `prune` or because it expired long ago, if it has the prefix of the client's own key and
+//!   may allow `keys:list`, as that key does,
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
 //!   if [told to](crate::RotateKey::copy_unknown_members)).
@@ -136,13 +138,15 @@
 //!   the key never works,
 //! * to refuse an expiry in the past,
 //! * to decide which keys have expired,
-//! * to decide whether a key expires within the `expires_in` of `ensure` or `apply`, with five minutes of tolerance.
+//! * to decide whether a key expires within the `expires_in` of `ensure`, of `apply` or of a create with a
+//!   [`stored_value`], with five minutes of tolerance.
 //!
 //! # How it is tested
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
 //! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and
-//! checks these promises after each, and that the next run then succeeds. Further tests use a real server behind a proxy that loses responses, and a real
+//! checks these promises after each, and that what the error advises then succeeds if the operation would have without
+//! faults. Further tests use a real server behind a proxy that loses responses, and a real
 //! cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action

@@ -51,10 +51,10 @@
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
-//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, and no later attempt showed what had happened | **perhaps**; contains the value | store a generated value and [complete](crate::CreateKey::stored_value) the create; with a value of your own, [`ensure`](crate::KeysClient::ensure) that the key exists; repeat a delete |
+//! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, or an earlier process may have acted, and no later attempt showed what had happened | **perhaps**; contains the value | [complete](crate::CreateKey::stored_value) a create with a generated value; for the others, see [`OutcomeUnknown`](crate::OutcomeUnknown); repeat a delete |
 //! | [`NotReplicated`](Error::NotReplicated) | the call succeeded, but some nodes did not confirm its result in time | **yes**; contains a new key | store the value; wait, or look at the named nodes |
 //! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with [`resume`](crate::Incomplete::resume); run `ensure` again, or make a new plan |
-//! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
+//! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope, or one that may have the given value; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
 //! | [`PlanOutdated`](Error::PlanOutdated) | the keys with this description have changed since the plan was made | no | make a new plan |
 //! | [`RandomSource`](Error::RandomSource) | the operating system provided no random bytes | no; at most, keys were read | give a value of your own |
 //!

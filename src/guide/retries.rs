@@ -68,8 +68,8 @@
 //!
 //! The create is repeated with the same value. If the first attempt created the key, the server responds with 409, and the
 //! key is looked up in a list, for which the client's key needs `keys:list`. A node may lag, so the list is read again until
-//! the key is in it: until the deadline, or six times for a stored value or one of your own. Without a list, or if several keys
-//! match, the error is [`OutcomeUnknown`], with the value. The [contract](super::contract) says which listed key is
+//! the key is in it: until the deadline, or six times for a stored value or one of your own. Without a list, or if several
+//! keys match, the error is [`OutcomeUnknown`], with the value. The [contract](super::contract) says which listed key is
 //! accepted.
 //!
 //! # On a cluster

@@ -58,12 +58,17 @@ impl CreateKey {
     /// request completes the earlier one: it creates the key unless the earlier process has, and returns the key in
     /// both cases.
     ///
-    /// The description, the actions, the collections and the expiry must be those of the earlier request. An expiry
-    /// given by [`expires_in`](Self::expires_in) may differ: the key keeps the one that it was created with.
+    /// The description, the actions, the collections and the expiry must be those of the earlier request. Otherwise,
+    /// the key is not found: [`Error::OutcomeUnknown`], without candidates. An expiry given by
+    /// [`expires_in`](Self::expires_in) may differ: the key keeps the one that it was created with.
     ///
     /// Only for a value that this crate has generated, and for this key alone. No other key has such a value, so that
     /// the key can be found in a list even if others have the same prefix: see the
-    /// [contract](crate::guide::contract#a-listed-key-is-not-mistaken-for-a-new-one).
+    /// [contract](crate::guide::contract#a-listed-key-is-not-mistaken-for-a-new-one). Only the form of the value is
+    /// checked: with another value of this form, the call may return the id of another key.
+    ///
+    /// Because the earlier process may have created the key, errors that otherwise mean that nothing was done are
+    /// [`Error::OutcomeUnknown`] here. Send the request again.
     ///
     /// Once the key is known to exist, mark the stored value as done, and do not send it again: the value of a key that
     /// was deleted since would be created again.
@@ -249,7 +254,7 @@ pub(super) struct Created {
 impl NewKey {
     pub(super) fn create(&self, engine: &Engine, deadline: Instant, prior: Prior<'_>) -> Result<Created, Error> {
         let may_exist = prior.may_exist || self.origin == Origin::Stored;
-        if !may_exist && self.expires_at.is_past() {
+        if !prior.may_exist && self.expires_at.is_past() {
             return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
         }
         let operation = Operation::Create { repeatable: self.origin != Origin::ServerGenerated };

@@ -35,7 +35,8 @@ use crate::key::KeyInfo;
 /// * the [`value`](Self::value), if it is given.
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
-/// [`value`](Self::value), every run knows the value, and [other rules](crate::guide::contract#values-of-your-own) apply.
+/// [`value`](Self::value), every run knows the value, and [other rules](crate::guide::contract#values-of-your-own)
+/// apply.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
 /// keys and return that one, or report it as drift if its scope or its given value differs. With `replace_on_drift`, a
@@ -85,9 +86,9 @@ impl EnsureKey {
     /// interrupted replacement left beside a key with this scope. An old key is deleted only after every node knows
     /// the new one. Defaults to `false`: [`Error::Drift`].
     ///
-    /// Two kinds of keys are never replaced: one with [unknown members](KeyInfo::unknown_members), which may restrict it,
-    /// so that the new key might allow more; and one that may be the client's own, because it has the same
-    /// prefix and allows `keys:list`.
+    /// Two kinds of keys are never replaced: one with [unknown members](KeyInfo::unknown_members), which may restrict
+    /// it, so that the new key might allow more; and one that may be the client's own, because it has the same prefix
+    /// and may allow `keys:list`.
     ///
     /// Cannot be combined with [`value`](Self::value), because the old key may have this value and would have to be
     /// deleted first.

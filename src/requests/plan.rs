@@ -68,10 +68,10 @@ impl<'a> PlanKeys<'a> {
     /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
     ///
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
-    /// the client's own, because it has the same prefix and allows `keys:list`, is never pruned.
+    /// the client's own, because it has the same prefix and may allow `keys:list`, is never pruned.
     ///
-    /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are deleted even if other keys could not
-    /// be created.
+    /// These keys are deleted last. With [`keep_going`](Self::keep_going), they are deleted even if other keys could
+    /// not be created.
     pub fn prune(mut self, is_unwanted: impl Fn(&KeyInfo) -> bool + 'a) -> Self {
         self.prune = Some(Box::new(is_unwanted));
         self
@@ -83,8 +83,9 @@ impl<'a> PlanKeys<'a> {
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
     /// key, but the listing node lags, `apply` returns that key and creates no second one.
     ///
-    /// Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a deleted
-    /// key would be created again. It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
+    /// Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a
+    /// deleted key would be created again. Two runs must not use the same value at once. It is not called for keys with
+    /// `autodelete`: see [`KeySpec::autodelete`].
     pub fn stored_values(mut self, stored_value: impl FnMut(&str) -> Option<SecretString> + 'a) -> Self {
         self.stored_value = Box::new(stored_value);
         self
@@ -97,9 +98,9 @@ impl<'a> PlanKeys<'a> {
         self
     }
 
-    /// Whether `apply` continues with the other keys after a failure. Defaults to `false`: no further change is started,
-    /// and changes in progress are completed. Nothing is changed if the list at the start shows that a key cannot be
-    /// changed as planned.
+    /// Whether `apply` continues with the other keys after a failure. Defaults to `false`: no further change is
+    /// started, and changes in progress are completed. Nothing is changed if the list at the start shows that a key
+    /// cannot be changed as planned.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
         self.keep_going = keep_going;
         self

@@ -12,8 +12,8 @@ pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), E
     let deadline = engine.deadline(Some(limit));
     let mut failures = 0;
     loop {
-        // The cheapest request that a server which is not ready refuses. A server never responds to that for a key whose
-        // prefix it cannot show, so no id that a key is likely to have.
+        // The cheapest request that a server which is not ready refuses. Not an id that a key is likely to have: a server
+        // never responds to a request for a key whose prefix it cannot show.
         match get(engine, KeyId::from(u32::MAX), deadline) {
             Ok(_) | Err(Error::NotFound { .. } | Error::Unauthorized(_)) => return Ok(()),
             Err(error) if error.is_retryable() => {

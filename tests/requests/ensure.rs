@@ -98,9 +98,9 @@ fn value_that_begins_like_that_of_an_expired_key_is_refused_by_the_first_run_and
         let error = ensure(&client).value("prod-2025").send().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "key 0 (`docs site`) differs from the request: `value` is perhaps the one given, because it begins with `prod`, not \
-             one that begins differently; change the request, or delete the key (`replace_on_drift` cannot be combined \
-             with `value`)"
+            "key 0 (`docs site`) differs from the request: `value` is one that begins with `prod`, as the given one \
+             does, not one that begins differently; change the request (for example to a value that begins differently), \
+             or delete the key if its value is certainly another (`replace_on_drift` cannot be combined with `value`)"
         );
         assert_eq!(server.key_count(), 1);
     }

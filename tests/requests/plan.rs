@@ -219,6 +219,12 @@ fn key_that_may_be_the_clients_own_is_never_pruned() {
     let client = KeysClient::builder().node(server.url()).api_key(admin.value.clone()).build().unwrap();
     let plan = client.plan(Vec::new()).prune(|_| true).send().unwrap();
     assert!(!plan.has_changes(), "{plan}");
+
+    // The client's own key has listed the keys, so a key that may not do so is another one.
+    let other = TestKey::new("docs", ["documents:search"], ["docs"]);
+    let other = server.seed(other.value(format!("{}-another", &admin.value.expose_secret()[..4]))).unwrap();
+    let applied = client.plan(Vec::new()).prune(|_| true).send().unwrap().apply().unwrap();
+    assert_eq!(applied.deleted().collect::<Vec<_>>(), [other]);
 }
 
 #[test]
@@ -264,12 +270,12 @@ fn key_that_may_be_the_clients_own_is_not_deleted_although_it_seems_to_have_expi
     // The client lists the keys, so its own key allows that.
     let seed =
         |actions, value| server.seed(TestKey::new("key 0", [actions], ["docs"]).value(value).expires_at(days_ago));
-    let expired = seed("keys:*", "dply-expired").unwrap();
+    let expired = [seed("keys:*", "dply-expired").unwrap(), seed("of:newer-servers", "dply-newer").unwrap()];
     let cannot_list = seed("documents:*", "dply-another").unwrap();
     let client = KeysClient::builder().node(server.url()).api_key("dply-admin").build().unwrap();
     let applied = client.plan(specs(1)).send().unwrap().apply().unwrap();
     let ensured = applied.ensured().next().unwrap();
-    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[cannot_list][..], &[expired][..]));
+    assert_eq!((&ensured.replaced[..], &ensured.duplicates[..]), (&[cannot_list][..], &expired[..]));
     assert!(server.value_of(admin).is_some());
 }
 

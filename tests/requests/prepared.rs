@@ -73,21 +73,21 @@ fn later_process_completes_a_request_whether_or_not_it_was_carried_out() {
 #[test]
 fn stored_value_is_found_among_other_keys_with_its_prefix() {
     let (server, client) = start();
-    let like_stored = || request(&client).value(format!("{}-another", &STORED[..4]));
     let others = [
         client.create().description("blog").actions(["documents:search"]).collections(["docs"]),
         client.create().description("docs").actions(["documents:search"]).collections(["blog"]),
         request(&client).expires_in(Duration::from_secs(3600)),
     ];
-    for (other, value) in others.into_iter().zip(["one", "two", "three"]) {
-        other.value(format!("{}-{value}", &STORED[..4])).send().unwrap();
+    let value_like = |end| format!("{}-{end}", &STORED[..4]);
+    for (other, end) in others.into_iter().zip(["one", "two", "three"]) {
+        other.value(value_like(end)).send().unwrap();
     }
     let complete = || request(&client).stored_value(STORED);
     let id = complete().send().unwrap().id;
     assert_eq!(complete().send().unwrap().id, id);
 
     // With one that also has its description and scope, it cannot be told which is which.
-    let twin = like_stored().send().unwrap().id;
+    let twin = request(&client).value(value_like("four")).send().unwrap().id;
     let error = complete().send().unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
     assert_eq!(unknown.candidates, [id, twin]);
@@ -141,10 +141,13 @@ fn stored_value_and_a_wrong_admin_key_leave_the_outcome_unknown() {
 #[test]
 fn expired_request_is_refused_before_it_is_first_sent() {
     let server = FakeServer::start().unwrap();
-    let prepared = request(&client(&server)).expires_in(Duration::from_secs(1)).prepare().unwrap();
+    let request = request(&client(&server)).expires_in(Duration::from_secs(1));
+    let prepared = [request.clone(), request.stored_value(STORED)].map(|request| request.prepare().unwrap());
     std::thread::sleep(Duration::from_millis(2_100));
-    let error = prepared.send().unwrap_err();
-    assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    for prepared in prepared {
+        let error = prepared.send().unwrap_err();
+        assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");
+    }
     assert_eq!(server.request_count(), 0);
 }
 

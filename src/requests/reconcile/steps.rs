@@ -24,8 +24,8 @@ pub struct EnsuredKey {
     pub key: KeyInfo,
     /// Its value, if this run created the key or was given the value.
     pub value: Option<SecretString>,
-    /// Whether this run created the key. With a stored value or one of your own, also `false` if a response was lost and
-    /// the key was then found in a list.
+    /// Whether this run created the key. With a stored value or one of your own, also `false` if a response was lost
+    /// and the key was then found in a list.
     pub created: bool,
     /// The keys that this run deleted, or found deleted: those that this key replaces, and those that expired more than
     /// a day ago.
@@ -199,7 +199,7 @@ fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId],
     let own = created.as_ref().map(|created| created.key.id);
     let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
         true => format!("key {} is created", key.id),
-        false => format!("key {} was found after a lost response", key.id),
+        false => format!("key {} was found in a list", key.id),
     });
     let others: Vec<_> = to_delete.iter().copied().filter(|id| own != Some(*id)).collect();
     let what = created_as

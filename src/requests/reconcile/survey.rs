@@ -71,8 +71,8 @@ pub(in crate::requests) struct Survey {
 impl Survey {
     /// `created`: the key that this run created, which counts as wanted even if it has expired since.
     ///
-    /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor deleted, because the
-    /// server would refuse all further requests.
+    /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor
+    /// deleted, because the server would refuse all further requests.
     pub(in crate::requests) fn of(
         keys: Vec<KeyInfo>,
         target: &Target,
@@ -137,8 +137,7 @@ impl Survey {
         match self.keys().filter(is_other).find(|listed| key.has_prefix_of(listed)) {
             None => Ok(holder),
             Some(other) => {
-                let found =
-                    format!("perhaps the one given, because it begins with `{}`", other.prefix.escape_debug());
+                let found = format!("one that begins with `{}`, as the given one does", other.prefix.escape_debug());
                 let difference = Difference { field: VALUE, found, wanted: "one that begins differently".to_owned() };
                 Err(Error::Drift { key: Box::new(other.clone()), differences: vec![difference] })
             }

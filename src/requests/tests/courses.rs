@@ -287,10 +287,9 @@ impl Course {
     fn is_pointless(&self) -> bool {
         let entries = self.entries();
         let values: BTreeSet<_> = entries.iter().map(|key| &key.value).collect();
-        let makes_clocks_matter = matches!(
-            self.operation,
-            Operation::Ensure(_) // whose keys may have expired
-        );
+        // Their keys may have expired.
+        let makes_clocks_matter =
+            matches!(self.operation, Operation::Ensure(_) | Operation::Complete { expires_in_an_hour: true });
         // A value that is generated is not in use, and one that an earlier process has generated is that of its key.
         let holder = entries.iter().find(|key| key.value == VALUE);
         let is_anothers = holder.is_some_and(|key| !self.is_wanted(key) || !key.is_listed);
@@ -342,7 +341,7 @@ impl Course {
                 }
                 ensure.run(&client, key0, VALUE)
             }
-            (Operation::Create { .. }, Error::OutcomeUnknown(_)) => return, // the value is lost
+            (Operation::Create { value: Value::ServerGenerated }, Error::OutcomeUnknown(_)) => return, // it is lost
             (Operation::Rotate { .. }, Error::Incomplete(incomplete)) => match incomplete.resume(&client) {
                 Ok(key) => Told::Key(key.id, exposed(Some(&key.value))),
                 Err(error) => Told::Error(error),
@@ -353,6 +352,11 @@ impl Course {
             Told::Error(Error::NotFound { .. }) if self.operation == Operation::Delete => {}
             Told::Error(error) if !self.is_ambiguous(&error, &model.state().keys) => {
                 panic!("no way out: {self:?}: {text}, and then: {error}")
+            }
+            Told::Key(id, value) => {
+                let keys = model.state().keys.clone();
+                let key = keys.iter().find(|key| KeyId::from(key.id) == id).expect("`Ok` names a key");
+                self.check_value(before, self.events.contains(&Event::Lagging), key, value.as_deref());
             }
             _ => {}
         }
