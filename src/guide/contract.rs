@@ -145,9 +145,9 @@
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
 //! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and
-//! checks these promises after each, and that what the error advises then succeeds if the operation would have without
-//! faults. Further tests use a real server behind a proxy that loses responses, and a real
-//! cluster of three whose nodes are killed.
+//! checks these promises after each. It also checks that what an error advises then succeeds, if the operation would have
+//! without faults and no other key looks the same. Further tests use a real server behind a proxy that loses responses,
+//! and a real cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action
 //! [`CollectionPattern`]: crate::CollectionPattern

@@ -25,9 +25,9 @@
 //! # The value of a key that may exist
 //!
 //! A call that creates a key can fail after the server has created it. Then the error contains the value. Store it and
-//! complete the call, as the table below says, or find the key and delete it. [`Error::value`] covers every such error ([`OutcomeUnknown`](Error::OutcomeUnknown),
-//! [`NotReplicated`](Error::NotReplicated) and [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`,
-//! `ensure`), and has an example.
+//! complete the call, as the table below says, or find the key and delete it. [`Error::value`] covers every such error
+//! ([`OutcomeUnknown`](Error::OutcomeUnknown), [`NotReplicated`](Error::NotReplicated) and
+//! [`Incomplete`](Error::Incomplete)) of every call (`create`, `rotate`, `ensure`), and has an example.
 //!
 //! If the error has no value, no value is lost, with one exception: the value of a
 //! [`server_generated`](crate::CreateKey::server_generated) key was in the response that was lost. Find such a key in a
@@ -60,8 +60,8 @@
 //!
 //! # Testing the handling of errors
 //!
-//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` makes an error
-//! of each kind for a mock to return. See the documentation of the module `testing`.
+//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` makes an
+//! error of each kind for a mock to return. See the documentation of the module `testing`.
 
 #[cfg(doc)]
 use crate::Error;

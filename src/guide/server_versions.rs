@@ -112,10 +112,11 @@
 //! So nodes may disagree about an expired key for up to an hour and the difference of their clocks. For that time, one node
 //! says 404 and another still lists the key.
 //!
-//! Therefore **a key with `autodelete` cannot be given a value**, neither a stored one nor one of your own. A create compares the value with the node's keys
-//! before it takes an id. If the leader has deleted an expired key and a follower has not, then creating the same value again
-//! succeeds on the leader and fails on the follower, whose counter of ids is one behind from then on (read: all tags from v26.0,
-//! `src/auth_manager.cpp`, `create_key`). A later delete by id removes *different* keys on different nodes.
+//! Therefore **a key with `autodelete` cannot be given a value**, neither a stored one nor one of your own. A create
+//! compares the value with the node's keys before it takes an id. If the leader has deleted an expired key and a
+//! follower has not, then creating the same value again succeeds on the leader and fails on the follower, whose
+//! counter of ids is one behind from then on (read: all tags from v26.0, `src/auth_manager.cpp`, `create_key`). A
+//! later delete by id removes *different* keys on different nodes.
 //!
 //! # Scoped keys
 //!
