@@ -1,6 +1,6 @@
 //! Measures a plan for many keys, next to the requests that it cannot do without: `cargo bench --bench plan`.
 //!
-//! Without TYPESENSE_NODES and TYPESENSE_API_KEY, which should name a server for tests, it uses the fake server. That one
+//! Without TYPESENSE_URL and TYPESENSE_API_KEY, which should name a server for tests, it uses the fake server. That one
 //! runs in this process, so its work is part of every row, and it creates keys much faster than a real one.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may panic")]
@@ -20,7 +20,7 @@ const LISTED: usize = 20_000;
 const CREATED: usize = 2_000;
 
 fn main() {
-    let fake = env::var_os("TYPESENSE_NODES").is_none().then(|| FakeServer::start().unwrap());
+    let fake = env::var_os("TYPESENSE_URL").is_none().then(|| FakeServer::start().unwrap());
     let client = match &fake {
         Some(server) => KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap(),
         None => KeysClient::from_env().unwrap(),

@@ -28,7 +28,7 @@ const ACTIONS: [Action; 2] = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
 
 fn main() -> ExitCode {
     // Not TYPESENSE_API_KEY: cargo writes what it watches into its build directory, for everybody to read.
-    println!("cargo::rerun-if-env-changed=TYPESENSE_NODES");
+    println!("cargo::rerun-if-env-changed=TYPESENSE_URL");
     println!("cargo::rerun-if-env-changed=SITE_COLLECTION");
     println!("cargo::rerun-if-changed=.search-key");
     match search_key() {

@@ -29,7 +29,7 @@ use typesense_keys::{
 
 /// The API keys of a Typesense server or cluster.
 ///
-/// TYPESENSE_NODES names the server, and TYPESENSE_API_KEY is the key to use.
+/// TYPESENSE_URL names the server, and TYPESENSE_API_KEY is the key to use.
 ///
 /// Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 failed, and something changed or may have changed;
 /// 4 `audit --check` found something; 5 `apply --plan` found changes.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --example quickstart                    on a fake server inside this program
-//! TYPESENSE_NODES=https://search.example.net TYPESENSE_API_KEY=… cargo run --example quickstart
+//! TYPESENSE_URL=https://search.example.net TYPESENSE_API_KEY=… cargo run --example quickstart
 //! RUST_LOG=trace cargo run --example quickstart     shows that no key is logged
 //! ```
 
@@ -22,12 +22,12 @@ fn main() {
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let fake_server = FakeServer::start()?;
-    let settings = || match env::var_os("TYPESENSE_NODES") {
+    let settings = || match env::var_os("TYPESENSE_URL") {
         Some(_) => ClientBuilder::from_env(),
         None => Ok(KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key())),
     };
-    if env::var_os("TYPESENSE_NODES").is_none() {
-        println!("TYPESENSE_NODES names no server: this runs on a fake one, in memory, at {}", fake_server.url());
+    if env::var_os("TYPESENSE_URL").is_none() {
+        println!("TYPESENSE_URL names no server: this runs on a fake one, in memory, at {}", fake_server.url());
     }
     let client = settings()?.build()?;
 

@@ -66,12 +66,12 @@ fn store(place: OsString) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// A client of the servers in TYPESENSE_NODES. Without them, of a fake server: then the stored key allows nothing.
+/// A client of the servers in TYPESENSE_URL. Without them, of a fake server: then the stored key allows nothing.
 fn connect() -> Result<(KeysClient, Option<FakeServer>), Box<dyn Error>> {
-    if env::var_os("TYPESENSE_NODES").is_some() {
+    if env::var_os("TYPESENSE_URL").is_some() {
         return Ok((KeysClient::from_env()?, None));
     }
-    eprintln!("TYPESENSE_NODES names no server: the key is a fake server's, and allows nothing");
+    eprintln!("TYPESENSE_URL names no server: the key is a fake server's, and allows nothing");
     let fake_server = FakeServer::start()?;
     let client = KeysClient::builder().node(fake_server.url()).api_key(fake_server.api_key()).build()?;
     Ok((client, Some(fake_server)))

@@ -33,7 +33,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// How many keys are begun together, and so the most that the next run has to complete.
 const CHUNK: usize = 100;
 
-/// Gives each tenant a search key, on the server that TYPESENSE_NODES and TYPESENSE_API_KEY name.
+/// Gives each tenant a search key, on the server that TYPESENSE_URL and TYPESENSE_API_KEY name.
 #[derive(Parser)]
 struct Cli {
     /// A file with the name of a tenant on each line: lower-case letters and digits, or a UUID.

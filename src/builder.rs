@@ -18,7 +18,7 @@ use crate::key;
 use crate::node::Node;
 use crate::secret;
 
-const NODES_VARIABLE: &str = "TYPESENSE_NODES";
+const URL_VARIABLE: &str = "TYPESENSE_URL";
 const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
 
 /// The settings of a [`KeysClient`]. At least a [`node`](Self::node) and the [`api_key`](Self::api_key) are needed.
@@ -58,7 +58,7 @@ impl KeysClient {
         ClientBuilder::default()
     }
 
-    /// A client with its nodes from `TYPESENSE_NODES` (separated by commas; none is preferred) and its key from
+    /// A client with its nodes from `TYPESENSE_URL` (separated by commas; none is preferred) and its key from
     /// `TYPESENSE_API_KEY`.
     ///
     /// The environment keeps its own copy of the key, which this crate cannot wipe.
@@ -94,7 +94,7 @@ impl Default for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Returns a builder with the nodes from `TYPESENSE_NODES` and the key from `TYPESENSE_API_KEY`: see
+    /// Returns a builder with the nodes from `TYPESENSE_URL` and the key from `TYPESENSE_API_KEY`: see
     /// [`KeysClient::from_env`].
     ///
     /// # Errors
@@ -106,10 +106,10 @@ impl ClientBuilder {
             Err(env::VarError::NotUnicode(_)) => Err(Error::configuration(name, "is not Unicode")),
             _ => Err(Error::configuration(name, format!("is not set: {meaning}"))),
         };
-        let nodes = variable(NODES_VARIABLE, "the nodes, such as `https://search.example.net`, separated by commas")?;
+        let nodes = variable(URL_VARIABLE, "the nodes, such as `https://search.example.net`, separated by commas")?;
         let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
         let nodes = nodes.split(',').filter(|node| !node.trim().is_empty());
-        let nodes = nodes.map(|node| (node.to_owned(), NODES_VARIABLE)).collect();
+        let nodes = nodes.map(|node| (node.to_owned(), URL_VARIABLE)).collect();
         Ok(Self { nodes, api_key: Some((secret::copy(&api_key), API_KEY_VARIABLE)), ..Self::default() })
     }
 

@@ -20,7 +20,7 @@ use typesense_keys::{Expiry, KeysClient};
 /// An example that uses a fake server in this process, through a tap.
 fn with_server(name: &str, fake_server: &FakeServer, tap: &Tap) -> Command {
     let mut command = example(name);
-    command.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", fake_server.api_key().expose_secret());
+    command.env("TYPESENSE_URL", tap.url()).env("TYPESENSE_API_KEY", fake_server.api_key().expose_secret());
     command
 }
 
@@ -41,7 +41,7 @@ fn quickstart_without_a_server_runs_on_a_fake_one_and_says_so() {
     let output = example("quickstart").output().unwrap();
     let said = said(&output);
     assert!(output.status.success(), "{said:?}");
-    let first = "TYPESENSE_NODES names no server: this runs on a fake one, in memory, at http://127.0.0.1:";
+    let first = "TYPESENSE_URL names no server: this runs on a fake one, in memory, at http://127.0.0.1:";
     assert!(said[0].starts_with(first), "{said:?}");
     let steps = said[1..].iter().map(|line| line.split_whitespace().next().unwrap());
     assert_eq!(
@@ -119,11 +119,11 @@ fn quickstart_that_fails_says_why_on_one_line() {
             "the client's key is wrong, has expired, or lacks the action `keys:create`",
         ),
         (fake_server.url(), None, "invalid configuration: `TYPESENSE_API_KEY`: is not set"),
-        ("localhost".to_owned(), Some("key"), "invalid configuration: `TYPESENSE_NODES`"),
+        ("localhost".to_owned(), Some("key"), "invalid configuration: `TYPESENSE_URL`"),
         ("http://10.0.0.1".to_owned(), Some("key"), "is plain http to another host"),
     ] {
         let mut quickstart = example("quickstart");
-        quickstart.env("TYPESENSE_NODES", nodes).envs(key.map(|key| ("TYPESENSE_API_KEY", key)));
+        quickstart.env("TYPESENSE_URL", nodes).envs(key.map(|key| ("TYPESENSE_API_KEY", key)));
         let output = quickstart.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let said = said(&output);
@@ -211,7 +211,7 @@ fn store_that_creates_no_key_leaves_no_file() {
     let tap = Tap::start(&fake_server.url());
     for (node, key) in [(tap.url(), "wrong"), ("no url".to_owned(), "key")] {
         let mut store = example("store");
-        store.env("TYPESENSE_NODES", node).env("TYPESENSE_API_KEY", key).arg(&file);
+        store.env("TYPESENSE_URL", node).env("TYPESENSE_API_KEY", key).arg(&file);
         let output = store.output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
         assert!(!file.exists());

@@ -15,7 +15,7 @@ use support::Scripted;
 use support::faulty::tunnel;
 use typesense_keys::{ClientBuilder, KeysClient};
 
-const NODES: &str = "TYPESENSE_NODES";
+const NODES: &str = "TYPESENSE_URL";
 const API_KEY: &str = "TYPESENSE_API_KEY";
 const PROXIES: [&str; 8] =
     ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"];
@@ -134,7 +134,7 @@ fn nodes_and_key_come_from_the_environment() {
 }
 
 fn what_is_missing_is_named() {
-    let no_nodes = "invalid configuration: `TYPESENSE_NODES`: is not set: the nodes, such as \
+    let no_nodes = "invalid configuration: `TYPESENSE_URL`: is not set: the nodes, such as \
                     `https://search.example.net`, separated by commas";
     let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
                   needed";
@@ -159,7 +159,7 @@ fn wrong_setting_is_named_by_its_variable() {
             "an address contains user info (`user:password@`), which Typesense does not use: remove it",
         ),
     ] {
-        assert_eq!(built(nodes, "pa55"), format!("invalid configuration: `TYPESENSE_NODES`: {reason}"));
+        assert_eq!(built(nodes, "pa55"), format!("invalid configuration: `TYPESENSE_URL`: {reason}"));
     }
     assert_eq!(
         built("http://127.0.0.1:1", "pa55\n"),

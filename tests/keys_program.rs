@@ -40,7 +40,7 @@ impl Stage {
 
     fn command(&self) -> Command {
         let mut command = example("keys");
-        command.env("TYPESENSE_NODES", self.server.url());
+        command.env("TYPESENSE_URL", self.server.url());
         command.env("TYPESENSE_API_KEY", self.server.api_key().expose_secret());
         command.current_dir(self.directory.path());
         command
@@ -205,7 +205,7 @@ fn key_is_rotated_with_a_minority_of_nodes_down_only_if_asked() {
     let directory = fresh_directory();
     let rotate = |more: &[&str]| {
         let mut command = example("keys");
-        command.env("TYPESENSE_NODES", nodes.each_ref().map(FakeServer::url).join(","));
+        command.env("TYPESENSE_URL", nodes.each_ref().map(FakeServer::url).join(","));
         command.env("TYPESENSE_API_KEY", nodes[0].api_key().expose_secret()).current_dir(directory.path());
         command.args(["rotate", "0", "--out", "new", "--timeout", "10"]).args(more).output().unwrap()
     };

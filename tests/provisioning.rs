@@ -47,7 +47,7 @@ impl Tenants {
         let file = self.directory.path().join("names");
         fs::write(&file, names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("\n")).unwrap();
         let mut command = example("tenants");
-        command.env("TYPESENSE_NODES", self.nodes.join(",")).env("TYPESENSE_API_KEY", &self.api_key);
+        command.env("TYPESENSE_URL", self.nodes.join(",")).env("TYPESENSE_API_KEY", &self.api_key);
         command.arg(file).arg(self.store()).args(arguments);
         command
     }

@@ -39,7 +39,7 @@ pub(crate) fn child() -> ExitCode {
 fn run_child(nodes: Option<&str>, key: Option<&str>) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
     command.env(CHILD, "1");
-    for (name, value) in [("TYPESENSE_NODES", nodes), ("TYPESENSE_API_KEY", key)] {
+    for (name, value) in [("TYPESENSE_URL", nodes), ("TYPESENSE_API_KEY", key)] {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
@@ -66,10 +66,10 @@ fn client_from_the_environment_lists_keys(server: &Server) {
 fn missing_variable_is_named(server: &Server) {
     let (url, key) = (server.url(), server.api_key());
     for (nodes, api_key, named) in [
-        (None, Some(key), "TYPESENSE_NODES"),
-        (Some(""), Some(key), "TYPESENSE_NODES"),
-        (Some(","), Some(key), "TYPESENSE_NODES"),
-        (Some("no url"), Some(key), "TYPESENSE_NODES"),
+        (None, Some(key), "TYPESENSE_URL"),
+        (Some(""), Some(key), "TYPESENSE_URL"),
+        (Some(","), Some(key), "TYPESENSE_URL"),
+        (Some("no url"), Some(key), "TYPESENSE_URL"),
         (Some(&url[..]), None, "TYPESENSE_API_KEY"),
         (Some(&url[..]), Some(""), "TYPESENSE_API_KEY"),
     ] {
@@ -82,7 +82,7 @@ fn missing_variable_is_named(server: &Server) {
 fn quickstart_runs_on_a_real_server_without_showing_a_key(server: &Server) {
     let tap = Tap::start(&server.url());
     let mut quickstart = example("quickstart");
-    quickstart.env("TYPESENSE_NODES", tap.url()).env("TYPESENSE_API_KEY", server.api_key());
+    quickstart.env("TYPESENSE_URL", tap.url()).env("TYPESENSE_API_KEY", server.api_key());
     let output = quickstart.output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");

@@ -30,7 +30,7 @@ impl Site {
     fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {
         let mut command = example("build_script");
         command.env("CARGO_MANIFEST_DIR", self.0.path()).env("SITE_COLLECTION", collection);
-        command.env("TYPESENSE_NODES", nodes).env("TYPESENSE_API_KEY", api_key);
+        command.env("TYPESENSE_URL", nodes).env("TYPESENSE_API_KEY", api_key);
         let output = command.output().unwrap();
         assert_hides(&printed(&output), api_key);
         if self.file().exists() {
@@ -193,6 +193,6 @@ fn cargo_is_not_asked_to_watch_the_admin_key() {
     // It would keep it in its build directory as it is.
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
     let output = printed(&site.build(&server, "docs"));
-    assert!(output.contains("rerun-if-env-changed=TYPESENSE_NODES"), "{output}");
+    assert!(output.contains("rerun-if-env-changed=TYPESENSE_URL"), "{output}");
     assert!(!output.contains("TYPESENSE_API_KEY"), "{output}");
 }

@@ -60,7 +60,7 @@ impl<'a> Series<'a> {
         fs::write(&file, serde_json::to_string(&specs).unwrap()).unwrap();
         self.runs += 1;
         let mut command = example("keys");
-        command.env("TYPESENSE_NODES", self.target.nodes.join(",")).env("TYPESENSE_API_KEY", &self.target.api_key);
+        command.env("TYPESENSE_URL", self.target.nodes.join(",")).env("TYPESENSE_API_KEY", &self.target.api_key);
         command.arg("apply").arg(file).args(["--replace-on-drift", "--prune", &self.prefix]);
         command.arg("--out").arg(self.directory.path().join(format!("values {}", self.runs)));
         command

@@ -13,7 +13,7 @@ pub fn example(name: &str) -> Command {
     let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let mut command = outlived_by_nobody(&BUILT.get_or_init(build).join(program));
     command.env("RUST_LOG", "trace");
-    for variable in ["TYPESENSE_NODES", "TYPESENSE_API_KEY"] {
+    for variable in ["TYPESENSE_URL", "TYPESENSE_API_KEY", "TYPESENSE_API_KEY_FILE", "TYPESENSE_ALLOW_PLAINTEXT"] {
         command.env_remove(variable);
     }
     command
