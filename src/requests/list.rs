@@ -115,8 +115,11 @@ impl ListKeys {
     /// # let (url, admin_key) = (server.url(), server.api_key());
     /// # use typesense_keys::KeysClient;
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-    /// for key in client.list().expired(true).stream()? {
-    ///     client.delete(key?.id).send()?;
+    /// for key in client.list().stream()? {
+    ///     let key = key?;
+    ///     for finding in key.audit() {
+    ///         println!("key {} ({}) {finding}", key.id, key.description.escape_debug());
+    ///     }
     /// }
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

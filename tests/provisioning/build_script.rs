@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 
 use super::support::example::{assert_hides, example, printed};
+use super::support::time::wait_until;
 use super::support::{faulty, fresh_directory};
 
 /// The program `build_script` for a site, whose sources are in a directory of their own.
@@ -28,15 +29,29 @@ impl Site {
     }
 
     fn build_with(&self, nodes: &str, api_key: &str, collection: &str) -> Output {
+        let output = self.command(nodes, api_key, collection).output().unwrap();
+        assert_hides(&printed(&output), api_key);
+        for file in [self.file(), self.pending()].iter().filter(|file| file.exists()) {
+            assert_hides(&printed(&output), &fs::read_to_string(file).unwrap());
+        }
+        output
+    }
+
+    fn command(&self, nodes: &str, api_key: &str, collection: &str) -> Command {
         let mut command = example("build_script");
         command.env("CARGO_MANIFEST_DIR", self.0.path()).env("SITE_COLLECTION", collection);
         command.env("TYPESENSE_URL", nodes).env("TYPESENSE_API_KEY", api_key);
-        let output = command.output().unwrap();
-        assert_hides(&printed(&output), api_key);
-        if self.file().exists() {
-            assert_hides(&printed(&output), &self.key());
-        }
-        output
+        command
+    }
+
+    /// Builds until a create was sent and not yet responded to, and kills the program.
+    fn kill_while_creating(&self, server: &FakeServer, fault: Fault) {
+        server.fail(Operation::Create).with(fault);
+        let mut command = self.command(&server.url(), server.api_key().expose_secret(), "docs");
+        let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("the key is being created", || server.requests(Operation::Create) > 0);
+        run.kill().unwrap();
+        run.wait().unwrap();
     }
 
     fn file(&self) -> PathBuf {
@@ -45,6 +60,11 @@ impl Site {
 
     fn key(&self) -> String {
         fs::read_to_string(self.file()).unwrap()
+    }
+
+    /// The value of a key that may not exist yet.
+    fn pending(&self) -> PathBuf {
+        self.0.path().join(".search-key-pending")
     }
 }
 
@@ -82,7 +102,7 @@ fn revoked_key_of_a_site_is_replaced_and_never_revived() {
     site.build(&server, "docs");
     let revoked = site.key();
     server.remove(server.keys()[0].id);
-    fs::write(site.0.path().join(".search-key.new"), "of a build that was interrupted").unwrap();
+    fs::write(site.pending().with_extension("new"), "of a build that was interrupted").unwrap();
     assert!(site.build(&server, "docs").status.success());
     assert_ne!(site.key(), revoked);
     assert_allows(&server, &site.key(), "docs");
@@ -134,7 +154,8 @@ fn site_built_offline_uses_the_stored_key_and_warns() {
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
     site.build(&server, "docs");
     let key = site.key();
-    let output = site.build_offline();
+    server.stop();
+    let output = site.build(&server, "docs");
     assert!(output.status.success(), "{}", printed(&output));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -177,15 +198,63 @@ fn revoked_key_that_cannot_be_replaced_fails_the_build() {
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
 }
 
+/// The build fails, and leaves a value only where no site takes it for a key. Returns the value.
+#[track_caller]
+fn assert_fails_without_a_key(site: &Site, output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{}", printed(output));
+    assert!(!site.file().exists());
+    fs::read_to_string(site.pending()).unwrap()
+}
+
+/// The next build uses this value, for the only key.
+#[track_caller]
+fn assert_completes(site: &Site, server: &FakeServer, value: &str) {
+    let output = site.build(server, "docs");
+    assert!(output.status.success(), "{}", printed(&output));
+    assert_allows(server, value, "docs");
+    assert_eq!((site.key().as_str(), server.key_count(), site.pending().exists()), (value, 1, false));
+}
+
 #[test]
-fn value_of_a_site_is_stored_before_its_key_exists() {
+fn builds_without_a_server_leave_no_key_until_one_exists() {
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
-    server.fail(Operation::Create).times(usize::MAX).with(Fault::Unauthorized);
-    assert!(!site.build(&server, "docs").status.success());
-    assert_eq!((site.key().len(), server.key_count()), (32, 0));
-    server.clear_faults();
-    assert!(site.build(&server, "docs").status.success());
-    assert_allows(&server, &site.key(), "docs");
+    let value = assert_fails_without_a_key(&site, &site.build_offline());
+    assert_eq!(assert_fails_without_a_key(&site, &site.build_offline()), value);
+    assert_completes(&site, &server, &value);
+}
+
+#[test]
+fn builds_with_a_refused_admin_key_leave_no_key_until_one_exists() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    let refused = || site.build_with(&server.url(), "not-the-admin-key-at-all", "docs");
+    let value = assert_fails_without_a_key(&site, &refused());
+    assert_eq!(assert_fails_without_a_key(&site, &refused()), value);
+    assert_eq!(assert_fails_without_a_key(&site, &site.build_offline()), value);
+    assert_completes(&site, &server, &value);
+}
+
+#[test]
+fn build_that_is_killed_leaves_no_key_until_one_is_known_to_exist() {
+    let minutes = Duration::from_secs(60);
+    for (fault, exists) in [(Fault::Hang, 0), (Fault::Delay(minutes), 1)] {
+        let (server, site) = (FakeServer::start().unwrap(), Site::new());
+        site.kill_while_creating(&server, fault);
+        assert_eq!(server.key_count(), exists);
+        let value = assert_fails_without_a_key(&site, &site.build_offline());
+        assert_completes(&site, &server, &value);
+    }
+}
+
+#[test]
+fn key_of_another_collection_is_not_used_without_a_server() {
+    let (server, site) = (FakeServer::start().unwrap(), Site::new());
+    site.build(&server, "docs");
+    server.stop();
+    let output = site.build(&server, "docs");
+    assert!(output.status.success(), "{}", printed(&output));
+    for output in [site.build(&server, "blog"), site.build_offline()] {
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    }
 }
 
 #[test]
