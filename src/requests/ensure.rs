@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::create::ROUNDS_FOR_GIVEN;
 use super::list;
-use super::new_key::Origin;
 use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
 use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
+use super::value::KeyValue;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::KeyInfo;
@@ -67,19 +67,26 @@ use crate::key::KeyInfo;
 pub struct EnsureKey {
     engine: Arc<Engine>,
     settings: KeySettings,
+    value: KeyValue,
     replace_on_drift: bool,
     options: CallOptions,
 }
 
 scope_methods!(EnsureKey);
-value_methods!(EnsureKey, "never");
+value_methods!(EnsureKey, settings.expiry, "never");
 timeout_method!(EnsureKey);
 replication_method!(EnsureKey, "all other steps, waits until the key is known");
 
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
         let settings = KeySettings { description, ..KeySettings::default() };
-        Self { engine, settings, replace_on_drift: false, options: CallOptions::default() }
+        Self {
+            engine,
+            settings,
+            value: KeyValue::default(),
+            replace_on_drift: false,
+            options: CallOptions::default(),
+        }
     }
 
     /// Whether to replace a key with this description and a different scope, and to delete such keys that an
@@ -103,7 +110,7 @@ impl EnsureKey {
     ///
     /// [`Error::InvalidRequest`], [`Error::RandomSource`].
     pub fn validate(&self) -> Result<(), Error> {
-        check(self.settings.clone(), self.replace_on_drift).map(drop)
+        self.clone().check().map(drop)
     }
 
     /// Looks for the key, and creates or replaces it if needed.
@@ -128,11 +135,24 @@ impl EnsureKey {
     /// * [`Error::OutcomeUnknown`], with the value, if it is unknown whether the key exists,
     /// * [`Error::NotReplicated`], with the key if this run created it, if not every node knows it in time.
     pub fn send(self) -> Result<EnsuredKey, Error> {
-        let Self { engine, settings, replace_on_drift, options } = self;
-        let target = check(settings, replace_on_drift)?;
+        let (engine, options) = (self.engine.clone(), self.options);
+        let target = self.check()?;
         let deadline = engine.deadline(options.timeout);
         let ensured = Run { engine: &engine, target: &target, deadline }.finish()?;
         ensured.replicated(&engine, options.replicated_within)
+    }
+
+    fn check(self) -> Result<Target, Error> {
+        let Self { settings, value, replace_on_drift, .. } = self;
+        let mut target = Target::new(settings, replace_on_drift)?;
+        target.key.set_value(value)?;
+        if replace_on_drift && target.key.value.is_provided() {
+            let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one \
+                       exists: leave `value` out, or delete the old key by its id, or give the new key another \
+                       description";
+            return Err(Error::invalid("replace_on_drift", why));
+        }
+        Ok(target)
     }
 }
 
@@ -148,7 +168,7 @@ impl<'a> Run<'a> {
     fn finish(self) -> Result<EnsuredKey, Error> {
         let steps = self.steps()?;
         match steps.before.verdict() {
-            Verdict::Keep(_) | Verdict::Create if self.target.key.origin == Origin::Provided => self.prove(&steps),
+            Verdict::Keep(_) | Verdict::Create if self.target.key.value.is_provided() => self.prove(&steps),
             Verdict::Keep(stays) => steps.keep(stays, self.deadline),
             Verdict::Create | Verdict::Replace(_) => self.create(steps),
             Verdict::Refuse(drifted) => Err(drift(drifted)),
@@ -202,7 +222,7 @@ impl<'a> Run<'a> {
             self.engine,
             |listed| listed.description == key.description,
             self.deadline,
-            key.known_value().as_slice(),
+            key.value.known().as_slice(),
         )?)
     }
 
@@ -218,14 +238,4 @@ impl<'a> Run<'a> {
             }
         }
     }
-}
-
-fn check(settings: KeySettings, replace_on_drift: bool) -> Result<Target, Error> {
-    let target = Target::new(settings, replace_on_drift)?;
-    if replace_on_drift && target.key.origin == Origin::Provided {
-        let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
-                   leave `value` out, or delete the old key by its id, or give the new key another description";
-        return Err(Error::invalid("replace_on_drift", why));
-    }
-    Ok(target)
 }

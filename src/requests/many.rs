@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use self::sealed::Sender;
-use super::create::{CreateKey, PreparedCreate};
+use super::create::{CheckedCreate, CreateKey, PreparedCreate};
 use super::delete::DeleteKey;
 use super::rotate::{RotateKey, resume};
 use super::runner::{self, Connections};
@@ -342,7 +342,7 @@ pub struct CreateItem(Create);
 enum Create {
     /// Not checked yet.
     New(CreateKey),
-    Prepared(PreparedCreate),
+    Checked(CheckedCreate),
 }
 
 impl From<CreateKey> for CreateItem {
@@ -353,7 +353,7 @@ impl From<CreateKey> for CreateItem {
 
 impl From<PreparedCreate> for CreateItem {
     fn from(request: PreparedCreate) -> Self {
-        Self(Create::Prepared(request))
+        Self(Create::Checked(request.request))
     }
 }
 
@@ -362,7 +362,7 @@ impl BatchRequest for CreateItem {
 
     fn check(&mut self) -> Result<(), Error> {
         if let Create::New(request) = &self.0 {
-            self.0 = Create::Prepared(request.clone().check()?);
+            self.0 = Create::Checked(request.clone().check()?);
         }
         Ok(())
     }
@@ -370,14 +370,14 @@ impl BatchRequest for CreateItem {
     fn is_repeatable(&self) -> bool {
         match &self.0 {
             Create::New(_) => true,
-            Create::Prepared(request) => request.is_repeatable(),
+            Create::Checked(request) => request.is_repeatable(),
         }
     }
 
     fn send_through(&mut self, Sender(engine): Sender<'_>, _: Option<Error>) -> Result<CreatedKey, Error> {
         match &self.0 {
             Create::New(request) => request.clone().check()?.send_by(engine),
-            Create::Prepared(request) => request.send_by(engine),
+            Create::Checked(request) => request.send_by(engine),
         }
     }
 }

@@ -17,6 +17,7 @@ mod rotate;
 mod runner;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use self::create::{CreateKey, PreparedCreate};
 pub use self::delete::DeleteKey;

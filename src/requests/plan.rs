@@ -14,9 +14,10 @@ use serde::{Serialize, Serializer};
 pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::KeySpec;
 use super::list;
-use super::options::{CallOptions, Value, replication_method, timeout_method};
+use super::options::{CallOptions, replication_method, timeout_method};
 use super::reconcile::{Drifted, Survey, Target, Verdict};
 use super::runner::Connections;
+use super::value::KeyValue;
 use crate::engine::{CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
 use crate::key::{KeyId, KeyInfo};
@@ -208,7 +209,7 @@ impl Plan {
     /// The descriptions of the keys that `apply` would create, with their values. Store them before you call `apply`:
     /// then no key can exist whose value is lost, wherever the program is interrupted.
     pub fn values(&self) -> impl Iterator<Item = (&str, &SecretString)> {
-        self.keys.iter().filter_map(|key| Some((&*key.description, key.target.as_ref()?.key.known_value()?)))
+        self.keys.iter().filter_map(|key| Some((&*key.description, key.target.as_ref()?.key.value.known()?)))
     }
 }
 
@@ -271,7 +272,7 @@ impl PlannedKey {
             // The value of a listed key cannot be used again.
             let can_be_stored = has_none && key.autodelete != Some(true);
             let stored = if can_be_stored { stored_value(&key.description) } else { None };
-            let value = stored.map_or(Value::Generated, Value::Stored);
+            let value = stored.map_or(KeyValue::ToGenerate, KeyValue::Stored);
             let description = planned.description.escape_debug();
             key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }

@@ -7,9 +7,10 @@ use super::create::Prior;
 use super::delete::{check_replacement, ensure_deleted};
 use super::get::{self, get};
 use super::list;
-use super::new_key::{NewKey, Origin};
-use super::options::{CallOptions, KeySettings, replication_method, timeout_method, value_methods};
+use super::new_key::NewKey;
+use super::options::{CallOptions, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
+use super::value::KeyValue;
 use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
@@ -47,15 +48,15 @@ use crate::operation::Operation;
 pub struct RotateKey {
     engine: Arc<Engine>,
     id: KeyId,
-    /// Only the value and the expiry. Everything else is copied from the old key.
-    settings: KeySettings,
+    value: KeyValue,
+    expiry: Option<Expires>,
     keep_old: bool,
     accept_majority: bool,
     copy_unknown_members: bool,
     pub(super) options: CallOptions,
 }
 
-value_methods!(RotateKey, "that of the old key, which must not be past");
+value_methods!(RotateKey, expiry, "that of the old key, which must not be past");
 timeout_method!(RotateKey);
 replication_method!(RotateKey, "the old key is deleted (not with `keep_old`), waits until it is gone");
 
@@ -64,7 +65,8 @@ impl RotateKey {
         Self {
             engine,
             id,
-            settings: KeySettings::default(),
+            value: KeyValue::default(),
+            expiry: None,
             keep_old: false,
             accept_majority: false,
             copy_unknown_members: false,
@@ -107,9 +109,8 @@ impl RotateKey {
     ///
     /// [`Error::InvalidRequest`], [`Error::RandomSource`].
     pub fn validate(&self) -> Result<(), Error> {
-        let KeySettings { value, expiry, .. } = self.settings.clone();
-        expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?;
-        value.check(None).map(drop)
+        self.expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?;
+        self.value.clone().check(None).map(drop)
     }
 
     /// Creates the new key, waits until every node knows it, deletes the old one, and returns the new one.
@@ -147,15 +148,15 @@ impl RotateKey {
 
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(self, engine: &Engine) -> Result<CreatedKey, Error> {
-        let Self { engine: _, id, settings, keep_old, accept_majority, copy_unknown_members, options } = self;
+        let Self { engine: _, id, value, expiry, keep_old, accept_majority, copy_unknown_members, options } = self;
         let deadline = engine.deadline(options.timeout);
         let old = get(engine, id, deadline)?;
-        let key = NewKey::replacing(&old, settings.value, settings.expiry, copy_unknown_members)?;
+        let key = NewKey::replacing(&old, value, expiry, copy_unknown_members)?;
         replication::check_nodes(engine, id, deadline, accept_majority)?;
         let mut others = vec![id];
-        if key.origin == Origin::Provided {
+        if key.value.is_provided() {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, |listed| key.may_be(listed), deadline, &[&key.value])?;
+            let listed = list::all(engine, |listed| key.may_be(listed), deadline, key.value.known().as_slice())?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;
@@ -237,7 +238,7 @@ pub(crate) fn resume(
     let deadline = engine.deadline(timeout);
     // The client may be one of another cluster, which has another key with this id.
     let Rotation { key, old, old_prefix, .. } = &*rotation;
-    match engine.call(Request::bodiless(Operation::Get(*old), key.known_value()), deadline, get::decode(*old)) {
+    match engine.call(Request::bodiless(Operation::Get(*old), key.value.known()), deadline, get::decode(*old)) {
         Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
             incomplete.what = format!(
                 "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \
@@ -250,7 +251,7 @@ pub(crate) fn resume(
                 Some(_) => failure.into(),
                 None => {
                     let what = "the key to replace could not be looked up; the value of the new one is in this error";
-                    failure.into_outcome_unknown(what, Some(&key.value), Vec::new())
+                    failure.into_outcome_unknown(what, key.value.known(), Vec::new())
                 }
             };
         }

@@ -9,7 +9,6 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::delete::ensure_deleted;
-use crate::requests::new_key::NewKey;
 use crate::requests::options::CallOptions;
 use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Verdict, drift};
 use crate::requests::runner::{self, Connections};
@@ -173,7 +172,7 @@ impl<'a> Run<'a> {
             unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
         let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
-        let values: Vec<_> = targets().filter_map(NewKey::known_value).collect();
+        let values: Vec<_> = targets().filter_map(|key| key.value.known()).collect();
         let (mut groups, others) = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
@@ -258,7 +257,7 @@ impl<'a> Run<'a> {
         let mut rounds = 0;
         while !created.is_empty() {
             let keys = || created.iter().map(|(_, creation)| &creation.target().key);
-            let secrets: Vec<_> = keys().filter_map(NewKey::known_value).collect();
+            let secrets: Vec<_> = keys().filter_map(|key| key.value.known()).collect();
             let descriptions = keys().map(|key| &*key.description);
             let mut groups = match list_groups(self.engine, descriptions, |_| false, deadline, &secrets) {
                 Ok((groups, _)) => groups,

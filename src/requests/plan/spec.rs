@@ -10,7 +10,7 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::options::{KeySettings, Value, scope_methods};
+use crate::requests::options::{KeySettings, scope_methods};
 use crate::requests::reconcile::Target;
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
@@ -40,7 +40,9 @@ use crate::requests::reconcile::Target;
 /// assert!(error.starts_with("key `docs site`: `actions[0]`: `documents:serach` is not an action"), "{error}");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Deserialize)]
+///
+/// Two specs are equal if they have the same members in the same order.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Members")]
 pub struct KeySpec {
     pub(super) settings: KeySettings,
@@ -92,19 +94,7 @@ impl KeySpec {
 
     /// The described key, which has no value yet: most keys exist already.
     pub(super) fn check(self, replace_on_drift: bool) -> Result<Target, Error> {
-        Target::new(KeySettings { value: Value::ServerGenerated, ..self.settings }, replace_on_drift)
-    }
-}
-
-/// Two specs are equal if they have the same members in the same order.
-impl PartialEq for KeySpec {
-    fn eq(&self, other: &Self) -> bool {
-        // Without the value, which a spec does not have.
-        let (left, right) = (&self.settings, &other.settings);
-        left.description == right.description
-            && (&left.actions, &left.collections) == (&right.actions, &right.collections)
-            && (left.expiry, left.autodelete) == (right.expiry, right.autodelete)
-            && left.invalid == right.invalid
+        Target::new(self.settings, replace_on_drift)
     }
 }
 
@@ -190,8 +180,7 @@ fn each<T, E: Display>(
 impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check_named().map_err(ser::Error::custom)?;
-        let KeySettings { description, actions, collections, invalid: _, value: _, expiry, autodelete } =
-            &self.settings;
+        let KeySettings { description, actions, collections, invalid: _, expiry, autodelete } = &self.settings;
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),

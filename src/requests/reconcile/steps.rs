@@ -12,7 +12,6 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Prior};
 use crate::requests::delete::{check_replacement, ensure_deleted};
 use crate::requests::get::get;
-use crate::requests::new_key::Origin;
 use crate::requests::replication::{self, Wanted};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
@@ -81,13 +80,13 @@ impl<'a> Steps<'a> {
         deadline: Instant,
     ) -> Result<EnsuredKey, Error> {
         let Self { engine, target: Target { key: wanted, .. }, before } = self;
-        let is_provided = wanted.origin == Origin::Provided;
+        let is_provided = wanted.value.is_provided();
         let mut replaced = Vec::new();
         if !is_provided {
             replaced.extend(before.replaced_by(Some(stays.id)));
             if !replaced.is_empty() {
                 let known = Wanted::Known(stays);
-                if let Err(lag) = replication::wait(engine, known, wanted.known_value(), deadline, false) {
+                if let Err(lag) = replication::wait(engine, known, wanted.value.known(), deadline, false) {
                     return Err(match created {
                         None => replication::nodes_unavailable(engine, lag.nodes, false),
                         created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
@@ -103,7 +102,7 @@ impl<'a> Steps<'a> {
                         return Err(interrupted(created, deleted, &[], cause));
                     }
                 }
-                if let Err(cause) = ensure_deleted(engine, id, deadline, wanted.known_value()) {
+                if let Err(cause) = ensure_deleted(engine, id, deadline, wanted.value.known()) {
                     return Err(interrupted(created, deleted, to_delete, cause));
                 }
             }
@@ -112,8 +111,8 @@ impl<'a> Steps<'a> {
         seen.retain(|id| *id != stays.id && !gone.contains(id));
         Ok(EnsuredKey {
             key: stays.clone(),
-            value: (created.is_some() || is_provided).then(|| wanted.value.clone()),
-            created: created.is_some_and(|created| created.is_certain || wanted.origin == Origin::Generated),
+            value: wanted.value.known().filter(|_| created.is_some() || is_provided).cloned(),
+            created: created.is_some_and(|created| created.is_certain || wanted.value.is_generated()),
             replaced,
             duplicates: seen,
         })

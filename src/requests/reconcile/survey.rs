@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
 use crate::key::{KeyId, KeyInfo};
-use crate::requests::new_key::{NewKey, Origin, are_same_set};
+use crate::requests::new_key::{NewKey, are_same_set};
 use crate::requests::options::KeySettings;
 
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
@@ -25,7 +25,7 @@ impl Target {
         if settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: the key is found by it"));
         }
-        Ok(Self { key: settings.try_into()?, replace_on_drift })
+        Ok(Self { key: NewKey::new(settings)?, replace_on_drift })
     }
 }
 
@@ -95,7 +95,7 @@ impl Survey {
                 continue;
             }
             let mut differences = differences(&key, target);
-            if created.is_some() && target.key.origin == Origin::Provided && differences.is_empty() {
+            if created.is_some() && target.key.value.is_provided() && differences.is_empty() {
                 // The server accepted the value for the created key, so this key has another one.
                 differences.push(other_value(&key));
             }
@@ -194,7 +194,7 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
         let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ").escape_debug().to_string();
         differences.push(Difference { field: UNKNOWN_MEMBERS, found: names, wanted: "none".to_owned() });
     }
-    if wanted.origin == Origin::Provided && !wanted.has_prefix_of(key) {
+    if wanted.value.is_provided() && !wanted.has_prefix_of(key) {
         differences.push(other_value(key));
     }
     differences
@@ -212,18 +212,19 @@ mod tests {
     use crate::collection::CollectionPattern;
     use crate::expiry::{Expires, Expiry};
     use crate::requests::new_key::CLOCK_TOLERANCE;
-    use crate::requests::options::Value;
+    use crate::requests::value::KeyValue;
 
-    fn target(value: Value, expiry: Option<Expires>, replace_on_drift: bool) -> Target {
+    fn target(value: KeyValue, expiry: Option<Expires>, replace_on_drift: bool) -> Target {
         let settings = KeySettings {
             description: "docs".to_owned(),
             actions: vec![Action::DOCUMENTS_GET],
             collections: vec![CollectionPattern::exact("docs")],
-            value,
             expiry,
             ..KeySettings::default()
         };
-        Target::new(settings, replace_on_drift).unwrap()
+        let mut target = Target::new(settings, replace_on_drift).unwrap();
+        target.key.set_value(value).unwrap();
+        target
     }
 
     /// Of one key, which differs by `change` from the wanted one.
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
-        let [keep, replace] = [false, true].map(|replace| target(Value::Generated, None, replace));
+        let [keep, replace] = [false, true].map(|replace| target(KeyValue::ToGenerate, None, replace));
         let restricted = survey(("synonym_sets\n", serde_json::json!(["shop"])), &replace);
         let Verdict::Refuse(Drifted { differences, .. }) = restricted.verdict() else { panic!("replaceable") };
         assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets\\n"));
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn key_that_expires_later_than_asked_has_drifted() {
         let hour = Duration::from_secs(3600);
-        let target = target(Value::Generated, Some(Expires::In(hour)), false);
+        let target = target(KeyValue::ToGenerate, Some(Expires::In(hour)), false);
         for (expires_at, is_wanted) in [
             (Expiry::after(hour / 2), true),
             (Expiry::after(hour + CLOCK_TOLERANCE / 2), true),
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn key_with_another_prefix_than_the_provided_value_has_drifted() {
         for (value, is_wanted) in [("k3yA-value", true), ("k3yB-value", false)] {
-            let target = target(Value::Provided(value.into()), None, false);
+            let target = target(KeyValue::Provided(value.into()), None, false);
             let survey = survey(("id", 7.into()), &target);
             assert_eq!(
                 (survey.wanted.len() == 1, survey.holder(&target.key).unwrap().is_some()),
