@@ -47,7 +47,7 @@
 //!
 //! * **Copies outside the process**: in the kernel, a swap file, a core dump or a debugger.
 //! * **Copies that you make**: a `String` that becomes a key, an environment variable, what you do with `expose_secret`.
-//! * **Copies of the TLS library**, which decrypts into buffers that are not ours to wipe. `cargo test --test memory --
+//! * **Copies of the TLS library**, which decrypts into buffers that are not ours to wipe. `cargo test --test process tls --
 //!   --nocapture` counts them: in one run, 2 copies of 5 secrets after the calls of one thread, and 25 copies of
 //!   41 secrets after those of several threads.
 //! * **Unoptimized builds** can leave pieces of a key on the stack, if a server repeats the key in an error.

@@ -27,6 +27,7 @@ type Shared = Mutex<Cluster>;
 fn main() -> ExitCode {
     harness::run_on(
         || Cluster::start().map(Mutex::new),
+        &[],
         &[
             ("every_node_knows_a_key_after_waiting_for_replication", every_node_knows),
             ("node_that_is_down_or_stopped_is_named_in_not_replicated", absent_nodes_are_named),

@@ -1,4 +1,5 @@
-//! Bad servers: each call to one ends in time, with the right error, in little memory, and tells no secret.
+//! Bad servers: each call to one ends in time, with the right error, in little memory, and tells no secret. And a bad
+//! pattern in a listed key.
 //!
 //! A bad server is a [`Row`]: a script, and how calls to it end. [`check`] makes every call that there is.
 
@@ -14,6 +15,7 @@ mod endless;
 mod framing;
 mod keepalive;
 mod limits;
+mod patterns;
 mod protocols;
 mod row;
 #[path = "../support/mod.rs"]
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
             CALLS.fetch_add(check::every_call(&row), Ordering::Relaxed);
         })
     });
-    let tests = [deadlines::tests(), keepalive::tests(), limits::tests()].into_iter().flatten();
+    let tests = [deadlines::tests(), keepalive::tests(), limits::tests(), patterns::tests()].into_iter().flatten();
     let trials = tries.chain(tests.map(|(name, test)| trial(name, test))).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     println!("known are {census}; {} calls were made to them\n", CALLS.load(Ordering::Relaxed));

@@ -19,6 +19,7 @@ mod collections;
 #[cfg(feature = "testing")]
 mod differential;
 mod environment;
+mod exactly_once;
 mod expiry;
 mod hidden_fields;
 mod life;
@@ -32,6 +33,7 @@ mod routes;
 mod scoped;
 mod servers;
 mod stage;
+mod std_regex;
 #[path = "../support/mod.rs"]
 mod support;
 mod tenants;
@@ -64,11 +66,12 @@ fn main() -> ExitCode {
         tenants::TESTS,
         hidden_fields::TESTS,
         environment::TESTS,
+        exactly_once::TESTS,
         #[cfg(feature = "testing")]
         differential::TESTS,
         #[cfg(feature = "tls")]
         tls::TESTS,
     ]
     .concat();
-    support::harness::run(&tests)
+    support::harness::run(std_regex::TESTS, &tests)
 }

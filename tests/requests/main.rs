@@ -1,6 +1,12 @@
 //! What each operation does on the fake server, and on servers that follow a script; and what the fake server promises.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 mod create_many;
 mod delete;
@@ -17,6 +23,7 @@ mod scoped;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 
 use std::time::Duration;
 

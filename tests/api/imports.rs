@@ -1,0 +1,177 @@
+//! The direction of imports, read from the source: `cargo test --test api imports -- --nocapture` prints the graph.
+//!
+//! A module imports a thing from the module that owns it, not through a re-export in `lib.rs`, and no module can be
+//! reached from itself. The same holds inside each folder, between its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The imports of each module, as `["requests", "list", "decoder"]` → `["http", "DecodeError"]`.
+type Imports = BTreeSet<(Vec<String>, Vec<String>)>;
+
+/// For each folder, its children and what each imports from the others. The crate itself is the folder `crate`.
+type Graphs = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+#[test]
+fn imports_between_modules_form_no_cycle() {
+    let (imports, modules) = read_sources();
+    let graphs = graphs(&imports, &modules);
+    for (folder, graph) in &graphs {
+        println!("{folder}");
+        for (module, imported) in graph {
+            println!("  {module:15} → {}", imported.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+        }
+    }
+    // These would be missing if the source were not read as it should be.
+    for (from, to) in [("client", "requests"), ("requests", "engine"), ("engine", "http"), ("error", "key")] {
+        assert!(graphs["crate"][from].contains(to), "{from} imports {to}");
+    }
+    for (folder, graph) in &graphs {
+        assert_eq!(cycle(graph), None, "modules in `{folder}` import each other");
+    }
+}
+
+#[test]
+fn no_module_imports_through_lib_rs() {
+    let (imports, modules) = read_sources();
+    let through_lib: Vec<_> = imports
+        .iter()
+        .filter(|(_, to)| to.len() == 1 && !modules.contains(to))
+        .map(|(from, to)| format!("{} imports crate::{}", from.join("::"), to.join("::")))
+        .collect();
+    assert!(through_lib.is_empty(), "{through_lib:#?}");
+}
+
+#[test]
+fn cycle_is_found() {
+    let graph = |edges: &[(&str, &str)]| {
+        let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
+        for (from, to) in edges {
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        graph
+    };
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("c", "b")])), Some(vec!["b".to_owned(), "c".to_owned()]));
+}
+
+#[test]
+fn every_form_of_an_import_is_read() {
+    let from = ["requests".to_owned(), "list".to_owned()];
+    let source = "use crate::{Error, key::KeyId};\nuse super::{create, options::{Value, self}};\n// crate::comment\n\
+                  fn f() -> crate::node::Node {}\n#[cfg(test)]\nmod tests {\n    use crate::client;\n}\n";
+    let found: BTreeSet<_> = paths(&from, source).into_iter().map(|path| path.join("::")).collect();
+    let expected =
+        ["Error", "key::KeyId", "node::Node", "requests::create", "requests::options", "requests::options::Value"];
+    assert_eq!(found, expected.map(str::to_owned).into());
+}
+
+/// All imports, and all modules, without tests, which may use the whole crate; `lib.rs`, which re-exports it; and the
+/// guide, which is documentation.
+fn read_sources() -> (Imports, BTreeSet<Vec<String>>) {
+    let (mut imports, mut modules) = (Imports::new(), BTreeSet::new());
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            if ["tests", "lib", "guide"].contains(&name) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let inside = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap().with_extension("");
+            let mut module: Vec<String> = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+            if name == "mod" {
+                module.pop();
+            }
+            for imported in paths(&module, &fs::read_to_string(&path).unwrap()) {
+                imports.insert((module.clone(), imported));
+            }
+            modules.insert(module);
+        }
+    }
+    assert!(modules.len() > 50, "{}", modules.len());
+    (imports, modules)
+}
+
+/// The paths from the crate's root that `source`, the text of `module`, names.
+fn paths(module: &[String], source: &str) -> Vec<Vec<String>> {
+    // Unit tests are at the end of a file, in `mod tests`.
+    let code = source.split("mod tests {").next().unwrap_or_default();
+    let code: String = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let mut paths = Vec::new();
+    for (keyword, base) in [("crate::", &[][..]), ("super::", module.split_last().map_or(&[][..], |(_, up)| up))] {
+        for (at, _) in code.match_indices(keyword) {
+            let before = code[..at].chars().next_back();
+            if before
+                .is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':' && before != '$')
+            {
+                let rest = &code[at + keyword.len()..];
+                expand(base.to_vec(), rest, &mut paths);
+            }
+        }
+    }
+    paths
+}
+
+/// Adds the paths that `tree` begins with, such as `a::{b, c::d}`, and returns what follows it.
+fn expand<'a>(mut path: Vec<String>, tree: &'a str, paths: &mut Vec<Vec<String>>) -> &'a str {
+    let tree = tree.trim_start();
+    if let Some(mut inside) = tree.strip_prefix('{') {
+        loop {
+            inside = expand(path.clone(), inside, paths).trim_start();
+            inside = match inside.strip_prefix(',').map(str::trim_start) {
+                Some(more) if !more.starts_with('}') => more,
+                more => return more.unwrap_or(inside).strip_prefix('}').unwrap_or_default(),
+            };
+        }
+    }
+    let end = tree.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tree.len());
+    let (name, rest) = tree.split_at(end);
+    match name {
+        "super" => drop(path.pop()),
+        "self" | "" => {}
+        name => path.push(name.to_owned()),
+    }
+    match rest.strip_prefix("::") {
+        Some(rest) => expand(path, rest, paths),
+        None => {
+            paths.push(path);
+            rest
+        }
+    }
+}
+
+fn graphs(imports: &Imports, modules: &BTreeSet<Vec<String>>) -> Graphs {
+    let mut graphs = Graphs::new();
+    for (from, to) in imports {
+        // The folder in which the paths part.
+        let common = from.iter().zip(to).take_while(|(from, to)| from == to).count();
+        let (Some(importer), Some(imported)) = (from.get(common), to.get(common)) else { continue };
+        if modules.iter().any(|module| module.starts_with(&to[..=common])) {
+            let folder = if common == 0 { "crate".to_owned() } else { from[..common].join("::") };
+            let graph = graphs.entry(folder).or_default();
+            graph.entry(importer.clone()).or_default().insert(imported.clone());
+        }
+    }
+    graphs
+}
+
+/// The modules that remain when those that import none of the others, or are imported by none, are taken away.
+fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut left: BTreeSet<&String> = graph.keys().collect();
+    loop {
+        let imports_one = |module: &String| graph[module].iter().any(|imported| left.contains(imported));
+        let is_imported = |module: &String| left.iter().any(|importer| graph[*importer].contains(module));
+        let held: BTreeSet<_> =
+            left.iter().copied().filter(|module| imports_one(module) && is_imported(module)).collect();
+        if held.len() == left.len() {
+            return (!held.is_empty()).then(|| held.into_iter().cloned().collect());
+        }
+        left = held;
+    }
+}

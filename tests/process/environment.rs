@@ -1,0 +1,300 @@
+//! Settings from the environment, which a process has only one of: so each case is a process of its own.
+
+use std::env;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use typesense_keys::{ClientBuilder, KeysClient};
+
+use crate::child;
+use crate::support::Scripted;
+use crate::support::faulty::{CLOSED_PORT, tunnel};
+use crate::support::harness::PlainTest;
+
+const NODES: &str = "TYPESENSE_URL";
+const API_KEY: &str = "TYPESENSE_API_KEY";
+const PROXIES: [&str; 8] =
+    ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"];
+
+/// The proxy that the process sets by `ClientBuilder::proxy`, or "off" for `proxy_from_env(false)`.
+const PROXY_SETTING: &str = "TYPESENSE_KEYS_TEST_PROXY";
+
+/// Part of every secret here; no error may repeat it.
+const SECRET: &str = "pa55";
+
+pub(crate) const TESTS: &[PlainTest] = &[
+    ("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
+    ("what_is_missing_is_named", what_is_missing_is_named),
+    ("wrong_setting_is_named_by_its_variable", wrong_setting_is_named_by_its_variable),
+    ("wrong_setting_is_named_by_its_method", wrong_setting_is_named_by_its_method),
+    ("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
+    ("plain_http_to_this_host_uses_no_proxy", plain_http_to_this_host_uses_no_proxy),
+    ("environments_proxy_is_not_for_plain_http", environments_proxy_is_not_for_plain_http),
+    #[cfg(feature = "tls")]
+    ("proxy_setting_replaces_the_environments_proxy", proxy_setting_replaces_the_environments_proxy),
+    #[cfg(feature = "tls")]
+    ("environments_proxy_can_be_turned_off", environments_proxy_can_be_turned_off),
+    #[cfg(feature = "tls")]
+    ("hosts_in_no_proxy_are_connected_directly", hosts_in_no_proxy_are_connected_directly),
+    #[cfg(feature = "tls")]
+    ("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
+    #[cfg(feature = "tls")]
+    ("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
+    #[cfg(feature = "tls")]
+    ("proxy_that_responds_byte_by_byte_meets_the_limit", proxy_that_responds_byte_by_byte_meets_the_limit),
+];
+
+/// What one process does.
+pub(crate) fn main(case: &str) {
+    println!("{}", outcome(case));
+}
+
+/// What one process makes of its environment.
+fn outcome(case: &str) -> String {
+    let (case, limit) = case.split_once(' ').unwrap_or((case, "10000"));
+    let client = match case {
+        "build" | "send" => KeysClient::from_env(),
+        "override" => ClientBuilder::from_env()
+            .and_then(|builder| builder.api_key(format!("{SECRET}\n")).node("http://127.0.0.1:1").build()),
+        _ => ClientBuilder::from_env().and_then(|builder| {
+            let limit = Duration::from_millis(limit.parse().unwrap());
+            let builder = builder.retries(false).connect_timeout(limit).allow_plaintext(true);
+            let builder = match env::var(PROXY_SETTING) {
+                Ok(off) if off == "off" => builder.proxy_from_env(false),
+                Ok(url) => builder.proxy(url),
+                Err(_) => builder,
+            };
+            builder.build()
+        }),
+    };
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            let all = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+            return if all.contains(SECRET) { format!("a leak: {all}") } else { error.to_string() };
+        }
+    };
+    match case {
+        "create" => {
+            let request = client.create().actions(["documents:search"]).collections(["docs"]);
+            request.send().unwrap_err().to_string()
+        }
+        "build" => "a client".to_owned(),
+        _ => format!("{:?}", client.list().send().map_err(|error| error.to_string())),
+    }
+}
+
+/// Starts a process with these variables, and returns what it made of them.
+#[track_caller]
+fn with(case: &str, variables: &[(&str, OsString)]) -> String {
+    let mut process = child::command(&format!("environment {case}"));
+    for name in PROXIES.iter().chain(&[NODES, API_KEY, PROXY_SETTING]) {
+        process.env_remove(name);
+    }
+    child::run(process.envs(variables.iter().cloned())).trim_end().to_owned()
+}
+
+fn built(nodes: &str, key: &str) -> String {
+    with("build", &[(NODES, nodes.into()), (API_KEY, key.into())])
+}
+
+/// A server without keys.
+fn empty_server() -> Scripted {
+    Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}")
+    })
+}
+
+fn nodes_and_key_come_from_the_environment() {
+    let server = empty_server();
+    let nodes = format!(" , {} ,,{}/,", server.url(), server.url());
+    assert_eq!(with("send", &[(NODES, nodes.into()), (API_KEY, "from the environment".into())]), "Ok([])");
+    let received = server.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    assert!(received.iter().all(|asked| asked.head.contains("x-typesense-api-key: from the environment\r\n")));
+}
+
+fn what_is_missing_is_named() {
+    let no_nodes = "invalid configuration: `TYPESENSE_URL`: is not set: the nodes, such as \
+                    `https://search.example.net`, separated by commas";
+    let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
+                  needed";
+    assert_eq!(with("build", &[]), no_nodes);
+    assert_eq!(with("build", &[(API_KEY, "pa55".into())]), no_nodes);
+    assert_eq!(with("build", &[(NODES, "http://127.0.0.1:1".into())]), no_key);
+    assert_eq!(built(" ", "pa55"), no_nodes);
+    assert_eq!(built("http://127.0.0.1:1", " "), no_key);
+}
+
+fn wrong_setting_is_named_by_its_method() {
+    let text = with("override", &[(NODES, "http://127.0.0.1:1".into()), (API_KEY, "pa55".into())]);
+    assert!(text.starts_with("invalid configuration: `api_key`: "), "{text}");
+}
+
+fn wrong_setting_is_named_by_its_variable() {
+    for (nodes, reason) in [
+        (",,", "is not set: the nodes, such as `https://search.example.net`, separated by commas"),
+        ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),
+        (
+            "https://user:pa55@example.net",
+            "an address contains user info (`user:password@`), which Typesense does not use: remove it",
+        ),
+    ] {
+        assert_eq!(built(nodes, "pa55"), format!("invalid configuration: `TYPESENSE_URL`: {reason}"));
+    }
+    assert_eq!(
+        built("http://127.0.0.1:1", "pa55\n"),
+        "invalid configuration: `TYPESENSE_API_KEY`: contains a control character (a line break at its end?), which \
+         no HTTP header can carry"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = OsString::from_vec(b"pa55\xff".to_vec());
+        let text = with("build", &[(NODES, "http://127.0.0.1:1".into()), (API_KEY, bytes)]);
+        assert!(text.starts_with("invalid configuration: `TYPESENSE_API_KEY`: "), "{text}");
+    }
+}
+
+fn proxy_setting_tunnels_plain_http_to_other_hosts() {
+    let (server, proxy) = (empty_server(), tunnel());
+    let node = format!("http://search.test:{}", server.port());
+    let setting = format!("http://user:pa55%2F@127.0.0.1:{}", proxy.port());
+    let variables = [(NODES, node.into()), (API_KEY, "the-key".into()), (PROXY_SETTING, setting.into())];
+    assert_eq!(with("list", &variables), "Ok([])");
+    let [asked] = &proxy.received()[..] else { panic!("the proxy was asked once") };
+    assert!(asked.head.starts_with(&format!("CONNECT search.test:{} HTTP/1.1\r\n", server.port())), "{asked:?}");
+    // `user:pa55/`
+    assert_eq!(asked.header("proxy-authorization").as_deref(), Some("Basic dXNlcjpwYTU1Lw=="));
+    assert!(!asked.head.contains("the-key"), "{asked:?}");
+}
+
+fn plain_http_to_this_host_uses_no_proxy() {
+    let (server, proxy) = (empty_server(), tunnel());
+    for host in ["127.0.0.1", "localhost"] {
+        let node = format!("http://{host}:{}", server.port());
+        let variables = [(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, proxy.url().into())];
+        assert_eq!(with("list", &variables), "Ok([])");
+    }
+    assert_eq!((server.connections(), proxy.connections()), (2, 0));
+}
+
+fn environments_proxy_is_not_for_plain_http() {
+    let (server, proxy) = (empty_server(), tunnel());
+    // Counts as another host, but leads to this one.
+    let node = format!("http://0.0.0.0:{}", server.port());
+    let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into())];
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
+    assert_eq!(with("list", &variables), "Ok([])");
+    assert_eq!((server.connections(), proxy.connections()), (1, 0));
+}
+
+#[cfg(feature = "tls")]
+fn proxy_setting_replaces_the_environments_proxy() {
+    let (environments, set) = (tunnel(), tunnel());
+    let node = format!("https://search.test:{}", CLOSED_PORT);
+    let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, set.url().into())];
+    // NO_PROXY is the environment's, too.
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, environments.url().into())));
+    variables.push(("NO_PROXY", "search.test".into()));
+    with("list", &variables);
+    assert_eq!((environments.connections(), set.connections()), (0, 1));
+}
+
+#[cfg(feature = "tls")]
+fn environments_proxy_can_be_turned_off() {
+    let proxy = tunnel();
+    let port = CLOSED_PORT;
+    let mut variables = vec![(NODES, format!("https://127.0.0.1:{port}").into()), (API_KEY, "key".into())];
+    variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
+    with("list", &variables);
+    assert_eq!(proxy.connections(), 1);
+    variables.push((PROXY_SETTING, "off".into()));
+    let text = with("list", &variables);
+    assert_eq!(proxy.connections(), 1);
+    assert!(text.contains(&format!("https://127.0.0.1:{port}: connection refused")), "{text}");
+}
+
+#[cfg(feature = "tls")]
+fn hosts_in_no_proxy_are_connected_directly() {
+    let port = CLOSED_PORT;
+    let uses_proxy = |host: &str, no_proxy: &str| {
+        let proxy = tunnel();
+        let node = format!("https://{host}:{port}");
+        let variables = [(NODES, node.into()), (API_KEY, "key".into()), ("NO_PROXY", no_proxy.into())];
+        with("list", &[&variables[..], &[("HTTPS_PROXY", proxy.url().into())]].concat());
+        proxy.connections() > 0
+    };
+    for (host, no_proxy) in [
+        ("127.0.0.1", "a.test, 127.0.0.1"),
+        ("LOCALHOST", "localhost"),
+        ("a.localhost", ".localhost"),
+        ("a.localhost", "*.LOCALHOST"),
+        ("[::1]", "*"),
+        ("[::1]", "[::1]"),
+        ("[::1]", "::1"),
+        ("[0:0::1]", "0:0:0:0:0:0:0:1"),
+    ] {
+        assert!(!uses_proxy(host, no_proxy), "{host}: {no_proxy}");
+    }
+    for (host, no_proxy) in [
+        ("127.0.0.1", format!("127.0.0.1:{port}")),
+        ("127.0.0.1", "127.0.0.0/8".to_owned()),
+        ("[::1]", format!("[::1]:{port}")),
+        ("[::1]", "::/0".to_owned()),
+        ("localhost", ".localhost".to_owned()),
+        ("a.localhost", "localhost".to_owned()),
+    ] {
+        assert!(uses_proxy(host, &no_proxy), "{host}: {no_proxy}");
+    }
+}
+
+#[cfg(feature = "tls")]
+fn a_proxy_is_looked_for_where_https_is_used() {
+    let built = |node: &str, proxy: &str, address: &str| {
+        with("build", &[(NODES, node.into()), (API_KEY, "key".into()), (proxy, address.into())])
+    };
+    let https = "https://search.example.net";
+    assert_eq!(
+        built(https, "HTTPS_PROXY", "socks5://user:pa55@127.0.0.1:1"),
+        "invalid configuration: `HTTPS_PROXY`: names a SOCKS proxy, which is not supported: use an http proxy; \
+         `proxy_from_env(false)` ignores the variable"
+    );
+    assert_eq!(
+        built(https, "all_proxy", "pa55 is not a proxy"),
+        "invalid configuration: `all_proxy`: is not the URL of an http proxy, such as `http://proxy.example.net:3128` \
+         (in its user and password, percent-encode every character that is not a letter or a digit); \
+         `proxy_from_env(false)` ignores the variable"
+    );
+    assert_eq!(built(https, "https_proxy", "http://user:pa55@127.0.0.1:1"), "a client");
+    assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
+}
+
+/// What a create by https comes to whose proxy is `proxy`. `case`: `create`, perhaps with the milliseconds to connect.
+#[cfg(feature = "tls")]
+fn created_through(proxy: &Scripted, case: &str) -> String {
+    let node = "https://search.example.net";
+    with(case, &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", proxy.url().into())])
+}
+
+#[cfg(feature = "tls")]
+fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
+    let proxy = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("nonsense\r\n\r\n")
+    });
+    let text = created_through(&proxy, "create");
+    assert!(text.contains("the proxy's response is not HTTP/1") && !text.contains("may have"), "{text}");
+}
+
+#[cfg(feature = "tls")]
+fn proxy_that_responds_byte_by_byte_meets_the_limit() {
+    let proxy = Scripted::start(|peer| {
+        peer.request()?;
+        // Each byte within the limit, and all of them far beyond it; after which it would be another error.
+        peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
+    });
+    let text = created_through(&proxy, "create 300");
+    assert!(text.contains("timed out"), "{text}");
+}

@@ -1,0 +1,10 @@
+//! What each request sends, to the byte, and the exact error text for every kind of response.
+
+mod connections;
+mod failures;
+mod fixture;
+mod redirects;
+mod requests;
+mod responses;
+mod settings;
+mod validation;
