@@ -282,7 +282,7 @@ impl ClientBuilder {
             config: self.config,
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
-            transport: Box::new(http),
+            sender: Box::new(http),
             client_prefix,
         }))
     }

@@ -26,6 +26,6 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
         max_list_size: 64 * 1024,
         clock: Box::new(SystemClock),
         client_prefix: String::new(),
-        transport: Box::new(fuzzing::http(api_key, pieces)?),
+        sender: Box::new(fuzzing::http(api_key, pieces)?),
     }))
 }

@@ -1,6 +1,6 @@
 //! Generates key values, and holds secrets in buffers that are wiped.
 
-use std::io;
+use std::{io, mem};
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
@@ -100,6 +100,18 @@ impl SecretBuf {
             self.make_room(more.len());
         }
         self.bytes.extend_from_slice(more);
+    }
+
+    /// Moves all bytes of `other` to the end. Returns whether there were any.
+    pub(crate) fn append(&mut self, other: &mut Self) -> bool {
+        let is_any = !other.as_slice().is_empty();
+        if self.as_slice().is_empty() {
+            mem::swap(self, other);
+        } else {
+            self.extend(other.as_slice());
+        }
+        other.clear();
+        is_any
     }
 
     /// Makes room for `more` bytes. `Vec` would move its content to a larger allocation without wiping the old one.

@@ -22,10 +22,11 @@ pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
 use crate::http::{
-    AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, ServerEffect, Transport, deadline_after,
+    AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody, ServerEffect, deadline_after,
 };
 use crate::node::Node;
 use crate::operation::Operation;
+use crate::secret::SecretBuf;
 
 /// The state that all calls of a client share.
 pub(crate) struct Engine {
@@ -34,7 +35,7 @@ pub(crate) struct Engine {
     /// The maximum size of the response to a list, in bytes.
     pub(crate) max_list_size: u64,
     pub(crate) clock: Box<dyn Clock>,
-    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) sender: Box<dyn RequestSender>,
     /// The beginning of the client's own key, as a list shows it.
     pub(crate) client_prefix: String,
 }
@@ -94,10 +95,12 @@ impl Engine {
         &self,
         deadline: Instant,
         secrets: &[&SecretString],
-        read: impl Fn(Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
+        read: impl Fn(&Node, Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, CallFailure> {
-        let attempt = |node: &Node, deadlines| read(self.transport.open_list(node, deadlines, secrets)?, deadlines);
-        self.run(Operation::List, deadline, attempt)
+        let request = Request::bodiless(Operation::List, secrets);
+        self.run(Operation::List, deadline, |node, deadlines| {
+            read(node, self.sender.send(node, request, deadlines)?, deadlines)
+        })
     }
 
     /// Makes one attempt on one node.
@@ -108,12 +111,11 @@ impl Engine {
         deadlines: Deadlines,
         decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, AttemptError> {
-        let mut result = None;
-        self.transport.attempt(node, request, deadlines, &mut |body| {
-            result = Some(decode(body)?);
-            Ok(())
-        })?;
-        result.ok_or_else(AttemptError::no_node)
+        let mut response = self.sender.send(node, request, deadlines)?;
+        let mut content = SecretBuf::new();
+        while response.read_more(&mut content, deadlines.finish_by)? {}
+        let content = content.as_slice();
+        decode(content).map_err(|why| response.undecodable(why, content, request.secrets))
     }
 
     fn run<T>(
@@ -152,7 +154,7 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, transport: _, client_prefix: _ } = self;
+        let Self { nodes, config, max_list_size, clock: _, sender: _, client_prefix: _ } = self;
         f.debug_struct("Engine")
             .field("nodes", nodes)
             .field("config", config)

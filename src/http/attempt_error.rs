@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use super::response::ProtocolError;
+use super::framing::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ureq::Error;
 
 use super::connection::Connection;
-use super::response::{BodyDecoder, Head};
+use super::framing::{BodyDecoder, Head};
 use crate::secret::SecretBuf;
 
 pub(super) struct Body {

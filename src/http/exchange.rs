@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::Deadlines;
 use super::body::Body;
 use super::connection::Connection;
-use super::response::Head;
+use super::framing::Head;
 use crate::error::Phase;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;

@@ -12,7 +12,7 @@ use super::agent::agent;
 use super::connect::DeferredResolver;
 use super::connection::BUFFER;
 use super::exchange::{Exchange, enter};
-use super::response::ProtocolError;
+use super::framing::ProtocolError;
 use super::transport::SwapTransport;
 use super::{Deadlines, Http};
 use crate::error;

@@ -5,14 +5,13 @@ mod attempt_error;
 mod body;
 mod connect;
 mod connection;
-mod decode;
 mod exchange;
+mod framing;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
 pub(crate) mod fuzzing;
 mod proxy;
 mod response;
-mod stream;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -25,11 +24,10 @@ use secrecy::SecretString;
 use ureq::Agent;
 
 pub(crate) use self::attempt_error::{AttemptError, Cause, ServerEffect};
-pub(crate) use self::decode::DecodeError;
-use self::decode::Response;
 use self::exchange::{Exchange, Received, enter};
 pub(crate) use self::proxy::ProxySource;
-use self::stream::ResponseStream;
+pub(crate) use self::response::DecodeError;
+use self::response::Response;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::TlsSettings;
 use crate::error::Error;
@@ -50,23 +48,14 @@ pub(crate) struct Http {
     api_key: Arc<SecretString>,
 }
 
-/// Makes one attempt on one node. In the model tests of whole operations, a cluster in memory implements it.
-pub(crate) trait Transport: Send + Sync {
-    /// Sends a request, and passes the body of a successful response to `decode`.
-    fn attempt(
+/// Sends requests to nodes. In the model tests of whole operations, a cluster in memory implements it.
+pub(crate) trait RequestSender: Send + Sync {
+    /// Sends a request, and returns the successful response, whose body the caller reads.
+    fn send(
         &self,
         node: &Node,
         request: Request<'_>,
         deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError>;
-
-    /// Requests the list of keys. The caller reads the body of a successful response. Errors do not show the `secrets`.
-    fn open_list(
-        &self,
-        node: &Node,
-        deadlines: Deadlines,
-        secrets: &[&SecretString],
     ) -> Result<Box<dyn ResponseBody>, AttemptError>;
 }
 
@@ -75,15 +64,15 @@ pub(crate) trait Transport: Send + Sync {
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation,
     pub(crate) body: &'a SecretBuf,
-    /// The value that the server may know from this call. No error may show it.
-    pub(crate) secret: Option<&'a SecretString>,
+    /// The values that the server may know from this call. No error may show them.
+    pub(crate) secrets: &'a [&'a SecretString],
 }
 
 impl<'a> Request<'a> {
     /// A request without a body.
-    pub(crate) const fn bodiless(operation: Operation, secret: Option<&'a SecretString>) -> Self {
+    pub(crate) const fn bodiless(operation: Operation, secrets: &'a [&'a SecretString]) -> Self {
         const NO_BODY: &SecretBuf = &SecretBuf::new();
-        Self { operation, body: NO_BODY, secret }
+        Self { operation, body: NO_BODY, secrets }
     }
 }
 
@@ -94,9 +83,6 @@ pub(crate) trait ResponseBody: Send {
 
     /// The error for a body that cannot be decoded from `rest` on. The error does not show the `secrets`.
     fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError;
-
-    /// The node that sends the response.
-    fn node(&self) -> &str;
 }
 
 /// The deadlines of one attempt.
@@ -125,10 +111,18 @@ impl Http {
         )?;
         Ok(Self { agent, api_key })
     }
+}
 
-    /// Sends the request and receives the response. The `ureq::Body` matters only for a streamed response.
-    fn send(&self, node: &Node, exchange: Box<Exchange>) -> Result<(Received, ureq::Body), AttemptError> {
-        let operation = exchange.operation;
+impl RequestSender for Http {
+    fn send(
+        &self,
+        node: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        let Request { operation, body, secrets } = request;
+        let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
+        exchange.request_body = body.copy();
         let url = node.url(&operation.path());
         let entered = enter(exchange, || match operation {
             Operation::Create { .. } => self.agent.post(url).content_type("application/json").send_empty(),
@@ -136,45 +130,11 @@ impl Http {
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
         let (exchange, result) = entered.ok_or(Cause::Reentrant)?;
-        let failed = |error| AttemptError::from_ureq(error, exchange.phase);
-        let response = result.map_err(failed)?;
-        let received = exchange.response.ok_or_else(|| failed(ureq::Error::ConnectionFailed))?;
-        Ok((received, response.into_body()))
-    }
-}
-
-impl Transport for Http {
-    fn attempt(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError> {
-        let Request { operation, body, secret } = request;
-        let mut exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        exchange.request_body = body.copy();
-        let (received, _) = self.send(node, exchange)?;
-        let Received { head, content, rest: _ } = received;
-        let (content, secrets) = (content.as_slice(), secret.as_slice());
-        Response { operation, head: &head, content, api_key: &self.api_key, secrets }.decode(decode)
-    }
-
-    fn open_list(
-        &self,
-        node: &Node,
-        deadlines: Deadlines,
-        secrets: &[&SecretString],
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        let operation = Operation::List;
-        let exchange = Exchange::new(Arc::clone(&self.api_key), operation, deadlines);
-        let (received, ureq_body) = self.send(node, exchange)?;
-        let Received { head, content, rest } = received;
-        if rest.is_some() {
-            let (node, api_key) = (node.origin().into(), Arc::clone(&self.api_key));
-            return Ok(Box::new(ResponseStream { node, api_key, head, body: rest, ureq_body }));
-        }
-        let content = content.as_slice();
-        Err(Response { operation, head: &head, content, api_key: &self.api_key, secrets }.refusal())
+        let Exchange { api_key, phase, response, .. } = *exchange;
+        let failed = |error| AttemptError::from_ureq(error, phase);
+        let ureq_body = result.map_err(failed)?.into_body();
+        let Received { head, content, rest } = response.ok_or_else(|| failed(ureq::Error::ConnectionFailed))?;
+        let response = Response { operation, head, content, rest, ureq_body, api_key };
+        if response.is_success() { Ok(Box::new(response)) } else { Err(response.refusal(secrets)) }
     }
 }

@@ -1,239 +1,208 @@
-//! Parses a response as its bytes arrive: the head, then the body by the framing that the head declares.
+//! A response whose body the caller reads, and the one table from a faulty response to an [`AttemptError`].
 
-use std::mem::MaybeUninit;
-use std::time::Duration;
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
 
-use ureq::Error;
-use zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
-use crate::secret::SecretBuf;
+use super::attempt_error::{AttemptError, Cause};
+use super::body::Body;
+use super::exchange::{Exchange, enter};
+use super::framing::Head;
+use super::{Deadlines, ResponseBody};
+use crate::error::{Phase, Quoted, Snippet};
+use crate::operation::Operation;
+use crate::secret::{self, SecretBuf};
 
-/// The maximum size of all heads of one response, in bytes. A head from Typesense has about 200.
-const MAX_HEAD: usize = 16 * 1024;
-
-/// The maximum size in bytes of one line of a chunked body's framing, and of all trailers together.
-const MAX_LINE: usize = 1024;
-
-/// The maximum number of headers in one head.
-const MAX_HEADERS: usize = 100;
-
-/// The relevant parts of a response's head. Its texts are wiped, because a server may repeat a secret in them.
-pub(super) struct Head {
-    pub(super) status: u16,
-    pub(super) content_type: Zeroizing<Vec<u8>>,
-    pub(super) content_encoding: Zeroizing<Vec<u8>>,
-    /// The target of a redirect.
-    pub(super) location: Zeroizing<Vec<u8>>,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: BodyDecoder,
-    /// Whether the server closes the connection after this response.
-    pub(super) closes: bool,
+pub(super) struct Response {
+    pub(super) operation: Operation,
+    pub(super) head: Head,
+    /// What has arrived of the body.
+    pub(super) content: SecretBuf,
+    /// The rest of a streamed body. `None` after its end.
+    pub(super) rest: Option<Body>,
+    /// Matters only for a streamed body.
+    pub(super) ureq_body: ureq::Body,
+    pub(super) api_key: Arc<SecretString>,
 }
 
-/// How a response violates HTTP/1, or looks like an attack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ProtocolError {
-    #[error("the response is not HTTP/1")]
-    NotHttp,
-    #[error("the head of the response is too large")]
-    HeadTooLarge,
-    #[error("the head of the response contradicts itself on the body's length")]
-    ConflictingLengths,
-    #[error("the response's body is not framed as its head says")]
-    BadChunk,
-    #[error("the response switches to another protocol")]
-    SwitchingProtocols,
-}
+impl Response {
+    pub(super) fn is_success(&self) -> bool {
+        self.head.is_success_of(self.operation)
+    }
 
-/// As an error that can pass through ureq.
-impl From<ProtocolError> for Error {
-    fn from(error: ProtocolError) -> Self {
-        Self::Other(Box::new(error))
+    /// The error for a response that is not successful. The error does not show the `secrets`.
+    pub(super) fn refusal(&self, secrets: &[&SecretString]) -> AttemptError {
+        Faulty { response: self, content: self.content.as_slice(), secrets }.refusal()
+    }
+
+    /// Gives the connection of a streamed body back to ureq, which waits for the filler that comes with it.
+    fn return_connection(&mut self) {
+        let Some(connection) = self.rest.take().and_then(Body::into_connection) else { return };
+        let now = Instant::now();
+        let deadlines = Deadlines { connect_by: now, finish_by: now };
+        let mut exchange = Exchange::new(Arc::clone(&self.api_key), self.operation, deadlines);
+        exchange.returned = Some(connection);
+        // If this fails, the connection is closed, which does no other harm.
+        let _ = enter(exchange, || io::copy(&mut self.ureq_body.as_reader(), &mut io::sink()));
     }
 }
 
-/// Parses the head of one response, and skips interim heads (status 1xx) before it.
-#[derive(Default)]
-pub(super) struct HeadParser {
-    /// The size of the interim heads so far, in bytes.
-    seen: usize,
+impl ResponseBody for Response {
+    fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError> {
+        let Some(body) = &mut self.rest else { return Ok(content.append(&mut self.content)) };
+        let is_more = body
+            .read_more(content, finish_by)
+            .map_err(|error| AttemptError::from_ureq(error, Phase::ReadResponse))?;
+        if !is_more {
+            self.return_connection();
+        }
+        Ok(is_more)
+    }
+
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError {
+        let result = format!("status {} with a response that is {why}", self.head.status);
+        let faulty = Faulty { response: self, content: rest, secrets };
+        AttemptError { source: Some(why.into()), ..faulty.unexpected(result) }
+    }
 }
 
-impl HeadParser {
-    /// The number of bytes at the front of `arrived` that were parsed, and the head, once all of it has arrived.
-    pub(super) fn parse(&mut self, arrived: &[u8]) -> Result<(usize, Option<Head>), ProtocolError> {
-        let mut rest = arrived;
-        loop {
-            let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-            let mut head = httparse::Response::new(&mut []);
-            let parsed =
-                httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut head, rest, &mut headers);
-            let parsed = parsed.map_err(|error| match error {
-                httparse::Error::TooManyHeaders => ProtocolError::HeadTooLarge,
-                _ => ProtocolError::NotHttp,
-            })?;
-            let length = match parsed {
-                httparse::Status::Complete(length) => length,
-                httparse::Status::Partial => rest.len(),
-            };
-            if self.seen + length > MAX_HEAD {
-                return Err(ProtocolError::HeadTooLarge);
+/// A response that is no result.
+struct Faulty<'a> {
+    response: &'a Response,
+    content: &'a [u8],
+    secrets: &'a [&'a SecretString],
+}
+
+impl Faulty<'_> {
+    fn refusal(&self) -> AttemptError {
+        let Response { operation, head, .. } = self.response;
+        let (success, status) = (operation.success(), head.status);
+        let message = message(self.quotable());
+        match (status, message.as_ref().map(|message| message.expose_secret())) {
+            (status, _) if status == success => {
+                self.unexpected("the response is compressed, which was not asked for")
             }
-            if parsed.is_partial() {
-                return Ok((arrived.len() - rest.len(), None));
+            // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
+            // the server's `Not Found` for an unknown route.
+            (404, text) if operation.key_id().is_some() && text != Some("Not found.") => {
+                self.unexpected("status 404, but not about a key (is the path in the node's address right?)")
             }
-            let head = match head.code.unwrap_or_default() {
-                101 => return Err(ProtocolError::SwitchingProtocols),
-                100..=199 => None,
-                status @ 200..=599 => Some(Head::new(status, &head)?),
-                _ => return Err(ProtocolError::NotHttp),
-            };
-            rest = rest.get(length..).unwrap_or_default();
-            self.seen += length;
-            if head.is_some() {
-                return Ok((arrived.len() - rest.len(), head));
+            (409, None) => self.unexpected("status 409 without a Typesense server's message"),
+            (400..=599, text) => {
+                let cause = Cause::Status { status, retry_after: head.retry_after };
+                AttemptError { quoted: self.quoted(text.map_or(self.quotable(), str::as_bytes)), ..cause.into() }
             }
+            (300..=399, _) if !head.location.is_empty() => {
+                let host = self.snippet(location_host(&head.location).as_bytes());
+                self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"))
+            }
+            _ => self.unexpected(format!("status {status}, where {success} was expected")),
         }
     }
-}
 
-impl Head {
-    fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, ProtocolError> {
-        let (body, closes) = framing(parsed)?;
-        let value = |name| values(parsed, name).last().unwrap_or_default();
-        let text = |name| Zeroizing::new(value(name).to_vec());
-        // The other form, a date, is for pauses that are longer than any call waits.
-        let seconds = std::str::from_utf8(value("retry-after")).ok().and_then(|text| text.parse().ok());
-        Ok(Self {
-            status,
-            content_type: text("content-type"),
-            content_encoding: text("content-encoding"),
-            location: text("location"),
-            retry_after: seconds.map(Duration::from_secs),
-            body: if matches!(status, 204 | 304) { BodyDecoder::Done } else { body },
-            closes,
-        })
+    fn unexpected(&self, result: impl Into<Cow<'static, str>>) -> AttemptError {
+        let cause = Cause::Unexpected { status: Some(self.response.head.status), result: result.into() };
+        AttemptError { quoted: self.quoted(self.quotable()), ..cause.into() }
     }
 
-    pub(super) fn is_compressed(&self) -> bool {
-        !self.content_encoding.is_empty() && !self.content_encoding.eq_ignore_ascii_case(b"identity")
+    fn quoted(&self, message: &[u8]) -> Quoted {
+        Quoted { content_type: self.snippet(&self.response.head.content_type), message: self.snippet(message) }
+    }
+
+    fn snippet(&self, bytes: &[u8]) -> Snippet {
+        Snippet::new(bytes, self.secrets.iter().copied().chain([&*self.response.api_key]))
+    }
+
+    /// The part of the content that errors may show after known secrets are masked.
+    fn quotable(&self) -> &[u8] {
+        let head = &self.response.head;
+        let is_redirect = (300..400).contains(&head.status);
+        // The body of a redirect repeats its target. Errors show only the target's host.
+        if is_redirect || head.is_compressed() || self.may_hold_new_value() { &[] } else { self.content }
+    }
+
+    /// Whether the content may contain the value of a new key. A server-generated value is unknown here, so it could
+    /// not be masked.
+    fn may_hold_new_value(&self) -> bool {
+        const FIELD: &[u8] = b"\"value\"";
+        matches!(self.response.operation, Operation::Create { .. })
+            && (self.response.head.status < 300 || self.content.windows(FIELD.len()).any(|part| part == FIELD))
     }
 }
 
-/// The values of the headers with this name.
-fn values<'h>(head: &httparse::Response<'_, 'h>, name: &str) -> impl Iterator<Item = &'h [u8]> {
-    let named = head.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-    named.map(|header| header.value.trim_ascii())
+/// Why a response could not be decoded. Only the position of a JSON error is kept: the parser's text repeats the
+/// input, which may contain a key.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("not JSON (line {line}, column {column})")]
+    Syntax { line: usize, column: usize },
+    #[error("JSON of another shape (line {line}, column {column})")]
+    Shape { line: usize, column: usize },
+    #[error("not JSON (after {keys} keys)")]
+    SyntaxAfter { keys: usize },
+    #[error("JSON of another shape (after {keys} keys)")]
+    ShapeAfter { keys: usize },
+    #[error("JSON with too many elements in one key (after {keys} keys)")]
+    TooManyElements { keys: usize },
+    #[error("about another key than the one asked for")]
+    AnotherKey,
+    #[error("without a value that can be read")]
+    NoValue,
 }
 
-/// How the body begins, and whether the connection closes after it (RFC 9112, section 6.3). Heads that two readers
-/// could understand differently are refused.
-fn framing(head: &httparse::Response<'_, '_>) -> Result<(BodyDecoder, bool), ProtocolError> {
-    let mut length = None;
-    for value in values(head, "content-length") {
-        let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-        let this: u64 = digits.and_then(|text| text.parse().ok()).ok_or(ProtocolError::ConflictingLengths)?;
-        if length.replace(this).is_some_and(|length| length != this) {
-            return Err(ProtocolError::ConflictingLengths);
-        }
+impl From<serde_json::Error> for DecodeError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        if error.is_data() { Self::Shape { line, column } } else { Self::Syntax { line, column } }
     }
-    let is_http_1_0 = head.version == Some(0);
-    let mut codings = values(head, "transfer-encoding").map(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-    let body = match (codings.next(), codings.next(), length) {
-        (None, _, None) => BodyDecoder::UntilClose,
-        (None, _, Some(0)) => BodyDecoder::Done,
-        (None, _, Some(length)) => BodyDecoder::Length(length),
-        // HTTP/1.0 has no chunks: section 6.1 calls such a message faulty.
-        (Some(true), None, None) if !is_http_1_0 => BodyDecoder::ChunkSize,
-        _ => return Err(ProtocolError::ConflictingLengths),
+}
+
+/// The server's message, if the response is `{"message": "…"}`. It is a secret because it may repeat one.
+fn message(content: &[u8]) -> Option<SecretString> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        message: Cow<'a, str>,
+    }
+    serde_json::from_slice(content).ok().map(|Message { message }| secret::copy(&message))
+}
+
+/// The host of a redirect's target. The rest of the target may repeat a secret.
+fn location_host(location: &[u8]) -> &str {
+    let host = || {
+        let (scheme, rest) = std::str::from_utf8(location).ok()?.split_once("//")?;
+        let authority =
+            rest.split(['/', '?', '#', '\\']).next().filter(|_| scheme.is_empty() || scheme.ends_with(':'))?;
+        let (_, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host = host_and_port.trim_end_matches(|c: char| c.is_ascii_digit());
+        host.strip_suffix(':').or(Some(host_and_port)).filter(|host| !host.is_empty())
     };
-    let asks_for = |wanted: &[u8]| {
-        let mut options = values(head, "connection").flat_map(|value| value.split(|byte| *byte == b','));
-        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
-    };
-    let closes = asks_for(b"close") || (is_http_1_0 && !asks_for(b"keep-alive")) || body == BodyDecoder::UntilClose;
-    Ok((body, closes))
-}
-
-/// Extracts a body from its framing. Its value is the part of the body that comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyDecoder {
-    Length(u64),
-    ChunkSize,
-    Chunk(u64),
-    ChunkEnd,
-    Trailers { seen: usize },
-    UntilClose,
-    Done,
-}
-
-impl BodyDecoder {
-    pub(super) fn is_done(self) -> bool {
-        self == Self::Done
-    }
-
-    /// Whether the body is complete if the server closes the connection now.
-    pub(super) fn is_done_at_close(self) -> bool {
-        matches!(self, Self::Done | Self::UntilClose)
-    }
-
-    /// Appends the body's part of `arrived` to `content`. Returns how many bytes of `arrived` were decoded.
-    pub(super) fn decode(&mut self, arrived: &[u8], content: &mut SecretBuf) -> Result<usize, ProtocolError> {
-        let mut rest = arrived;
-        loop {
-            let (taken, next) = match *self {
-                Self::Length(left) | Self::Chunk(left) => {
-                    let count = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    content.extend(rest.get(..count).unwrap_or_default());
-                    let next = match (*self, left - count as u64) {
-                        (Self::Chunk(_), 0) => Self::ChunkEnd,
-                        (Self::Chunk(_), left) => Self::Chunk(left),
-                        (_, 0) => Self::Done,
-                        (_, left) => Self::Length(left),
-                    };
-                    (count, next)
-                }
-                Self::UntilClose => {
-                    content.extend(rest);
-                    (rest.len(), Self::UntilClose)
-                }
-                // httparse reads a line without a digit as the size 0, which would end the body early.
-                Self::ChunkSize if rest.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
-                    return Err(ProtocolError::BadChunk);
-                }
-                Self::ChunkSize => match httparse::parse_chunk_size(rest) {
-                    Ok(httparse::Status::Complete((length, 0))) if length <= MAX_LINE => {
-                        (length, Self::Trailers { seen: 0 })
-                    }
-                    Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
-                        (length, Self::Chunk(size))
-                    }
-                    Ok(httparse::Status::Partial) if rest.len() <= MAX_LINE => (0, Self::ChunkSize),
-                    _ => return Err(ProtocolError::BadChunk),
-                },
-                Self::ChunkEnd => match rest {
-                    [b'\r', b'\n', ..] => (2, Self::ChunkSize),
-                    [] | [b'\r'] => (0, Self::ChunkEnd),
-                    _ => return Err(ProtocolError::BadChunk),
-                },
-                Self::Trailers { seen } => match rest.iter().position(|&byte| byte == b'\n') {
-                    Some(end) if seen + end <= MAX_LINE => {
-                        let is_last = matches!(rest.get(..end), Some([] | [b'\r']));
-                        (end + 1, if is_last { Self::Done } else { Self::Trailers { seen: seen + end + 1 } })
-                    }
-                    None if seen + rest.len() <= MAX_LINE => (0, Self::Trailers { seen }),
-                    _ => return Err(ProtocolError::BadChunk),
-                },
-                Self::Done => (0, Self::Done),
-            };
-            if taken == 0 {
-                return Ok(arrived.len() - rest.len());
-            }
-            rest = rest.get(taken..).unwrap_or_default();
-            *self = next;
-        }
-    }
+    host().unwrap_or("(no host)")
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_shows_only_the_host_of_its_target() {
+        for (location, host) in [
+            ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
+            ("http://user:password@b.test:8108", "b.test"),
+            ("//b.test#k", "b.test"),
+            ("http://[::1]:8108/", "[::1]"),
+            ("http://b.test:", "b.test"),
+            ("http://127.0.0.1/", "127.0.0.1"),
+            ("/keys//b.test", "(no host)"),
+            ("https:///keys", "(no host)"),
+            ("keys", "(no host)"),
+            ("", "(no host)"),
+        ] {
+            assert_eq!(location_host(location.as_bytes()), host, "{location}");
+        }
+    }
+}

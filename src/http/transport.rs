@@ -22,7 +22,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::body::Body;
 use super::connection::{BUFFER, Connection, timeout};
 use super::exchange::{Received, current};
-use super::response::{Head, HeadParser};
+use super::framing::{Head, HeadParser};
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::operation::Operation;
@@ -110,7 +110,7 @@ impl Transport for SwapTransport {
         let mut connection = self.connection.take().ok_or(Error::ConnectionFailed)?;
         let head = receive_head(&mut connection, finish_by)?;
         let (status, closes) = (head.status, head.closes);
-        let is_success = status == operation.success() && !head.is_compressed();
+        let is_success = head.is_success_of(operation);
         let mut body = Body::new(connection, &head);
         let mut content = SecretBuf::default();
         let (rest, length) = if operation == Operation::List && is_success {

@@ -276,7 +276,9 @@ impl NewKey {
         let operation = Operation::Create { repeatable: self.value.known().is_some() };
         let secret = self.value.known();
         let body = self.to_json()?;
-        match engine.call(Request { operation, body: &body, secret }, deadline, |response| self.decode(response)) {
+        match engine.call(Request { operation, body: &body, secrets: secret.as_slice() }, deadline, |response| {
+            self.decode(response)
+        }) {
             Ok(key) => Ok(Created { key, is_certain: true }),
             Err(failure) if failure.is_already_applied() || self.is_created_by_conflict(&failure, may_exist) => {
                 self.find(engine, deadline, prior.others, failure)

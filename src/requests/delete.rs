@@ -98,7 +98,7 @@ fn delete(engine: &Engine, id: KeyId, deadline: Instant, secret: Option<&SecretS
         let response: Response = serde_json::from_slice(body)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     };
-    match engine.call(Request::bodiless(Operation::Delete(id), secret), deadline, decode) {
+    match engine.call(Request::bodiless(Operation::Delete(id), secret.as_slice()), deadline, decode) {
         Err(failure) if failure.is_already_applied() => Ok(()),
         result => Ok(result?),
     }

@@ -39,7 +39,7 @@ impl GetKey {
 }
 
 pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyInfo, Error> {
-    Ok(engine.call(Request::bodiless(Operation::Get(id), None), deadline, decode(id))?)
+    Ok(engine.call(Request::bodiless(Operation::Get(id), &[]), deadline, decode(id))?)
 }
 
 /// Decodes the response to a request for key `id`.

@@ -17,7 +17,6 @@ use super::options::{CallOptions, timeout_method};
 use crate::action::{Action, InvalidAction};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
-use crate::http::Deadlines;
 use crate::key::KeyInfo;
 
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
@@ -133,9 +132,11 @@ impl ListKeys {
         let Self { engine, filter, options } = self;
         filter.check()?;
         let deadline = engine.deadline(options.timeout);
-        let response = engine.list(deadline, &[], |response, _| Ok(response))?;
+        let (node, response) =
+            engine.list(deadline, &[], |node, response, _| Ok((node.origin().into(), response)))?;
         Ok(KeyStream {
             filter,
+            node,
             reader: Some(Reader::new(response, u64::MAX)),
             timeout: options.timeout.unwrap_or(engine.config.timeout),
             wait_timeout: engine.config.attempt_timeout,
@@ -150,7 +151,7 @@ pub(super) fn all(
     deadline: Instant,
     secrets: &[&SecretString],
 ) -> Result<Vec<KeyInfo>, CallFailure> {
-    engine.list(deadline, secrets, |response, deadlines: Deadlines| {
+    engine.list(deadline, secrets, |_, response, deadlines| {
         let mut reader = Reader::new(response, engine.max_list_size);
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| deadlines.finish_by, secrets)? {

@@ -132,7 +132,8 @@ fn ask(
     let started = engine.clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
-    let response = engine.attempt(node, Request::bodiless(Operation::Get(id), secret), deadlines, get::decode(id));
+    let response =
+        engine.attempt(node, Request::bodiless(Operation::Get(id), secret.as_slice()), deadlines, get::decode(id));
     let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);
     let (phase, result) = match response {
         Ok(key) => match wanted {
@@ -159,29 +160,14 @@ mod tests {
     use super::*;
     use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock, backoff};
     use crate::expiry::Expiry;
-    use crate::http::{DecodeError, ResponseBody, Transport};
+    use crate::http::{RequestSender, ResponseBody};
 
     /// Counts the attempts, of which none succeeds.
     struct Unreachable(Arc<AtomicU32>);
 
-    impl Transport for Unreachable {
-        fn attempt(
-            &self,
-            _: &Node,
-            _: Request<'_>,
-            _: Deadlines,
-            _: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-        ) -> Result<(), AttemptError> {
+    impl RequestSender for Unreachable {
+        fn send(&self, _: &Node, _: Request<'_>, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            Err(AttemptError::no_node())
-        }
-
-        fn open_list(
-            &self,
-            _: &Node,
-            _: Deadlines,
-            _: &[&SecretString],
-        ) -> Result<Box<dyn ResponseBody>, AttemptError> {
             Err(AttemptError::no_node())
         }
     }
@@ -198,7 +184,7 @@ mod tests {
                 config: RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: true },
                 max_list_size: 0,
                 clock: Box::new(TestClock::new(1.0)),
-                transport: Box::new(Unreachable(Arc::clone(&attempts))),
+                sender: Box::new(Unreachable(Arc::clone(&attempts))),
                 client_prefix: String::new(),
             };
             let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));

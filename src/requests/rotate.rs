@@ -238,7 +238,11 @@ pub(crate) fn resume(
     let deadline = engine.deadline(timeout);
     // The client may be one of another cluster, which has another key with this id.
     let Rotation { key, old, old_prefix, .. } = &*rotation;
-    match engine.call(Request::bodiless(Operation::Get(*old), key.value.known()), deadline, get::decode(*old)) {
+    match engine.call(
+        Request::bodiless(Operation::Get(*old), key.value.known().as_slice()),
+        deadline,
+        get::decode(*old),
+    ) {
         Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
             incomplete.what = format!(
                 "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \

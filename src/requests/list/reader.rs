@@ -103,10 +103,6 @@ impl Reader {
         Ok(())
     }
 
-    pub(super) fn node(&self) -> &str {
-        self.response.node()
-    }
-
     /// The total time that it waited for the server.
     pub(super) fn waited(&self) -> Duration {
         self.waited

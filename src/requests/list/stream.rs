@@ -17,6 +17,8 @@ use crate::operation::Operation;
 /// An error is the last item. The stream may be dropped at any time, and sent to another thread.
 pub struct KeyStream {
     pub(super) filter: Filter,
+    /// The node that sends the list.
+    pub(super) node: Box<str>,
     /// `None` after the last item.
     pub(super) reader: Option<Reader>,
     /// The limit of the total time that the stream waits for the server.
@@ -29,14 +31,14 @@ impl Iterator for KeyStream {
     type Item = Result<KeyInfo, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Self { filter, reader, timeout, wait_timeout } = self;
+        let Self { filter, node, reader, timeout, wait_timeout } = self;
         let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(*wait_timeout));
         loop {
             match reader.as_mut()?.next(finish_by, &[]) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
                 Ok(None) => *reader = None,
-                Err(last) => return Some(Err(broken(&reader.take()?, last))),
+                Err(last) => return Some(Err(broken(node, &reader.take()?, last))),
             }
         }
     }
@@ -44,8 +46,8 @@ impl Iterator for KeyStream {
 
 impl FusedIterator for KeyStream {}
 
-fn broken(reader: &Reader, last: AttemptError) -> Error {
-    let (node, elapsed) = (reader.node().into(), reader.waited());
+fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
+    let (node, elapsed) = (node.into(), reader.waited());
     let attempt =
         Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
     CallFailure { operation: Operation::List, last, in_doubt: false, attempts: vec![attempt] }.into()
@@ -53,12 +55,12 @@ fn broken(reader: &Reader, last: AttemptError) -> Error {
 
 impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, reader, timeout, wait_timeout } = self;
+        let Self { filter, node, reader: _, timeout, wait_timeout } = self;
         f.debug_struct("KeyStream")
             .field("filter", filter)
-            .field("node", &reader.as_ref().map(Reader::node))
+            .field("node", node)
             .field("timeout", timeout)
             .field("wait_timeout", wait_timeout)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

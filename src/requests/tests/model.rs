@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, TestClock};
 use crate::error::{Phase, Quoted, Snippet};
-use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, Transport};
+use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;
@@ -144,7 +144,7 @@ impl Model {
         self.client_by(self.clone())
     }
 
-    pub(super) fn client_by(&self, transport: impl Transport + 'static) -> KeysClient {
+    pub(super) fn client_by(&self, sender: impl RequestSender + 'static) -> KeysClient {
         let node = |name| Node::parse(&format!("http://{name}.test")).unwrap();
         let seconds = Duration::from_secs;
         let config = RetryConfig {
@@ -158,7 +158,7 @@ impl Model {
             config,
             max_list_size: 1 << 20,
             clock: Box::new(TestClock::new(1.0)),
-            transport: Box::new(transport),
+            sender: Box::new(sender),
             client_prefix: String::new(),
         })
     }
@@ -254,31 +254,11 @@ fn broken(phase: Phase) -> AttemptError {
     Cause::Connection { phase, result: "broken".into() }.into()
 }
 
-impl Transport for Model {
-    fn attempt(
-        &self,
-        _: &Node,
-        request: Request<'_>,
-        _: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError> {
-        let Request { operation, body, secret: _ } = request;
-        let (status, body) = self.respond(operation, body)?;
-        if status != operation.success() {
-            return Err(refused(status, &body));
-        }
-        decode(&body).map_err(|why| undecodable(status, why))
-    }
-
-    fn open_list(
-        &self,
-        node: &Node,
-        _: Deadlines,
-        _: &[&SecretString],
-    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        let (status, body) = self.respond(Operation::List, &SecretBuf::new())?;
-        if status == Operation::List.success() {
-            Ok(Box::new(Whole { node: node.origin().to_owned(), body }))
+impl RequestSender for Model {
+    fn send(&self, _: &Node, request: Request<'_>, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        let (status, body) = self.respond(request.operation, request.body)?;
+        if status == request.operation.success() {
+            Ok(Box::new(Whole { status, body }))
         } else {
             Err(refused(status, &body))
         }
@@ -287,7 +267,7 @@ impl Transport for Model {
 
 /// A body that arrives at once.
 struct Whole {
-    node: String,
+    status: u16,
     body: Vec<u8>,
 }
 
@@ -299,16 +279,8 @@ impl ResponseBody for Whole {
     }
 
     fn undecodable(&self, why: DecodeError, _: &[u8], _: &[&SecretString]) -> AttemptError {
-        undecodable(200, why)
+        Cause::Unexpected { status: Some(self.status), result: why.to_string().into() }.into()
     }
-
-    fn node(&self) -> &str {
-        &self.node
-    }
-}
-
-fn undecodable(status: u16, why: DecodeError) -> AttemptError {
-    Cause::Unexpected { status: Some(status), result: why.to_string().into() }.into()
 }
 
 fn refused(status: u16, body: &[u8]) -> AttemptError {

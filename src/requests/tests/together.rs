@@ -3,12 +3,11 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use secrecy::SecretString;
 use serde_json::json;
 
 use super::courses::{Before, ENSURE, Ensure, Operation, Told, Value};
 use super::model::{Act, Entry, Event, Model};
-use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, Transport};
+use crate::http::{AttemptError, Deadlines, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
 
@@ -66,24 +65,14 @@ impl Run {
     }
 }
 
-impl Transport for Run {
-    fn attempt(
+impl RequestSender for Run {
+    fn send(
         &self,
         node: &Node,
         request: Request<'_>,
         deadlines: Deadlines,
-        decode: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), AttemptError> {
-        self.take(|| Transport::attempt(&self.model, node, request, deadlines, decode))
-    }
-
-    fn open_list(
-        &self,
-        node: &Node,
-        deadlines: Deadlines,
-        secrets: &[&SecretString],
     ) -> Result<Box<dyn ResponseBody>, AttemptError> {
-        self.take(|| self.model.open_list(node, deadlines, secrets))
+        self.take(|| self.model.send(node, request, deadlines))
     }
 }
 
