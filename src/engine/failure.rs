@@ -79,11 +79,11 @@ impl CallFailure {
             Cause::Timeout { phase } => Error::Timeout { phase, report },
             Cause::TooLarge { limit } => Error::TooLarge { limit, report },
             Cause::Unexpected { .. } => Error::UnexpectedResponse { report, source },
-            Cause::Status { status, retry_after } => match (status, operation) {
+            Cause::Status { status, .. } => match (status, operation) {
                 (401, _) => Error::Unauthorized(report),
                 (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, report },
                 (409, Operation::Create { .. }) => Error::Conflict(report),
-                (429, _) => Error::RateLimited { retry_after, report },
+                (429, _) => Error::RateLimited(report),
                 (408 | 500.., _) => Error::Unavailable(report),
                 // The node is out of disk space or memory, which may change.
                 (422, _) if effect == ServerEffect::NotActed => Error::Unavailable(report),
@@ -105,9 +105,9 @@ impl CallFailure {
 
     fn into_parts(self) -> (Cause, CallReport, Option<Source>) {
         let Self { operation, last, in_doubt: _, attempts } = self;
-        let status = last.status();
+        let (status, retry_after) = (last.status(), last.retry_after());
         let AttemptError { cause, quoted, source } = last;
-        (cause, CallReport(Box::new(Details { operation, status, quoted, attempts })), source)
+        (cause, CallReport(Box::new(Details { operation, status, retry_after, quoted, attempts })), source)
     }
 }
 

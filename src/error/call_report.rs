@@ -124,6 +124,7 @@ pub struct CallReport(pub(crate) Box<Details>);
 pub(crate) struct Details {
     pub(crate) operation: Operation,
     pub(crate) status: Option<u16>,
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) quoted: Quoted,
     pub(crate) attempts: Vec<Attempt>,
 }
@@ -169,6 +170,10 @@ impl CallReport {
         }
     }
 
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     pub(super) fn operation(&self) -> Operation {
         self.0.operation
     }
@@ -190,12 +195,15 @@ impl CallReport {
         content_type + &message
     }
 
-    /// The end of an error's text: the number and duration of the attempts, if there was more than one.
+    /// The end of an error's text: the wait that the server asked for, and the number and duration of the attempts, if
+    /// there was more than one.
     pub(super) fn tail(&self) -> String {
         const SHOWN: usize = 3;
+        let wait =
+            self.retry_after().map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
         let attempts = self.attempts();
         if attempts.len() < 2 {
-            return String::new();
+            return wait;
         }
         let hidden = attempts.len().saturating_sub(SHOWN);
         let earlier = match hidden {
@@ -204,18 +212,19 @@ impl CallReport {
             hidden => format!("{hidden} earlier attempts, "),
         };
         let shown = Joined(attempts.get(hidden..).unwrap_or_default());
-        format!(" ({} attempts in {}: {earlier}{shown})", attempts.len(), Rounded(self.elapsed()))
+        format!("{wait} ({} attempts in {}: {earlier}{shown})", attempts.len(), Rounded(self.elapsed()))
     }
 }
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, quoted: Quoted { content_type, message }, attempts } = &*self.0;
+        let Details { operation, status, retry_after, quoted: Quoted { content_type, message }, attempts } = &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report
             .field("operation", &format_args!("{operation}"))
             .field("status", status)
+            .field("retry_after", retry_after)
             .field("content_type", content_type)
             .field("message", message);
         if is_long {

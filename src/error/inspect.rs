@@ -1,5 +1,7 @@
 //! What a program can ask of any error.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -110,6 +112,13 @@ impl Error {
         self.report().and_then(CallReport::status)
     }
 
+    /// How long the last response (429 or 503) asked to wait, by its `Retry-After`, if it did. Typesense sends none; a
+    /// proxy in front of it may.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.report().and_then(CallReport::retry_after)
+    }
+
     /// The report of the call that failed; `None` if none did, or if the error has its own list of nodes.
     #[must_use]
     pub fn report(&self) -> Option<&CallReport> {
@@ -118,7 +127,7 @@ impl Error {
             | Self::NotFound { report, .. }
             | Self::Conflict(report)
             | Self::Rejected(report)
-            | Self::RateLimited { report, .. }
+            | Self::RateLimited(report)
             | Self::Unavailable(report)
             | Self::Timeout { report, .. }
             | Self::Connection { report, .. }
@@ -147,13 +156,18 @@ impl Error {
     }
 }
 
-/// `kind`, `message` (what `Display` writes), `status` (`null` without a response) and `attempts`. No secret.
+/// `kind`, `message` (what `Display` writes), `status`, `key_id`, `may_have_acted`, `is_retryable`, `retry_after` (in whole
+/// seconds) and `attempts`. What is not known is `null`. No secret.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut error = serializer.serialize_struct("Error", 4)?;
+        let mut error = serializer.serialize_struct("Error", 8)?;
         error.serialize_field("kind", &self.kind())?;
         error.serialize_field("message", &self.to_string())?;
         error.serialize_field("status", &self.status())?;
+        error.serialize_field("key_id", &self.key_id())?;
+        error.serialize_field("may_have_acted", &self.may_have_acted())?;
+        error.serialize_field("is_retryable", &self.is_retryable())?;
+        error.serialize_field("retry_after", &self.retry_after().map(|wait| wait.as_secs()))?;
         error.serialize_field("attempts", self.attempts())?;
         error.end()
     }

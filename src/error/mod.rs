@@ -11,7 +11,6 @@ mod tests;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
@@ -32,7 +31,8 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 ///
 /// `{err}` is one line that says what happened and what to do next. The cause, if there is one, is the
 /// [`source`](StdError::source). Neither `{err}` nor `{err:?}` ever shows a key's value. `{err:?}` counts the attempts,
-/// and `{err:#?}` shows each of them. Serialized, an error is its `kind`, `message`, `status` and `attempts`.
+/// and `{err:#?}` shows each of them. Serialized, an error is what the methods below return (not its value), with its
+/// `message` and its `attempts`.
 ///
 /// Each variant says whether the server may have acted; a program can ask [`may_have_acted`](Self::may_have_acted).
 /// The value of a key that may exist is never lost: see [`value`](Self::value).
@@ -94,18 +94,11 @@ pub enum Error {
     #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
-    /// Status 429: too many requests. The server did not act. Call again later.
+    /// Status 429: too many requests. The server did not act. Call again later: see [`retry_after`](Self::retry_after).
     #[error(
-        "{}: {} responded with 429, too many requests{}{}",
-        .report.operation(), .report.node(), wait(.retry_after), .report.tail()
+        "{}: {} responded with 429, too many requests{}", .0.operation(), .0.node(), .0.tail()
     )]
-    #[non_exhaustive]
-    RateLimited {
-        /// How long the server asked to wait, if it did.
-        retry_after: Option<Duration>,
-        /// The attempts of the call, and the last response.
-        report: CallReport,
-    },
+    RateLimited(CallReport),
 
     /// No node could serve the request before the deadline: status 408 or 500 to 599, for example while a cluster has
     /// no leader, or 422 because the node is out of resources or skips writes. The server did not act, or the call only
@@ -239,10 +232,6 @@ pub enum Error {
     /// keys were read. Give a value of your own.
     #[error("no random bytes from the operating system, so no value can be generated (give a value of your own)")]
     RandomSource(#[source] Box<dyn StdError + Send + Sync>),
-}
-
-fn wait(retry_after: &Option<Duration>) -> String {
-    retry_after.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default()
 }
 
 fn about_limit(operation: Operation) -> &'static str {

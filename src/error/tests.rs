@@ -20,6 +20,7 @@ fn report(operation: Operation, count: u64) -> CallReport {
     CallReport(Box::new(Details {
         operation,
         status: Some(500),
+        retry_after: None,
         quoted: Quoted { message: Snippet::new(b"Could not find a leader.", []), ..Quoted::default() },
         attempts: (0..count).map(attempt).collect(),
     }))
@@ -79,7 +80,7 @@ fn errors() -> Vec<Error> {
         Error::NotFound { id: KeyId::from(7), report: report() },
         Error::Conflict(report()),
         Error::Rejected(report()),
-        Error::RateLimited { retry_after: Some(Duration::from_secs(3)), report: report() },
+        Error::RateLimited(report()),
         Error::Unavailable(report()),
         Error::Timeout { phase: Phase::Connect, report: report() },
         Error::Connection { report: report(), source: Some(cause()) },
@@ -154,7 +155,7 @@ fn value_and_id_are_found_in_any_variant() {
 }
 
 #[test]
-fn error_as_json_is_kind_message_status_and_attempts() {
+fn error_as_json_is_what_its_methods_return() {
     let json = |error: &Error| serde_json::to_value(error).unwrap();
     assert_eq!(
         json(&unknown(CREATE, Some(VALUE))),
@@ -162,6 +163,10 @@ fn error_as_json_is_kind_message_status_and_attempts() {
             "kind": "outcome_unknown",
             "message": "create a key: what; it may be one of the keys 3, 5; last attempt, http://a.test:80: status 500",
             "status": 500,
+            "key_id": null,
+            "may_have_acted": true,
+            "is_retryable": false,
+            "retry_after": null,
             "attempts": [{"node": "http://a.test:80", "phase": "connect", "result": "status 500", "seconds": 0.0015}],
         })
     );
@@ -171,10 +176,21 @@ fn error_as_json_is_kind_message_status_and_attempts() {
             "kind": "invalid_request",
             "message": "invalid request: `actions`: reason",
             "status": null,
+            "key_id": null,
+            "may_have_acted": false,
+            "is_retryable": false,
+            "retry_after": null,
             "attempts": [],
         })
     );
     assert_eq!(json(&incomplete(None, not_replicated(None)))["attempts"][0]["result"], "has no such key");
+    let CallReport(details) = report(delete(), 1);
+    let asks_to_wait = Details { retry_after: Some(Duration::from_secs(3)), ..*details };
+    let limited = json(&Error::RateLimited(CallReport(Box::new(asks_to_wait))));
+    assert_eq!(
+        ["key_id", "may_have_acted", "is_retryable", "retry_after"].map(|name| &limited[name]),
+        [&json!(7), &json!(false), &json!(true), &json!(3)]
+    );
 }
 
 #[test]
@@ -203,7 +219,7 @@ fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
     let (short, long) = (format!("{error:?}"), format!("{error:#?}"));
     assert_eq!(
         short,
-        "Connection { report: CallReport { operation: list keys, status: Some(500), content_type: \"\", \
+        "Connection { report: CallReport { operation: list keys, status: Some(500), retry_after: None, content_type: \"\", \
          message: \"Could not find a leader.\", attempts: 30, last: Some(Attempt { node: \"http://a.test:80\", \
          phase: Connect, result: \"status 500\", elapsed: 1.5ms }) }, source: None }"
     );

@@ -19,6 +19,7 @@
 //! | [`key_id`](Error::key_id) | the id of the key that the error is about, if it is known |
 //! | [`may_have_acted`](Error::may_have_acted) | whether a key may have been created or deleted |
 //! | [`is_retryable`](Error::is_retryable) | whether the same call may succeed later, and is safe to repeat |
+//! | [`retry_after`](Error::retry_after) | how long the last response asked to wait, if it did |
 //! | [`status`](Error::status) | the status of the last response |
 //! | [`report`](Error::report) | every attempt with node, phase, result and time, and what the last response said |
 //!
@@ -43,7 +44,7 @@
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
 //! | [`Conflict`](Error::Conflict) | 409: a key has this `value` | no | if an earlier call may have created it, look for it in a list; otherwise choose another value, or leave it out |
 //! | [`Rejected`](Error::Rejected) | any other refusal with status 400 to 499, with the server's message | no | read the message |
-//! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::RateLimited::retry_after) | no | wait, then call again |
+//! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::retry_after) | no | wait, then call again |
 //! | [`Unavailable`](Error::Unavailable) | 408 or 500 to 599 until the deadline, or 422 because the node is out of resources or skips writes; at once if `Retry-After` is beyond the deadline | no, or the call only reads | call again later |
 //! | [`Timeout`](Error::Timeout) | the deadline expired; [`phase`](Error::Timeout::phase) says while doing what | no, or the call only reads | call again later |
 //! | [`Connection`](Error::Connection) | refused, broken, or host not found | no, or the call only reads | check the address and the server |

@@ -38,10 +38,11 @@ pub fn error(kind: ErrorKind) -> Error {
         ErrorKind::NotFound => Error::NotFound { id, report: response(Operation::Get(id), 404, "Not found.") },
         ErrorKind::Conflict => Error::Conflict(response(create, 409, "API key generation conflict.")),
         ErrorKind::Rejected => Error::Rejected(response(create, 400, "Bad request.")),
-        ErrorKind::RateLimited => Error::RateLimited {
-            retry_after: Some(Duration::from_secs(1)),
-            report: response(create, 429, "Rate limit exceeded or blocked"),
-        },
+        ErrorKind::RateLimited => {
+            let CallReport(details) = response(create, 429, "Rate limit exceeded or blocked");
+            let retry_after = Some(Duration::from_secs(1));
+            Error::RateLimited(CallReport(Box::new(Details { retry_after, ..*details })))
+        }
         ErrorKind::Unavailable => Error::Unavailable(response(create, 503, "Not Ready or Lagging")),
         ErrorKind::Timeout => {
             let phase = Phase::AwaitResponse;
@@ -109,6 +110,7 @@ fn report(operation: Operation, phase: Phase, result: &str) -> CallReport {
     CallReport(Box::new(Details {
         operation,
         status: None,
+        retry_after: None,
         quoted: Quoted::default(),
         attempts: vec![attempt(phase, result)],
     }))

@@ -160,10 +160,10 @@ fn other_4xx_show_the_message_of_the_server() {
 }
 
 #[test]
-fn status_429_may_have_a_retry_after() {
+fn status_429_or_503_may_have_a_retry_after() {
     let limited = json(429, r#"{"message":"Rate limit exceeded or blocked"}"#);
     let retry_after = |response: &Response| match Wire::responding(response).client().list().send() {
-        Err(Error::RateLimited { retry_after, .. }) => retry_after,
+        Err(error @ (Error::RateLimited(_) | Error::Unavailable(_))) => error.retry_after(),
         other => panic!("{other:?}"),
     };
     for call in ["create a key", "delete key 7"] {
@@ -176,6 +176,10 @@ fn status_429_may_have_a_retry_after() {
         assert_eq!(retry_after(&limited.clone().header("retry-after", unknown)), None, "{unknown}");
     }
     check(&limited, &[(Call::List, ErrorKind::RateLimited, "list keys: NODE responded with 429, too many requests")]);
+    let not_ready = json(503, r#"{"message":"Not Ready or Lagging"}"#).header("retry-after", "3600");
+    assert_eq!(retry_after(&not_ready), Some(Duration::from_secs(3_600)));
+    let other = json(502, "{}").header("retry-after", "3600");
+    assert_eq!(retry_after(&other), None, "only a 429 or a 503 asks to wait");
 }
 
 #[test]
