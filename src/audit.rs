@@ -1,8 +1,12 @@
 //! The audit of a key: findings from its metadata.
 
+mod severity;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
+
+pub use self::severity::Severity;
 
 use crate::action::Action;
 use crate::collection::CollectionPattern;
@@ -12,7 +16,8 @@ use crate::server_version::ServerVersion;
 
 /// A finding of [`KeyInfo::audit`]: something about a key that deserves a second look.
 ///
-/// Its `Display` is one line for a report.
+/// Its `Display` is one line for a report. Programs match the variant, or its [`code`](Self::code) and
+/// [`severity`](Self::severity), which its JSON contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditFinding {

@@ -44,6 +44,7 @@ pub mod fuzzing;
 pub mod guide;
 mod http;
 mod key;
+mod local_clock;
 mod node;
 mod operation;
 mod pattern;
@@ -56,7 +57,7 @@ pub mod testing;
 mod typo;
 
 pub use crate::action::{Action, InvalidAction};
-pub use crate::audit::AuditFinding;
+pub use crate::audit::{AuditFinding, Severity};
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
 pub use crate::collection::{CollectionPattern, InvalidCollectionPattern};

@@ -307,7 +307,7 @@ fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Opti
     let mut conditions = Vec::new();
     for (field, value) in only {
         fields::check_name(field).map_err(|why| Error::invalid("only", why))?;
-        value.check()?;
+        value.check().map_err(|error| error.about(format_args!("field `{field}`")))?;
         conditions.push(value.condition(field));
     }
     if let Some(filter) = filter {

@@ -175,3 +175,35 @@ fn hostile_key_has_few_findings() {
     let same = vec!["documents:serach"; 100_000];
     assert_eq!(key(&same, &["a"], LATER).audit(), [dead("documents:serach"), AllowsNothing]);
 }
+
+#[test]
+fn finding_has_a_stable_code_and_severity() {
+    let search = || Action::DOCUMENTS_SEARCH;
+    let (every, entry) = (CollectionPattern::ALL, || CollectionPattern::stored("a("));
+    let findings = [
+        (EveryAction, "every_action high"),
+        (gains("keys:*"), "gains_every_right high keys:*"),
+        (EveryCollection, "every_collection medium"),
+        (SignsForEveryCollection, "signs_for_every_collection high"),
+        (unlimited("aliases:get"), "not_limited_by_collections medium aliases:get"),
+        (Expired, "expired low"),
+        (NeverExpires, "never_expires low"),
+        (dead("a"), "dead_action medium a"),
+        (NotOnServer(search(), V::V30), "not_on_server medium documents:search"),
+        (DeadCollection(entry()), "dead_collection medium a("),
+        (HangsCollectionList(every), "hangs_collection_list medium *"),
+        (AllowsNothing, "allows_nothing medium"),
+        (Omitted(3), "omitted low"),
+    ];
+    for (finding, shown) in findings {
+        let json = serde_json::to_value(&finding).unwrap();
+        let member = |name: &str| json[name].as_str().unwrap_or_default();
+        assert_eq!(format!("{} {} {}", member("code"), member("severity"), member("entry")).trim_end(), shown);
+        assert_eq!(member("message"), finding.to_string());
+        assert_eq!(
+            format!("{} {}", finding.code(), finding.severity()),
+            shown.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ")
+        );
+    }
+    assert!(Severity::Low < Severity::Medium && Severity::Medium < Severity::High);
+}
