@@ -362,12 +362,6 @@ impl Filter {
 }
 
 fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Error>> {
-    if json {
-        for key in request.stream()? {
-            line(serde_json::to_string(&key?)?)?;
-        }
-        return Ok(());
-    }
     table(&request.send()?, json)
 }
 
@@ -469,7 +463,6 @@ fn audit(
     for key in request.stream()? {
         let key = key?;
         let findings = version.map_or_else(|| key.audit(), |version| key.audit_for(version));
-        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         has_found |= !findings.is_empty();
         if json {
             line(json!({"id": key.id, "description": key.description, "findings": findings}))?;

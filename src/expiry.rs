@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::local_clock;
+
 /// When a key stops working: never, or at a whole second.
 ///
 /// Displays and parses as RFC 3339 in UTC, or as `never`. With serde, it is the server's number of seconds since
@@ -47,7 +49,7 @@ impl Expiry {
     /// A time beyond the server's range becomes its maximum, which a request refuses.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        SystemTime::now().checked_add(duration).map_or(Self(Self::MAX), Self::from)
+        local_clock::now().checked_add(duration).map_or(Self(Self::MAX), Self::from)
     }
 
     /// The expiry at this number of seconds since 1970-01-01 00:00 UTC, capped at `i64::MAX`, the server's maximum.
@@ -76,7 +78,7 @@ impl Expiry {
 
     /// Whether the expiry passed at least this long ago, by the local clock.
     pub(crate) fn is_past_for(self, duration: Duration) -> bool {
-        Duration::from_secs(self.0).saturating_add(duration) <= since_epoch(SystemTime::now())
+        Duration::from_secs(self.0).saturating_add(duration) <= since_epoch(local_clock::now())
     }
 
     /// The expiry as a `SystemTime`; `None` for never, or if `SystemTime` cannot represent it.
@@ -91,7 +93,7 @@ impl Expiry {
     /// The time left until the expiry, by the local clock: zero if it has passed, `None` for never.
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
-        let left = Duration::from_secs(self.0).saturating_sub(since_epoch(SystemTime::now()));
+        let left = Duration::from_secs(self.0).saturating_sub(since_epoch(local_clock::now()));
         (!self.is_never()).then_some(left)
     }
 }

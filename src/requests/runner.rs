@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
+use crate::local_clock::LocalClock;
+
 /// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and
 /// at least 1.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +49,9 @@ pub(super) fn run<I, O: Send>(
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let work = || {
-            let (sender, next, job) = (sender.clone(), &next, &job);
+            let (sender, next, job, clock) = (sender.clone(), &next, &job, LocalClock::of_this_thread());
             move || {
+                clock.use_in_this_thread();
                 while let Some(input) = next() {
                     let (reported, is_reported) = mpsc::channel::<()>();
                     let is_sent = sender.send((job(input), reported)).is_ok();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::response::{Delivery, Response};
 use super::{FakeServer, lock};
+use crate::key::KeyId;
 
 /// An operation on the server's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,13 +114,34 @@ pub struct FaultRule<'a> {
     server: &'a FakeServer,
     /// `None` for any operation.
     operation: Option<Operation>,
+    /// `None` for any key.
+    subject: Option<Subject>,
     skip: usize,
     times: usize,
 }
 
+/// The key that a request is about.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Id(u32),
+    Description(String),
+}
+
 impl<'a> FaultRule<'a> {
     pub(super) fn new(server: &'a FakeServer, operation: Option<Operation>) -> Self {
-        FaultRule { server, operation, skip: 0, times: 1 }
+        FaultRule { server, operation, subject: None, skip: 0, times: 1 }
+    }
+
+    /// Only requests for `/keys/{id}` with this id. Replaces [`described`](Self::described).
+    pub fn key(mut self, id: impl Into<KeyId>) -> Self {
+        self.subject = Some(Subject::Id(id.into().get()));
+        self
+    }
+
+    /// Only requests that create a key with this description, or that get or delete one. Replaces [`key`](Self::key).
+    pub fn described(mut self, description: impl Into<String>) -> Self {
+        self.subject = Some(Subject::Description(description.into()));
+        self
     }
 
     /// Sets the first request that fails, counted from now, starting at 1. Defaults to 1.
@@ -136,8 +158,8 @@ impl<'a> FaultRule<'a> {
 
     /// Registers the fault.
     pub fn with(self, fault: Fault) {
-        let Self { server, operation, skip, times } = self;
-        lock(&server.node.own).faults.0.push(Due { operation, skip, times, fault });
+        let Self { server, operation, subject, skip, times } = self;
+        lock(&server.node.own).faults.0.push(Due { operation, subject, skip, times, fault });
     }
 }
 
@@ -147,6 +169,7 @@ pub(super) struct Faults(Vec<Due>);
 
 struct Due {
     operation: Option<Operation>,
+    subject: Option<Subject>,
     skip: usize,
     times: usize,
     fault: Fault,
@@ -158,9 +181,12 @@ impl Faults {
     }
 
     /// The fault of the next request: the first one that is due. Other due faults wait.
-    pub(super) fn next(&mut self, operation: Operation) -> Option<Fault> {
+    pub(super) fn next(&mut self, operation: Operation, is_about: impl Fn(&Subject) -> bool) -> Option<Fault> {
         let mut next = None;
-        for due in self.0.iter_mut().filter(|due| due.operation.is_none_or(|named| named == operation)) {
+        let concerns = |due: &&mut Due| {
+            due.operation.is_none_or(|named| named == operation) && due.subject.as_ref().is_none_or(&is_about)
+        };
+        for due in self.0.iter_mut().filter(concerns) {
             if due.skip > 0 {
                 due.skip -= 1;
             } else if next.is_none() && due.times > 0 {

@@ -14,6 +14,16 @@ impl Request {
         path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
+    /// The id in the path, of the routes that have one.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.path().get(1).and_then(|segment| id(segment))
+    }
+
+    /// The description of the key to be created.
+    pub(super) fn description(&self) -> Option<String> {
+        json(&self.body)?.get("description")?.as_str().map(str::to_owned)
+    }
+
     /// The key from the header or, without a header, from the last query parameter of that name.
     pub(super) fn presented_key(&self) -> String {
         if let Some(header) = &self.api_key {
@@ -27,7 +37,7 @@ impl Request {
 
 /// Parses an id like C's `strtoul`: white space and a sign may precede the digits, anything may follow them, and a
 /// negative number wraps around. The result is truncated to 32 bits.
-pub(super) fn id(segment: &str) -> Option<u32> {
+fn id(segment: &str) -> Option<u32> {
     let text = percent_decode(segment);
     let text = text.trim_start();
     let (negative, text) = match text.strip_prefix('-') {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +14,7 @@ use super::response::Response;
 use super::{Operation, TestKey};
 use crate::action::Action;
 use crate::key::{KeyInfo, prefix};
+use crate::local_clock::MovedClock;
 use crate::secret;
 use crate::server_version::ServerVersion;
 
@@ -24,6 +26,7 @@ pub(super) struct Keys {
     /// By the decimal text of the id, which is the order of the real server's list: 10 before 9.
     keys: BTreeMap<String, Key>,
     next_id: u32,
+    pub(super) clock: Arc<MovedClock>,
 }
 
 #[derive(Clone)]
@@ -60,7 +63,7 @@ impl Route {
 
 impl Keys {
     pub(super) fn new(version: ServerVersion, bootstrap_key: SecretString) -> Keys {
-        Keys { version, bootstrap_key, keys: BTreeMap::new(), next_id: 0 }
+        Keys { version, bootstrap_key, keys: BTreeMap::new(), next_id: 0, clock: Arc::default() }
     }
 
     /// Carries out the request. `lagging`: the keys that the node knows, if it lags behind. Returns `None` if a real
@@ -73,7 +76,7 @@ impl Keys {
         if action.is_some_and(|action| !known.allow(&request.presented_key(), action)) {
             return Some(Response::unauthorized());
         }
-        let id = request.path().get(1).and_then(|segment| input::id(segment));
+        let id = request.id();
         match route {
             Route::Health => Some(Response::json(200, &json!({"ok": true}))),
             Route::Debug => {
@@ -98,7 +101,7 @@ impl Keys {
         }
         // A key with an empty value can exist, but a request without a key must not match it.
         let key = self.keys.values().find(|key| key.value.expose_secret() == presented);
-        !presented.is_empty() && key.is_some_and(|key| !key.has_expired() && key.allows(action))
+        !presented.is_empty() && key.is_some_and(|key| !key.has_expired(self.clock.now()) && key.allows(action))
     }
 
     fn list(&self) -> Option<Response> {
@@ -157,9 +160,8 @@ impl Key {
         granted.any(|granted| granted == "*" || granted == action || granted.strip_suffix(":*") == Some(resource))
     }
 
-    fn has_expired(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.is_ok_and(|now| now.as_secs() > self.settings.expires_at.unix_seconds())
+    fn has_expired(&self, now: SystemTime) -> bool {
+        now.duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() > self.settings.expires_at.unix_seconds())
     }
 
     /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
@@ -196,13 +198,17 @@ impl Keys {
         self.keys.values().map(|key| key.settings.clone().value(key.value.clone()).info(key.id))
     }
 
+    pub(super) fn description(&self, id: u32) -> Option<String> {
+        self.keys.get(&id.to_string()).map(|key| key.settings.description.clone())
+    }
+
     pub(super) fn value(&self, id: u32) -> Option<SecretString> {
         self.keys.get(&id.to_string()).map(|key| key.value.clone())
     }
 
     pub(super) fn purge_expired(&mut self) -> usize {
-        let before = self.keys.len();
-        self.keys.retain(|_, key| !(key.settings.autodelete == Some(true) && key.has_expired()));
+        let (before, now) = (self.keys.len(), self.clock.now());
+        self.keys.retain(|_, key| !(key.settings.autodelete == Some(true) && key.has_expired(now)));
         before - self.keys.len()
     }
 }

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
-use super::fault::Faults;
+use super::fault::{Faults, Subject};
 use super::http::{self, Request};
 use super::keys::{Keys, Route};
 use super::response::Delivery;
@@ -39,7 +39,19 @@ impl FakeNode {
         };
         let mut own = lock(&self.own);
         own.requests.push(operation);
-        let fault = operation.and_then(|operation| own.faults.next(operation));
+        let is_about = |subject: &Subject| match subject {
+            Subject::Id(id) => request.id() == Some(*id),
+            Subject::Description(description) => {
+                let of_id = |id| lock(&self.keys).description(id);
+                let found = if operation == Some(Operation::Create) {
+                    request.description()
+                } else {
+                    request.id().and_then(of_id)
+                };
+                found.as_ref() == Some(description)
+            }
+        };
+        let fault = operation.and_then(|operation| own.faults.next(operation, is_about));
         let act = || lock(&self.keys).respond(request, own.lagging.as_ref(), self.is_leader);
         match fault {
             None => act().map_or(Delivery::Close, Delivery::Send),

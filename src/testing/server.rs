@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -13,6 +14,7 @@ use super::keys::Keys;
 use super::listener::Listener;
 use super::lock;
 use super::node::FakeNode;
+use crate::client::KeysClient;
 use crate::key::{KeyId, KeyInfo};
 use crate::secret;
 use crate::server_version::ServerVersion;
@@ -46,6 +48,7 @@ pub struct FakeServer {
     /// `None` while the server is stopped.
     listener: Mutex<Option<Listener>>,
     api_key: SecretString,
+    client: KeysClient,
 }
 
 /// The settings of a new [`FakeServer`].
@@ -91,7 +94,9 @@ impl FakeServerBuilder {
             let node = Arc::new(node);
             let listener = listen(&node, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
             let address = listener.address();
-            Ok(FakeServer { node, address, listener: Mutex::new(Some(listener)), api_key: api_key.clone() })
+            let client = KeysClient::builder().node(format!("http://{address}")).api_key(api_key.clone()).build();
+            let (listener, client) = (Mutex::new(Some(listener)), client.map_err(io::Error::other)?);
+            Ok(FakeServer { node, address, listener, api_key: api_key.clone(), client })
         };
         let nodes = (0..N).map(node).collect::<io::Result<Vec<_>>>()?;
         nodes.try_into().map_err(|_| io::Error::other("not N nodes"))
@@ -136,6 +141,12 @@ impl FakeServer {
         format!("http://{}", self.address)
     }
 
+    /// A client with the bootstrap key and the default settings. Of a cluster, it knows this node only.
+    #[must_use]
+    pub fn client(&self) -> KeysClient {
+        self.client.clone()
+    }
+
     /// The bootstrap key, which allows everything. Each server or cluster has its own.
     #[must_use]
     pub fn api_key(&self) -> SecretString {
@@ -156,6 +167,29 @@ impl FakeServer {
     /// Lets requests of one operation fail: `server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse)`.
     pub fn fail(&self, operation: Operation) -> FaultRule<'_> {
         FaultRule::new(self, Some(operation))
+    }
+
+    /// Moves the clock forward, so that a test sees keys expire without waiting. Fractions of a second are rounded up.
+    ///
+    /// It is the clock of this server and of the other nodes of its cluster, and the local clock by which this crate
+    /// tells in this thread, and in the batches that it starts, whether a key has expired. When the server is dropped,
+    /// the thread's clock is the system's again. Deadlines and timeouts are not affected.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use typesense_keys::testing::FakeServer;
+    ///
+    /// let (server, hour) = (FakeServer::start()?, Duration::from_secs(3_600));
+    /// let request = server.client().create().actions(["documents:import"]).collections(["docs"]);
+    /// let key = request.expires_in(hour).send()?;
+    /// server.advance(2 * hour);
+    /// assert!(server.client().get(key.id).send()?.is_expired());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn advance(&self, duration: Duration) {
+        let begun = u64::from(duration.subsec_nanos() > 0);
+        let clock = Arc::clone(&lock(&self.node.keys).clock);
+        clock.advance(duration.as_secs().saturating_add(begun));
     }
 
     /// Removes all pending faults.
@@ -262,7 +296,7 @@ impl FakeServer {
 
 impl fmt::Debug for FakeServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node: _, address: _, listener: _, api_key: _ } = self;
+        let Self { node: _, address: _, listener: _, api_key: _, client: _ } = self;
         f.debug_struct("FakeServer").field("url", &self.url()).finish_non_exhaustive()
     }
 }

@@ -318,7 +318,7 @@ fn runs_that_check_the_same_duration_at_different_times_end_with_one_key() {
     let [first, second] = thread::scope(|scope| {
         let first = scope.spawn(|| request().send().unwrap());
         wait_until("the first run has listed", || server.request_count() > 0);
-        thread::sleep(Duration::from_millis(1_100));
+        server.advance(Duration::from_secs(1));
         let second = request().send().unwrap();
         [first.join().unwrap(), second]
     });

@@ -100,7 +100,7 @@ fn stored_value_of_a_key_that_expires_in_a_duration_is_found() {
     let (server, client) = start();
     let complete = |seconds| request(&client).expires_in(Duration::from_secs(seconds)).stored_value(STORED).send();
     let first = complete(3600).unwrap();
-    std::thread::sleep(Duration::from_millis(1_100)); // so that the second request computes another expiry
+    server.advance(Duration::from_secs(1)); // so that the second request computes another expiry
     let second = complete(3600).unwrap();
     assert_eq!((second.id, second.expires_at, server.key_count()), (first.id, first.expires_at, 1));
     // The request asks for another key.
@@ -113,7 +113,7 @@ fn stored_value_of_a_key_that_has_expired_returns_no_key() {
     let (server, client) = start();
     let complete = |duration| request(&client).expires_in(duration).stored_value(STORED).send();
     let id = complete(Duration::from_secs(3)).unwrap().id;
-    std::thread::sleep(Duration::from_millis(4_100));
+    server.advance(Duration::from_secs(4));
     let error = complete(Duration::from_secs(3600)).unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
     assert_eq!((&unknown.candidates[..], server.key_count()), (&[id][..], 1));
@@ -143,7 +143,7 @@ fn expired_request_is_refused_before_it_is_first_sent() {
     let server = FakeServer::start().unwrap();
     let request = request(&client(&server)).expires_in(Duration::from_secs(1));
     let prepared = [request.clone(), request.stored_value(STORED)].map(|request| request.prepare().unwrap());
-    std::thread::sleep(Duration::from_millis(2_100));
+    server.advance(Duration::from_secs(2));
     for prepared in prepared {
         let error = prepared.send().unwrap_err();
         assert!(matches!(error, Error::InvalidRequest { field: "expires_at", .. }), "{error}");

@@ -140,7 +140,7 @@ fn resumed_rotation_creates_no_key_that_has_expired_since() {
     server.inject(Fault::DropConnection); // the create
     let error = client.rotate(old.id).expires_in(Duration::from_secs(3)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    thread::sleep(Duration::from_millis(4_100));
+    server.advance(Duration::from_secs(4));
     let error = incomplete.resume(&client).unwrap_err();
     assert!(
         error.to_string().starts_with("nothing was done, because the expiry of the new key has passed: "),

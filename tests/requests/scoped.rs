@@ -246,9 +246,10 @@ fn value_or_field_that_is_not_exact_is_refused_without_being_shown() {
         let error = key().only("tenant", value).sign().unwrap_err();
         assert!(matches!(error, Error::InvalidRequest { field: "only", .. }), "{error}");
         assert!(value.is_empty() || !error.to_string().contains(value), "{error}");
-        assert_eq!(ExactValue::from(value).check().unwrap_err().to_string(), error.to_string());
+        let why = ExactValue::from(value).check().unwrap_err().to_string();
+        assert_eq!(error.to_string(), format!("{why} (field `tenant`)"));
     }
-    refused(key().only("t", u64::MAX), "`only`: the integer is beyond the range of an `int64` field");
+    refused(key().only("t", u64::MAX), "`only`: the integer is beyond the range of an `int64` field (field `t`)");
     let not_a_field = "is not the name of a field: ASCII letters, digits, `_` and `.`";
     refused(key().only("a:=1 || b", 1), &format!("`only`: `a:=1 || b` {not_a_field}"));
     refused(key().hide_fields(["a,b"]), &format!("`hide_fields`: `a,b` {not_a_field}"));

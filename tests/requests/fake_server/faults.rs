@@ -156,3 +156,21 @@ fn server_with_a_delayed_and_a_hanging_request_serves_others_and_ends() {
     wait_until("the list is asked for", || server.requests(Operation::List) == 2);
     drop(server);
 }
+
+#[test]
+fn fault_of_one_key_hits_requests_about_this_key_alone() {
+    let server = FakeServer::start().unwrap();
+    let request = |description: &str| {
+        server.client().create().description(description).actions(["documents:get"]).collections(["docs"])
+    };
+    server.fail(Operation::Create).described("blog").with(Fault::LoseResponse);
+    let [docs, blog] = ["docs", "blog"].map(|description| request(description).send().unwrap().id);
+    assert_eq!(server.requests(Operation::Create), 3, "the lost create is sent again");
+
+    server.fail(Operation::Delete).key(blog).nth(2).with(Fault::Unauthorized);
+    server.fail(Operation::Get).described("blog").times(2).with(Fault::Unauthorized);
+    let status = |method, id| send(&server, Request::new(method, &format!("/keys/{id}"))).unwrap().status;
+    let of_both = |method| [docs, blog, blog, blog].map(|id| status(method, id));
+    assert_eq!(of_both("GET"), [200, 401, 401, 200]);
+    assert_eq!(of_both("DELETE"), [200, 200, 401, 404], "a key that is gone has its id still");
+}

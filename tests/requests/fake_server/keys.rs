@@ -1,11 +1,12 @@
 //! Keys that a test puts in, looks at, and takes out.
 
 use std::io;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use typesense_keys::ServerVersion;
 use typesense_keys::testing::{FakeServer, TestKey};
-use typesense_keys::{Action, Error, Expiry, KeyId};
+use typesense_keys::{Action, Error, Expiry, KeyId, KeysClient};
 
 use super::{create, send_with};
 use crate::client;
@@ -122,4 +123,28 @@ fn test_key_as_a_value_equals_the_key_from_a_server() {
 fn test_key_shows_no_value() {
     let key = docs().value("s3cr3t-value");
     assert!(!format!("{key:?} {:?}", key.created(1)).contains("s3cr"));
+}
+
+#[test]
+fn keys_expire_when_a_test_moves_the_clock() {
+    let hour = Duration::from_secs(3_600);
+    let server = FakeServer::builder().version(ServerVersion::V30).start().unwrap();
+    let client = server.client();
+    let request = client.create().actions(["keys:list"]).collections(["*"]).expires_in(hour).autodelete(true);
+    let key = request.send().unwrap();
+    let user = KeysClient::builder().node(server.url()).api_key(key.value).build().unwrap();
+    let expired = || client.list().expired(true).send().unwrap().len();
+    assert_eq!((expired(), user.list().send().unwrap().len()), (0, 1));
+
+    server.advance(hour);
+    // The server refuses a key from the second after its expiry.
+    server.advance(Duration::from_millis(1_500));
+    assert_eq!((expired(), client.get(key.id).send().unwrap().is_expired()), (1, true));
+    assert!(matches!(user.list().send(), Err(Error::Unauthorized(_))));
+
+    let in_another_thread = std::thread::scope(|scope| scope.spawn(|| key.expires_at.is_past()).join().unwrap());
+    assert!(!in_another_thread, "the clock of other tests is not moved");
+    assert_eq!(server.purge_expired(), 1);
+    drop(server);
+    assert!(!key.expires_at.is_past(), "the clock was that of the server");
 }
