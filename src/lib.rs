@@ -9,6 +9,7 @@
 //! [`KeysClient::builder`]: KeysClient::builder
 //! [`Plan`]: Plan
 //! [`PreparedCreate`]: PreparedCreate
+//! [`ValueRoot`]: ValueRoot
 //! [`client.create()`]: KeysClient::create
 //! [`client.create_many(…)`]: KeysClient::create_many
 //! [`client.delete(id)`]: KeysClient::delete
@@ -55,6 +56,7 @@ mod server_version;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod typo;
+mod value_root;
 
 pub use crate::action::{Action, InvalidAction};
 pub use crate::audit::{AuditFinding, Severity};
@@ -73,6 +75,7 @@ pub use crate::requests::{
 };
 pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 pub use crate::server_version::{InvalidServerVersion, ServerVersion};
+pub use crate::value_root::{ValueRoot, generate_value};
 
 /// Re-exported from the crate `secrecy`: a value is read by `value.expose_secret()`.
 pub use secrecy::{ExposeSecret, SecretString};

@@ -19,13 +19,21 @@ pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     if let Some(value) = tests::NEXT_GENERATED.take() {
         return Ok(copy(value));
     }
+    from_blocks(|random, _| getrandom::fill(random))
+}
+
+/// The characters that random bytes select. `fill` provides the bytes, a numbered block at a time.
+pub(crate) fn from_blocks<E>(mut fill: impl FnMut(&mut [u8; 32], usize) -> Result<(), E>) -> Result<SecretString, E> {
     // Bytes below 248 = 4 × 62 map to each character equally often. The others would favour some characters.
     const FAIR: u8 = 248;
     let mut value = Zeroizing::new(String::with_capacity(GENERATED_LENGTH));
-    let mut random = Zeroizing::new([0_u8; GENERATED_LENGTH]);
-    while value.len() < GENERATED_LENGTH {
-        getrandom::fill(random.as_mut_slice())?;
-        let fair = random.iter().filter(|&&byte| byte < FAIR);
+    let mut block = Zeroizing::new([0_u8; 32]);
+    for number in 0.. {
+        if value.len() == GENERATED_LENGTH {
+            break;
+        }
+        fill(&mut block, number)?;
+        let fair = block.iter().filter(|&&byte| byte < FAIR);
         let characters = fair.filter_map(|&byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
         for &character in characters.take(GENERATED_LENGTH - value.len()) {
             value.push(char::from(character));

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// Typesense's name of the field, or `unknown members`, `client's own key` or `value`.
+    /// Typesense's name of the field, or `unknown members`, `client's own key` `value` or `generation`.
     pub field: &'static str,
     /// What the server has.
     pub found: String,
@@ -35,6 +35,9 @@ pub(crate) const CLIENT_KEY: &str = "client's own key";
 /// The field name of a [`Difference`] in the value.
 pub(crate) const VALUE: &str = "value";
 
+/// The field name of a [`Difference`] in the generation of a derived value.
+pub(crate) const GENERATION: &str = "generation";
+
 /// What to do about the differences. Only advises what `ensure` accepts.
 pub(super) fn advice(differences: &[Difference]) -> &'static str {
     let is_in = |field| differences.iter().any(|difference| difference.field == field);
@@ -45,6 +48,8 @@ pub(super) fn advice(differences: &[Difference]) -> &'static str {
     } else if is_in(VALUE) {
         "change the request (for example to a value that begins differently), or delete the key if its value is certainly \
          another (`replace_on_drift` cannot be combined with `value`)"
+    } else if is_in(GENERATION) {
+        "use `replace_on_drift`, with a `generation` above that of the key"
     } else {
         "change the request, or use `replace_on_drift` (not with a `value` of your own)"
     }

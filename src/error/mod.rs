@@ -15,7 +15,7 @@ use std::fmt;
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
 pub use difference::Difference;
-pub(crate) use difference::{CLIENT_KEY, UNKNOWN_MEMBERS, VALUE};
+pub(crate) use difference::{CLIENT_KEY, GENERATION, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::{Quoted, Snippet};

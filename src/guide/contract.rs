@@ -60,6 +60,18 @@
 //! for this one. Two generated values have the same prefix with a probability of 1 in 14.8 million. So if you create
 //! thousands of keys, give each its own description, such as the name of its user.
 //!
+//! # Derived values
+//!
+//! A value that is [derived](crate::ValueRoot) from a root, a label and a generation is for one key alone, as a generated
+//! one is. So a create with a derived value may be repeated by any process, as one with a [`stored_value`].
+//!
+//! `ensure` and `apply` keep a listed key that has the description, the scope and the prefix of the derived value. Of a key
+//! with another prefix, they say which generation its value begins like. If keys that are not as wanted may have the
+//! value, because they have its prefix, the result is [`Error::Drift`], which advises a higher generation: nothing is
+//! created, replaced or deleted. The same is said about a key of a later generation: no key is replaced by one of an
+//! earlier generation. Generations up to 100 away are recognized. A generation is refused if its value has the
+//! prefix of an earlier one.
+//!
 //! # Values of your own
 //!
 //! Another key may already have a value that you give by [`value`](crate::CreateKey::value). So other rules apply to
@@ -87,8 +99,8 @@
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
 //! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
-//! | `ensure` and `apply` with a generated value | keys with the same description that expired more than a day ago |
-//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope that were listed before the run created anything, once every node knows the key that replaces them |
+//! | `ensure` and `apply` with a generated, stored or derived value | keys with the same description that expired more than a day ago |
+//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope, or not with the derived value, that were listed before the run created anything, once every node knows the key that replaces them |
 //! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted

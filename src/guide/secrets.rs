@@ -27,6 +27,9 @@
 //! source, each equally likely. A value of your own must be longer than the 4 bytes that lists show, and
 //! is otherwise accepted however weak it is.
 //!
+//! **A root is not kept.** A [`ValueRoot`](crate::ValueRoot) keeps the state of HMAC-SHA-256 after the root, which is as
+//! secret, and wipes it. From a value, neither the root nor another value can be computed.
+//!
 //! **A hostile server is bounded.** Deadlines hold byte by byte. A response may have at most 1 MiB, an error response 64 KiB,
 //! one listed key 1 MiB, and a list [`max_list_size`](crate::ClientBuilder::max_list_size), or four times that in memory.
 //! Patterns from a server are evaluated in time that is bounded by the length of the name.

@@ -8,7 +8,9 @@ use secrecy::SecretString;
 
 use super::list;
 use super::new_key::NewKey;
-use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
+use super::options::{
+    CallOptions, KeySettings, derived_value_method, replication_method, scope_methods, timeout_method, value_methods,
+};
 use super::replication::{self, Wanted};
 use super::value::KeyValue;
 use crate::engine::{CallFailure, Engine};
@@ -40,6 +42,7 @@ pub struct CreateKey {
 
 scope_methods!(CreateKey);
 value_methods!(CreateKey, settings.expiry, "never");
+derived_value_method!(CreateKey);
 timeout_method!(CreateKey);
 replication_method!(CreateKey, "the key is created, waits until it is known");
 
@@ -269,7 +272,7 @@ pub(super) struct Created {
 
 impl NewKey {
     pub(super) fn create(&self, engine: &Engine, deadline: Instant, prior: Prior<'_>) -> Result<Created, Error> {
-        let may_exist = prior.may_exist || self.value.is_stored();
+        let may_exist = prior.may_exist || self.value.may_be_in_use();
         if !prior.may_exist && self.expires_at.is_past() {
             return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
         }

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use secrecy::SecretString;
+
 use super::create::ROUNDS_FOR_GIVEN;
 use super::list;
-use super::options::{CallOptions, KeySettings, replication_method, scope_methods, timeout_method, value_methods};
+use super::options::{
+    CallOptions, KeySettings, derived_value_method, replication_method, scope_methods, timeout_method, value_methods,
+};
 use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
 use super::value::KeyValue;
 use crate::engine::Engine;
@@ -23,7 +27,7 @@ use crate::key::KeyInfo;
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
-/// | one that has expired | a new one is created; with a [`value`](Self::value) that begins with the same four bytes, [`Error::Drift`] |
+/// | one that has expired | a new one is created; with a given value that begins with the same four bytes, [`Error::Drift`] |
 ///
 /// Every run lists all keys; for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
 /// The scope consists of
@@ -32,10 +36,11 @@ use crate::key::KeyInfo;
 /// * the expiry: never; or exactly the time given to [`expires_at`](Self::expires_at); or, with
 ///   [`expires_in`](Self::expires_in), any future time within that duration and five minutes, because clocks differ,
 /// * [`autodelete`](Self::autodelete), if it is set,
-/// * the [`value`](Self::value), if it is given.
+/// * the [`value`](Self::value) or the [derived value](Self::derived_value), if it is given.
 ///
 /// **The value.** Only the run that creates the key learns a generated value, and must store it. With
-/// [`value`](Self::value), every run knows the value, and [other rules](crate::guide::contract#values-of-your-own)
+/// [`derived_value`](Self::derived_value), every run knows it. With [`value`](Self::value), every run knows it, too, and
+/// [other rules](crate::guide::contract#values-of-your-own)
 /// apply.
 ///
 /// **Concurrent runs.** If several runs create a key, the key with the lowest id stays. The other runs delete their
@@ -74,6 +79,7 @@ pub struct EnsureKey {
 
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, settings.expiry, "never");
+derived_value_method!(EnsureKey);
 timeout_method!(EnsureKey);
 replication_method!(EnsureKey, "all other steps, waits until the key is known");
 
@@ -101,6 +107,21 @@ impl EnsureKey {
     /// deleted first.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
         self.replace_on_drift = replace_on_drift;
+        self
+    }
+
+    /// Sets the value that an earlier, interrupted run has stored for this key, or that was
+    /// [generated](crate::generate_value) and stored for it before the first run.
+    ///
+    /// It is used if a key is created. If the earlier run has created the key, this run returns it and creates no second
+    /// one. A key with this description and scope is kept, whatever its value; [`EnsuredKey::value`] is then the stored
+    /// one if the key begins with the same four bytes, and `None` otherwise.
+    ///
+    /// Otherwise as for [`CreateKey::stored_value`](crate::CreateKey::stored_value): only for a value that this crate has
+    /// generated, for this key alone. If a listed key that has expired or has another scope may have it, the result is
+    /// [`Error::Drift`]: generate and store another one.
+    pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
+        self.value = KeyValue::Stored(value.into());
         self
     }
 

@@ -192,7 +192,7 @@ impl NewKey {
             && are_same_set(&key.actions, &self.actions)
             && are_same_set(&key.collections, &self.collections)
             // An earlier process that computed the expiry from a duration has computed another one.
-            && (key.expires_at == self.expires_at || (self.value.is_stored() && self.accepts(key.expires_at)))
+            && (key.expires_at == self.expires_at || (self.value.may_be_in_use() && self.accepts(key.expires_at)))
             && (self.unknown.is_empty() || key.unknown_members() == self.unknown)
     }
 
@@ -203,6 +203,12 @@ impl NewKey {
             !expiry.is_never() && expiry <= Expiry::after(duration.saturating_add(CLOCK_TOLERANCE))
         };
         expiry == self.expires_at || self.expires_in.is_some_and(is_within)
+    }
+
+    /// The value, if it was given and a listed key, which is as wanted, may have it.
+    pub(super) fn value_of(&self, key: &KeyInfo) -> Option<SecretString> {
+        let is_given = !self.value.is_generated() && self.has_prefix_of(key);
+        self.value.known().filter(|_| is_given).cloned()
     }
 
     /// Whether the value has the prefix of `key`. For a value shorter than the prefix, a list shows the whole value.

@@ -160,4 +160,30 @@ macro_rules! value_methods {
     };
 }
 
-pub(super) use {replication_method, scope_methods, timeout_method, value_methods};
+/// Adds the method that derives a key's value to a type with a field `value`.
+macro_rules! derived_value_method {
+    ($request:ty) => {
+        impl $request {
+            /// Derives the key's value from a root secret, a label and a generation, so that no value has to be stored:
+            /// see [`ValueRoot`](crate::ValueRoot). If an earlier process has created the key, the request returns it.
+            ///
+            /// The label belongs to this key alone, for example as its description. The first generation is 1. Sending
+            /// the request reports a label that is empty, and a generation that is 0 or whose value begins as that of an
+            /// earlier one.
+            ///
+            /// Do not use a generation again whose key was deleted: the value would work again.
+            pub fn derived_value(
+                mut self,
+                root: &crate::value_root::ValueRoot,
+                label: impl Into<String>,
+                generation: u32,
+            ) -> Self {
+                let derived = crate::value_root::DerivedValue::new(root, label.into(), generation);
+                self.value = crate::requests::value::KeyValue::Derived(derived);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use {derived_value_method, replication_method, scope_methods, timeout_method, value_methods};

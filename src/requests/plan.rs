@@ -21,6 +21,7 @@ use super::value::KeyValue;
 use crate::engine::{CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
 use crate::key::{KeyId, KeyInfo};
+use crate::value_root::ValueRoot;
 
 /// Whether a key that no spec describes is to be deleted.
 type IsUnwanted<'a> = Box<dyn Fn(&KeyInfo) -> bool + 'a>;
@@ -28,13 +29,21 @@ type IsUnwanted<'a> = Box<dyn Fn(&KeyInfo) -> bool + 'a>;
 /// Returns the value that an earlier run has stored for a description.
 type StoredValue<'a> = Box<dyn FnMut(&str) -> Option<SecretString> + 'a>;
 
+/// Where the values of new keys come from.
+enum Values<'a> {
+    Generated,
+    /// Of those for which an earlier run has stored none, they are generated.
+    Stored(StoredValue<'a>),
+    Derived(ValueRoot),
+}
+
 /// A request for a [`Plan`]. Made by [`KeysClient::plan`](crate::KeysClient::plan).
 #[must_use = "a request does nothing until `send` is called"]
 pub struct PlanKeys<'a> {
     engine: Arc<Engine>,
     specs: Vec<KeySpec>,
     prune: Option<IsUnwanted<'a>>,
-    stored_value: StoredValue<'a>,
+    values: Values<'a>,
     connections: Connections,
     keep_going: bool,
     replace_on_drift: bool,
@@ -50,7 +59,7 @@ impl<'a> PlanKeys<'a> {
             engine,
             specs,
             prune: None,
-            stored_value: Box::new(|_| None),
+            values: Values::Generated,
             connections: Connections::default(),
             keep_going: false,
             replace_on_drift: false,
@@ -84,11 +93,22 @@ impl<'a> PlanKeys<'a> {
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
     /// key, but the listing node lags, `apply` returns that key and creates no second one.
     ///
-    /// Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a
+    /// Replaces [`derived_values`](Self::derived_values). Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a
     /// deleted key would be created again. Two runs must not use the same value at once. It is not called for keys with
     /// `autodelete`: see [`KeySpec::autodelete`].
     pub fn stored_values(mut self, stored_value: impl FnMut(&str) -> Option<SecretString> + 'a) -> Self {
-        self.stored_value = Box::new(stored_value);
+        self.values = Values::Stored(Box::new(stored_value));
+        self
+    }
+
+    /// Derives the values from a root secret, so that none has to be stored: see [`ValueRoot`]. The label is the
+    /// description of the spec, with its [`generation`](KeySpec::generation). Replaces
+    /// [`stored_values`](Self::stored_values).
+    ///
+    /// A listed key whose value does not begin as the derived one has drifted. With
+    /// [`replace_on_drift`](Self::replace_on_drift), it is replaced, unless it is one of a later generation.
+    pub fn derived_values(mut self, root: &ValueRoot) -> Self {
+        self.values = Values::Derived(root.clone());
         self
     }
 
@@ -117,11 +137,11 @@ impl<'a> PlanKeys<'a> {
     /// * [`Error::RandomSource`],
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
-        let Self { engine, specs, prune, mut stored_value, connections, keep_going, replace_on_drift, options } =
-            self;
+        let Self { engine, specs, prune, mut values, connections, keep_going, replace_on_drift, options } = self;
+        let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let mut targets = Vec::with_capacity(specs.len());
         for (at, spec) in specs.into_iter().enumerate() {
-            let target = spec.check(replace_on_drift);
+            let target = spec.check(replace_on_drift, root);
             targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
         }
         check_unique(&targets)?;
@@ -136,7 +156,7 @@ impl<'a> PlanKeys<'a> {
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
         for (target, listed) in targets.into_iter().zip(listed) {
-            keys.push(PlannedKey::of_spec(target, listed, &engine.client_prefix, &mut stored_value)?);
+            keys.push(PlannedKey::of_spec(target, listed, &engine.client_prefix, &mut values)?);
         }
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, options, keys })
@@ -209,7 +229,8 @@ impl Plan {
     /// The descriptions of the keys that `apply` would create, with their values. Store them before you call `apply`:
     /// then no key can exist whose value is lost, wherever the program is interrupted.
     pub fn values(&self) -> impl Iterator<Item = (&str, &SecretString)> {
-        self.keys.iter().filter_map(|key| Some((&*key.description, key.target.as_ref()?.key.value.known()?)))
+        let created = self.keys.iter().filter(|key| key.creates());
+        created.filter_map(|key| Some((&*key.description, key.target.as_ref()?.key.value.known()?)))
     }
 }
 
@@ -235,7 +256,7 @@ pub struct PlannedKey {
     /// drifted one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<KeyId>,
-    /// What `apply` needs. `None` for keys that are kept as they are, or deleted.
+    /// What `apply` needs. `None` for keys that are kept without a derived value, or deleted.
     #[serde(skip)]
     target: Option<Target>,
 }
@@ -262,21 +283,23 @@ impl PlannedKey {
         mut target: Target,
         listed: Vec<KeyInfo>,
         client_prefix: &str,
-        stored_value: &mut StoredValue<'_>,
+        values: &mut Values<'_>,
     ) -> Result<Self, Error> {
         let has_none = listed.is_empty();
         let survey = Survey::of(listed, &target, None, client_prefix);
         let key = &mut target.key;
         let mut planned = Self::of(&survey, &key.description);
-        if matches!(planned.change, Change::Create | Change::Replace) {
-            // The value of a listed key cannot be used again.
-            let can_be_stored = has_none && key.autodelete != Some(true);
-            let stored = if can_be_stored { stored_value(&key.description) } else { None };
+        if planned.creates() && key.value.known().is_none() {
+            let stored = match values {
+                // The value of a listed key cannot be used again.
+                Values::Stored(stored) if has_none && key.autodelete != Some(true) => stored(&key.description),
+                _ => None,
+            };
             let value = stored.map_or(KeyValue::ToGenerate, KeyValue::Stored);
             let description = planned.description.escape_debug();
             key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }
-        planned.target = planned.is_change().then_some(target);
+        planned.target = (planned.is_change() || target.key.value.known().is_some()).then_some(target);
         Ok(planned)
     }
 
@@ -319,6 +342,11 @@ impl PlannedKey {
             key: Some(key),
             target: None,
         }
+    }
+
+    /// Whether `apply` would create a key.
+    fn creates(&self) -> bool {
+        matches!(self.change, Change::Create | Change::Replace)
     }
 
     /// Whether `apply` would change something, or report a drift.
@@ -398,8 +426,7 @@ impl Serialize for Plan {
 
 impl fmt::Debug for PlanKeys<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, stored_value: _ } =
-            self;
+        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, values: _ } = self;
         f.debug_struct("PlanKeys")
             .field("engine", engine)
             .field("specs", specs)

@@ -10,6 +10,7 @@
 
 mod create_many;
 mod delete;
+mod derived;
 mod ensure;
 mod fake_server;
 mod lost_responses;

@@ -166,7 +166,8 @@ enum Other<'a> {
 
 impl<'a> Run<'a> {
     fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
-        let targets = || keys.iter().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
+        let changed = || keys.iter().filter(|planned| planned.is_change());
+        let targets = || changed().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
         let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
         let unwanted: HashMap<_, _> =
             unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
@@ -384,8 +385,8 @@ impl PlannedKey {
         let key = self.key.clone().filter(|_| !self.is_change())?;
         let duplicates = self.duplicates.clone();
         Some(Done::Ensured(Box::new(EnsuredKey {
+            value: self.target.as_ref().and_then(|target| target.key.value_of(&key)),
             key,
-            value: None,
             created: false,
             replaced: Vec::new(),
             duplicates,

@@ -12,6 +12,8 @@ use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
 use crate::requests::options::{KeySettings, scope_methods};
 use crate::requests::reconcile::Target;
+use crate::requests::value::KeyValue;
+use crate::value_root::{DerivedValue, ValueRoot};
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
 /// [`KeysClient::plan`](crate::KeysClient::plan).
@@ -26,6 +28,7 @@ use crate::requests::reconcile::Target;
 /// | `expires_at` | a time in UTC such as `2030-01-01T00:00:00Z`, or `never`, the default |
 /// | `expires_in` | instead of `expires_at`: at most how long the key works after it is created, such as `90days` |
 /// | `autodelete` | optional: see [`autodelete`](Self::autodelete) |
+/// | `generation` | optional, for derived values: see [`generation`](Self::generation) |
 ///
 /// It is checked while it is read. The error names the key and the member:
 ///
@@ -45,7 +48,8 @@ use crate::requests::reconcile::Target;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Members")]
 pub struct KeySpec {
-    pub(super) settings: KeySettings,
+    settings: KeySettings,
+    generation: Option<u32>,
 }
 
 scope_methods!(KeySpec);
@@ -53,7 +57,7 @@ scope_methods!(KeySpec);
 impl KeySpec {
     /// A key with this description. Add at least one action and one collection.
     pub fn new(description: impl Into<String>) -> Self {
-        Self { settings: KeySettings { description: description.into(), ..KeySettings::default() } }
+        Self { settings: KeySettings { description: description.into(), ..KeySettings::default() }, generation: None }
     }
 
     /// The description, which identifies the key.
@@ -75,13 +79,21 @@ impl KeySpec {
         self
     }
 
+    /// The generation of the key's value, if values are [derived](super::PlanKeys::derived_values). Defaults to 1.
+    /// Raise it to replace the key by one with another value, or because its scope is to change: see
+    /// [`ValueRoot`].
+    pub fn generation(mut self, generation: u32) -> Self {
+        self.generation = Some(generation);
+        self
+    }
+
     /// Checks the description and the scope. [`plan`](crate::KeysClient::plan) makes the same check.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`].
     pub fn validate(&self) -> Result<(), Error> {
-        self.clone().check(false).map(drop)
+        self.clone().target(false).map(drop)
     }
 
     /// [`validate`](Self::validate), with an error that names the key.
@@ -92,9 +104,29 @@ impl KeySpec {
         })
     }
 
-    /// The described key, which has no value yet: most keys exist already.
-    pub(super) fn check(self, replace_on_drift: bool) -> Result<Target, Error> {
+    /// The described key, which has no value yet.
+    fn target(self, replace_on_drift: bool) -> Result<Target, Error> {
+        if self.generation == Some(0) {
+            return Err(Error::invalid("generation", "is 0: the first one is 1"));
+        }
         Target::new(self.settings, replace_on_drift)
+    }
+
+    /// The described key, with a value only if it is derived: most keys exist already.
+    pub(super) fn check(self, replace_on_drift: bool, root: Option<&ValueRoot>) -> Result<Target, Error> {
+        let generation = self.generation;
+        let mut target = self.target(replace_on_drift)?;
+        match (root, generation) {
+            (Some(root), _) => {
+                let derived = DerivedValue::new(root, target.key.description.clone(), generation.unwrap_or(1));
+                target.key.set_value(KeyValue::Derived(derived))?;
+            }
+            (None, Some(_)) => {
+                return Err(Error::invalid("generation", "is only for derived values: use `derived_values`"));
+            }
+            (None, None) => {}
+        }
+        Ok(target)
     }
 }
 
@@ -109,6 +141,7 @@ impl From<&KeyInfo> for KeySpec {
         let expiry = (!expires_at.is_never()).then_some(Expires::At(expires_at));
         Self {
             settings: KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() },
+            generation: None,
         }
     }
 }
@@ -126,6 +159,8 @@ struct Members {
     expires_in: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     autodelete: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u32>,
 }
 
 /// Marks an action that is not checked.
@@ -135,7 +170,7 @@ impl TryFrom<Members> for KeySpec {
     type Error = String;
 
     fn try_from(members: Members) -> Result<Self, String> {
-        let Members { description, actions, collections, expires_at, expires_in, autodelete } = members;
+        let Members { description, actions, collections, expires_at, expires_in, autodelete, generation } = members;
         let of_key = |field: &dyn Display, why: &dyn Display| of_key(&description, field, why);
         let expiry = match (expires_at, expires_in) {
             (None, None) => None,
@@ -153,7 +188,7 @@ impl TryFrom<Members> for KeySpec {
         })?;
         let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
         let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
-        let spec = Self { settings: KeySettings { description: description.clone(), ..settings } };
+        let spec = Self { settings: KeySettings { description: description.clone(), ..settings }, generation };
         spec.check_named()?;
         Ok(spec)
     }
@@ -192,6 +227,7 @@ impl Serialize for KeySpec {
             expires_at: None,
             expires_in: None,
             autodelete: *autodelete,
+            generation: self.generation,
         };
         match expiry {
             None => {}

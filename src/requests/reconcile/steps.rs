@@ -66,7 +66,8 @@ impl<'a> Steps<'a> {
 
     /// Keeps `stays`, which is listed with the wanted scope.
     pub(in crate::requests) fn keep(&self, stays: &KeyInfo, deadline: Instant) -> Result<EnsuredKey, Error> {
-        self.conclude(None, stays, self.before.ids(), deadline)
+        let kept = self.conclude(None, stays, self.before.ids(), deadline)?;
+        Ok(EnsuredKey { value: self.target.key.value_of(stays), ..kept })
     }
 
     /// `stays` has the wanted scope. Deletes the keys that it replaces and the keys that expired long ago.
@@ -111,8 +112,8 @@ impl<'a> Steps<'a> {
         seen.retain(|id| *id != stays.id && !gone.contains(id));
         Ok(EnsuredKey {
             key: stays.clone(),
-            value: wanted.value.known().filter(|_| created.is_some() || is_provided).cloned(),
-            created: created.is_some_and(|created| created.is_certain || wanted.value.is_generated()),
+            created: created.as_ref().is_some_and(|created| created.is_certain || wanted.value.is_generated()),
+            value: created.map(|created| created.key.value),
             replaced,
             duplicates: seen,
         })

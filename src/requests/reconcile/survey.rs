@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::error::{CLIENT_KEY, Difference, Error, UNKNOWN_MEMBERS, VALUE};
+use crate::error::{CLIENT_KEY, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{NewKey, are_same_set};
 use crate::requests::options::KeySettings;
+use crate::requests::value::KeyValue;
 
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
 /// key.
@@ -47,6 +48,8 @@ pub(in crate::requests) struct Drifted {
     pub(in crate::requests) key: KeyInfo,
     pub(in crate::requests) differences: Vec<Difference>,
     is_replaceable: bool,
+    /// Whether no key with the wanted value can be created because of this one.
+    is_obstacle: bool,
 }
 
 impl Drifted {
@@ -87,15 +90,17 @@ impl Survey {
                 continue;
             }
             let may_be_clients = key.may_be_clients(client_prefix);
-            if key.is_expired() {
+            let mut differences = differences(&key, target);
+            let is_obstacle = created.is_none() && survey.is_obstacle(&key, &mut differences, &target.key);
+            if !is_obstacle && key.is_expired() {
                 if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients {
                     survey.long_expired.push(key.id);
                 }
                 survey.expired.push(key);
                 continue;
             }
-            let mut differences = differences(&key, target);
-            if created.is_some() && target.key.value.is_provided() && differences.is_empty() {
+            let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));
+            if created.is_some() && is_given && differences.is_empty() {
                 // The server accepted the value for the created key, so this key has another one.
                 differences.push(other_value(&key));
             }
@@ -108,10 +113,39 @@ impl Survey {
                 differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
             }
             let is_replaceable = target.replace_on_drift
+                && !is_obstacle
                 && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
-            survey.drifted.push(Drifted { key, differences, is_replaceable });
+            survey.drifted.push(Drifted { key, differences, is_replaceable, is_obstacle });
         }
         survey
+    }
+
+    /// Whether no key with the wanted value can be created because of this key, although it is not as wanted. Says why.
+    fn is_obstacle(&self, key: &KeyInfo, differences: &mut Vec<Difference>, wanted: &NewKey) -> bool {
+        let may_have_value = wanted.has_prefix_of(key);
+        let (field, found, advice) = match &wanted.value {
+            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "store another"),
+            KeyValue::Derived(derived) if may_have_value => {
+                (GENERATION, derived.generation().to_string(), "raise `generation`")
+            }
+            // The value of an earlier generation may have leaked.
+            KeyValue::Derived(derived) => {
+                return derived.other_generation(&key.prefix).is_some_and(|other| other > derived.generation());
+            }
+            _ => return false,
+        };
+        let why = if key.is_expired() {
+            "it has expired"
+        } else if !differences.is_empty() {
+            "the server does not change a key"
+        } else if self.wanted.iter().any(|other| wanted.has_prefix_of(other)) {
+            "another key begins in the same way"
+        } else {
+            return false;
+        };
+        let found = format!("{found}, and {why}: {advice}");
+        differences.push(Difference { field, found, wanted: "another".to_owned() });
+        true
     }
 
     fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
@@ -146,6 +180,9 @@ impl Survey {
 
     /// What the listed keys call for.
     pub(in crate::requests) fn verdict(&self) -> Verdict<'_> {
+        if let Some(obstacle) = self.drifted.iter().rfind(|drifted| drifted.is_obstacle) {
+            return Verdict::Refuse(obstacle);
+        }
         if let Some(first) = self.wanted.first() {
             return Verdict::Keep(first);
         }
@@ -194,8 +231,18 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
         let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ").escape_debug().to_string();
         differences.push(Difference { field: UNKNOWN_MEMBERS, found: names, wanted: "none".to_owned() });
     }
-    if wanted.value.is_provided() && !wanted.has_prefix_of(key) {
-        differences.push(other_value(key));
+    match &wanted.value {
+        _ if wanted.has_prefix_of(key) => {}
+        KeyValue::Provided(_) => differences.push(other_value(key)),
+        KeyValue::Derived(derived) => {
+            let found = match derived.other_generation(&key.prefix) {
+                Some(generation) => generation.to_string(),
+                None => format!("none: the value begins with `{}`", key.prefix.escape_debug()),
+            };
+            let wanted = derived.generation().to_string();
+            differences.push(Difference { field: GENERATION, found, wanted });
+        }
+        _ => {}
     }
     differences
 }
