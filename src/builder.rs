@@ -14,7 +14,6 @@ use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::http::TlsSettings;
 use crate::http::{Http, ProxySource};
-use crate::key;
 use crate::node::Node;
 use crate::secret;
 
@@ -266,9 +265,9 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let (api_key, setting) = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         secret::check(&api_key).map_err(|why| Error::configuration(setting, why))?;
-        let client_prefix = key::shown_prefix(&api_key);
+        let api_key = Arc::new(api_key);
         let http = Http::new(
-            Arc::new(api_key),
+            Arc::clone(&api_key),
             #[cfg(feature = "tls")]
             &self.tls,
             match &self.proxy {
@@ -283,7 +282,7 @@ impl ClientBuilder {
             max_list_size: self.max_list_size,
             clock: Box::new(SystemClock),
             sender: Box::new(http),
-            client_prefix,
+            api_key,
         }))
     }
 

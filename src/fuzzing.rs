@@ -1,5 +1,6 @@
 //! Entry points of the fuzz targets in `tests/fuzz`, which exist in no other build and are not part of the API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -17,6 +18,7 @@ use crate::node::Node;
 ///
 /// As [`ClientBuilder::build`](crate::ClientBuilder::build).
 pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient, Error> {
+    let api_key = Arc::new(api_key);
     let node = Node::parse("http://127.0.0.1:1").map_err(|why| Error::configuration("node", why))?;
     let limit = Duration::from_secs(3600);
     let config = RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: false };
@@ -25,7 +27,7 @@ pub fn client(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<KeysClient,
         config,
         max_list_size: 64 * 1024,
         clock: Box::new(SystemClock),
-        client_prefix: String::new(),
-        sender: Box::new(fuzzing::http(api_key, pieces)?),
+        sender: Box::new(fuzzing::http(Arc::clone(&api_key), pieces)?),
+        api_key,
     }))
 }

@@ -60,6 +60,11 @@ pub(crate) fn from_plain_json(json: &str) -> Option<SecretString> {
     (!text.is_empty() && !text.contains('\\')).then(|| copy(text))
 }
 
+/// Whether `secret` as a JSON string has no escapes, as nearly every value.
+pub(crate) fn is_plain_json(secret: &SecretString) -> bool {
+    !secret.expose_secret().bytes().any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\'))
+}
+
 /// `secret` as a JSON string, without the quotes.
 pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
     let mut json = SecretBuf::default();

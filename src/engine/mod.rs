@@ -1,6 +1,7 @@
 //! One call on a cluster: attempts on its nodes until one succeeds, the [`policy`] forbids another one, or the
 //! deadline expires.
 
+mod call;
 mod clock;
 mod failure;
 mod nodes;
@@ -10,23 +11,24 @@ mod tests;
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::debug;
 use secrecy::SecretString;
 
+pub(crate) use self::call::{Call, NO_BODY};
 #[cfg(test)]
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::clock::{Clock, SystemClock, backoff};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
 use self::policy::Next;
-use crate::http::{
-    AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody, ServerEffect, deadline_after,
-};
+use crate::error::Secrets;
+use crate::http::{AttemptError, Cause, Deadlines, RequestSender, ServerEffect, deadline_after};
+use crate::key;
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::secret::SecretBuf;
 
 /// The state that all calls of a client share.
 pub(crate) struct Engine {
@@ -36,8 +38,8 @@ pub(crate) struct Engine {
     pub(crate) max_list_size: u64,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) sender: Box<dyn RequestSender>,
-    /// The beginning of the client's own key, as a list shows it.
-    pub(crate) client_prefix: String,
+    /// The client's own key.
+    pub(crate) api_key: Arc<SecretString>,
 }
 
 /// The time limits of calls and attempts, and whether attempts are repeated.
@@ -55,67 +57,15 @@ pub(crate) struct RetryConfig {
 pub(crate) const MIN_ATTEMPT: Duration = Duration::from_millis(25);
 
 impl Engine {
-    /// The deadline of a call that begins now.
-    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
-        deadline_after(self.clock.now(), timeout.unwrap_or(self.config.timeout))
+    /// Begins a call, which ends by `timeout` from now; without one, by the client's.
+    pub(crate) fn call(&self, timeout: Option<Duration>) -> Call<'_> {
+        let secrets = Secrets { client_key: Some(&*self.api_key), ..Secrets::default() };
+        Call { engine: self, deadline: self.clock.now(), secrets }.within(timeout)
     }
 
-    /// The time until `deadline`.
-    pub(crate) fn remaining(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(self.clock.now())
-    }
-
-    /// Pauses after this number of rounds, before the next. Returns `false` at once if the deadline leaves no time for it.
-    pub(crate) fn pause(&self, rounds: u32, deadline: Instant) -> bool {
-        let pause = backoff(rounds, &*self.clock);
-        let has_time = pause.saturating_add(MIN_ATTEMPT) < self.remaining(deadline);
-        if has_time {
-            self.clock.sleep(pause);
-        }
-        has_time
-    }
-
-    /// Pauses after this number of rounds, but not beyond `deadline`, after which the next call fails.
-    pub(crate) fn pause_until(&self, rounds: u32, deadline: Instant) {
-        self.clock.sleep(backoff(rounds, &*self.clock).min(self.remaining(deadline)));
-    }
-
-    /// Carries out `request` on the cluster.
-    pub(crate) fn call<T>(
-        &self,
-        request: Request<'_>,
-        deadline: Instant,
-        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, CallFailure> {
-        self.run(request.operation, deadline, |node, deadlines| self.attempt(node, request, deadlines, &decode))
-    }
-
-    /// Lists the keys of the cluster. `read` reads the response as it arrives. Errors do not show the `secrets`.
-    pub(crate) fn list<T>(
-        &self,
-        deadline: Instant,
-        secrets: &[&SecretString],
-        read: impl Fn(&Node, Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
-    ) -> Result<T, CallFailure> {
-        let request = Request::bodiless(Operation::List, secrets);
-        self.run(Operation::List, deadline, |node, deadlines| {
-            read(node, self.sender.send(node, request, deadlines)?, deadlines)
-        })
-    }
-
-    /// Makes one attempt on one node.
-    pub(crate) fn attempt<T>(
-        &self,
-        node: &Node,
-        request: Request<'_>,
-        deadlines: Deadlines,
-        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, AttemptError> {
-        let mut response = self.sender.send(node, request, deadlines)?;
-        let mut content = SecretBuf::new();
-        while response.read_more(&mut content, deadlines.finish_by)? {}
-        let content = content.as_slice();
-        decode(content).map_err(|why| response.undecodable(why, content, request.secrets))
+    /// The beginning of the client's own key, as a list shows it.
+    pub(crate) fn client_prefix(&self) -> String {
+        key::shown_prefix(&self.api_key)
     }
 
     fn run<T>(
@@ -154,7 +104,7 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, sender: _, client_prefix: _ } = self;
+        let Self { nodes, config, max_list_size, clock: _, sender: _, api_key: _ } = self;
         f.debug_struct("Engine")
             .field("nodes", nodes)
             .field("config", config)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clock::TestClock;
 use super::*;
-use crate::error::{Phase, Quoted, Snippet};
+use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::key::KeyId;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ fn status(status: u16) -> AttemptError {
 }
 
 fn status_after(status: u16, retry_after: Option<Duration>) -> AttemptError {
-    let message = Snippet::new(if status == 503 { b"Not Ready or Lagging" } else { b"" }, []);
+    let message = Snippet::new(if status == 503 { b"Not Ready or Lagging" } else { b"" }, Secrets::default());
     let quoted = Quoted { message, ..Quoted::default() };
     AttemptError { quoted, ..Cause::Status { status, retry_after }.into() }
 }

@@ -18,7 +18,7 @@ pub use difference::Difference;
 pub(crate) use difference::{CLIENT_KEY, GENERATION, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
-pub(crate) use snippet::{Quoted, Snippet};
+pub(crate) use snippet::{Quoted, Secrets, Snippet};
 
 use crate::action::InvalidAction;
 use crate::collection::InvalidCollectionPattern;

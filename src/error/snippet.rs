@@ -15,6 +15,18 @@ const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 /// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
 
+/// The secrets that no error shows, even if a server repeats them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Secrets<'a> {
+    /// The client's own key.
+    pub(crate) client_key: Option<&'a SecretString>,
+    /// The value of the key that the call is about.
+    pub(crate) value: Option<&'a SecretString>,
+    /// The values of the keys that the call is about.
+    pub(crate) values: &'a [&'a SecretString],
+}
+
+/// A server's text.
 #[derive(Clone, Default)]
 pub(crate) struct Snippet(Box<str>);
 
@@ -27,15 +39,9 @@ pub(crate) struct Quoted {
 }
 
 impl Snippet {
-    pub(crate) fn new<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+    pub(crate) fn new(bytes: &[u8], secrets: Secrets<'_>) -> Self {
         let read = bytes.get(..MAX_BYTES).unwrap_or(bytes);
-        let mut masked = read.to_vec();
-        for secret in secrets {
-            mask(read, secret.expose_secret().as_bytes(), &mut masked);
-            // As the request's body contains it: a response may repeat a part of the request.
-            let json = secret::to_json(secret);
-            mask(read, json.as_slice(), &mut masked);
-        }
+        let masked = secrets.mask(read);
         let text = String::from_utf8_lossy(&masked);
         let mut printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
         let shown: String = printable.by_ref().take(MAX_CHARACTERS).collect();
@@ -49,15 +55,46 @@ impl Snippet {
     }
 }
 
-/// Masks with `*` every byte of `text` that is part of a window of `secret`.
-fn mask(text: &[u8], secret: &[u8], masked: &mut [u8]) {
-    let window = WINDOW.min(secret.len()).max(1);
-    for part in secret.windows(window) {
-        for (at, _) in text.windows(window).enumerate().filter(|(_, found)| *found == part) {
-            if let Some(found) = masked.get_mut(at..at + window) {
-                found.fill(b'*');
+impl Secrets<'_> {
+    /// Masks with `*` every byte of `text` that is part of a window of a secret.
+    ///
+    /// The text is short, but the secrets may be many: the windows of the text are sorted once, and each secret is read
+    /// once.
+    fn mask(self, text: &[u8]) -> Vec<u8> {
+        let mut windows: Vec<_> = packed(text).zip(0..).collect();
+        windows.sort_unstable();
+        let mut masked = text.to_vec();
+        let mut mask = |secret: &[u8]| {
+            if secret.len() < WINDOW {
+                let found = text.windows(secret.len().max(1)).zip(0..).filter(|(part, _)| *part == secret);
+                found.for_each(|(_, at)| fill(&mut masked, at, secret.len()));
+                return;
+            }
+            for window in packed(secret) {
+                let from = windows.partition_point(|(other, _)| *other < window);
+                let found = windows.iter().skip(from).take_while(|(other, _)| *other == window);
+                found.for_each(|&(_, at)| fill(&mut masked, at, WINDOW));
+            }
+        };
+        for secret in self.values.iter().copied().chain(self.value).chain(self.client_key) {
+            mask(secret.expose_secret().as_bytes());
+            // As the request's body contains it: a response may repeat a part of the request.
+            if !secret::is_plain_json(secret) {
+                mask(secret::to_json(secret).as_slice());
             }
         }
+        masked
+    }
+}
+
+/// The windows of `text`, each as a number.
+fn packed(text: &[u8]) -> impl Iterator<Item = u64> {
+    text.windows(WINDOW).map(|window| window.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)))
+}
+
+fn fill(masked: &mut [u8], at: usize, length: usize) {
+    if let Some(found) = masked.get_mut(at..at + length) {
+        found.fill(b'*');
     }
 }
 
@@ -85,7 +122,7 @@ mod tests {
     use crate::secret;
 
     fn snippet(text: &[u8], key: &str) -> String {
-        Snippet::new(text, [&secret::copy(key)]).to_string()
+        Snippet::new(text, Secrets { value: Some(&secret::copy(key)), ..Secrets::default() }).to_string()
     }
 
     #[test]

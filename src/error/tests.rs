@@ -21,7 +21,10 @@ fn report(operation: Operation, count: u64) -> CallReport {
         operation,
         status: Some(500),
         retry_after: None,
-        quoted: Quoted { message: Snippet::new(b"Could not find a leader.", []), ..Quoted::default() },
+        quoted: Quoted {
+            message: Snippet::new(b"Could not find a leader.", Secrets::default()),
+            ..Quoted::default()
+        },
         attempts: (0..count).map(attempt).collect(),
     }))
 }

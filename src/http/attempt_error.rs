@@ -208,10 +208,10 @@ fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Snippet;
+    use crate::error::{Secrets, Snippet};
 
     fn effect(status: u16, message: &str) -> ServerEffect {
-        let quoted = Quoted { message: Snippet::new(message.as_bytes(), []), ..Quoted::default() };
+        let quoted = Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
         AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }.effect()
     }
 

@@ -54,14 +54,14 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
 }
 
 /// Receives `pieces` as the response to each request, which has a connection of its own.
-pub(crate) fn http(api_key: SecretString, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
+pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
     let usual = agent(
         #[cfg(feature = "tls")]
         &super::TlsSettings::default(),
         super::ProxySource::None,
     )?;
     let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);
-    Ok(Http { agent, api_key: Arc::new(api_key) })
+    Ok(Http { agent, api_key })
 }
 
 #[derive(Debug)]

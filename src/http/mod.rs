@@ -30,7 +30,7 @@ pub(crate) use self::response::DecodeError;
 use self::response::Response;
 #[cfg(feature = "tls")]
 pub(crate) use self::tls::TlsSettings;
-use crate::error::Error;
+use crate::error::{Error, Secrets};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
@@ -64,16 +64,8 @@ pub(crate) trait RequestSender: Send + Sync {
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation,
     pub(crate) body: &'a SecretBuf,
-    /// The values that the server may know from this call. No error may show them.
-    pub(crate) secrets: &'a [&'a SecretString],
-}
-
-impl<'a> Request<'a> {
-    /// A request without a body.
-    pub(crate) const fn bodiless(operation: Operation, secrets: &'a [&'a SecretString]) -> Self {
-        const NO_BODY: &SecretBuf = &SecretBuf::new();
-        Self { operation, body: NO_BODY, secrets }
-    }
+    /// What no error may show.
+    pub(crate) secrets: Secrets<'a>,
 }
 
 /// The body of a successful response, which the caller reads as it arrives.
@@ -82,7 +74,7 @@ pub(crate) trait ResponseBody: Send {
     fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, AttemptError>;
 
     /// The error for a body that cannot be decoded from `rest` on. The error does not show the `secrets`.
-    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError;
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: Secrets<'_>) -> AttemptError;
 }
 
 /// The deadlines of one attempt.

@@ -13,7 +13,7 @@ use super::body::Body;
 use super::exchange::{Exchange, enter};
 use super::framing::Head;
 use super::{Deadlines, ResponseBody};
-use crate::error::{Phase, Quoted, Snippet};
+use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::operation::Operation;
 use crate::secret::{self, SecretBuf};
 
@@ -35,7 +35,7 @@ impl Response {
     }
 
     /// The error for a response that is not successful. The error does not show the `secrets`.
-    pub(super) fn refusal(&self, secrets: &[&SecretString]) -> AttemptError {
+    pub(super) fn refusal(&self, secrets: Secrets<'_>) -> AttemptError {
         Faulty { response: self, content: self.content.as_slice(), secrets }.refusal()
     }
 
@@ -63,7 +63,7 @@ impl ResponseBody for Response {
         Ok(is_more)
     }
 
-    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: &[&SecretString]) -> AttemptError {
+    fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: Secrets<'_>) -> AttemptError {
         let result = format!("status {} with a response that is {why}", self.head.status);
         let faulty = Faulty { response: self, content: rest, secrets };
         AttemptError { source: Some(why.into()), ..faulty.unexpected(result) }
@@ -74,7 +74,7 @@ impl ResponseBody for Response {
 struct Faulty<'a> {
     response: &'a Response,
     content: &'a [u8],
-    secrets: &'a [&'a SecretString],
+    secrets: Secrets<'a>,
 }
 
 impl Faulty<'_> {
@@ -114,7 +114,7 @@ impl Faulty<'_> {
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {
-        Snippet::new(bytes, self.secrets.iter().copied().chain([&*self.response.api_key]))
+        Snippet::new(bytes, self.secrets)
     }
 
     /// The part of the content that errors may show after known secrets are masked.

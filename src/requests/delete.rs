@@ -1,15 +1,12 @@
 //! Delete a key, once.
 
 use std::sync::Arc;
-use std::time::Instant;
-
-use secrecy::SecretString;
 
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::Engine;
+use crate::engine::{Call, Engine, NO_BODY};
 use crate::error::Error;
-use crate::http::{DecodeError, Request};
+use crate::http::DecodeError;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
@@ -58,9 +55,9 @@ impl DeleteKey {
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
         let &Self { engine: _, id, ignore_missing, options } = self;
         let delete = if ignore_missing { ensure_deleted } else { delete };
-        delete(engine, id, engine.deadline(options.timeout), None)?;
-        replication::wait_for_all(engine, Wanted::Gone(id), None, options.replicated_within)
-            .map_err(Error::NotReplicated)?;
+        let call = engine.call(options.timeout);
+        delete(call, id)?;
+        replication::wait_for_all(call, Wanted::Gone(id), options.replicated_within).map_err(Error::NotReplicated)?;
         Ok(id)
     }
 }
@@ -75,21 +72,14 @@ pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
 }
 
 /// Deletes the key, if it exists.
-///
-/// `secret`: the value of the new key, if there is one. Errors do not show it, even if a node repeats it.
-pub(super) fn ensure_deleted(
-    engine: &Engine,
-    id: KeyId,
-    deadline: Instant,
-    secret: Option<&SecretString>,
-) -> Result<(), Error> {
-    match delete(engine, id, deadline, secret) {
+pub(super) fn ensure_deleted(call: Call<'_>, id: KeyId) -> Result<(), Error> {
+    match delete(call, id) {
         Err(Error::NotFound { .. }) => Ok(()),
         result => result,
     }
 }
 
-fn delete(engine: &Engine, id: KeyId, deadline: Instant, secret: Option<&SecretString>) -> Result<(), Error> {
+fn delete(call: Call<'_>, id: KeyId) -> Result<(), Error> {
     #[derive(serde::Deserialize)]
     struct Response {
         id: KeyId,
@@ -98,7 +88,7 @@ fn delete(engine: &Engine, id: KeyId, deadline: Instant, secret: Option<&SecretS
         let response: Response = serde_json::from_slice(body)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     };
-    match engine.call(Request::bodiless(Operation::Delete(id), secret.as_slice()), deadline, decode) {
+    match call.send(Operation::Delete(id), NO_BODY, decode) {
         Err(failure) if failure.is_already_applied() => Ok(()),
         result => Ok(result?),
     }

@@ -1,7 +1,6 @@
 //! Ensure that a key with a description and scope exists, for scripts that run repeatedly.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use secrecy::SecretString;
 
@@ -12,7 +11,7 @@ use super::options::{
 };
 use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
 use super::value::KeyValue;
-use crate::engine::Engine;
+use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::KeyInfo;
 
@@ -158,9 +157,8 @@ impl EnsureKey {
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
-        let deadline = engine.deadline(options.timeout);
-        let ensured = Run { engine: &engine, target: &target, deadline }.finish()?;
-        ensured.replicated(&engine, options.replicated_within)
+        let call = engine.call(options.timeout).hiding(target.key.value.known());
+        Run { call, target: &target }.finish()?.replicated(call, options.replicated_within)
     }
 
     fn check(self) -> Result<Target, Error> {
@@ -180,9 +178,8 @@ impl EnsureKey {
 /// One run: the lists between the [`Steps`].
 #[derive(Clone, Copy)]
 struct Run<'a> {
-    engine: &'a Engine,
+    call: Call<'a>,
     target: &'a Target,
-    deadline: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -190,24 +187,24 @@ impl<'a> Run<'a> {
         let steps = self.steps()?;
         match steps.before.verdict() {
             Verdict::Keep(_) | Verdict::Create if self.target.key.value.is_provided() => self.prove(&steps),
-            Verdict::Keep(stays) => steps.keep(stays, self.deadline),
+            Verdict::Keep(stays) => steps.keep(self.call, stays),
             Verdict::Create | Verdict::Replace(_) => self.create(steps),
             Verdict::Refuse(drifted) => Err(drift(drifted)),
         }
     }
 
     fn create(self, steps: Steps<'a>) -> Result<EnsuredKey, Error> {
-        let creation = steps.create(self.deadline)?;
+        let creation = steps.create(self.call)?;
         let mut rounds = 0;
         // Until the list shows the key that this run created, because a node may lag.
         loop {
-            match self.list().map(|listed| creation.survey(listed)) {
-                Ok(Some(after)) => return creation.settle(&after, self.deadline),
+            match self.list().map(|listed| creation.survey(self.call, listed)) {
+                Ok(Some(after)) => return creation.settle(self.call, &after),
                 Ok(None) => {}
                 Err(cause) => return Err(creation.interrupted(cause)),
             }
             rounds += 1;
-            self.engine.pause_until(rounds, self.deadline);
+            self.call.pause_until(rounds);
         }
     }
 
@@ -227,24 +224,18 @@ impl<'a> Run<'a> {
         };
         let steps = after.as_ref().unwrap_or(steps);
         match steps.before.holder(&self.target.key)? {
-            Some(holder) => steps.keep(holder, self.deadline),
+            Some(holder) => steps.keep(self.call, holder),
             None => Err(conflict),
         }
     }
 
     fn steps(self) -> Result<Steps<'a>, Error> {
-        Ok(Steps::new(self.engine, self.target, self.list()?))
+        Ok(Steps::new(self.call, self.target, self.list()?))
     }
 
     /// Lists the keys with this description.
     fn list(self) -> Result<Vec<KeyInfo>, Error> {
-        let key = &self.target.key;
-        Ok(list::all(
-            self.engine,
-            |listed| listed.description == key.description,
-            self.deadline,
-            key.value.known().as_slice(),
-        )?)
+        Ok(list::all(self.call, |listed| listed.description == self.target.key.description)?)
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.
@@ -254,7 +245,7 @@ impl<'a> Run<'a> {
             let steps = self.steps()?;
             rounds += 1;
             let is_last = !steps.before.wanted.is_empty() || rounds >= ROUNDS_FOR_GIVEN;
-            if is_last || !self.engine.pause(rounds, self.deadline) {
+            if is_last || !self.call.pause(rounds) {
                 return Ok(steps);
             }
         }

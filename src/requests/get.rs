@@ -1,12 +1,11 @@
 //! Get a key's metadata.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::options::{CallOptions, timeout_method};
-use crate::engine::Engine;
+use crate::engine::{Call, Engine, NO_BODY};
 use crate::error::Error;
-use crate::http::{DecodeError, Request};
+use crate::http::DecodeError;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
 
@@ -34,12 +33,12 @@ impl GetKey {
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:get`,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
-        get(&self.engine, self.id, self.engine.deadline(self.options.timeout))
+        get(self.engine.call(self.options.timeout), self.id)
     }
 }
 
-pub(super) fn get(engine: &Engine, id: KeyId, deadline: Instant) -> Result<KeyInfo, Error> {
-    Ok(engine.call(Request::bodiless(Operation::Get(id), &[]), deadline, decode(id))?)
+pub(super) fn get(call: Call<'_>, id: KeyId) -> Result<KeyInfo, Error> {
+    Ok(call.send(Operation::Get(id), NO_BODY, decode(id))?)
 }
 
 /// Decodes the response to a request for key `id`.

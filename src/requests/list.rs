@@ -6,16 +6,13 @@ mod reader;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Instant;
-
-use secrecy::SecretString;
 
 use self::filter::Filter;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::options::{CallOptions, timeout_method};
 use crate::action::{Action, InvalidAction};
-use crate::engine::{CallFailure, Engine};
+use crate::engine::{Call, CallFailure, Engine};
 use crate::error::Error;
 use crate::key::KeyInfo;
 
@@ -98,8 +95,7 @@ impl ListKeys {
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
-        let deadline = self.engine.deadline(self.options.timeout);
-        Ok(all(&self.engine, |key| self.filter.admits(key), deadline, &[])?)
+        Ok(all(self.engine.call(self.options.timeout), |key| self.filter.admits(key))?)
     }
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
@@ -131,30 +127,24 @@ impl ListKeys {
     pub fn stream(self) -> Result<KeyStream, Error> {
         let Self { engine, filter, options } = self;
         filter.check()?;
-        let deadline = engine.deadline(options.timeout);
         let (node, response) =
-            engine.list(deadline, &[], |node, response, _| Ok((node.origin().into(), response)))?;
+            engine.call(options.timeout).list(|node, response, _| Ok((node.origin().into(), response)))?;
         Ok(KeyStream {
             filter,
             node,
             reader: Some(Reader::new(response, u64::MAX)),
             timeout: options.timeout.unwrap_or(engine.config.timeout),
-            wait_timeout: engine.config.attempt_timeout,
+            engine,
         })
     }
 }
 
-/// All keys that `admits` accepts, in the order of their ids. Errors do not show the `secrets`.
-pub(super) fn all(
-    engine: &Engine,
-    admits: impl Fn(&KeyInfo) -> bool,
-    deadline: Instant,
-    secrets: &[&SecretString],
-) -> Result<Vec<KeyInfo>, CallFailure> {
-    engine.list(deadline, secrets, |_, response, deadlines| {
-        let mut reader = Reader::new(response, engine.max_list_size);
+/// All keys that `admits` accepts, in the order of their ids.
+pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, CallFailure> {
+    call.list(|_, response, deadlines| {
+        let mut reader = Reader::new(response, call.engine.max_list_size);
         let mut keys = Vec::new();
-        while let Some(key) = reader.next(|_| deadlines.finish_by, secrets)? {
+        while let Some(key) = reader.next(|_| deadlines.finish_by, call.secrets)? {
             if admits(&key) {
                 reader.keep(&key)?;
                 keys.push(key);

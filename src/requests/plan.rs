@@ -6,7 +6,6 @@ mod spec;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use secrecy::SecretString;
 use serde::{Serialize, Serializer};
@@ -18,7 +17,7 @@ use super::options::{CallOptions, replication_method, timeout_method};
 use super::reconcile::{Drifted, Survey, Target, Verdict};
 use super::runner::Connections;
 use super::value::KeyValue;
-use crate::engine::{CallFailure, Engine};
+use crate::engine::{Call, CallFailure, Engine};
 use crate::error::{Difference, Error, Joined};
 use crate::key::{KeyId, KeyInfo};
 use crate::value_root::ValueRoot;
@@ -146,17 +145,16 @@ impl<'a> PlanKeys<'a> {
         }
         check_unique(&targets)?;
         let descriptions = targets.iter().map(|target| &*target.key.description);
-        let deadline = engine.deadline(options.timeout);
-        let (mut groups, mut others) = list_groups(&engine, descriptions, |_| prune.is_some(), deadline, &[])?;
+        let call = engine.call(options.timeout);
+        let (mut groups, mut others) = list_groups(call, descriptions, |_| prune.is_some())?;
+        let client_prefix = engine.client_prefix();
         // Not while the list is read: the caller's function may make calls of its own.
-        others.retain(|key| {
-            !key.may_be_clients(&engine.client_prefix) && prune.as_ref().is_some_and(|prune| prune(key))
-        });
+        others.retain(|key| !key.may_be_clients(&client_prefix) && prune.as_ref().is_some_and(|prune| prune(key)));
         let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
         for (target, listed) in targets.into_iter().zip(listed) {
-            keys.push(PlannedKey::of_spec(target, listed, &engine.client_prefix, &mut values)?);
+            keys.push(PlannedKey::of_spec(target, listed, &client_prefix, &mut values)?);
         }
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, options, keys })
@@ -181,16 +179,14 @@ type Groups<'d> = HashMap<&'d str, Vec<KeyInfo>>;
 
 /// Lists the keys with these descriptions, by description, and the other keys that `admits` accepts.
 fn list_groups<'d>(
-    engine: &Engine,
+    call: Call<'_>,
     descriptions: impl Iterator<Item = &'d str>,
     admits: impl Fn(&KeyInfo) -> bool,
-    deadline: Instant,
-    secrets: &[&SecretString],
 ) -> Result<(Groups<'d>, Vec<KeyInfo>), CallFailure> {
     let mut groups: Groups<'_> = descriptions.map(|description| (description, Vec::new())).collect();
     let mut others = Vec::new();
     let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
-    for key in list::all(engine, admits, deadline, secrets)? {
+    for key in list::all(call, admits)? {
         groups.get_mut(&*key.description).unwrap_or(&mut others).push(key);
     }
     Ok((groups, others))

@@ -9,16 +9,16 @@ use crate::key::KeyId;
 
 /// Waits until a node serves requests, for at most `limit`.
 pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), Error> {
-    let deadline = engine.deadline(Some(limit));
+    let call = engine.call(Some(limit));
     let mut failures = 0;
     loop {
         // The cheapest request that a server which is not ready refuses. Not an id that a key is likely to have: a server
         // never responds to a request for a key whose prefix it cannot show.
-        match get(engine, KeyId::from(u32::MAX), deadline) {
+        match get(call, KeyId::from(u32::MAX)) {
             Ok(_) | Err(Error::NotFound { .. } | Error::Unauthorized(_)) => return Ok(()),
             Err(error) if error.is_retryable() => {
                 failures += 1;
-                if !engine.pause(failures, deadline) {
+                if !call.pause(failures) {
                     return Err(error);
                 }
             }

@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-
 use super::get;
-use crate::engine::Engine;
+use crate::engine::{Call, Engine, NO_BODY};
 use crate::error::{Attempt, Error, NotReplicated, Phase};
-use crate::http::{AttemptError, Deadlines, Request, deadline_after};
+use crate::http::{AttemptError, Deadlines, deadline_after};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
@@ -42,22 +40,22 @@ impl Wanted<'_> {
 
 /// Waits for at most `limit` until all nodes agree. Does not wait without a limit.
 pub(super) fn wait_for_all(
-    engine: &Engine,
+    call: Call<'_>,
     wanted: Wanted<'_>,
-    secret: Option<&SecretString>,
     limit: Option<Duration>,
 ) -> Result<(), Box<NotReplicated>> {
     if limit.is_none() {
         return Ok(());
     }
-    wait(engine, wanted, secret, engine.deadline(limit), false)
+    wait(call.within(limit), wanted, false)
 }
 
 /// Checks that the nodes are available before a key is created that they must confirm. `id`: of any key.
-pub(super) fn check_nodes(engine: &Engine, id: KeyId, deadline: Instant, accept_majority: bool) -> Result<(), Error> {
-    let asked_by = deadline.min(deadline_after(engine.clock.now(), engine.config.connect_timeout));
-    wait(engine, Wanted::Any(id), None, asked_by, accept_majority)
-        .map_err(|lag| nodes_unavailable(engine, lag.nodes, accept_majority))
+pub(super) fn check_nodes(call: Call<'_>, id: KeyId, accept_majority: bool) -> Result<(), Error> {
+    let soon = call.within(Some(call.engine.config.connect_timeout));
+    let call = Call { deadline: call.deadline.min(soon.deadline), ..call };
+    wait(call, Wanted::Any(id), accept_majority)
+        .map_err(|lag| nodes_unavailable(call.engine, lag.nodes, accept_majority))
 }
 
 pub(super) fn nodes_unavailable(engine: &Engine, nodes: Vec<Attempt>, accept_majority: bool) -> Error {
@@ -73,15 +71,8 @@ fn needed(engine: &Engine, accept_majority: bool) -> usize {
 
 /// Requests the key from the nodes until all of them agree, or a majority if that is enough. At the deadline, returns
 /// the last results of the nodes that do not agree.
-///
-/// `secret`: the value of the new key, if it is known. Errors do not show it, even if a node repeats it.
-pub(super) fn wait(
-    engine: &Engine,
-    wanted: Wanted<'_>,
-    secret: Option<&SecretString>,
-    deadline: Instant,
-    accept_majority: bool,
-) -> Result<(), Box<NotReplicated>> {
+pub(super) fn wait(call: Call<'_>, wanted: Wanted<'_>, accept_majority: bool) -> Result<(), Box<NotReplicated>> {
+    let engine = call.engine;
     let needed = needed(engine, accept_majority);
     let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
     let (mut agreed, mut rounds) = (0, 0);
@@ -92,9 +83,9 @@ pub(super) fn wait(
             // Each node gets an equal share of the time, so that a hanging node leaves enough for the others, also for
             // a node that lags and is asked again.
             let shares = waiting.len() - at + usize::from(!disagreeing.is_empty());
-            let share = engine.remaining(deadline) / u32::try_from(shares).unwrap_or(u32::MAX);
+            let share = call.remaining() / u32::try_from(shares).unwrap_or(u32::MAX);
             let finish_by = deadline_after(engine.clock.now(), share);
-            match ask(engine, node, wanted, secret, finish_by) {
+            match ask(call, node, wanted, finish_by) {
                 Some(response) => disagreeing.push((node, response)),
                 None => agreed += 1,
             }
@@ -105,7 +96,7 @@ pub(super) fn wait(
         }
         // A node that refused the client's key refuses it again, so the others must be enough.
         let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
-        if can_agree < needed || !engine.pause(rounds, deadline) {
+        if can_agree < needed || !call.pause(rounds) {
             let state = if matches!(wanted, Wanted::Gone(_)) { "is deleted" } else { "exists" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: wanted.id(), state, key: None, nodes }));
@@ -122,18 +113,12 @@ struct Disagreement {
 }
 
 /// `None` if the node agrees.
-fn ask(
-    engine: &Engine,
-    node: &Node,
-    wanted: Wanted<'_>,
-    secret: Option<&SecretString>,
-    finish_by: Instant,
-) -> Option<Disagreement> {
-    let started = engine.clock.now();
+fn ask(call: Call<'_>, node: &Node, wanted: Wanted<'_>, finish_by: Instant) -> Option<Disagreement> {
+    let clock = &call.engine.clock;
+    let started = clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
-    let response =
-        engine.attempt(node, Request::bodiless(Operation::Get(id), secret.as_slice()), deadlines, get::decode(id));
+    let response = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, get::decode(id));
     let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);
     let (phase, result) = match response {
         Ok(key) => match wanted {
@@ -147,7 +132,7 @@ fn ask(
         Err(_) if refusal == Some(404) => (Phase::ReadResponse, "has no such key".into()),
         Err(error) => (error.phase(), error.result()),
     };
-    let elapsed = engine.clock.now().saturating_duration_since(started);
+    let elapsed = clock.now().saturating_duration_since(started);
     let attempt = Attempt { node: node.origin().into(), phase, result: result.into(), started, elapsed };
     Some(Disagreement { attempt, is_refused: refusal == Some(401) })
 }
@@ -160,7 +145,7 @@ mod tests {
     use super::*;
     use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock, backoff};
     use crate::expiry::Expiry;
-    use crate::http::{RequestSender, ResponseBody};
+    use crate::http::{Request, RequestSender, ResponseBody};
 
     /// Counts the attempts, of which none succeeds.
     struct Unreachable(Arc<AtomicU32>);
@@ -185,10 +170,10 @@ mod tests {
                 max_list_size: 0,
                 clock: Box::new(TestClock::new(1.0)),
                 sender: Box::new(Unreachable(Arc::clone(&attempts))),
-                client_prefix: String::new(),
+                api_key: Arc::default(),
             };
-            let deadline = engine.deadline(Some(backoff(1, &*engine.clock) + left));
-            assert!(wait(&engine, Wanted::Any(KeyId::from(7)), None, deadline, false).is_err());
+            let call = engine.call(Some(backoff(1, &*engine.clock) + left));
+            assert!(wait(call, Wanted::Any(KeyId::from(7)), false).is_err());
             assert_eq!(attempts.load(Ordering::Relaxed), expected, "{left:?}");
         }
     }

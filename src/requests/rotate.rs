@@ -1,7 +1,7 @@
 //! Replace a key with a new one of the same scope, so that one of the two works at any time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::create::Prior;
 use super::delete::{check_replacement, ensure_deleted};
@@ -11,10 +11,9 @@ use super::new_key::NewKey;
 use super::options::{CallOptions, replication_method, timeout_method, value_methods};
 use super::replication::{self, Wanted};
 use super::value::KeyValue;
-use crate::engine::Engine;
+use crate::engine::{Call, Engine, NO_BODY};
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
-use crate::http::Request;
 use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
 
@@ -149,20 +148,20 @@ impl RotateKey {
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(self, engine: &Engine) -> Result<CreatedKey, Error> {
         let Self { engine: _, id, value, expiry, keep_old, accept_majority, copy_unknown_members, options } = self;
-        let deadline = engine.deadline(options.timeout);
-        let old = get(engine, id, deadline)?;
+        let call = engine.call(options.timeout);
+        let old = get(call, id)?;
         let key = NewKey::replacing(&old, value, expiry, copy_unknown_members)?;
-        replication::check_nodes(engine, id, deadline, accept_majority)?;
+        replication::check_nodes(call, id, accept_majority)?;
         let mut others = vec![id];
         if key.value.is_provided() {
             // After a lost response, none of these keys can be the new one.
-            let listed = list::all(engine, |listed| key.may_be(listed), deadline, key.value.known().as_slice())?;
+            let listed = list::all(call.hiding(key.value.known()), |listed| key.may_be(listed))?;
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;
         let old_prefix = old.prefix;
         let rotation = Rotation { key, old: id, old_prefix, others, keep_old, accept_majority, gone_within };
-        rotation.create(engine, deadline, false)
+        rotation.create(call, false)
     }
 }
 
@@ -179,9 +178,9 @@ struct Rotation {
 }
 
 impl Rotation {
-    fn create(self, engine: &Engine, deadline: Instant, may_exist: bool) -> Result<CreatedKey, Error> {
-        match self.key.create(engine, deadline, Prior { may_exist, others: &self.others }) {
-            Ok(created) => self.finish(engine, deadline, created.key),
+    fn create(self, call: Call<'_>, may_exist: bool) -> Result<CreatedKey, Error> {
+        match self.key.create(call, Prior { may_exist, others: &self.others }) {
+            Ok(created) => self.finish(call, created.key),
             Err(cause @ Error::OutcomeUnknown(_)) => {
                 let what = format!("key {} is as it was, and a key to replace it may exist", self.old);
                 Err(self.interrupted(what, None, None, cause))
@@ -191,11 +190,13 @@ impl Rotation {
     }
 
     /// The new key exists.
-    fn finish(self, engine: &Engine, deadline: Instant, key: CreatedKey) -> Result<CreatedKey, Error> {
+    fn finish(self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
+        let value = key.value.clone();
+        let call = call.hiding(Some(&value));
         let old = self.old;
         let info = key.info();
         let known = Wanted::Known(&info);
-        if let Err(lag) = replication::wait(engine, known, Some(&key.value), deadline, self.accept_majority) {
+        if let Err(lag) = replication::wait(call, known, self.accept_majority) {
             let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
@@ -207,12 +208,12 @@ impl Rotation {
             let what = format!("key {old} is left as it is, and key {} exists", key.id);
             return Err(self.interrupted(what, Some(key), None, cause));
         }
-        if let Err(cause) = ensure_deleted(engine, old, deadline, Some(&key.value)) {
+        if let Err(cause) = ensure_deleted(call, old) {
             let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
             let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
             return Err(self.interrupted(what, Some(key), Some(old), cause));
         }
-        if let Err(lag) = replication::wait_for_all(engine, Wanted::Gone(old), Some(&key.value), self.gone_within) {
+        if let Err(lag) = replication::wait_for_all(call, Wanted::Gone(old), self.gone_within) {
             let what = format!("key {} replaces key {old}, which is deleted", key.id);
             return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
         }
@@ -235,14 +236,10 @@ pub(crate) fn resume(
     let Some(rotation) = rest.and_then(|rest| rest.downcast::<Rotation>().ok()) else {
         return Err(Error::Incomplete(Box::new(incomplete)));
     };
-    let deadline = engine.deadline(timeout);
+    let call = engine.call(timeout);
     // The client may be one of another cluster, which has another key with this id.
     let Rotation { key, old, old_prefix, .. } = &*rotation;
-    match engine.call(
-        Request::bodiless(Operation::Get(*old), key.value.known().as_slice()),
-        deadline,
-        get::decode(*old),
-    ) {
+    match call.hiding(key.value.known()).send(Operation::Get(*old), NO_BODY, get::decode(*old)) {
         Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
             incomplete.what = format!(
                 "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \
@@ -265,8 +262,8 @@ pub(crate) fn resume(
         }
         _ => {
             return match incomplete.key {
-                Some(key) => rotation.finish(engine, deadline, key),
-                None => rotation.create(engine, deadline, true),
+                Some(key) => rotation.finish(call, key),
+                None => rotation.create(call, true),
             };
         }
     }

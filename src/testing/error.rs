@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::TestKey;
 use crate::error::{
     Attempt, CallReport, Details, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
-    Quoted, Snippet,
+    Quoted, Secrets, Snippet,
 };
 use crate::key::KeyId;
 use crate::operation::Operation;
@@ -102,7 +102,7 @@ pub fn error(kind: ErrorKind) -> Error {
 
 fn response(operation: Operation, status: u16, message: &str) -> CallReport {
     let CallReport(details) = report(operation, Phase::ReadResponse, &format!("status {status}"));
-    let quoted = Quoted { message: Snippet::new(message.as_bytes(), []), ..Quoted::default() };
+    let quoted = Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
     CallReport(Box::new(Details { status: Some(status), quoted, ..*details }))
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-
 use super::decoder::{Decoder, Step};
 use crate::action::Action;
 use crate::collection::CollectionPattern;
+use crate::error::Secrets;
 use crate::http::{AttemptError, Cause, ResponseBody};
 use crate::key::KeyInfo;
 use crate::secret::SecretBuf;
@@ -59,7 +58,7 @@ impl Reader {
     pub(super) fn next(
         &mut self,
         finish_by: impl Fn(Duration) -> Instant,
-        secrets: &[&SecretString],
+        secrets: Secrets<'_>,
     ) -> Result<Option<KeyInfo>, AttemptError> {
         loop {
             match self.decoder.next(&mut self.arrived, self.is_all) {

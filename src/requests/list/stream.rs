@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::filter::Filter;
 use super::reader::Reader;
-use crate::engine::CallFailure;
+use crate::engine::{CallFailure, Engine};
 use crate::error::{Attempt, Error};
 use crate::http::{AttemptError, deadline_after};
 use crate::key::KeyInfo;
@@ -21,20 +22,22 @@ pub struct KeyStream {
     pub(super) node: Box<str>,
     /// `None` after the last item.
     pub(super) reader: Option<Reader>,
+    pub(super) engine: Arc<Engine>,
     /// The limit of the total time that the stream waits for the server.
     pub(super) timeout: Duration,
-    /// The limit of one such wait.
-    pub(super) wait_timeout: Duration,
 }
 
 impl Iterator for KeyStream {
     type Item = Result<KeyInfo, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Self { filter, node, reader, timeout, wait_timeout } = self;
-        let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(*wait_timeout));
+        let Self { filter, node, reader, engine, timeout } = self;
+        // The limit of one wait.
+        let limit = engine.config.attempt_timeout;
+        let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(limit));
+        let secrets = engine.call(None).secrets;
         loop {
-            match reader.as_mut()?.next(finish_by, &[]) {
+            match reader.as_mut()?.next(finish_by, secrets) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
                 Ok(None) => *reader = None,
@@ -55,12 +58,11 @@ fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
 
 impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, node, reader: _, timeout, wait_timeout } = self;
+        let Self { filter, node, reader: _, engine: _, timeout } = self;
         f.debug_struct("KeyStream")
             .field("filter", filter)
             .field("node", node)
             .field("timeout", timeout)
-            .field("wait_timeout", wait_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use super::{Change, Plan, PlannedKey, list_groups};
-use crate::engine::Engine;
+use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::delete::ensure_deleted;
 use crate::requests::options::CallOptions;
-use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Verdict, drift};
+use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Target, Verdict, drift};
 use crate::requests::runner::{self, Connections};
 
 /// The progress of [`Plan::apply_with`].
@@ -174,7 +173,7 @@ impl<'a> Run<'a> {
         let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(|key| key.value.known()).collect();
-        let (mut groups, others) = list_groups(self.engine, descriptions, has_changed, self.deadline(), &values)?;
+        let (mut groups, others) = list_groups(self.call().hiding_all(&values), descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
         let changed: HashSet<_> = changed.map(|key| key.id).collect();
@@ -183,7 +182,7 @@ impl<'a> Run<'a> {
             let started = match &planned.target {
                 Some(target) => {
                     let listed = groups.remove(&*planned.description).unwrap_or_default();
-                    start(at, planned, Steps::new(self.engine, target, listed), &mut todo)
+                    start(at, planned, Steps::new(self.call(), target, listed), &mut todo)
                 }
                 None => match planned.deletes.iter().find(|id| changed.contains(id)) {
                     Some(id) => Err(planned.outdated(format!("key {id} has changed"))),
@@ -211,7 +210,10 @@ impl<'a> Run<'a> {
     /// Creates the keys. Returns those that exist now.
     fn create(&self, creations: Vec<(usize, Steps<'a>)>, report: &mut Report<'_>) -> Vec<(usize, Creation<'a>)> {
         let mut created = Vec::with_capacity(creations.len());
-        let job = |(at, steps): (usize, Steps<'a>)| (at, steps.create(self.deadline()));
+        let job = |(at, steps): (usize, Steps<'a>)| {
+            let call = self.call_about(steps.target);
+            (at, steps.create(call))
+        };
         runner::run(self.connections, &mut creations.into_iter(), job, |(at, result)| {
             match result {
                 Ok(creation) => {
@@ -228,8 +230,9 @@ impl<'a> Run<'a> {
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
     fn settle(&self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
         let job = |(at, creation, after): (usize, Creation<'a>, Survey)| {
-            let ensured = creation.settle(&after, self.deadline());
-            let ensured = ensured.and_then(|ensured| ensured.replicated(self.engine, self.options.replicated_within));
+            let call = self.call_about(creation.target());
+            let ensured = creation.settle(call, &after);
+            let ensured = ensured.and_then(|ensured| ensured.replicated(call, self.options.replicated_within));
             (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
         };
         // Most keys are the only ones with their description, which takes no request and is not worth a thread.
@@ -253,14 +256,14 @@ impl<'a> Run<'a> {
         mut created: Vec<(usize, Creation<'a>)>,
         report: &mut Report<'_>,
     ) -> Vec<(usize, Creation<'a>, Survey)> {
-        let deadline = self.deadline();
+        let call = self.call();
         let mut shown = Vec::with_capacity(created.len());
         let mut rounds = 0;
         while !created.is_empty() {
             let keys = || created.iter().map(|(_, creation)| &creation.target().key);
             let secrets: Vec<_> = keys().filter_map(|key| key.value.known()).collect();
             let descriptions = keys().map(|key| &*key.description);
-            let mut groups = match list_groups(self.engine, descriptions, |_| false, deadline, &secrets) {
+            let mut groups = match list_groups(call.hiding_all(&secrets), descriptions, |_| false) {
                 Ok((groups, _)) => groups,
                 Err(failure) => {
                     for (at, creation) in created {
@@ -273,7 +276,7 @@ impl<'a> Run<'a> {
             let mut missing = Vec::new();
             for (at, creation) in created {
                 let listed = groups.remove(&*creation.target().key.description).unwrap_or_default();
-                match creation.survey(listed) {
+                match creation.survey(call, listed) {
                     Some(after) => shown.push((at, creation, after)),
                     None => missing.push((at, creation)),
                 }
@@ -281,7 +284,7 @@ impl<'a> Run<'a> {
             created = missing;
             if !created.is_empty() {
                 rounds += 1;
-                self.engine.pause_until(rounds, deadline);
+                call.pause_until(rounds);
             }
         }
         shown
@@ -292,11 +295,9 @@ impl<'a> Run<'a> {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
                 Other::CleanUp(steps, kept) => {
-                    steps.keep(kept, self.deadline()).map(|ensured| Done::Ensured(Box::new(ensured)))
+                    steps.keep(self.call_about(steps.target), kept).map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
-                Other::Delete(id) => {
-                    ensure_deleted(self.engine, id, self.deadline(), None).map(|()| Done::Deleted(id))
-                }
+                Other::Delete(id) => ensure_deleted(self.call(), id).map(|()| Done::Deleted(id)),
             };
             (at, done)
         };
@@ -306,8 +307,12 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn deadline(&self) -> Instant {
-        self.engine.deadline(self.options.timeout)
+    fn call(&self) -> Call<'a> {
+        self.engine.call(self.options.timeout)
+    }
+
+    fn call_about(&self, target: &'a Target) -> Call<'a> {
+        self.call().hiding(target.key.value.known())
     }
 }
 

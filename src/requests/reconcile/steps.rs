@@ -1,12 +1,12 @@
 //! The steps for one description. Each happens once. The caller reads the lists between them.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::survey::{Drifted, Survey, Target, Verdict};
-use crate::engine::Engine;
+use crate::engine::Call;
 use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Prior};
@@ -37,36 +37,35 @@ pub struct EnsuredKey {
 /// The steps for one description, before anything is changed.
 #[derive(Clone)]
 pub(in crate::requests) struct Steps<'a> {
-    engine: &'a Engine,
     pub(in crate::requests) target: &'a Target,
     pub(in crate::requests) before: Survey,
 }
 
 impl<'a> Steps<'a> {
     /// `listed`: the keys with this description.
-    pub(in crate::requests) fn new(engine: &'a Engine, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
-        let before = Survey::of(listed, target, None, &engine.client_prefix);
-        Self { engine, target, before }
+    pub(in crate::requests) fn new(call: Call<'_>, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
+        let before = Survey::of(listed, target, None, &call.engine.client_prefix());
+        Self { target, before }
     }
 
-    pub(in crate::requests) fn create(self, deadline: Instant) -> Result<Creation<'a>, Error> {
-        let Self { engine, target, before } = &self;
+    pub(in crate::requests) fn create(self, call: Call<'_>) -> Result<Creation<'a>, Error> {
+        let Self { target, before } = &self;
         if let Verdict::Replace(Drifted { key: old, .. }) = before.verdict() {
             // A missing permission is reported as such.
-            match get(engine, old.id, deadline) {
+            match get(call, old.id) {
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
-            replication::check_nodes(engine, old.id, deadline, false)?;
+            replication::check_nodes(call, old.id, false)?;
         }
         let prior = Prior { may_exist: false, others: &before.ids() };
-        let created = target.key.create(engine, deadline, prior)?;
+        let created = target.key.create(call, prior)?;
         Ok(Creation { steps: self, created })
     }
 
     /// Keeps `stays`, which is listed with the wanted scope.
-    pub(in crate::requests) fn keep(&self, stays: &KeyInfo, deadline: Instant) -> Result<EnsuredKey, Error> {
-        let kept = self.conclude(None, stays, self.before.ids(), deadline)?;
+    pub(in crate::requests) fn keep(&self, call: Call<'_>, stays: &KeyInfo) -> Result<EnsuredKey, Error> {
+        let kept = self.conclude(call, None, stays, self.before.ids())?;
         Ok(EnsuredKey { value: self.target.key.value_of(stays), ..kept })
     }
 
@@ -75,21 +74,21 @@ impl<'a> Steps<'a> {
     /// `seen`: the keys with this description in the last list.
     fn conclude(
         &self,
+        call: Call<'_>,
         created: Option<Created>,
         stays: &KeyInfo,
         mut seen: Vec<KeyId>,
-        deadline: Instant,
     ) -> Result<EnsuredKey, Error> {
-        let Self { engine, target: Target { key: wanted, .. }, before } = self;
+        let Self { target: Target { key: wanted, .. }, before } = self;
         let is_provided = wanted.value.is_provided();
         let mut replaced = Vec::new();
         if !is_provided {
             replaced.extend(before.replaced_by(Some(stays.id)));
             if !replaced.is_empty() {
                 let known = Wanted::Known(stays);
-                if let Err(lag) = replication::wait(engine, known, wanted.value.known(), deadline, false) {
+                if let Err(lag) = replication::wait(call, known, false) {
                     return Err(match created {
-                        None => replication::nodes_unavailable(engine, lag.nodes, false),
+                        None => replication::nodes_unavailable(call.engine, lag.nodes, false),
                         created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
                     });
                 }
@@ -103,7 +102,7 @@ impl<'a> Steps<'a> {
                         return Err(interrupted(created, deleted, &[], cause));
                     }
                 }
-                if let Err(cause) = ensure_deleted(engine, id, deadline, wanted.value.known()) {
+                if let Err(cause) = ensure_deleted(call, id) {
                     return Err(interrupted(created, deleted, to_delete, cause));
                 }
             }
@@ -137,9 +136,9 @@ impl<'a> Creation<'a> {
 
     /// Compares the keys with this description, listed since. `None` if they were listed by a node that lags, and does
     /// not know the created key.
-    pub(in crate::requests) fn survey(&self, listed: Vec<KeyInfo>) -> Option<Survey> {
-        let (Steps { engine, target, .. }, own) = (&self.steps, self.key());
-        let after = Survey::of(listed, target, Some(own.id), &engine.client_prefix);
+    pub(in crate::requests) fn survey(&self, call: Call<'_>, listed: Vec<KeyInfo>) -> Option<Survey> {
+        let own = self.key();
+        let after = Survey::of(listed, self.target(), Some(own.id), &call.engine.client_prefix());
         let is_shown = after.wanted.iter().any(|key| key.id == own.id) || own.info().may_be_purged();
         is_shown.then_some(after)
     }
@@ -150,7 +149,7 @@ impl<'a> Creation<'a> {
     }
 
     /// Keeps the created key unless another key takes precedence.
-    pub(in crate::requests) fn settle(self, after: &Survey, deadline: Instant) -> Result<EnsuredKey, Error> {
+    pub(in crate::requests) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (self.key().info(), self.created.is_certain);
         let replace_on_drift = self.target().replace_on_drift;
         let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
@@ -160,7 +159,7 @@ impl<'a> Creation<'a> {
         };
         if let Some(drifted) = after.drifted.iter().find(is_in_the_way) {
             return match is_certain {
-                true => self.undo(deadline).and_then(|_| Err(drift(drifted))),
+                true => self.undo(call).and_then(|_| Err(drift(drifted))),
                 false => Err(self.interrupted(drift(drifted))),
             };
         }
@@ -168,17 +167,17 @@ impl<'a> Creation<'a> {
             // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
             Some(first) if is_certain => {
                 let left = after.ids().into_iter().filter(|id| *id != own.id).collect();
-                self.undo(deadline)?.conclude(None, first, left, deadline)
+                self.undo(call)?.conclude(call, None, first, left)
             }
-            _ => self.steps.conclude(Some(self.created), &own, after.ids(), deadline),
+            _ => self.steps.conclude(call, Some(self.created), &own, after.ids()),
         }
     }
 
     /// Deletes the created key.
-    fn undo(self, deadline: Instant) -> Result<Steps<'a>, Error> {
+    fn undo(self, call: Call<'_>) -> Result<Steps<'a>, Error> {
         let Self { steps, created } = self;
         let own = created.key.id;
-        match ensure_deleted(steps.engine, own, deadline, Some(&created.key.value)) {
+        match ensure_deleted(call, own) {
             Ok(()) => Ok(steps),
             Err(cause) => Err(interrupted(Some(created), &[], &[own], cause)),
         }
@@ -230,8 +229,8 @@ fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
 
 impl EnsuredKey {
     /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
-    pub(in crate::requests) fn replicated(self, engine: &Engine, limit: Option<Duration>) -> Result<Self, Error> {
-        match replication::wait_for_all(engine, Wanted::Known(&self.key), self.value.as_ref(), limit) {
+    pub(in crate::requests) fn replicated(self, call: Call<'_>, limit: Option<Duration>) -> Result<Self, Error> {
+        match replication::wait_for_all(call, Wanted::Known(&self.key), limit) {
             Ok(()) => Ok(self),
             Err(lag) => {
                 let Self { key, value, created, .. } = self;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, TestClock};
-use crate::error::{Phase, Quoted, Snippet};
+use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
@@ -159,7 +159,7 @@ impl Model {
             max_list_size: 1 << 20,
             clock: Box::new(TestClock::new(1.0)),
             sender: Box::new(sender),
-            client_prefix: String::new(),
+            api_key: Arc::default(),
         })
     }
 
@@ -278,13 +278,13 @@ impl ResponseBody for Whole {
         Ok(!body.is_empty())
     }
 
-    fn undecodable(&self, why: DecodeError, _: &[u8], _: &[&SecretString]) -> AttemptError {
+    fn undecodable(&self, why: DecodeError, _: &[u8], _: Secrets<'_>) -> AttemptError {
         Cause::Unexpected { status: Some(self.status), result: why.to_string().into() }.into()
     }
 }
 
 fn refused(status: u16, body: &[u8]) -> AttemptError {
-    let quoted = Quoted { message: Snippet::new(body, []), ..Quoted::default() };
+    let quoted = Quoted { message: Snippet::new(body, Secrets::default()), ..Quoted::default() };
     AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }
 }
 
