@@ -16,15 +16,15 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::ProgressBar;
 use place::Place;
 use serde_json::json;
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, ExactValue, KeyId, KeyInfo,
-    KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, ExactValue, Expiry, KeyId,
+    KeyInfo, KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -37,14 +37,20 @@ use typesense_keys::{
 #[command(name = "keys", version)]
 struct Cli {
     /// Print JSON: one object for each key to standard output; an error, as one object, to standard error.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     json: bool,
     /// How long each call may take, in seconds.
-    #[arg(long, global = true, value_name = "SECONDS")]
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = EVERY_COMMAND)]
     timeout: Option<u64>,
+    /// Allow `http://` to another host, which shows every key to the network: only where the network is encrypted.
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
+    allow_plaintext: bool,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The heading of the options that are not one command's, so that they follow the command's own.
+const EVERY_COMMAND: &str = "Options of every command";
 
 #[derive(Subcommand)]
 enum Command {
@@ -56,9 +62,9 @@ enum Command {
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
-        expiry: Lifetime,
-        #[command(flatten)]
         sink: Sink,
+        #[command(flatten)]
+        expiry: Lifetime,
     },
     /// List the keys, without their values.
     List {
@@ -66,43 +72,49 @@ enum Command {
         filter: Filter,
     },
     /// Get a key, without its value.
-    Get { id: KeyId },
+    Get {
+        /// The id of the key, as `list` shows it.
+        id: KeyId,
+    },
     /// Delete keys.
     Delete {
+        /// The ids of the keys, as `list` shows them.
         #[arg(required_unless_present = "expired")]
         ids: Vec<KeyId>,
-        /// Delete all keys that have expired.
+        /// Delete all keys that expired more than a day ago, because this machine's clock may differ from the server's.
         #[arg(long, conflicts_with = "ids")]
         expired: bool,
     },
     /// Replace a key by a new one of the same scope.
     Rotate {
+        /// The id of the key, as `list` shows it.
         id: KeyId,
+        #[command(flatten)]
+        sink: Sink,
+        #[command(flatten)]
+        expiry: Lifetime,
         /// Leave the old key for you to delete.
         #[arg(long)]
         keep_old: bool,
         /// Rotate although a minority of the nodes is down. Such a node refuses the new key until it has caught up.
         #[arg(long)]
         accept_majority: bool,
-        #[command(flatten)]
-        expiry: Lifetime,
-        #[command(flatten)]
-        sink: Sink,
     },
     /// Ensure that a key with this description and scope exists.
     ///
     /// Only the run that creates the key writes its value.
     Ensure {
+        /// What the key is for. It identifies the key.
         description: String,
         #[command(flatten)]
         scope: Scope,
+        #[command(flatten)]
+        sink: Sink,
         #[command(flatten)]
         expiry: Lifetime,
         /// Replace a key of another scope.
         #[arg(long)]
         replace_on_drift: bool,
-        #[command(flatten)]
-        sink: Sink,
     },
     /// Change the server's keys to those that a file describes.
     Apply(apply::Apply),
@@ -111,6 +123,8 @@ enum Command {
         /// The file with the value of a key that may do `documents:search` and nothing else.
         #[arg(long, value_name = "FILE")]
         parent: PathBuf,
+        #[command(flatten)]
+        sink: Sink,
         /// Find only documents with exactly this value, such as `tenant=42`. May be repeated.
         #[arg(long, value_name = "FIELD=VALUE", value_parser = only)]
         only: Vec<(String, ExactValue)>,
@@ -126,12 +140,11 @@ enum Command {
         /// Leave these fields out of documents. This hides nothing.
         #[arg(long, value_name = "FIELDS")]
         exclude_fields: Option<String>,
+        /// Show at most so many documents of a search. Facets and the number of documents found count all.
         #[arg(long, value_name = "HITS")]
         limit_hits: Option<u32>,
         #[command(flatten)]
         expiry: Lifetime,
-        #[command(flatten)]
-        sink: Sink,
     },
     /// Report keys that are too broad, have expired, never expire, or allow nothing.
     Audit {
@@ -210,9 +223,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
-    let Cli { json, timeout, command } = cli;
+    let Cli { json, timeout, allow_plaintext, command } = cli;
     let client = || -> Result<KeysClient, KeysError> {
-        let builder = ClientBuilder::from_env()?;
+        let mut builder = ClientBuilder::from_env()?;
+        if allow_plaintext {
+            builder = builder.allow_plaintext(true);
+        }
         timeout.map(Duration::from_secs).into_iter().fold(builder, ClientBuilder::timeout).build()
     };
     match command {
@@ -224,7 +240,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
             keep(request.send(), place, json)?;
         }
-        Command::List { filter } => list(filter.apply(&client()?), json)?,
+        Command::List { filter } => table(&filter.apply(&client()?).send()?, json)?,
         Command::Get { id } => table(&[client()?.get(id).send()?], json)?,
         Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
         Command::Rotate { id, keep_old, accept_majority, expiry, sink } => {
@@ -361,10 +377,6 @@ impl Filter {
     }
 }
 
-fn list(request: typesense_keys::ListKeys, json: bool) -> Result<(), Box<dyn Error>> {
-    table(&request.send()?, json)
-}
-
 fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     if json {
         for key in keys {
@@ -417,7 +429,15 @@ fn row(key: &KeyInfo) -> [String; 6] {
 
 fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Result<(), Box<dyn Error>> {
     let ids: BTreeSet<KeyId> = if expired {
-        client.list().expired(true).send()?.iter().map(|key| key.id).collect()
+        let a_day_ago = Expiry::from(SystemTime::now() - Duration::from_secs(86_400));
+        client
+            .list()
+            .expired(true)
+            .send()?
+            .iter()
+            .filter(|key| key.expires_at < a_day_ago)
+            .map(|key| key.id)
+            .collect()
     } else {
         ids.into_iter().collect()
     };
