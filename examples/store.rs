@@ -43,8 +43,8 @@ fn store(place: OsString) -> Result<(), Box<dyn Error>> {
     let (client, _fake_server) = connect()?;
     let prepared = client
         .create()
-        .description("made by the example `store`: may search docs")
-        .actions([Action::DOCUMENTS_SEARCH])
+        .description("made by the example `store`: may import docs")
+        .actions([Action::DOCUMENTS_IMPORT])
         .collections(["docs"])
         .expires_in(Duration::from_secs(86_400))
         .prepare()?;

@@ -30,8 +30,8 @@ use crate::requests::{
 /// use typesense_keys::{Action, KeysClient};
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let key = client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).send()?;
-/// assert_eq!(client.get(key.id).send()?.actions, [Action::DOCUMENTS_SEARCH]);
+/// let key = client.create().actions([Action::DOCUMENTS_IMPORT]).collections(["docs"]).send()?;
+/// assert_eq!(client.get(key.id).send()?.actions, [Action::DOCUMENTS_IMPORT]);
 /// client.delete(key.id).send()?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -125,7 +125,7 @@ impl KeysClient {
     ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
     /// let file = r#"[
-    ///     { "description": "app: shop", "actions": ["documents:search"], "collections": ["shop"] },
+    ///     { "description": "app: shop", "actions": ["documents:search", "documents:get"], "collections": ["shop"] },
     ///     { "description": "app: blog", "actions": ["documents:*"], "collections": ["prefix:blog_"] }
     /// ]"#;
     /// let specs: Vec<KeySpec> = serde_json::from_str(file)?;

@@ -16,7 +16,7 @@ use super::place::Place;
 use super::{Changed, line, tell};
 
 /// The file is a JSON array of objects such as
-/// `{"description": "docs site", "actions": ["documents:search"], "collections": ["docs"], "expires_in": "90days"}`.
+/// `{"description": "docs site", "actions": ["documents:search", "documents:get"], "collections": ["docs"], "expires_in": "90days"}`.
 ///
 /// If a run was interrupted, run it again a moment later, with another file for the values. A key that is then shown with
 /// the same description may be left over from the interrupted run.

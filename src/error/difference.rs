@@ -16,7 +16,7 @@ pub struct Difference {
     pub wanted: String,
 }
 
-/// `` `actions` is ["keys:get"], not ["documents:search"] ``
+/// `` `actions` is ["keys:get"], not ["keys:list"] ``
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, found, wanted } = self;

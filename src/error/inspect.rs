@@ -70,7 +70,7 @@ impl Error {
     /// use typesense_keys::{ErrorKind, KeysClient};
     ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-    /// match client.create().actions(["documents:search"]).collections(["docs"]).send() {
+    /// match client.create().actions(["documents:import"]).collections(["docs"]).send() {
     ///     Ok(key) => store(&key.value),
     ///     Err(error) => {
     ///         if let Some(value) = error.value() {

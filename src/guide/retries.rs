@@ -98,7 +98,7 @@
 //! let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
 //!
 //! server.fail(Operation::Create).with(Fault::LoseResponse);
-//! let key = client.create().actions(["documents:search"]).collections(["docs"]).send()?;
+//! let key = client.create().actions(["documents:import"]).collections(["docs"]).send()?;
 //! assert_eq!(server.keys()[0].id, key.id);
 //! assert_eq!((server.key_count(), server.requests(Operation::Create)), (1, 2));
 //! # }

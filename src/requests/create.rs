@@ -153,7 +153,7 @@ impl CreateKey {
 /// use typesense_keys::{KeysClient, SecretString};
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let request = || client.create().description("docs").actions(["documents:search"]).collections(["docs"]);
+/// let request = || client.create().description("docs").actions(["documents:import"]).collections(["docs"]);
 ///
 /// let prepared = request().prepare()?;
 /// vault.push(prepared.value().clone()); // stored before the key exists

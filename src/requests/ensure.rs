@@ -57,7 +57,7 @@ use crate::key::KeyInfo;
 /// use typesense_keys::KeysClient;
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let ensure = || client.ensure("docs site").actions(["documents:search"]).collections(["docs"]);
+/// let ensure = || client.ensure("docs import").actions(["documents:import"]).collections(["docs"]);
 ///
 /// let first = ensure().send()?;
 /// assert!(first.created);

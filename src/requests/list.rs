@@ -28,7 +28,7 @@ use crate::key::KeyInfo;
 /// # let (url, admin_key) = (server.url(), server.api_key());
 /// # use typesense_keys::KeysClient;
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// # client.create().description("docs site").actions(["documents:search"]).collections(["docs"]).send()?;
+/// # client.create().description("docs site").actions(["documents:get"]).collections(["docs"]).send()?;
 /// for key in client.list().description("docs site").send()? {
 ///     println!("{:>4}  {}…  {:?}", key.id, key.prefix, key.actions);
 /// }

@@ -34,7 +34,7 @@ use crate::key::{CreatedKey, KeyId};
 /// let tenants = ["ada", "bob", "cyd"];
 /// let mut requests = Vec::new();
 /// for tenant in tenants {
-///     let request = client.create().description(tenant).actions(["documents:search"]).collections([tenant]);
+///     let request = client.create().description(tenant).actions(["documents:import"]).collections([tenant]);
 ///     let prepared = request.prepare()?;
 ///     vault.insert(tenant, prepared.value().clone()); // stored before the key exists
 ///     requests.push(prepared);
@@ -65,7 +65,7 @@ use crate::key::{CreatedKey, KeyId};
 /// const WEEK: Duration = Duration::from_secs(7 * 86_400);
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// # let key = |name| client.create().description(name).actions(["documents:search"]).collections(["docs"]);
+/// # let key = |name| client.create().description(name).actions(["documents:import"]).collections(["docs"]);
 /// # key("ada").expires_in(WEEK * 3 / 2).send()?;
 /// # key("bob").send()?;
 /// # for replaced in [1, 0] {

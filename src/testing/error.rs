@@ -26,7 +26,7 @@ use crate::operation::Operation;
 pub fn error(kind: ErrorKind) -> Error {
     let id = KeyId::from(7);
     let create = Operation::Create { repeatable: true };
-    let key = TestKey::new("docs site", ["documents:search"], ["docs"]);
+    let key = TestKey::new("docs site", ["documents:search", "documents:get"], ["docs"]);
     match kind {
         ErrorKind::InvalidRequest => Error::invalid("actions", "name at least one"),
         ErrorKind::Configuration => Error::configuration("node", "name at least one"),

@@ -15,7 +15,7 @@ use crate::secret;
 /// use typesense_keys::testing::TestKey;
 /// use typesense_keys::{CreatedKey, Expiry, KeyInfo};
 ///
-/// let key = TestKey::new("docs site", ["documents:search"], ["docs"]);
+/// let key = TestKey::new("docs import", ["documents:import"], ["docs"]);
 /// let key = key.value("a-value").expires_at(Expiry::from_unix_seconds(1));
 /// let created: CreatedKey = key.created(7);
 /// let listed: KeyInfo = key.info(7);

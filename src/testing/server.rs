@@ -33,7 +33,7 @@ use crate::server_version::ServerVersion;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
 ///
 /// // Add a key that expired in 1970.
-/// let expired = TestKey::new("last year's demo", ["documents:search"], ["demo"]);
+/// let expired = TestKey::new("last year's demo", ["documents:get"], ["demo"]);
 /// let id = server.seed(expired.autodelete(true).expires_at(Expiry::from_unix_seconds(1)))?;
 /// assert_eq!(server.keys()[0].id, id);
 /// assert_eq!(server.purge_expired(), 1);

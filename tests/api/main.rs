@@ -100,6 +100,30 @@ fn secrets_are_exposed_in_few_files() {
     );
 }
 
+/// The README says why: whoever holds such a key can sign scoped keys.
+#[test]
+fn no_example_creates_a_search_only_key() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut read, mut examples) = (Vec::new(), Vec::new());
+    collect(&root.join("examples"), &mut examples);
+    // It signs scoped keys with one, which it keeps.
+    for file in examples.iter().filter(|file| !file.ends_with("tenants.rs")).chain([&root.join("README.md")]) {
+        read.push((file.display().to_string(), fs::read_to_string(file).unwrap()));
+    }
+    for (file, text) in sources() {
+        let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
+        read.push((file, comments.collect::<Vec<_>>().join("\n")));
+    }
+    for (file, text) in read {
+        for alone in [r#"["documents:search"]"#, "[Action::DOCUMENTS_SEARCH]"] {
+            assert!(
+                !text.contains(alone),
+                "{file} has a key with {alone}: add `documents:get`, or use another action"
+            );
+        }
+    }
+}
+
 #[test]
 fn no_type_of_ureq_http_or_mockito_is_public() {
     let sources: Vec<_> = sources().into_iter().map(|(file, text)| (file, code(&text))).collect();

@@ -35,12 +35,12 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// ```
 /// use typesense_keys::{Action, KeySpec};
 ///
-/// let text = r#"{ "description": "docs site", "actions": ["documents:search"], "collections": ["docs"] }"#;
+/// let text = r#"{ "description": "docs site", "actions": ["documents:get"], "collections": ["docs"] }"#;
 /// let spec: KeySpec = serde_json::from_str(text)?;
-/// assert_eq!(spec, KeySpec::new("docs site").actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]));
+/// assert_eq!(spec, KeySpec::new("docs site").actions([Action::DOCUMENTS_GET]).collections(["docs"]));
 ///
-/// let error = serde_json::from_str::<KeySpec>(&text.replace("search", "serach")).unwrap_err().to_string();
-/// assert!(error.starts_with("key `docs site`: `actions[0]`: `documents:serach` is not an action"), "{error}");
+/// let error = serde_json::from_str::<KeySpec>(&text.replace(":get", ":gett")).unwrap_err().to_string();
+/// assert!(error.starts_with("key `docs site`: `actions[0]`: `documents:gett` is not an action"), "{error}");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
