@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::table::{Route, Row, TABLE};
 use crate::checked_text::checked_text;
 use crate::server_version::ServerVersion;
+use crate::text::is_unseen;
 use crate::typo::is_at_most_one_typo;
 
 /// An action that a key allows, as `resource:verb`, such as `documents:search`.
@@ -179,7 +180,7 @@ impl Action {
         let (Some(resource), Some(verb), None) = (parts.next(), parts.next(), parts.next()) else {
             return Some("is not of the form `resource:verb`");
         };
-        let is_malformed = |part: &str| part.is_empty() || part.contains(|c: char| c == ',' || c <= ' ');
+        let is_malformed = |part: &str| part.is_empty() || part.contains(|c: char| c == ',' || is_unseen(c));
         (is_malformed(resource) || is_malformed(verb))
             .then_some("is not one `resource:verb` (pass several actions as several items)")
     }

@@ -1,13 +1,16 @@
 //! The settings of a client. [`ClientBuilder::build`] checks all of them.
 
-use std::env;
+mod api_key;
+mod from_env;
+
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use zeroize::Zeroizing;
 
+use self::api_key::ApiKey;
 use crate::client::KeysClient;
 use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
 use crate::error::Error;
@@ -15,10 +18,7 @@ use crate::error::Error;
 use crate::http::TlsSettings;
 use crate::http::{Http, ProxySource};
 use crate::node::Node;
-use crate::secret;
-
-const URL_VARIABLE: &str = "TYPESENSE_URL";
-const API_KEY_VARIABLE: &str = "TYPESENSE_API_KEY";
+use crate::text;
 
 /// The settings of a [`KeysClient`]. At least a [`node`](Self::node) and the [`api_key`](Self::api_key) are needed.
 ///
@@ -40,7 +40,7 @@ pub struct ClientBuilder {
     /// Each with the name under which errors report it: a method or an environment variable.
     nodes: Vec<(String, &'static str)>,
     nearest_node: Option<String>,
-    api_key: Option<(SecretString, &'static str)>,
+    api_key: Option<(ApiKey, &'static str)>,
     config: RetryConfig,
     max_list_size: u64,
     allow_plaintext: bool,
@@ -50,23 +50,11 @@ pub struct ClientBuilder {
     tls: TlsSettings,
 }
 
-// Defined here because the client does not depend on its builder.
+// Here because the client does not depend on its builder.
 impl KeysClient {
     /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
-    }
-
-    /// A client with its nodes from `TYPESENSE_URL` (separated by commas; none is preferred) and its key from
-    /// `TYPESENSE_API_KEY`.
-    ///
-    /// The environment keeps its own copy of the key, which this crate cannot wipe.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if a variable is missing, or is invalid as in [`ClientBuilder::build`].
-    pub fn from_env() -> Result<Self, Error> {
-        ClientBuilder::from_env()?.build()
     }
 }
 
@@ -93,25 +81,6 @@ impl Default for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Returns a builder with the nodes from `TYPESENSE_URL` and the key from `TYPESENSE_API_KEY`: see
-    /// [`KeysClient::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`], which names the variable, if either is not set or is not Unicode.
-    pub fn from_env() -> Result<Self, Error> {
-        let variable = |name, meaning: &str| match env::var(name).map(Zeroizing::new) {
-            Ok(value) if value.contains(|c: char| c != ',' && !c.is_whitespace()) => Ok(value),
-            Err(env::VarError::NotUnicode(_)) => Err(Error::configuration(name, "is not Unicode")),
-            _ => Err(Error::configuration(name, format!("is not set: {meaning}"))),
-        };
-        let nodes = variable(URL_VARIABLE, "the nodes, such as `https://search.example.net`, separated by commas")?;
-        let api_key = variable(API_KEY_VARIABLE, "a key with the `keys:…` actions that are needed")?;
-        let nodes = nodes.split(',').filter(|node| !node.trim().is_empty());
-        let nodes = nodes.map(|node| (node.to_owned(), URL_VARIABLE)).collect();
-        Ok(Self { nodes, api_key: Some((secret::copy(&api_key), API_KEY_VARIABLE)), ..Self::default() })
-    }
-
     /// Adds a node of the cluster, as `https://host[:port]`. Any node can serve any call.
     ///
     /// A node that is given twice counts once, however its host and port are spelled. With two names, or with a name
@@ -143,7 +112,16 @@ impl ClientBuilder {
     /// It is sent as the header `X-TYPESENSE-API-KEY`. The client keeps one copy in memory and wipes it when its last
     /// clone is dropped. A `String` or `&str` is accepted as well; the caller is responsible for wiping the original.
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
-        self.api_key = Some((key.into(), "api_key"));
+        self.api_key = Some((ApiKey::Value(key.into()), "api_key"));
+        self
+    }
+
+    /// Sets the key to the content of a file, such as a secret that is mounted into a container, without the line
+    /// break at its end. Replaces [`api_key`](Self::api_key).
+    ///
+    /// [`build`](Self::build) reads the file once: a client does not notice that the file changes.
+    pub fn api_key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.api_key = Some((ApiKey::File(path.into()), "api_key_file"));
         self
     }
 
@@ -218,7 +196,7 @@ impl ClientBuilder {
     /// Trusts only the authorities in `pem` (one or more certificates). Defaults to Mozilla's, which are compiled in.
     #[cfg(feature = "tls")]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.ca_certificates = pem.into();
+        self.tls.ca_certificates = Some(pem.into());
         self
     }
 
@@ -238,7 +216,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Checks all settings and builds the client. Performs no network I/O.
+    /// Checks all settings, reads the [key's file](Self::api_key_file), and builds the client. Performs no network I/O.
     ///
     /// # Errors
     ///
@@ -246,15 +224,30 @@ impl ClientBuilder {
     /// * no node or no key is given, or a node's address is not `http[s]://host[:port][/path]`,
     /// * a node is `http://` on another host, and [`allow_plaintext`](Self::allow_plaintext) is not `true`,
     /// * a node is `https://`, and the crate is built without its feature `tls`,
-    /// * the key is empty, is longer than 4096 bytes, or is text that an HTTP header cannot carry,
+    /// * the key is empty, is longer than 4096 bytes, or contains a character that nobody sees, such as a line break,
+    /// * the key's file cannot be read,
+    /// * a timeout or the maximum size of a list is zero,
     /// * a certificate or private key is not valid,
     /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
-        let nearest =
-            self.nearest_node.as_ref().map(|address| self.parse_node("nearest_node", address)).transpose()?;
+        let limits = [
+            ("timeout", self.config.timeout.is_zero()),
+            ("attempt_timeout", self.config.attempt_timeout.is_zero()),
+            ("connect_timeout", self.config.connect_timeout.is_zero()),
+            ("max_list_size", self.max_list_size == 0),
+        ];
+        if let Some((setting, _)) = limits.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err(Error::configuration(
+                setting,
+                "is zero, which leaves no call a chance: leave it out for the default",
+            ));
+        }
+        let nearest = self.nearest_node.as_ref();
+        let nearest = nearest.map(|address| self.parse_node("nearest_node", "an address", address)).transpose()?;
         let mut others = Vec::new();
-        for (address, setting) in &self.nodes {
-            let node = self.parse_node(setting, address)?;
+        for (number, (address, setting)) in (1..).zip(&self.nodes) {
+            let which = if self.nodes.len() == 1 { "an address".to_owned() } else { format!("address {number}") };
+            let node = self.parse_node(setting, &which, address)?;
             if nearest.as_ref() != Some(&node) && !others.contains(&node) {
                 others.push(node);
             }
@@ -264,8 +257,7 @@ impl ClientBuilder {
         }
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let (api_key, setting) = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
-        secret::check(&api_key).map_err(|why| Error::configuration(setting, why))?;
-        let api_key = Arc::new(api_key);
+        let api_key = Arc::new(api_key.read(setting)?);
         let http = Http::new(
             Arc::clone(&api_key),
             #[cfg(feature = "tls")]
@@ -286,15 +278,25 @@ impl ClientBuilder {
         }))
     }
 
-    fn parse_node(&self, setting: &'static str, address: &str) -> Result<Node, Error> {
-        let node = Node::parse(address).map_err(|why| Error::configuration(setting, format!("an address {why}")))?;
+    /// `which`: how an error names the address, which it does not show.
+    fn parse_node(&self, setting: &'static str, which: &str, address: &str) -> Result<Node, Error> {
+        let node = Node::parse(address).map_err(|why| {
+            let is_list = setting == from_env::URL && text::trimmed(address).contains(char::is_whitespace);
+            let or = if is_list { ", or separate addresses by commas" } else { "" };
+            Error::configuration(setting, format!("{which} {why}{or}"))
+        })?;
         if node.is_exposed() && !self.allow_plaintext {
             let origin = node.origin();
+            let permission = if setting == from_env::URL {
+                format!("{}=true", from_env::ALLOW_PLAINTEXT)
+            } else {
+                ".allow_plaintext(true)".to_owned()
+            };
             return Err(Error::configuration(
                 setting,
                 format!(
                     "{origin} is plain http to another host, where anyone on the network path can read the admin key \
-                     and every new key: use https, or set `.allow_plaintext(true)` if the network itself is encrypted"
+                     and every new key: use https, or set `{permission}` if the network itself is encrypted"
                 ),
             ));
         }

@@ -14,7 +14,8 @@ use crate::requests::{
 
 /// A client for the keys of one Typesense server or cluster.
 ///
-/// Building a client performs no network I/O. A client is `Send`, `Sync` and cheap to clone. Clones share their
+/// Building a client performs no network I/O; the [key's file](crate::ClientBuilder::api_key_file) is read once, then. A
+/// client is `Send`, `Sync` and cheap to clone. Clones share their
 /// connections, which stay open between calls, and the record of failed nodes.
 ///
 /// Sending one request blocks the thread for at most the [timeout](crate::ClientBuilder::timeout) plus the limit given

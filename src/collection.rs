@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::checked_text::checked_text;
 use crate::pattern::{self, Flaw};
+use crate::text;
 
 /// One entry of a key's collections.
 ///
 /// The server reads each entry as a name *and* as a regular expression that must match the whole name: a key for
 /// `a.b` also allows `axb` (seen with 0.24.1). Plain text is therefore accepted only if both readings agree: letters,
 /// digits, `_` and `-`, or `*` for all collections. For anything else, use [`exact`](Self::exact),
-/// [`prefix`](Self::prefix) or [`pattern`](Self::pattern), or the same as text: `exact:a.b`, `prefix:docs_` or
-/// `pattern:docs_[0-9]+`.
+/// [`prefix`](Self::prefix), [`pattern`](Self::pattern) or [`custom`](Self::custom), or the same as text: `exact:a.b`,
+/// `prefix:docs_`, `pattern:docs_[0-9]+` or `custom:(?!secret$).*`. Text must not contain characters that nobody sees,
+/// such as a line break at its end.
 ///
 /// Collections restrict only requests that name a collection, and not actions such as `keys:…` or `aliases:…` (seen with
 /// 0.24.1): see [`guide::server_versions`](crate::guide::server_versions#collections).
@@ -48,11 +50,11 @@ impl CollectionPattern {
         Self::stored(escape(name))
     }
 
-    /// Every collection whose name begins with `start`, including future ones. An empty `start` means all
-    /// collections.
+    /// Every collection whose name begins with `start`, including future ones. A request with an empty `start` is
+    /// refused: [`ALL`](Self::ALL) means all collections.
     #[must_use]
     pub fn prefix(start: &str) -> Self {
-        Self::stored(escape(start) + ".*")
+        if start.is_empty() { Self::stored("") } else { Self::stored(escape(start) + ".*") }
     }
 
     /// Every collection whose whole name matches a regular expression, including future ones.
@@ -70,20 +72,42 @@ impl CollectionPattern {
         entry.check().map_err(|flaw| entry.refused(flaw)).map(|()| entry)
     }
 
+    /// A pattern that this crate does not understand, but the server may: one with a lookahead, such as
+    /// `(?!secret$).*` for every collection except `secret` (seen with 0.24.1).
+    ///
+    /// A request with it is refused only if no server could compile it. Elsewhere, a pattern of this kind counts as
+    /// matching every name: see [`matches`](Self::matches).
+    #[must_use]
+    pub fn custom(pattern: impl Into<String>) -> Self {
+        Self::stored(pattern)
+    }
+
     fn parse(text: String) -> Result<Self, InvalidCollectionPattern> {
-        match text.split_once(':') {
-            Some(("exact", name)) => {
-                let entry = Self::exact(name);
+        let tagged = text.split_once(':').filter(|(tag, _)| ["exact", "prefix", "pattern", "custom"].contains(tag));
+        let name = tagged.map_or(&*text, |(_, name)| name);
+        if let Err(why) = text::check(name) {
+            let shown = name.escape_debug();
+            return Err(InvalidCollectionPattern(format!("`{shown}` {why} (`CollectionPattern::exact` accepts it)")));
+        }
+        match tagged {
+            Some(("pattern", pattern)) => Self::pattern(pattern),
+            Some((tag, text)) => {
+                let entry = match tag {
+                    "exact" => Self::exact(text),
+                    "prefix" => Self::prefix(text),
+                    _ => Self::custom(text),
+                };
                 entry.validate().map(|()| entry)
             }
-            Some(("prefix", "")) => {
-                let why = "an empty prefix matches every collection: write `*` for that";
-                Err(InvalidCollectionPattern(why.to_owned()))
+            None if text.starts_with('!') => {
+                let shown = text.escape_debug();
+                Err(InvalidCollectionPattern(format!(
+                    "`{shown}` excludes nothing, because a key cannot exclude collections: name those that it allows \
+                     (`exact:{shown}` is the one collection with this name)"
+                )))
             }
-            Some(("prefix", start)) => Ok(Self::prefix(start)),
-            Some(("pattern", pattern)) => Self::pattern(pattern),
-            _ if text == "*" || is_plain(&text) => Ok(Self::stored(text)),
-            _ => {
+            None if text == "*" || is_plain(&text) => Ok(Self::stored(text)),
+            None => {
                 let Self(text) = Self::pattern(text)?;
                 let shown = text.escape_debug();
                 Err(InvalidCollectionPattern(format!(
@@ -173,7 +197,12 @@ impl CollectionPattern {
         let why = match flaw {
             _ if self.as_str().is_empty() => return InvalidCollectionPattern(EMPTY.to_owned()),
             Flaw::Broken(why) => format!("the server could not compile the pattern `{shown}`: {why}"),
-            Flaw::Unsupported(why) => format!("the pattern `{shown}` is refused: {why}"),
+            Flaw::Unsupported(why) if self.as_str().len() > pattern::MAX_LENGTH => {
+                format!("the pattern `{shown}` is refused: {why}")
+            }
+            Flaw::Unsupported(why) => {
+                format!("the pattern `{shown}` is refused: {why}, but a server may understand it as `custom:{shown}`")
+            }
         };
         InvalidCollectionPattern(format!(
             "{why} (for a collection with exactly this name, write `exact:{shown}`, in Rust \
@@ -182,7 +211,7 @@ impl CollectionPattern {
     }
 }
 
-const EMPTY: &str = "an empty name matches no collection (`*` matches all)";
+const EMPTY: &str = "an empty name or prefix means no collection (`*` means all)";
 
 /// Whether `text` means the same as a name and as a pattern.
 fn is_plain(text: &str) -> bool {
@@ -228,22 +257,31 @@ mod tests {
 
     #[test]
     fn refused_entry_says_why_and_what_to_write() {
-        let empty = "an empty name matches no collection (`*` matches all)";
+        let empty = EMPTY;
         for (text, why) in [
             (
-                "pattern:(?!\n).*",
-                "the pattern `(?!\\n).*` is refused: lookaheads (`(?=` and `(?!`) are not supported (for a \
-                 collection with exactly this name, write `exact:(?!\\n).*`, in Rust \
-                 `CollectionPattern::exact(\"(?!\\n).*\")`)",
+                "pattern:(?!secret$).*",
+                "the pattern `(?!secret$).*` is refused: lookaheads (`(?=` and `(?!`) are not supported, but a server \
+                 may understand it as `custom:(?!secret$).*` (for a collection with exactly this name, write \
+                 `exact:(?!secret$).*`, in Rust `CollectionPattern::exact(\"(?!secret$).*\")`)",
+            ),
+            (
+                "!secret",
+                "`!secret` excludes nothing, because a key cannot exclude collections: name those that it allows \
+                 (`exact:!secret` is the one collection with this name)",
             ),
             ("", empty),
             ("exact:", empty),
-            ("prefix:", "an empty prefix matches every collection: write `*` for that"),
+            ("prefix:", empty),
             ("pattern:", empty),
+            ("custom:", empty),
         ] {
             assert_eq!(text.parse::<CollectionPattern>().unwrap_err().to_string(), why);
         }
-        assert_eq!(CollectionPattern::exact("").validate().unwrap_err().to_string(), empty);
+        for nothing in [CollectionPattern::exact(""), CollectionPattern::prefix("")] {
+            assert_eq!(nothing.validate().unwrap_err().to_string(), empty);
+            assert!(!nothing.matches("any"));
+        }
     }
 
     #[test]
@@ -257,10 +295,12 @@ mod tests {
             ("prefix:docs_", CollectionPattern::prefix("docs_")),
             ("pattern:docs_[0-9]+", CollectionPattern::pattern("docs_[0-9]+").unwrap()),
             ("pattern:(?:a|b):c", CollectionPattern::pattern("(?:a|b):c").unwrap()),
+            ("custom:(?!secret$).*", CollectionPattern::custom("(?!secret$).*")),
+            ("exact:!secret", CollectionPattern::exact("!secret")),
         ] {
             assert_eq!(parsed(text), entry, "{text}");
         }
-        for text in ["pattern:*", "pattern:(", "pattern:(?=a)", "other:a", "Exact:a"] {
+        for text in ["pattern:*", "pattern:(", "custom:(", "custom:*docs", "pattern:(?=a)", "other:a", "Exact:a"] {
             assert!(text.parse::<CollectionPattern>().is_err(), "{text}");
         }
     }

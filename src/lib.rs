@@ -55,6 +55,7 @@ mod secret;
 mod server_version;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod typo;
 mod value_root;
 

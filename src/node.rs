@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
+use crate::text;
+
 /// A node's base address, normalized, so that one node does not count as two. Contains no credentials: addresses
 /// with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,7 +23,14 @@ pub(crate) struct Node {
 impl Node {
     /// Parses `http[s]://host[:port][/path]`. The reason for a refusal does not repeat the address, which may contain
     /// a misplaced password or key.
-    pub(crate) fn parse(address: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(address: &str) -> Result<Self, String> {
+        let address = text::trimmed(address);
+        text::check_word(address)?;
+        let node = Self::of_word(address);
+        node.map_err(|why| text::oddity(address).map_or(why.to_owned(), |odd| format!("{why}; it {odd}")))
+    }
+
+    fn of_word(address: &str) -> Result<Self, &'static str> {
         if address.contains('@') {
             return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
         }
@@ -30,7 +39,22 @@ impl Node {
                 "contains a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`",
             );
         }
-        let Ok(uri) = address.trim().parse::<Uri>() else {
+        if !address.is_ascii() {
+            return Err("has a character that is not ASCII: percent-encode the path, and write the host as `xn--…`");
+        }
+        let (_, after_scheme) = address.split_once("://").unwrap_or(("", address));
+        let authority = after_scheme.split('/').next().unwrap_or_default();
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match authority.split(':').collect::<Vec<_>>()[..] {
+            _ if authority.starts_with('[') => {}
+            [host, peering, port] if !host.is_empty() && is_number(peering) && is_number(port) => {
+                return Err("has the form `host:peering port:API port` of the server's own list of nodes: write \
+                     `http://host:API port`");
+            }
+            [_, _, _, ..] => return Err("has an IPv6 address without brackets: write it as `http://[::1]:8108`"),
+            _ => {}
+        }
+        let Ok(uri) = address.parse::<Uri>() else {
             return Err("is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`");
         };
         let is_https = match uri.scheme_str() {
@@ -44,13 +68,27 @@ impl Node {
         if !has_valid_port(authority) {
             return Err("has a port that is not a number from 1 to 65535");
         }
+        let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !authority.host().starts_with('[') && !is_name(authority.host()) {
+            return Err("names a host with another character than letters, digits, `-`, `_` and `.`: name one host");
+        }
+        let prefix = uri.path().trim_end_matches('/');
+        match prefix.rsplit('/').next().unwrap_or_default() {
+            "keys" | "collections" | "health" | "multi_search" => {
+                return Err("ends in a path of Typesense, such as `/keys`, which this crate adds: remove it");
+            }
+            last if last.rsplit_once(':').is_some_and(|(_, port)| is_number(port)) => {
+                return Err("has a port after the path: write `https://host:port/path`");
+            }
+            _ => {}
+        }
         let (scheme, default_port) = if is_https { ("https", 443) } else { ("http", 80) };
         let host = normalized_host(authority.host());
         let port = authority.port_u16().filter(|port| *port != default_port);
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Self {
             origin: format!("{scheme}://{host}{port}").into(),
-            prefix: uri.path().trim_end_matches('/').into(),
+            prefix: prefix.into(),
             is_https,
             is_loopback: is_loopback(authority.host()),
         })

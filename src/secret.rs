@@ -5,11 +5,13 @@ use std::{io, mem};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::text;
+
 /// The length of the values that the server generates (seen with 0.24.1). Ours are as strong.
 const GENERATED_LENGTH: usize = 32;
 
 /// The longest key that is sent. The server's HTTP parser refuses heads that are much larger.
-const MAX_LENGTH: usize = 4096;
+pub(crate) const MAX_LENGTH: usize = 4096;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -75,22 +77,29 @@ pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
     json
 }
 
-/// Checks that an HTTP header can carry `secret` unchanged. The reason for a refusal does not repeat it.
-pub(crate) fn check(secret: &SecretString) -> Result<(), &'static str> {
+/// Checks that an HTTP header can carry `secret` unchanged, and that nobody overlooks a character of it. The reason for
+/// a refusal does not repeat it.
+pub(crate) fn check(secret: &SecretString) -> Result<(), String> {
     let text = secret.expose_secret();
     if text.is_empty() {
-        return Err("is empty: every request needs a key");
+        return Err("is empty: every request needs a key".to_owned());
     }
     if text.len() > MAX_LENGTH {
-        return Err("is longer than 4096 bytes");
+        return Err("is longer than 4096 bytes".to_owned());
     }
-    if text.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err("contains a control character (a line break at its end?), which no HTTP header can carry");
-    }
-    if text.starts_with(' ') || text.ends_with(' ') {
-        return Err("begins or ends with a space, which HTTP headers do not keep: trim it");
-    }
-    Ok(())
+    text::check(text)
+}
+
+/// What is odd about a key, although it may be right: see [`text::oddity`].
+pub(crate) fn oddity(secret: &SecretString) -> Option<&'static str> {
+    let text = secret.expose_secret();
+    text::oddity(text).or(match text {
+        _ if text.contains("://") => Some("looks like a URL"),
+        _ if ["TYPESENSE_", "X-TYPESENSE-", "Bearer "].iter().any(|name| text.starts_with(name)) => {
+            Some("begins with the name of a variable or header")
+        }
+        _ => None,
+    })
 }
 
 /// A growable byte buffer that wipes its old memory when it grows and when it is dropped.
@@ -227,7 +236,7 @@ pub(crate) mod tests {
 
     #[test]
     fn key_that_is_invalid_in_a_header_is_refused() {
-        for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", &"k".repeat(4097)] {
+        for bad in ["", "a\n", "a\0b", " a", "a ", "a\u{7f}", "\u{feff}a", &"k".repeat(4097)] {
             assert!(check(&copy(bad)).is_err(), "{bad:?}");
         }
         for good in ["a", "a b", "\"quoted\\\"", "clé", &"k".repeat(4096)] {

@@ -14,7 +14,7 @@ use crate::error::{Error, Phase};
 /// As the caller gave them, unchecked.
 #[derive(Clone, Default)]
 pub(crate) struct TlsSettings {
-    pub(crate) ca_certificates: Vec<u8>,
+    pub(crate) ca_certificates: Option<Vec<u8>>,
     pub(crate) native_roots: bool,
     pub(crate) client_certificate: Option<(Vec<u8>, SecretString)>,
 }
@@ -23,7 +23,7 @@ impl TlsSettings {
     pub(super) fn config(&self) -> Result<TlsConfig, Error> {
         let Self { ca_certificates, native_roots, client_certificate } = self;
         let mut config = TlsConfig::builder();
-        if !ca_certificates.is_empty() {
+        if let Some(ca_certificates) = ca_certificates {
             if *native_roots {
                 let reason = "excludes `native_roots`: trust either the operating system's authorities or these";
                 return Err(Error::configuration("ca_certificates", reason));
@@ -49,13 +49,24 @@ impl TlsSettings {
 }
 
 fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(pem)).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) if pem.is_empty() => {
+            Err(Error::configuration(setting, "is empty: leave it out, or name a certificate"))
+        }
+        Ok(_) if pem.contains(&0) => {
+            Err(Error::configuration(setting, "is not text (DER or UTF-16?): convert it to PEM"))
+        }
         Ok(_) => Err(Error::configuration(setting, "contains no PEM block `-----BEGIN CERTIFICATE-----`")),
         // The cause is omitted, because it may repeat the input.
         Err(_) => Err(Error::configuration(setting, "is not valid PEM")),
     }
+}
+
+/// Without the byte order mark that some editors put before the text.
+fn without_mark(pem: &[u8]) -> &[u8] {
+    pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem)
 }
 
 fn owned(certificates: &[CertificateDer<'static>]) -> Vec<Certificate<'static>> {
@@ -65,7 +76,7 @@ fn owned(certificates: &[CertificateDer<'static>]) -> Vec<Certificate<'static>> 
 fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
     const SETTING: &str = "client_certificate";
     let chain = certificates(SETTING, chain)?;
-    let pem = key.expose_secret().as_bytes();
+    let pem = without_mark(key.expose_secret().as_bytes());
     let (Ok(parsed), Ok(key)) = (PrivateKeyDer::from_pem_slice(pem), PrivateKey::from_pem(pem)) else {
         return Err(Error::configuration(SETTING, "its key is not a PEM block of a private key"));
     };

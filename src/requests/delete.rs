@@ -55,7 +55,7 @@ impl DeleteKey {
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
         let &Self { engine: _, id, ignore_missing, options } = self;
         let delete = if ignore_missing { ensure_deleted } else { delete };
-        let call = engine.call(options.timeout);
+        let call = options.call(engine)?;
         delete(call, id)?;
         replication::wait_for_all(call, Wanted::Gone(id), options.replicated_within).map_err(Error::NotReplicated)?;
         Ok(id)

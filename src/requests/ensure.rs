@@ -157,7 +157,7 @@ impl EnsureKey {
     pub fn send(self) -> Result<EnsuredKey, Error> {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
-        let call = engine.call(options.timeout).hiding(target.key.value.known());
+        let call = options.call(&engine)?.hiding(target.key.value.known());
         Run { call, target: &target }.finish()?.replicated(call, options.replicated_within)
     }
 

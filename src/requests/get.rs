@@ -33,7 +33,7 @@ impl GetKey {
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:get`,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyInfo, Error> {
-        get(self.engine.call(self.options.timeout), self.id)
+        get(self.options.call(&self.engine)?, self.id)
     }
 }
 

@@ -95,7 +95,7 @@ impl ListKeys {
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
-        Ok(all(self.engine.call(self.options.timeout), |key| self.filter.admits(key))?)
+        Ok(all(self.options.call(&self.engine)?, |key| self.filter.admits(key))?)
     }
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
@@ -128,7 +128,7 @@ impl ListKeys {
         let Self { engine, filter, options } = self;
         filter.check()?;
         let (node, response) =
-            engine.call(options.timeout).list(|node, response, _| Ok((node.origin().into(), response)))?;
+            options.call(&engine)?.list(|node, response, _| Ok((node.origin().into(), response)))?;
         Ok(KeyStream {
             filter,
             node,

@@ -20,6 +20,7 @@ use crate::expiry::{Expires, Expiry};
 use crate::http::DecodeError;
 use crate::key::{self, CreatedKey, KeyId, KeyInfo};
 use crate::secret::{self, SecretBuf};
+use crate::text;
 
 /// The maximum total size of a key's texts, in bytes.
 ///
@@ -81,6 +82,7 @@ impl NewKey {
         for entry in &collections {
             entry.validate()?;
         }
+        text::check(&description).map_err(|why| Error::invalid("description", why))?;
         check_size(&description, &actions, &collections)?;
         let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
         let expires_in = match expiry {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::action::Action;
 use crate::collection::CollectionPattern;
+use crate::engine::{Call, Engine};
+use crate::error::Error;
 use crate::expiry::Expires;
 
 /// The time limits of a call.
@@ -12,6 +14,21 @@ pub(super) struct CallOptions {
     pub(super) timeout: Option<Duration>,
     /// How long to wait until every node knows the result.
     pub(super) replicated_within: Option<Duration>,
+}
+
+impl CallOptions {
+    /// Begins a call with these limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if a limit is zero, which would leave the call no chance.
+    pub(super) fn call<'a>(&self, engine: &'a Engine) -> Result<Call<'a>, Error> {
+        let limits = [("timeout", self.timeout), ("wait_for_replication", self.replicated_within)];
+        match limits.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            Some((field, _)) => Err(Error::invalid(field, "is zero, which leaves the call no chance: leave it out")),
+            None => Ok(engine.call(self.timeout)),
+        }
+    }
 }
 
 /// Adds the method for a call's timeout to a type with a field `options`.

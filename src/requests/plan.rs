@@ -145,7 +145,7 @@ impl<'a> PlanKeys<'a> {
         }
         check_unique(&targets)?;
         let descriptions = targets.iter().map(|target| &*target.key.description);
-        let call = engine.call(options.timeout);
+        let call = options.call(&engine)?;
         let (mut groups, mut others) = list_groups(call, descriptions, |_| prune.is_some())?;
         let client_prefix = engine.client_prefix();
         // Not while the list is read: the caller's function may make calls of its own.

@@ -148,7 +148,7 @@ impl RotateKey {
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(self, engine: &Engine) -> Result<CreatedKey, Error> {
         let Self { engine: _, id, value, expiry, keep_old, accept_majority, copy_unknown_members, options } = self;
-        let call = engine.call(options.timeout);
+        let call = options.call(engine)?;
         let old = get(call, id)?;
         let key = NewKey::replacing(&old, value, expiry, copy_unknown_members)?;
         replication::check_nodes(call, id, accept_majority)?;

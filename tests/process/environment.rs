@@ -13,6 +13,7 @@ use crate::support::harness::PlainTest;
 
 const NODES: &str = "TYPESENSE_URL";
 const API_KEY: &str = "TYPESENSE_API_KEY";
+const API_KEY_FILE: &str = "TYPESENSE_API_KEY_FILE";
 const PROXIES: [&str; 8] =
     ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"];
 
@@ -25,6 +26,8 @@ const SECRET: &str = "pa55";
 pub(crate) const TESTS: &[PlainTest] = &[
     ("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
     ("what_is_missing_is_named", what_is_missing_is_named),
+    ("key_comes_from_the_file_that_is_named", key_comes_from_the_file_that_is_named),
+    ("plain_http_to_other_hosts_is_allowed_by_a_variable", plain_http_to_other_hosts_is_allowed_by_a_variable),
     ("wrong_setting_is_named_by_its_variable", wrong_setting_is_named_by_its_variable),
     ("wrong_setting_is_named_by_its_method", wrong_setting_is_named_by_its_method),
     ("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
@@ -88,7 +91,7 @@ fn outcome(case: &str) -> String {
 #[track_caller]
 fn with(case: &str, variables: &[(&str, OsString)]) -> String {
     let mut process = child::command(&format!("environment {case}"));
-    for name in PROXIES.iter().chain(&[NODES, API_KEY, PROXY_SETTING]) {
+    for name in PROXIES.iter().chain(&[NODES, API_KEY, API_KEY_FILE, PROXY_SETTING, "TYPESENSE_ALLOW_PLAINTEXT"]) {
         process.env_remove(name);
     }
     child::run(process.envs(variables.iter().cloned())).trim_end().to_owned()
@@ -119,12 +122,54 @@ fn what_is_missing_is_named() {
     let no_nodes = "invalid configuration: `TYPESENSE_URL`: is not set: the nodes, such as \
                     `https://search.example.net`, separated by commas";
     let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
-                  needed";
+                  needed (or name its file with `TYPESENSE_API_KEY_FILE`)";
     assert_eq!(with("build", &[]), no_nodes);
     assert_eq!(with("build", &[(API_KEY, "pa55".into())]), no_nodes);
     assert_eq!(with("build", &[(NODES, "http://127.0.0.1:1".into())]), no_key);
     assert_eq!(built(" ", "pa55"), no_nodes);
     assert_eq!(built("http://127.0.0.1:1", " "), no_key);
+    assert_eq!(
+        with("build", &[("TYPESENSE_NODES", "http://127.0.0.1:1".into()), (API_KEY, "pa55".into())]),
+        format!("{no_nodes} (`TYPESENSE_NODES`, which is set, is the server's own and names a file)")
+    );
+}
+
+fn key_comes_from_the_file_that_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from a file\n").unwrap();
+    let server = empty_server();
+    let path = || file.path().as_os_str().to_owned();
+    let variables = [(NODES, server.url().into()), (API_KEY_FILE, path())];
+    // The server's own list of nodes does no harm.
+    assert_eq!(with("send", &[&variables[..], &[("TYPESENSE_NODES", "/etc/nodes".into())]].concat()), "Ok([])");
+    assert!(server.received()[0].head.contains("x-typesense-api-key: from a file\r\n"));
+    let invalid = |reason: &str| format!("invalid configuration: `TYPESENSE_API_KEY_FILE`: {reason}");
+    assert_eq!(
+        with("build", &[&variables[..], &[(API_KEY, "pa55".into())]].concat()),
+        invalid("excludes `TYPESENSE_API_KEY`, which is also set")
+    );
+    // An empty variable is not set.
+    assert_eq!(with("build", &[&variables[..], &[(API_KEY, "".into())]].concat()), "a client");
+    std::fs::write(file.path(), "pa55\n\n").unwrap();
+    assert_eq!(with("build", &variables), invalid("ends with a line break (U+000A): remove it"));
+    let misplaced = [(NODES, server.url().into()), (API_KEY_FILE, "pa55".into())];
+    assert_eq!(with("build", &misplaced), invalid("names a file that cannot be read: entity not found"));
+}
+
+fn plain_http_to_other_hosts_is_allowed_by_a_variable() {
+    let variables = [(NODES, "http://typesense:8108".into()), (API_KEY, "key".into())];
+    let with =
+        |allow: &str| with("build", &[&variables[..], &[("TYPESENSE_ALLOW_PLAINTEXT", allow.into())]].concat());
+    for allow in ["true", "1", " true\n"] {
+        assert_eq!(with(allow), "a client", "{allow:?}");
+    }
+    for refuse in ["", "false", "0"] {
+        assert!(with(refuse).contains("is plain http to another host"), "{refuse:?}");
+    }
+    for neither in ["yes", "TRUE", "\"true\""] {
+        let text = "invalid configuration: `TYPESENSE_ALLOW_PLAINTEXT`: is neither `true` nor `false`";
+        assert_eq!(with(neither), text);
+    }
 }
 
 fn wrong_setting_is_named_by_its_method() {
@@ -135,7 +180,25 @@ fn wrong_setting_is_named_by_its_method() {
 fn wrong_setting_is_named_by_its_variable() {
     for (nodes, reason) in [
         (",,", "is not set: the nodes, such as `https://search.example.net`, separated by commas"),
-        ("http://127.0.0.1:1,127.0.0.1:2", "an address needs a scheme: `https://` or `http://`"),
+        ("http://127.0.0.1:1,127.0.0.1:2", "address 2 needs a scheme: `https://` or `http://`"),
+        (
+            "http://127.0.0.1:1 http://127.0.0.1:2",
+            "an address has a space (U+0020) as character 19: remove it, or separate addresses by commas",
+        ),
+        (
+            "http://127.0.0.1:1,http://127.0.0.1:2\nhttp://127.0.0.1:3",
+            "address 2 has a line break (U+000A) as character 19: remove it, or separate addresses by commas",
+        ),
+        (
+            "10.0.0.1:8107:8108,10.0.0.2:8107:8108",
+            "address 1 has the form `host:peering port:API port` of the server's own list of nodes: write `http://host:API \
+             port`",
+        ),
+        (
+            "http://typesense:8108",
+            "http://typesense:8108 is plain http to another host, where anyone on the network path can read the admin key \
+             and every new key: use https, or set `TYPESENSE_ALLOW_PLAINTEXT=true` if the network itself is encrypted",
+        ),
         (
             "https://user:pa55@example.net",
             "an address contains user info (`user:password@`), which Typesense does not use: remove it",
@@ -145,8 +208,7 @@ fn wrong_setting_is_named_by_its_variable() {
     }
     assert_eq!(
         built("http://127.0.0.1:1", "pa55\n"),
-        "invalid configuration: `TYPESENSE_API_KEY`: contains a control character (a line break at its end?), which \
-         no HTTP header can carry"
+        "invalid configuration: `TYPESENSE_API_KEY`: ends with a line break (U+000A): remove it"
     );
     #[cfg(unix)]
     {
@@ -262,7 +324,7 @@ fn a_proxy_is_looked_for_where_https_is_used() {
          `proxy_from_env(false)` ignores the variable"
     );
     assert_eq!(
-        built(https, "all_proxy", "pa55 is not a proxy"),
+        built(https, "all_proxy", "pa55:is:not:a:proxy\n"),
         "invalid configuration: `all_proxy`: is not the URL of an http proxy, such as `http://proxy.example.net:3128` \
          (in its user and password, percent-encode every character that is not a letter or a digit); \
          `proxy_from_env(false)` ignores the variable"

@@ -136,7 +136,7 @@ fn value_goes_to_standard_output_if_asked() {
 fn keys_are_listed_as_a_table_or_as_json() {
     let stage = Stage::new();
     stage.good(&create(&["--out", "one"]));
-    stage.good(&["create", "-d", "esc \u{1b}[31m", "-a", "keys:*", "-c", "prefix:docs_", "--out", "two"]);
+    stage.server.seed(TestKey::new("esc \u{1b}[31m", ["keys:*"], ["docs_.*"])).unwrap();
     let table = stage.good(&["list"]);
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines.len(), 3);

@@ -162,7 +162,7 @@ fn resumed_rotation_has_the_timeout_of_its_request() {
     let long = hasty(&server);
     let old = keys(&long, 1);
     let builder = KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false);
-    let none = builder.timeout(Duration::ZERO).build().unwrap();
+    let none = builder.timeout(Duration::from_nanos(1)).build().unwrap();
     server.fail(Operation::Delete).with(Fault::Unauthorized);
     let request = none.rotate(old[0].id).timeout(Duration::from_secs(30));
     let batch = none.rotate_many([request]).send().unwrap();

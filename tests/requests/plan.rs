@@ -568,12 +568,12 @@ fn plan_is_shown_to_people_and_to_programs_without_values() {
 #[test]
 fn plan_shows_each_line_break_and_control_character_escaped() {
     let server = FakeServer::start().unwrap();
-    let action = Action::custom("new:get\u{9b}31m");
-    let pattern = CollectionPattern::pattern("docs\n= keep `nothing else`").unwrap();
-    let specs = [KeySpec::new("a\rb").actions([action]).collections([pattern])];
-    let shown = hasty(&server).plan(specs).send().unwrap().to_string();
+    server.seed(TestKey::new("docs", ["new:get\u{9b}31m"], ["docs\n= keep `nothing else`"])).unwrap();
+    server.seed(TestKey::new("a\rb", ["new:get\u{9b}31m"], ["docs"])).unwrap();
+    let plan = hasty(&server).plan([spec("docs")]).replace_on_drift(true).prune(|_| true).send().unwrap();
+    let shown = plan.to_string();
     let lines: Vec<_> = shown.lines().collect();
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
     assert!(!lines.concat().contains(char::is_control), "{lines:?}");
 }
 

@@ -152,7 +152,7 @@ fn parent_that_a_server_would_refuse_is_refused() {
         ("ab€x", "has a character across its fourth byte"),
         ("abc🔑", "has a character across its fourth byte"),
         ("", "is empty: every request needs a key"),
-        ("abcd\n", "contains a control character (a line break at its end?), which no HTTP header can carry"),
+        ("abcd\n", "ends with a line break (U+000A): remove it"),
     ] {
         let parent = SecretString::from(value);
         refused(ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b"), &format!("`parent`: {why}"));

@@ -7,4 +7,5 @@ mod redirects;
 mod requests;
 mod responses;
 mod settings;
+mod unseen;
 mod validation;

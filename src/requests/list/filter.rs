@@ -19,8 +19,12 @@ impl Filter {
         self.prefix = prefix.as_bytes().get(..PREFIX).or(Some(prefix.as_bytes())).map(Into::into);
     }
 
-    /// Checks the actions, because an invalid one would silently match no key.
+    /// Checks the actions, because an invalid one would silently match no key, and the prefix, because an empty one would
+    /// match every key.
     pub(super) fn check(&self) -> Result<(), Error> {
+        if self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty()) {
+            return Err(Error::invalid("prefix", "is empty, so every key has it: leave it out to list all keys"));
+        }
         if let Some(invalid) = &self.invalid_action {
             return Err(invalid.clone().into());
         }

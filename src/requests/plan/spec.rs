@@ -24,7 +24,7 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// |---|---|
 /// | `description` | required; identifies the key |
 /// | `actions` | required; such as `documents:search`, checked; `custom:` before an action that only newer servers know |
-/// | `collections` | required; `docs`, `*`, `exact:a.b`, `prefix:docs_` or `pattern:docs_[0-9]+` |
+/// | `collections` | required; `docs`, `*`, `exact:a.b`, `prefix:docs_`, `pattern:docs_[0-9]+` or `custom:…` |
 /// | `expires_at` | a time in UTC such as `2030-01-01T00:00:00Z`, or `never`, the default |
 /// | `expires_in` | instead of `expires_at`: at most how long the key works after it is created, such as `90days` |
 /// | `autodelete` | optional: see [`autodelete`](Self::autodelete) |

@@ -58,7 +58,7 @@ fn create_has_a_json_body_and_says_so() {
 #[test]
 fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
     let server = good(Call::Create);
-    let create = create(&server.client()).description("für \"wen\"?\n🔑").actions(["keys:*"]);
+    let create = create(&server.client()).description("für \"wen\"? \\ 🔑").actions(["keys:*"]);
     let create = create.collections([
         CollectionPattern::exact("a.b"),
         CollectionPattern::prefix("x_"),
@@ -68,7 +68,7 @@ fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
     create.expires_at(expiry).autodelete(false).send().unwrap();
     assert_eq!(
         server.asked_once().body,
-        r#"{"description":"für \"wen\"?\n🔑","actions":["documents:search","keys:*"],"collections":["docs","a\\.b","x_.*","*"],"value":"the-new-value-Zw34","expires_at":1893456000,"autodelete":false}"#
+        r#"{"description":"für \"wen\"? \\ 🔑","actions":["documents:search","keys:*"],"collections":["docs","a\\.b","x_.*","*"],"value":"the-new-value-Zw34","expires_at":1893456000,"autodelete":false}"#
     );
 }
 

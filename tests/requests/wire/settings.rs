@@ -1,6 +1,6 @@
 //! Settings that cannot be: each is refused at `build()`, by name, with a reason that repeats no secret.
 
-use typesense_keys::{ClientBuilder, Error, KeysClient};
+use typesense_keys::{ClientBuilder, CollectionPattern, Error, KeysClient};
 
 const NO_URL: &str = "an address is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`";
 const USER_INFO: &str = "an address contains user info (`user:password@`), which Typesense does not use: remove it";
@@ -8,8 +8,14 @@ const QUERY: &str =
     "an address contains a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`";
 const SCHEME: &str = "an address needs a scheme: `https://` or `http://`";
 const PORT: &str = "an address has a port that is not a number from 1 to 65535";
-const CONTROL: &str = "contains a control character (a line break at its end?), which no HTTP header can carry";
-const BLANK: &str = "begins or ends with a space, which HTTP headers do not keep: trim it";
+const ROUTE: &str = "an address ends in a path of Typesense, such as `/keys`, which this crate adds: remove it";
+const HOST: &str =
+    "an address names a host with another character than letters, digits, `-`, `_` and `.`: name one host";
+const ASCII: &str =
+    "an address has a character that is not ASCII: percent-encode the path, and write the host as `xn--…`";
+const BRACKETS: &str = "an address has an IPv6 address without brackets: write it as `http://[::1]:8108`";
+const SERVERS: &str = "an address has the form `host:peering port:API port` of the server's own list of nodes: write \
+                       `http://host:API port`";
 
 /// Part of every secret here; no error may repeat it.
 const SECRET: &str = "pa55";
@@ -47,13 +53,18 @@ fn key_must_fit_into_a_header() {
     let long = "pa55".repeat(1_025);
     for (key, reason) in [
         ("", "is empty: every request needs a key"),
-        ("admin-pa55\n", CONTROL),
-        ("admin-pa55\r\nx: y", CONTROL),
-        ("admin\0pa55", CONTROL),
-        ("admin-pa55\u{7f}", CONTROL),
-        ("\tadmin-pa55", CONTROL),
-        (" admin-pa55", BLANK),
-        ("admin-pa55 ", BLANK),
+        ("admin-pa55\n", "ends with a line break (U+000A): remove it"),
+        ("admin-pa55\r\nx: y", "has a line break (U+000D) as character 11: remove it"),
+        ("admin\0pa55", "has a control character (U+0000) as character 6: remove it"),
+        ("admin-pa55\u{7f}", "ends with a control character (U+007F): remove it"),
+        ("\tadmin-pa55", "begins with a tab (U+0009): remove it"),
+        (" admin-pa55", "begins with a space (U+0020): remove it"),
+        ("admin-pa55 ", "ends with a space (U+0020): remove it"),
+        (
+            "\"pa55\n\"",
+            "has a line break (U+000A) as character 6: remove it; it begins and ends with a quotation mark",
+        ),
+        ("/run/secrets/pa55\n", "ends with a line break (U+000A): remove it; it looks like the path of a file"),
         (&long, "is longer than 4096 bytes"),
     ] {
         refused(KeysClient::builder().node("http://127.0.0.1:8108").api_key(key), "api_key", reason);
@@ -61,17 +72,111 @@ fn key_must_fit_into_a_header() {
 }
 
 #[test]
+fn key_file_contains_the_key_and_a_line_break() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let from = |content: &[u8]| {
+        std::fs::write(file.path(), content).unwrap();
+        KeysClient::builder().node("http://127.0.0.1:8108").api_key("replaced").api_key_file(file.path())
+    };
+    let long = "pa55".repeat(1_025);
+    for (content, reason) in [
+        (&b""[..], "is empty: every request needs a key"),
+        (b"\r\n", "is empty: every request needs a key"),
+        (b"pa55\n\n", "ends with a line break (U+000A): remove it"),
+        (b"\xef\xbb\xbfpa55\n", "begins with a byte order mark (U+FEFF): remove it"),
+        (
+            b"TYPESENSE_API_KEY=pa55\nX=y",
+            "has a line break (U+000A) as character 23: remove it; it begins with the name of \
+                                         a variable or header",
+        ),
+        (b"\xff\xfep\x00a\x00", "names a file that is not UTF-8 text"),
+        (long.as_bytes(), "is longer than 4096 bytes"),
+    ] {
+        refused(from(content), "api_key_file", reason);
+    }
+    for content in [&b"pa55"[..], b"pa55\n", b"pa55\r\n"] {
+        assert!(from(content).build().is_ok(), "{content:?}");
+    }
+    // Not a path, but a key that is given as one.
+    let with = |path: &str| KeysClient::builder().node("http://127.0.0.1:8108").api_key_file(path);
+    refused(with("key-pa55"), "api_key_file", "names a file that cannot be read: entity not found");
+    refused(with(""), "api_key_file", "names a file that cannot be read: entity not found");
+}
+
+#[test]
+fn limit_of_zero_is_refused() {
+    use std::time::Duration;
+    let node = || with_key().node("http://127.0.0.1:8108");
+    let zero = "is zero, which leaves no call a chance: leave it out for the default";
+    refused(node().timeout(Duration::ZERO), "timeout", zero);
+    refused(node().attempt_timeout(Duration::ZERO), "attempt_timeout", zero);
+    refused(node().connect_timeout(Duration::ZERO), "connect_timeout", zero);
+    refused(node().max_list_size(0), "max_list_size", zero);
+
+    let client = node().build().unwrap();
+    let create = || client.create().actions(["documents:search"]).collections(["docs"]);
+    let ensure = || client.ensure("site").actions(["documents:search"]).collections(["docs"]);
+    let plan =
+        || client.plan([typesense_keys::KeySpec::new("site").actions(["documents:search"]).collections(["docs"])]);
+    let none = Duration::ZERO;
+    for (call, result) in [
+        ("create", create().timeout(none).send().map(drop)),
+        ("get", client.get(7).timeout(none).send().map(drop)),
+        ("list", client.list().timeout(none).send().map(drop)),
+        ("stream", client.list().timeout(none).stream().map(drop)),
+        ("delete", client.delete(7).timeout(none).send().map(drop)),
+        ("rotate", client.rotate(7).timeout(none).send().map(drop)),
+        ("ensure", ensure().timeout(none).send().map(drop)),
+        ("plan", plan().timeout(none).send().map(drop)),
+        ("wait_until_ready", client.wait_until_ready(none)),
+    ] {
+        let zero = "invalid request: `timeout`: is zero, which leaves the call no chance: leave it out";
+        assert_eq!(result.unwrap_err().to_string(), zero, "{call}");
+    }
+    for (call, result) in [
+        ("create", create().wait_for_replication(none).send().map(drop)),
+        ("delete", client.delete(7).wait_for_replication(none).send().map(drop)),
+        ("rotate", client.rotate(7).wait_for_replication(none).send().map(drop)),
+        ("ensure", ensure().wait_for_replication(none).send().map(drop)),
+    ] {
+        let zero = "invalid request: `wait_for_replication`: is zero, which leaves the call no chance: leave it out";
+        assert_eq!(result.unwrap_err().to_string(), zero, "{call}");
+    }
+}
+
+#[test]
+fn empty_restriction_is_refused() {
+    let client = with_key().node("http://127.0.0.1:8108").build().unwrap();
+    let create = || client.create().actions(["documents:search"]);
+    let empty = "invalid request: `collections`: an empty name or prefix means no collection (`*` means all)";
+    for entry in ["", "exact:", "prefix:", "pattern:", "custom:"] {
+        assert_eq!(create().collections([entry]).validate().unwrap_err().to_string(), empty, "{entry}");
+    }
+    for entry in [CollectionPattern::exact(""), CollectionPattern::prefix(""), CollectionPattern::custom("")] {
+        assert_eq!(create().collections([&entry]).validate().unwrap_err().to_string(), empty, "{entry}");
+    }
+    assert_eq!(
+        create().collections([""; 0]).validate().unwrap_err().to_string(),
+        "invalid request: `collections`: none is given: name at least one, or `\"*\"` for all"
+    );
+    assert_eq!(
+        client.list().prefix("").send().unwrap_err().to_string(),
+        "invalid request: `prefix`: is empty, so every key has it: leave it out to list all keys"
+    );
+}
+
+#[test]
 fn address_is_a_url_of_a_host_and_nothing_secret() {
     for (address, reason) in [
         ("", NO_URL),
         ("http://", NO_URL),
-        ("http://a pa55", NO_URL),
-        ("http://x/\npa55", NO_URL),
+        ("http://a pa55", "an address has a space (U+0020) as character 9: remove it"),
+        ("http://x/\npa55", "an address has a line break (U+000A) as character 10: remove it"),
         ("http://user:pa55%40x", NO_URL),
         ("localhost", SCHEME),
         ("localhost:8108", SCHEME),
         ("pa55.example.net", SCHEME),
-        ("/keys/pa55", SCHEME),
+        ("/keys/pa55", &format!("{SCHEME}; it looks like the path of a file")),
         ("ftp://x/pa55", SCHEME),
         ("redis://pa55.example.net", SCHEME),
         ("https://user:pa55@example.net", USER_INFO),
@@ -84,9 +189,31 @@ fn address_is_a_url_of_a_host_and_nothing_secret() {
         ("http://127.0.0.1:0", PORT),
         ("http://127.0.0.1:+80", PORT),
         ("http://127.0.0.1:65536", PORT),
+        ("https://https://pa55", PORT),
+        ("https://example.net/keys", ROUTE),
+        ("https://example.net/pa55/keys/", ROUTE),
+        ("https://example.net/collections", ROUTE),
+        ("https://example.net/health", ROUTE),
+        ("https://example.net/pa55:8108", "an address has a port after the path: write `https://host:port/path`"),
+        ("https://pa55.example.net,", HOST),
+        ("https://a.example.net,pa55", HOST),
+        ("https://*.example.net", HOST),
+        ("https://example.net/p\u{e4}55", ASCII),
+        ("https://b\u{fc}cher.example.net", ASCII),
+        ("http://::1:8108", BRACKETS),
+        ("::1:8108", BRACKETS),
+        ("http://fe80::a", BRACKETS),
+        ("10.0.0.1:8107:8108", SERVERS),
+        ("http://typesense-1:8107:8108", SERVERS),
+        ("\"https://pa55.example.net\"", &format!("{NO_URL}; it begins and ends with a quotation mark")),
+        ("'https://pa55.example.net", &format!("{NO_URL}; it begins or ends with a quotation mark")),
+        ("${TYPESENSE_URL}", &format!("{NO_URL}; it looks like a variable whose value was not filled in")),
+        ("undefined", &format!("{SCHEME}; it is a word that stands for a missing value")),
+        ("/etc/typesense/nodes", &format!("{SCHEME}; it looks like the path of a file")),
     ] {
         refused(with_key().node(address), "node", reason);
-        refused(with_key().nodes(["http://127.0.0.1:8108", address]), "node", reason);
+        let second = reason.replacen("an address", "address 2", 1);
+        refused(with_key().nodes(["http://127.0.0.1:8108", address]), "node", &second);
         refused(with_key().node("http://127.0.0.1:8108").nearest_node(address), "nearest_node", reason);
         let debug = format!("{:?}", with_key().node(address).nearest_node(address));
         assert!(!debug.contains(SECRET), "{debug}");
@@ -112,7 +239,8 @@ fn proxy_is_the_url_of_an_http_proxy() {
     let socks = "names a SOCKS proxy, which is not supported: use an http proxy";
     for (url, reason) in [
         ("", not_a_url),
-        ("pa55 is not a proxy", not_a_url),
+        ("pa55 is not a proxy", "has a space (U+0020) as character 5: remove it, or percent-encode it"),
+        ("'http://pa55'", &format!("{not_a_url}; it begins and ends with a quotation mark")),
         ("http://proxy:99999/pa55", not_a_url),
         ("http://user:pa55/@proxy:3128", not_a_url),
         ("http://user:1#pa55@proxy:3128", not_a_url),
@@ -173,6 +301,12 @@ mod tls {
     #[test]
     fn authorities_must_be_certificates() {
         let none = "contains no PEM block `-----BEGIN CERTIFICATE-----`";
+        let empty = "is empty: leave it out, or name a certificate";
+        refused(https().ca_certificates(""), "ca_certificates", empty);
+        refused(https().client_certificate("", "pa55"), "client_certificate", empty);
+        let not_text = "is not text (DER or UTF-16?): convert it to PEM";
+        refused(https().ca_certificates(b"-\0-\0pa55"), "ca_certificates", not_text);
+        assert!(https().ca_certificates(format!("\u{feff}{}", TestCa::new().pem())).build().is_ok());
         refused(https().ca_certificates("pa55"), "ca_certificates", none);
         refused(https().ca_certificates("-----BEGIN X-----\n-----END X-----\n"), "ca_certificates", none);
         let broken = "-----BEGIN CERTIFICATE-----\npa55!\n-----END CERTIFICATE-----\n";

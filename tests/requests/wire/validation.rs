@@ -72,11 +72,10 @@ fn collections_are_needed() {
 #[test]
 fn collections_must_mean_one_thing() {
     for (text, reason) in [
-        ("", "an empty name matches no collection (`*` matches all)".to_owned()),
+        ("", "an empty name or prefix means no collection (`*` means all)".to_owned()),
         ("a.b", ambiguous("a.b")),
         ("docs_.*", ambiguous("docs_.*")),
         ("a b", ambiguous("a b")),
-        ("docs\n", ambiguous("docs\\n")),
     ] {
         refused(|create| scoped(create).collections([text]), "collections", &reason);
     }
@@ -100,10 +99,10 @@ fn value_must_fit_into_a_header_and_is_not_repeated() {
     let long = "s3cret".repeat(1_000);
     for (value, reason) in [
         ("", "is empty: every request needs a key"),
-        ("s3cret\n", "contains a control character (a line break at its end?), which no HTTP header can carry"),
-        ("s3\0cret", "contains a control character (a line break at its end?), which no HTTP header can carry"),
-        (" s3cret", "begins or ends with a space, which HTTP headers do not keep: trim it"),
-        ("s3cret ", "begins or ends with a space, which HTTP headers do not keep: trim it"),
+        ("s3cret\n", "ends with a line break (U+000A): remove it"),
+        ("s3\0cret", "has a control character (U+0000) as character 3: remove it"),
+        (" s3cret", "begins with a space (U+0020): remove it"),
+        ("s3cret ", "ends with a space (U+0020): remove it"),
         (&long, "is longer than 4096 bytes"),
         ("s3cr", "has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one"),
         ("~", "has at most 4 bytes, which the server shows to whoever lists the keys: choose a longer one"),
@@ -121,7 +120,7 @@ fn expiry_must_lie_in_the_future() {
 
 #[test]
 fn key_must_be_small_enough_to_be_listed() {
-    let long = "\u{1}".repeat(131_100);
+    let long = "x".repeat(131_100);
     let reason =
         |size: usize| format!("makes the key too large: {size} bytes of text, of which 131072 can be listed");
     refused(|create| scoped(create).description(&*long), "description", &reason(131_100 + 19 + 7));

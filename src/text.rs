@@ -1,0 +1,146 @@
+//! Text from people, files and environments: the one rule about characters that nobody sees, and about marks that a
+//! shell or a template leaves.
+
+/// Checks that nobody overlooks a character of `text`: blanks other than spaces between words, and characters without
+/// a width. The reason for a refusal names the first one and its place, and shows nothing else of the text.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    refuse(text, |character| character != ' ' && is_unseen(character))
+}
+
+/// As [`check`], for text that consists of one word.
+pub(crate) fn check_word(text: &str) -> Result<(), String> {
+    refuse(text, is_unseen)
+}
+
+/// Without what nobody sees at its beginning and end.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_unseen)
+}
+
+/// What is odd about `text` if it came unchanged through a shell, a file or a template. It is no error, because any
+/// text may be right. Completes "it …".
+pub(crate) fn oddity(text: &str) -> Option<&'static str> {
+    const MISSING: [&str; 7] = ["undefined", "null", "nil", "none", "nan", "[object object]", "changeme"];
+    let quotes = ['"', '\'', '`'].map(|quote| (text.starts_with(quote), text.ends_with(quote)));
+    let is_path = ["./", "../", "~/"].iter().any(|start| text.starts_with(start))
+        || text.strip_prefix('/').is_some_and(|rest| rest.contains('/') && !rest.contains(['+', '=']))
+        || text.get(1..3) == Some(":\\");
+    if quotes.contains(&(true, true)) {
+        Some("begins and ends with a quotation mark")
+    } else if quotes.iter().any(|&(begins, ends)| begins || ends) {
+        Some("begins or ends with a quotation mark")
+    } else if ["${", "$(", "{{", "<%"].iter().any(|mark| text.contains(mark)) || text.starts_with(['$', '%', '<']) {
+        Some("looks like a variable whose value was not filled in")
+    } else if MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        Some("is a word that stands for a missing value")
+    } else {
+        is_path.then_some("looks like the path of a file")
+    }
+}
+
+/// Whether nobody sees `character`: a blank, a control character, or one without a width.
+pub(crate) fn is_unseen(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+}
+
+fn refuse(text: &str, is_refused: impl Fn(char) -> bool) -> Result<(), String> {
+    let end = text.trim_end_matches(is_unseen).len();
+    let mut before = None;
+    for (number, (at, character)) in (1..).zip(text.char_indices()) {
+        // A joiner or a variant's selector after a letter or symbol that is not ASCII belongs to it, as in emoji.
+        let shapes = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+            && before.is_some_and(|before: char| !before.is_ascii() && !is_unseen(before))
+            && (at < end || character >= '\u{fe00}');
+        let is_at_edge = at == 0 || at >= end;
+        if !shapes && (is_refused(character) || is_at_edge && is_unseen(character)) {
+            let what = format!("{} (U+{:04X})", name(character), u32::from(character));
+            return Err(match at {
+                0 => format!("begins with {what}: remove it"),
+                at if at >= end => format!("ends with {what}: remove it"),
+                _ => format!("has {what} as character {number}: remove it"),
+            });
+        }
+        before = Some(character);
+    }
+    Ok(())
+}
+
+fn name(character: char) -> &'static str {
+    match character {
+        ' ' => "a space",
+        '\t' => "a tab",
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => "a line break",
+        '\u{a0}' | '\u{2007}' | '\u{202f}' => "a no-break space",
+        '\u{feff}' => "a byte order mark",
+        _ if character.is_whitespace() => "a blank",
+        _ if character.is_control() => "a control character",
+        _ => "an invisible character",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unseen_character_is_named_with_its_place() {
+        for (text, why) in [
+            ("\u{feff}key", "begins with a byte order mark (U+FEFF): remove it"),
+            (" key", "begins with a space (U+0020): remove it"),
+            ("key ", "ends with a space (U+0020): remove it"),
+            ("key\n", "ends with a line break (U+000A): remove it"),
+            ("key\r\n", "ends with a line break (U+000D): remove it"),
+            ("k\ney", "has a line break (U+000A) as character 2: remove it"),
+            ("é\tey", "has a tab (U+0009) as character 2: remove it"),
+            ("a\u{a0}b", "has a no-break space (U+00A0) as character 2: remove it"),
+            ("a\u{200b}b", "has an invisible character (U+200B) as character 2: remove it"),
+            ("a\u{200d}b", "has an invisible character (U+200D) as character 2: remove it"),
+            ("é\u{200d}", "ends with an invisible character (U+200D): remove it"),
+            ("a\u{7}b", "has a control character (U+0007) as character 2: remove it"),
+            ("a\u{3000}b", "has a blank (U+3000) as character 2: remove it"),
+            ("\n", "begins with a line break (U+000A): remove it"),
+        ] {
+            assert_eq!((check(text), check_word(text)), (Err(why.to_owned()), Err(why.to_owned())), "{text:?}");
+        }
+        for seen in ["", "a b", "\"a\\b", "clé", "👩\u{200d}💻", "❤\u{fe0f}", "می\u{200c}خواهم"] {
+            assert_eq!(check(seen), Ok(()), "{seen:?}");
+        }
+        assert_eq!(check_word("a b"), Err("has a space (U+0020) as character 2: remove it".to_owned()));
+        assert_eq!(trimmed("\u{feff} a b\r\n"), "a b");
+    }
+
+    #[test]
+    fn marks_of_a_transport_are_odd() {
+        let (whole, half) = ("begins and ends with a quotation mark", "begins or ends with a quotation mark");
+        let (variable, missing) =
+            ("looks like a variable whose value was not filled in", "is a word that stands for a missing value");
+        for (text, oddity_of_text) in [
+            ("\"key\"", Some(whole)),
+            ("'key'", Some(whole)),
+            ("'key", Some(half)),
+            ("key\"", Some(half)),
+            ("${TYPESENSE_API_KEY}", Some(variable)),
+            ("$TYPESENSE_API_KEY", Some(variable)),
+            ("%TYPESENSE_API_KEY%", Some(variable)),
+            ("{{ secrets.key }}", Some(variable)),
+            ("$(cat key)", Some(variable)),
+            ("<your key>", Some(variable)),
+            ("undefined", Some(missing)),
+            ("NULL", Some(missing)),
+            ("/run/secrets/key", Some("looks like the path of a file")),
+            ("C:\\key", Some("looks like the path of a file")),
+            ("xyz", None),
+            ("", None),
+            ("~/key", Some("looks like the path of a file")),
+            ("/b64+/no=", None),
+            ("8zKw$7%{}<", None),
+        ] {
+            assert_eq!(oddity(text), oddity_of_text, "{text}");
+        }
+    }
+}
