@@ -1,11 +1,13 @@
 //! Scoped search keys: signed locally with a search-only key, and parsed.
 
+mod embed;
 mod exact;
 mod fields;
 mod filter;
 mod info;
 mod params;
 mod signature;
+mod table;
 mod warning;
 
 use std::time::Duration;
@@ -17,9 +19,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::embed::Fields;
 pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
-use self::params::{Params, number};
+use self::params::Params;
 pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
@@ -65,8 +68,9 @@ pub struct ScopedKeyBuilder<'a> {
     info: Option<KeyInfo>,
     only: Vec<(String, ExactValue)>,
     filter: Option<String>,
-    hidden: Vec<String>,
-    facets: Vec<String>,
+    fields: Fields,
+    /// The parameters that are left to requests.
+    allowed: Vec<String>,
     params: Params,
     /// Whether [`limit_hits`](Self::limit_hits) was called, so that groups are limited, too.
     limits_groups: bool,
@@ -88,8 +92,8 @@ impl<'a> ScopedKeyBuilder<'a> {
             info: None,
             only: Vec::new(),
             filter: None,
-            hidden: Vec::new(),
-            facets: Vec::new(),
+            fields: Fields::default(),
+            allowed: Vec::new(),
             params: Params::default(),
             limits_groups: false,
             expiry: None,
@@ -127,14 +131,13 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// documents of `acme1` and `Acme-1` (seen with 0.24.1): see [`guide::tenants`](crate::guide::tenants).
     ///
     /// The filter is embedded behind a guard, because a request can escape a plain filter with an open back-tick
-    /// (seen with 0.24.1, read up to v30). These parameters are embedded as well, unless [`param`](Self::param) sets
-    /// them:
+    /// (seen with 0.24.1, read up to v30).
     ///
-    /// * an empty `pinned_hits`, because it shows documents by their id,
-    /// * `enable_overrides` and `enable_curations` as `false`, because curation rules show documents outside the
-    ///   filter,
-    /// * `validate_field_names` as `true`, so that the filter also applies in a collection without its field,
-    /// * `cache_ttl` as 0, because the server's cache (`use_cache`) does not distinguish keys.
+    /// Every search parameter that is not known to be harmless is switched off, because some of them show documents
+    /// outside of the filter. The page on [tenants](crate::guide::tenants#search-parameters) lists them. A request that
+    /// sets one of them is not refused; the server ignores its value. The most noticeable one is `sort_by`: embed an
+    /// order with `param("sort_by", …)`, or leave it to requests with [`allow_params`](Self::allow_params), which is
+    /// safe in a collection without a vector field.
     ///
     /// To embed a filter byte for byte, use `param("filter_by", …)`.
     ///
@@ -148,25 +151,43 @@ impl<'a> ScopedKeyBuilder<'a> {
         self
     }
 
+    /// Shows these fields and no others, in documents, facets, groups and highlights. A name of an object shows its
+    /// members that are in the collection's schema. Several calls add up.
+    ///
+    /// Prefer this to [`hide_fields`](Self::hide_fields): a field that is added later, or forgotten, stays hidden.
+    ///
+    /// Embeds `include_fields`, and switches off the parameters that show or compute values in another way, such as
+    /// `facet_by`, `group_by`, `highlight_fields`, `sort_by` and `vector_query`. The page on
+    /// [tenants](crate::guide::tenants#search-parameters) lists them. To open one, set its value with
+    /// [`param`](Self::param) or [`allow_facets`](Self::allow_facets), or leave it to requests with
+    /// [`allow_params`](Self::allow_params).
+    ///
+    /// A hidden value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it.
+    /// `param("query_by", …)` closes the second; `filter_by` cannot be closed. Keep values that must not be guessed in
+    /// another collection. Defaults to all fields.
+    pub fn show_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.fields.shown.extend(fields.into_iter().map(Into::into));
+        self
+    }
+
     /// Removes these fields from every response: from documents, facets, groups and highlights. Several calls add up.
     ///
-    /// Embeds `exclude_fields` and, unless [`allow_facets`](Self::allow_facets) or [`param`](Self::param) sets them,
-    /// an empty `facet_by` and `group_by` and `highlight_fields` as `none`, because each of the three shows fields
-    /// that `exclude_fields` removes (seen with 0.24.1); and `cache_ttl` as 0. To allow highlights of other fields,
-    /// use `param("highlight_fields", …)`.
+    /// Embeds `exclude_fields`, and switches off the same parameters as [`show_fields`](Self::show_fields). What can be
+    /// guessed there can be guessed here, too.
     ///
-    /// A value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it, and `sort_by`
-    /// reveals the order. `param("query_by", …)` and `param("sort_by", …)` close these two; `filter_by` cannot be
-    /// closed. Keep values that must not be guessed in another collection. Defaults to no hidden fields.
+    /// The server removes only those members of an object that are in the collection's schema: with `owner.name` in the
+    /// schema, hiding `owner` still shows `owner.phone`. The same holds for arrays of objects, and arrays in arrays (seen
+    /// with 0.24.1). `show_fields` hides them. Defaults to no hidden fields.
     pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.hidden.extend(fields.into_iter().map(Into::into));
+        self.fields.hidden.extend(fields.into_iter().map(Into::into));
         self
     }
 
     /// Makes every search count exactly these facets, instead of the request's `facet_by`. Several calls add up.
-    /// Defaults to none with [`hide_fields`](Self::hide_fields), otherwise to those of the request.
+    /// Defaults to none with [`show_fields`](Self::show_fields) and [`hide_fields`](Self::hide_fields), otherwise to
+    /// those of the request.
     pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.facets.extend(fields.into_iter().map(Into::into));
+        self.fields.facets.extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -199,6 +220,14 @@ impl<'a> ScopedKeyBuilder<'a> {
     pub fn limit_hits(mut self, hits: u32) -> Self {
         self.limits_groups = true;
         self.param("limit_hits", hits)
+    }
+
+    /// Leaves these search parameters to requests, although the key would switch them off. Several calls add up. The
+    /// page on [tenants](crate::guide::tenants#search-parameters) says what each of them can reveal, and
+    /// [`warnings`](ScopedKeyInfo::warnings) names it. Defaults to none.
+    pub fn allow_params(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.allowed.extend(names.into_iter().map(Into::into));
+        self
     }
 
     /// Limits searches to one collection.
@@ -248,17 +277,24 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
-        let Self { parent, info, only, filter, hidden, facets, mut params, limits_groups, expiry } = self;
-        let prefix = check_parent(parent, info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
+        let Self { parent, info, only, filter, fields, allowed, mut params, limits_groups, expiry } = self;
+        let info = info.as_ref();
+        let prefix = check_parent(parent, info).map_err(|why| Error::invalid("parent", why))?;
         params.check()?;
-        embed_filter(&mut params, &only, filter)?;
-        embed_fields(&mut params, &hidden, &facets)?;
-        embed_page(&mut params);
+        embed::check_collection(&params, info)?;
+        let restricts_documents = embed::filter(&mut params, &only, filter)?;
+        let hides_fields = embed::fields(&mut params, &fields)?;
+        params.check_unique()?;
+        embed::check_allowed(&params, &allowed)?;
+        embed::page(&mut params);
         if limits_groups {
             params.push_default("group_limit", 1);
         }
-        params.check_unique()?;
-        embed_expiry(&mut params, expiry, info.as_ref())?;
+        embed::closed(&mut params, restricts_documents, hides_fields, &allowed);
+        if hides_fields {
+            embed::check_shown(&params, &fields)?;
+        }
+        embed::expiry(&mut params, expiry, info)?;
         if params.is_empty() {
             return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));
         }
@@ -300,77 +336,4 @@ fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<
         return Err("has expired".to_owned());
     }
     Ok(prefix)
-}
-
-/// Embeds `only` and `filter_by`, and closes the ways around them: see [`ScopedKeyBuilder::filter_by`].
-fn embed_filter(params: &mut Params, only: &[(String, ExactValue)], filter: Option<String>) -> Result<(), Error> {
-    let mut conditions = Vec::new();
-    for (field, value) in only {
-        fields::check_name(field).map_err(|why| Error::invalid("only", why))?;
-        value.check().map_err(|error| error.about(format_args!("field `{field}`")))?;
-        conditions.push(value.condition(field));
-    }
-    if let Some(filter) = filter {
-        filter::check(&filter).map_err(|why| Error::invalid("filter_by", why))?;
-        conditions.push(if only.is_empty() { filter } else { format!("({filter})") });
-    }
-    if conditions.is_empty() {
-        return Ok(());
-    }
-    params.push_front("filter_by", filter::guarded(&conditions));
-    params.push_default("pinned_hits", "");
-    params.push_default("enable_overrides", false);
-    params.push_default("enable_curations", false);
-    params.push_default("validate_field_names", true);
-    params.push_default("cache_ttl", 0);
-    Ok(())
-}
-
-/// Embeds `hide_fields` and `allow_facets`: see [`ScopedKeyBuilder::hide_fields`].
-fn embed_fields(params: &mut Params, hidden: &[String], facets: &[String]) -> Result<(), Error> {
-    for (setting, fields) in [("hide_fields", hidden), ("allow_facets", facets)] {
-        for field in fields {
-            fields::check_name(field).map_err(|why| Error::invalid(setting, why))?;
-        }
-    }
-    if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| fields::shows(facet, field))) {
-        return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
-    }
-    if !facets.is_empty() {
-        params.push("facet_by", facets.join(","));
-    }
-    if !hidden.is_empty() {
-        params.push("exclude_fields", hidden.join(","));
-        for (name, off) in fields::SHOWING {
-            params.push_default(name, off);
-            let shown = params.get(name).and_then(Value::as_str).unwrap_or_default();
-            if let Some(field) = hidden.iter().find(|field| fields::shows(shown, field)) {
-                let why = format!("`{name}` would show the values of the hidden field `{field}`");
-                return Err(Error::invalid("params", why));
-            }
-        }
-        params.push_default("cache_ttl", 0);
-    }
-    Ok(())
-}
-
-/// Embeds the page that [`ScopedKeyBuilder::limit_hits`] needs.
-fn embed_page(params: &mut Params) {
-    let limit = params.get("limit_hits").and_then(number).filter(|limit| *limit < warning::DEFAULT_PAGE.into());
-    if let Some(limit) = limit {
-        params.push_default("per_page", limit);
-    }
-}
-
-fn embed_expiry(params: &mut Params, expiry: Option<Expires>, info: Option<&KeyInfo>) -> Result<(), Error> {
-    let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
-    if expires_at.is_never() {
-        return Ok(());
-    }
-    if let Some(parent) = info.filter(|parent| parent.expires_at < expires_at) {
-        let why = format!("is {expires_at}, but the parent expires before, {}", parent.expires_at);
-        return Err(Error::invalid("expires_at", why));
-    }
-    params.push("expires_at", expires_at.unix_seconds());
-    Ok(())
 }

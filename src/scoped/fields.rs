@@ -1,9 +1,7 @@
 //! The names of fields, and the parameters that show their values.
 
-/// Parameters with which a request makes the response show values of fields, and the value that turns each of them
-/// off. An empty `highlight_fields` still highlights the fields of `query_by`, and all fields of an object (seen with
-/// 0.24.1).
-pub(super) const SHOWING: [(&str, &str); 3] = [("facet_by", ""), ("group_by", ""), ("highlight_fields", "none")];
+/// Parameters whose value names fields, and that make a response show values of these.
+pub(super) const SHOWING: [&str; 3] = ["facet_by", "group_by", "highlight_fields"];
 
 /// Checks that `name` is the name of one field.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
@@ -33,6 +31,17 @@ pub(super) fn shows(value: &str, field: &str) -> bool {
             || (options.starts_with('*') && field.starts_with(name))
             || field.strip_suffix('*').is_some_and(|field| name.starts_with(field))
     })
+}
+
+/// The first field that a parameter of [`SHOWING`] with this value shows and that is not among `fields`, unless those
+/// are empty. The value `none` names no field.
+pub(super) fn not_among<'a>(value: &'a str, fields: &[String]) -> Option<&'a str> {
+    let is_part = |shown: &str, field: &str| {
+        shown.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(', ' ']))
+    };
+    names(value)
+        .filter(|shown| *shown != "none" && !fields.is_empty())
+        .find(|shown| !fields.iter().any(|field| is_part(shown, field)))
 }
 
 #[cfg(test)]

@@ -5,16 +5,13 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::filter;
+use super::{fields, filter, table};
 use crate::error::Error;
 use crate::typo::is_at_most_one_typo;
 
 /// Parameters that the server reads as a whole number. It refuses every search with another value, and never responds to
 /// a search with a number from 2^31 to 2^32 - 1 (seen with 0.24.1).
 const NUMBERS: [&str; 3] = ["group_limit", "limit_hits", "per_page"];
-
-/// Parameters whose misspelling would leave a key unrestricted, because the server ignores unknown names.
-const RESTRICTIONS: [&str; 5] = ["filter_by", "include_fields", "exclude_fields", "limit_hits", "expires_at"];
 
 #[derive(Debug, Default)]
 pub(super) struct Params(Vec<(Cow<'static, str>, Value)>);
@@ -33,6 +30,18 @@ impl Params {
     pub(super) fn push_default(&mut self, name: &'static str, value: impl Into<Value>) {
         if self.get(name).is_none() {
             self.push(name, value);
+        }
+    }
+
+    /// Adds a field to a list of fields that is separated by commas, unless the caller has added it.
+    pub(super) fn push_field(&mut self, name: &'static str, field: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, Value::String(list))) if fields::names(list).all(|known| known != field) => {
+                list.push(',');
+                list.push_str(field);
+            }
+            Some(_) => {}
+            None => self.push(name, field),
         }
     }
 
@@ -85,7 +94,7 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("`expires_at` is set by the methods of that name".to_owned());
     }
     let shown = name.escape_debug();
-    if let Some(meant) = RESTRICTIONS.into_iter().find(|known| *known != name && is_near_miss(name, known)) {
+    if let Some(meant) = meant(name) {
         return Err(format!("`{shown}` is not a parameter: write `{meant}`"));
     }
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -93,6 +102,14 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err(format!("`{shown}` is not the name of a parameter: lower-case ASCII letters, digits and `_`"));
     }
     Ok(())
+}
+
+/// The parameter of which this is a misspelling. A server ignores it, so that the key would lack a restriction.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    let is_known = table::parameters().any(|(known, _)| known == name);
+    let mut known = table::parameters().map(|(known, _)| known);
+    // `x` is no misspelling of `q`.
+    known.find(|known| !is_known && known.len() > 3 && is_near_miss(name, known))
 }
 
 /// Whether the names differ only in case, symbols and at most one typo.

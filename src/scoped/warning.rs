@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::params::number;
+use super::table::{self, Rule};
 use super::{exact, fields, filter};
 
 /// The server's default page size.
@@ -19,13 +20,6 @@ pub enum ScopedKeyWarning {
     /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the
     /// guard.
     UnguardedFilter,
-    /// A request's `pinned_hits` shows documents that the filter excludes, by their id (seen with 0.24.1).
-    PinnedHits,
-    /// Curation rules of the collection may show documents that the filter excludes (seen with 0.24.1).
-    Curation,
-    /// From v28 on, a request with `validate_field_names=false` turns the filter off in a collection that lacks its
-    /// field (read in v29).
-    MissingField,
     /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
     LooseComparison,
     /// Quoted text with characters that the server drops or folds, so that it also finds other values (seen with
@@ -36,9 +30,9 @@ pub enum ScopedKeyWarning {
     /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that
     /// collection, and responds with 400 if it cannot (read in v27.1 and v29).
     Join,
-    /// The server's cache (`use_cache`) serves the responses to this key to any other key that sends the same request
-    /// with the key in a header, without that key's own restrictions (seen with 0.24.1, read in v30).
-    SharedCache,
+    /// A request can set this parameter, although the key restricts documents or hides fields. The `Display` says what
+    /// the request can do with it. [`allow_params`](crate::ScopedKeyBuilder::allow_params) leaves it open on purpose.
+    OpenParameter(&'static str),
     /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
     /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1), or one of these is embedded and shows an
     /// excluded field.
@@ -54,20 +48,15 @@ pub enum ScopedKeyWarning {
 impl fmt::Display for ScopedKeyWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::OpenParameter(open) => {
+                let Some((_, row)) = table::parameters().find(|(name, _)| name == open) else { return Ok(()) };
+                return write!(f, "`{open}` is left to requests: one that sets it {} ({})", row.effect, row.evidence);
+            }
             Self::UnguardedFilter => "a request can escape `filter_by` with an open back-tick: sign it with `only` or `filter_by`",
-            Self::PinnedHits => "a request can show documents outside of `filter_by` with `pinned_hits`: embed an empty `pinned_hits`",
-            Self::Curation => {
-                "curation rules can show documents outside of `filter_by`: embed `enable_overrides` and \
-                 `enable_curations` as `false`"
-            }
-            Self::MissingField => {
-                "a request can turn `filter_by` off where its field is missing: embed `validate_field_names` as `true`"
-            }
             Self::LooseComparison => "`filter_by` compares without `=`, which finds every text that contains the words",
             Self::InexactText => "`filter_by` compares a text that equals others once case, accents and symbols are dropped: use `only`",
             Self::TopLevelOr => "`filter_by` has `||` at its top level: check that it did not come from a value",
             Self::Join => "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails",
-            Self::SharedCache => "`use_cache` serves the key's responses to other keys: embed `cache_ttl` as 0",
             Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
             Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
             Self::UnlimitedGroups => "`limit_hits` counts groups, not hits, for a request with `group_by`: embed `group_limit` as 1",
@@ -82,26 +71,33 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
     if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
         let inside = filter::unguarded(embedded);
         add_if(inside.is_none(), ScopedKeyWarning::UnguardedFilter);
-        add_if(get("pinned_hits").is_none(), ScopedKeyWarning::PinnedHits);
-        let are_off = ["enable_overrides", "enable_curations"]
-            .iter()
-            .all(|name| get(name).is_some_and(|value| is(value, false)));
-        add_if(!are_off, ScopedKeyWarning::Curation);
-        add_if(!get("validate_field_names").is_some_and(|value| is(value, true)), ScopedKeyWarning::MissingField);
         let text = Text::read(inside.unwrap_or(embedded));
         add_if(text.has_loose_comparison, ScopedKeyWarning::LooseComparison);
         add_if(text.has_inexact_text, ScopedKeyWarning::InexactText);
         add_if(text.has_top_level_or, ScopedKeyWarning::TopLevelOr);
         add_if(text.has_join, ScopedKeyWarning::Join);
     }
-    let removes_fields = get("exclude_fields").is_some() || get("include_fields").is_some();
-    let excluded = || fields::names(get("exclude_fields").and_then(Value::as_str).unwrap_or_default());
-    let shows_them = |value: &Value| excluded().any(|field| fields::shows(value.as_str().unwrap_or_default(), field));
-    let is_open = |name: &str| get(name).is_none_or(shows_them);
-    let are_shown = fields::SHOWING.iter().any(|(name, _)| is_open(name));
-    add_if(removes_fields && are_shown, ScopedKeyWarning::FieldsNotHidden);
-    let is_restricted = removes_fields || get("filter_by").is_some();
-    add_if(is_restricted && get("cache_ttl").and_then(number) != Some(0), ScopedKeyWarning::SharedCache);
+    let list = |name| get(name).and_then(Value::as_str).unwrap_or_default();
+    let excluded: Vec<_> = fields::names(list("exclude_fields")).filter(|name| *name != "out_of").collect();
+    let included: Vec<_> = fields::names(list("include_fields")).map(str::to_owned).collect();
+    let shows_them = |value: &Value| {
+        let value = value.as_str().unwrap_or_default();
+        excluded.iter().any(|field| fields::shows(value, field)) || fields::not_among(value, &included).is_some()
+    };
+    let removes_fields = !excluded.is_empty() || !included.is_empty();
+    let showing = || fields::SHOWING.iter().filter_map(|name| get(name));
+    // With neither of them, the fields are removed to shorten responses.
+    let hides_fields = removes_fields && showing().next().is_some();
+    add_if(removes_fields && (!hides_fields || showing().any(shows_them)), ScopedKeyWarning::FieldsNotHidden);
+    for (name, row) in table::parameters() {
+        let is_open = |rule| match rule {
+            Rule::Off(off) => !get(name).is_some_and(|value| is_closed(value, off)),
+            _ => false,
+        };
+        let restricts_documents = get("filter_by").is_some();
+        let is_open = (restricts_documents && is_open(row.documents)) || (hides_fields && is_open(row.fields));
+        add_if(is_open, ScopedKeyWarning::OpenParameter(name));
+    }
     let limit = get("limit_hits").and_then(number);
     let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
     add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
@@ -113,9 +109,12 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
     found
 }
 
-/// The server reads every parameter as text.
-fn is(value: &Value, truth: bool) -> bool {
-    value.as_bool() == Some(truth) || value.as_str() == Some(if truth { "true" } else { "false" })
+/// Whether this embedded value closes a parameter as `off` does.
+fn is_closed(value: &Value, off: &str) -> bool {
+    // The server reads every parameter as text.
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    // What names fields or documents shows those that the signer has chosen.
+    matches!(off, "" | "none") || fields::names(&text).any(|name| name == off)
 }
 
 /// What a filter's text reveals without the collection's schema.
@@ -162,10 +161,8 @@ fn is_loose(comparison: &str) -> bool {
 mod tests {
     use serde_json::{Map, json};
 
-    use super::ScopedKeyWarning::{Curation, FieldsNotHidden, InexactText, Join, LimitBelowPage};
-    use super::ScopedKeyWarning::{
-        LooseComparison, MissingField, PinnedHits, SharedCache, TopLevelOr, UnguardedFilter, UnlimitedGroups,
-    };
+    use super::ScopedKeyWarning::{FieldsNotHidden, InexactText, Join, LimitBelowPage};
+    use super::ScopedKeyWarning::{LooseComparison, OpenParameter, TopLevelOr, UnguardedFilter, UnlimitedGroups};
     use super::*;
 
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
@@ -175,11 +172,9 @@ mod tests {
 
     /// The warnings for a guarded filter without any other gap.
     fn of_filter(filter: &str) -> Vec<ScopedKeyWarning> {
-        let embedded = filter::guarded(&[filter.to_owned()]);
-        of(
-            &json!({"filter_by": embedded, "pinned_hits": "", "enable_overrides": false, "enable_curations": "false", "cache_ttl": 0,
-            "validate_field_names": true}),
-        )
+        let mut params = closed(|row| row.documents);
+        params.insert("filter_by".to_owned(), filter::guarded(&[filter.to_owned()]).into());
+        of(&params.into())
     }
 
     #[test]
@@ -213,22 +208,64 @@ mod tests {
         }
     }
 
-    #[test]
-    fn verbatim_filter_has_five_warnings() {
-        assert_eq!(
-            of(&json!({"filter_by": "t:=1"})),
-            [UnguardedFilter, PinnedHits, Curation, MissingField, SharedCache]
-        );
+    /// The embedded value of each parameter that a key closes.
+    fn closed(rule: fn(&table::Row) -> Rule) -> Map<String, Value> {
+        table::parameters()
+            .filter_map(|(name, row)| match rule(row) {
+                Rule::Off(off) => Some((name.to_owned(), off.into())),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]
-    fn removed_fields_are_hidden_only_with_every_parameter_that_shows_them() {
-        let mut params = json!({"exclude_fields": "a", "cache_ttl": "0"});
-        for (name, off) in fields::SHOWING {
-            assert_eq!(of(&params), [FieldsNotHidden]);
-            params.as_object_mut().unwrap().insert(name.to_owned(), off.into());
+    fn verbatim_filter_leaves_every_parameter_open() {
+        let open = closed(|row| row.documents).into_iter().map(|(name, _)| name);
+        let mut warnings = of(&json!({"filter_by": "t:=1"})).into_iter();
+        assert_eq!(warnings.next(), Some(UnguardedFilter));
+        let named: Vec<_> = warnings
+            .map(|warning| match warning {
+                OpenParameter(name) => name.to_owned(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|name| table::parameters().position(|(known, _)| known == name));
+        assert_eq!(named, open);
+        assert!(named.len() > 10);
+    }
+
+    #[test]
+    fn closed_parameter_that_is_missing_or_undone_has_a_warning() {
+        let filter = filter::guarded(&["t:=1".to_owned()]);
+        let mut all = closed(|row| row.documents);
+        all.insert("filter_by".to_owned(), filter.into());
+        assert_eq!(of(&all.clone().into()), []);
+        for (name, row) in table::parameters() {
+            let Rule::Off(off) = row.documents else { continue };
+            let mut open = all.clone();
+            open.remove(name);
+            assert_eq!(of(&open.clone().into()), [OpenParameter(name)]);
+            if !off.is_empty() && name != "exclude_fields" {
+                open.insert(name.to_owned(), "another".into());
+                assert_eq!(of(&open.into()), [OpenParameter(name)]);
+            }
         }
-        assert_eq!(of(&params), []);
+        let mut fields = closed(|row| row.fields);
+        fields.insert("exclude_fields".to_owned(), "a".into());
+        assert_eq!(of(&fields.clone().into()), []);
+        for (name, _) in closed(|row| row.fields) {
+            let mut open = fields.clone();
+            open.remove(&name);
+            let named: Vec<_> = of(&open.into()).iter().map(ToString::to_string).collect();
+            assert!(matches!(&named[..], [one] if one.starts_with(&format!("`{name}` is left"))), "{named:?}");
+        }
+    }
+
+    #[test]
+    fn shown_field_that_is_excluded_or_not_included_has_a_warning() {
+        let mut params = Value::from(closed(|row| row.fields));
+        params["exclude_fields"] = "a".into();
         for (shown, warnings) in
             [("b, ab", &[][..]), ("b, a", &[FieldsNotHidden]), ("a(sort_by:_alpha:asc)", &[FieldsNotHidden])]
         {
@@ -240,10 +277,17 @@ mod tests {
             params["facet_by"] = shown.into();
             assert_eq!(of(&params), warnings, "{shown}");
         }
-        assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden, SharedCache]);
-        let closed =
-            json!({"include_fields": "a", "cache_ttl": 0, "facet_by": "", "group_by": "", "highlight_fields": ""});
-        assert_eq!(of(&closed), []);
+        params["exclude_fields"] = "".into();
+        params["include_fields"] = "a,b".into();
+        for (shown, warnings) in
+            [("", &[][..]), ("a, b.c", &[]), ("ab", &[FieldsNotHidden]), ("*", &[FieldsNotHidden])]
+        {
+            params["facet_by"] = shown.into();
+            assert_eq!(of(&params), warnings, "{shown}");
+        }
+        assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden]);
+        assert_eq!(of(&json!({"exclude_fields": "a"})), [FieldsNotHidden]);
+        assert_eq!(of(&json!({"exclude_fields": "out_of"})), []);
     }
 
     #[test]

@@ -189,8 +189,8 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
     refused(key().param("filter_by", 7), "`filter_by`: is not text: the server would refuse every search");
     refused(key(), "`params`: are missing: the key would be worth as much as its parent");
     refused(
-        key().param("per page", 7),
-        "`params`: `per page` is not the name of a parameter: lower-case ASCII letters, digits and `_`",
+        key().param("new one", 7),
+        "`params`: `new one` is not the name of a parameter: lower-case ASCII letters, digits and `_`",
     );
     for name in ["filter_by ", "Filter_by", "filterby"] {
         refused(key().param(name, "a:=1"), &format!("`params`: `{name}` is not a parameter: write `filter_by`"));
@@ -253,6 +253,7 @@ fn value_or_field_that_is_not_exact_is_refused_without_being_shown() {
     let not_a_field = "is not the name of a field: ASCII letters, digits, `_` and `.`";
     refused(key().only("a:=1 || b", 1), &format!("`only`: `a:=1 || b` {not_a_field}"));
     refused(key().hide_fields(["a,b"]), &format!("`hide_fields`: `a,b` {not_a_field}"));
+    refused(key().show_fields(["*"]), &format!("`show_fields`: `*` {not_a_field}"));
     refused(key().allow_facets(["a(b)"]), &format!("`allow_facets`: `a(b)` {not_a_field}"));
     for (hidden, facet) in [("b", "b"), ("b", "b.c"), ("b.c", "b")] {
         let why = format!("`allow_facets`: `{facet}` would show the values of a hidden field");
@@ -271,12 +272,24 @@ fn embedded(key: ScopedKeyBuilder<'_>) -> (String, Vec<ScopedKeyWarning>) {
     (serde_json::to_string(info.params()).unwrap(), info.warnings())
 }
 
+/// What a key with this filter embeds.
+fn documents_of(filter: &str) -> Value {
+    json!({"cache_ttl": 0, "enable_curations": false, "enable_lazy_filter": false, "enable_overrides": false,
+        "exclude_fields": "out_of", "facet_return_parent": "", "facet_strategy": "exhaustive", "filter_by": filter,
+        "hidden_hits": "", "max_filter_by_candidates": 4, "personalization_model_id": "", "pinned_hits": "",
+        "sort_by": "", "validate_field_names": true, "vector_query": ""})
+}
+
+/// What a key that hides fields embeds, except for their list.
+fn hidden_off() -> Value {
+    json!({"cache_ttl": 0, "facet_by": "", "facet_return_parent": "", "group_by": "", "highlight_fields": "none",
+        "personalization_model_id": "", "sort_by": "", "vector_query": ""})
+}
+
 #[test]
 fn restrictions_embed_whatever_could_undo_them() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = || ScopedKeyBuilder::from_parent(&parent);
-    let closed = r#""enable_curations":false,"enable_overrides":false"#;
-    let rest = r#""pinned_hits":"","validate_field_names":true"#;
     for (key, filter) in [
         (key().only("tenant", "acme1"), "(tenant:=[`acme1`])"),
         (key().only("tenant", "007".to_owned()), "(tenant:=[`007`])"),
@@ -284,14 +297,23 @@ fn restrictions_embed_whatever_could_undo_them() {
         (key().filter_by("a:=1 || b:=2").only("n", -1), "(n:=-1 && n:<0 && (a:=1 || b:=2))"),
         (key().filter_by("first:=1").filter_by("a:=1"), "(a:=1)"),
     ] {
-        let text = format!(r#"{{"cache_ttl":0,{closed},"filter_by":"(id:=`(&` && id:=a) || {filter}",{rest}}}"#);
-        assert_eq!(embedded(key), (text, vec![]));
+        assert_eq!(embedded(key), (documents_of(&format!("(id:=`(&` && id:=a) || {filter}")).to_string(), vec![]));
     }
-    let off = r#""group_by":"","highlight_fields":"none""#;
-    let hidden = format!(r#"{{"cache_ttl":0,"exclude_fields":"a,b.c","facet_by":"",{off}}}"#);
-    assert_eq!(embedded(key().hide_fields(["a"]).hide_fields(["b.c"])), (hidden, vec![]));
-    let facets = format!(r#"{{"cache_ttl":0,"exclude_fields":"a","facet_by":"b",{off}}}"#);
-    assert_eq!(embedded(key().hide_fields(["a"]).allow_facets(["b"])), (facets, vec![]));
+    let hidden = |names: &str| {
+        let mut all = hidden_off();
+        all["exclude_fields"] = names.into();
+        all
+    };
+    assert_eq!(embedded(key().hide_fields(["a"]).hide_fields(["b.c"])), (hidden("a,b.c").to_string(), vec![]));
+    let mut facets = hidden("a");
+    facets["facet_by"] = "b".into();
+    assert_eq!(embedded(key().hide_fields(["a"]).allow_facets(["b"])), (facets.to_string(), vec![]));
+    let mut shown = hidden_off();
+    shown["include_fields"] = "a,b.c".into();
+    assert_eq!(embedded(key().show_fields(["a"]).show_fields(["b.c"])), (shown.to_string(), vec![]));
+    let mut both = documents_of("(id:=`(&` && id:=a) || (t:=1)");
+    both.as_object_mut().unwrap().extend(hidden("a,out_of").as_object().unwrap().clone());
+    assert_eq!(embedded(key().only("t", 1).hide_fields(["a"])), (both.to_string(), vec![]));
     let limited = r#"{"group_limit":1,"limit_hits":3,"per_page":3}"#.to_owned();
     assert_eq!(embedded(key().limit_hits(3)), (limited, vec![]));
     let limited_by_text = r#"{"limit_hits":"3","per_page":3}"#.to_owned();
@@ -311,7 +333,67 @@ fn parameter_of_the_caller_takes_the_place_of_a_default() {
         .param("pinned_hits", "7:1");
     let info = ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap();
     assert_eq!((&info.params()["enable_overrides"], &info.params()["pinned_hits"]), (&json!(true), &json!("7:1")));
-    assert_eq!(info.warnings(), [ScopedKeyWarning::Curation]);
+    assert_eq!(info.warnings(), [ScopedKeyWarning::OpenParameter("enable_overrides")]);
+}
+
+#[test]
+fn allowed_parameter_is_left_to_requests_with_a_warning() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = || ScopedKeyBuilder::from_parent(&parent).only("t", 1).show_fields(["a"]);
+    for name in ["pinned_hits", "sort_by", "vector_query", "facet_by", "exclude_fields"] {
+        let info = ScopedKeyInfo::parse(&key().allow_params([name]).sign().unwrap()).unwrap();
+        assert!(!info.params().contains_key(name));
+        assert_eq!(info.warnings(), [ScopedKeyWarning::OpenParameter(name)]);
+        assert!(
+            info.warnings()[0].to_string().starts_with(&format!("`{name}` is left to requests: one that sets it "))
+        );
+    }
+    // A harmless one is open anyway.
+    assert_eq!(embedded(key().allow_params(["page", "num_typos"])), embedded(key()));
+    refused(key().allow_params(["sort-by"]), "`allow_params`: `sort-by` is not a parameter: write `sort_by`");
+    refused(
+        key().allow_params(["anything"]),
+        "`allow_params`: `anything` is not a parameter of any server from 0.24.1 to v30",
+    );
+    refused(
+        key().allow_params(["sort_by"]).param("sort_by", "n:asc"),
+        "`allow_params`: `sort_by` is embedded, so that no request can set it",
+    );
+    refused(
+        key().hide_fields(["b"]).allow_params(["exclude_fields"]),
+        "`allow_params`: `exclude_fields` is embedded, so that no request can set it",
+    );
+}
+
+#[test]
+fn fields_that_shorten_responses_are_omitted_together_with_the_number_of_documents() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let info = |fields| {
+        let key = ScopedKeyBuilder::from_parent(&parent).only("t", 1).exclude_fields(fields);
+        ScopedKeyInfo::parse(&key.sign().unwrap()).unwrap()
+    };
+    for (fields, excluded) in [("a, b", "a, b,out_of"), ("a,out_of", "a,out_of"), ("out_of", "out_of")] {
+        assert_eq!(info(fields).params()["exclude_fields"], excluded);
+    }
+    assert_eq!(info("a").warnings(), [ScopedKeyWarning::FieldsNotHidden]);
+}
+
+#[test]
+fn collection_that_a_server_would_not_give_is_refused() {
+    let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
+    let key = || ScopedKeyBuilder::from_parent(&parent);
+    let no_name = "`collection`: is not the name of a collection: every search would find none";
+    refused(key().collection(""), no_name);
+    refused(key().param("collection", 5), no_name);
+    refused(key().param("collection", true), no_name);
+    let docs = info(json!({"collections": ["docs", "own_.*"]}));
+    for name in ["docs", "own_1"] {
+        assert!(key().collection(name).parent_info(&docs).sign().is_ok(), "{name}");
+    }
+    for name in ["secrets", "docs2", "own"] {
+        let why = format!("`collection`: is `{name}`, which the parent may not search: create a parent for it");
+        refused(key().collection(name).parent_info(&docs), &why);
+    }
 }
 
 #[test]
@@ -407,6 +489,14 @@ fn parameter_that_would_show_a_hidden_field_is_refused() {
         }
         let key = ScopedKeyBuilder::from_parent(&parent).hide_fields(["secret"]).param(name, "title, secrets, t*");
         assert!(key.sign().is_ok(), "{name}");
+    }
+    let shown = || ScopedKeyBuilder::from_parent(&parent).show_fields(["title", "owner"]);
+    for name in ["facet_by", "group_by", "highlight_fields"] {
+        for value in ["secret", "title,secret", "titles", "*", "owner, own"] {
+            let error = shown().param(name, value).sign().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{name}` would show the values of the hidden field")), "{error}");
+        }
+        assert!(shown().param(name, "title, owner.name").sign().is_ok());
     }
     // `none` turns highlights off, unless a field has this name.
     let key = || ScopedKeyBuilder::from_parent(&parent).hide_fields(["none"]);
