@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::exact::ExactValue;
-use super::params::{Params, number};
+use super::params::{Params, check_edges, number};
 use super::table::{self, Rule};
 use super::{fields, filter, warning};
 use crate::action::Action;
@@ -32,11 +32,13 @@ pub(super) fn filter(
         conditions.push(value.condition(field));
     }
     if let Some(filter) = filter {
-        filter::check(&filter).map_err(|why| Error::invalid("filter_by", why))?;
+        filter::check(&filter).and_then(|()| check_edges(&filter)).map_err(|why| Error::invalid("filter_by", why))?;
         conditions.push(if only.is_empty() { filter } else { format!("({filter})") });
     }
     if !conditions.is_empty() {
-        params.push_front("filter_by", filter::guarded(&conditions));
+        let embedded = filter::guarded(&conditions);
+        filter::check_embedded(&embedded).map_err(|why| Error::invalid("filter_by", why))?;
+        params.push_front("filter_by", embedded);
     }
     Ok(!conditions.is_empty())
 }

@@ -50,6 +50,68 @@ pub(super) fn check(filter: &str) -> Result<(), &'static str> {
     }
 }
 
+/// The most tokens of a filter. 0.24.1 refuses every search with more of them (seen); later versions do not count
+/// parentheses, and from v27.1 on, a server may take more (`--filter-by-max-ops`; read in v27.1).
+const MAX_TOKENS: usize = 100;
+
+/// Checks the whole text to embed, guard included.
+pub(super) fn check_embedded(embedded: &str) -> Result<(), &'static str> {
+    let tokens = tokens(embedded);
+    if tokens.iter().any(|token| is_join(token)) {
+        return Err(
+            "joins a collection (`$…`): from v27.1 on, a request can make the joined condition optional; copy the field \
+             that limits the documents into them",
+        );
+    }
+    if tokens.len() > MAX_TOKENS {
+        return Err(
+            "has more than 100 comparisons, operators and parentheses (those of the guard included), so that a server \
+             refuses every search: write `n:=[1,2]` for `n:=1 || n:=2`",
+        );
+    }
+    Ok(())
+}
+
+/// Whether a token begins a join, which a request's own join can make optional from v27.1 on (read in v27.1 to v30,
+/// `merge_join_conditions` in `join.cpp`).
+pub(super) fn is_join(token: &str) -> bool {
+    token.trim_start_matches('!').starts_with('$')
+}
+
+/// Splits a filter as a server does (`tokenize_filter_query`): parentheses, `&&`, `||`, and the comparisons between
+/// them. Those parentheses that hold a point belong to its comparison.
+pub(super) fn tokens(filter: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut rest = filter.trim();
+    while !rest.is_empty() {
+        let operator = ["(", ")", "&&", "||"].into_iter().find(|operator| rest.starts_with(operator));
+        let (token, after) = rest.split_at(operator.map_or_else(|| comparison_length(rest), str::len));
+        tokens.push(token.trim_end());
+        rest = after.trim_start();
+    }
+    tokens
+}
+
+/// The length of the comparison at the start of `text`, at least that of its first character.
+fn comparison_length(text: &str) -> usize {
+    let (mut is_quoted, mut is_after_colon, mut is_point) = (false, false, false);
+    for (at, character) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        match character {
+            '`' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            '(' if is_after_colon => is_point = true,
+            ')' if is_point => is_point = false,
+            _ if is_point => {}
+            '(' | ')' if at > 0 => return at,
+            '&' | '|' if at > 0 && (rest.starts_with("&&") || rest.starts_with("||")) => return at,
+            _ => {}
+        }
+        is_after_colon = character == ':' || (is_after_colon && character == ' ');
+    }
+    text.len()
+}
+
 /// How many brackets of this kind stay open; `None` if one is closed that was not opened.
 fn left_open(mut text: impl Iterator<Item = char>, [open, close]: [char; 2]) -> Option<usize> {
     text.try_fold(0_usize, |depth, character| match character {
@@ -62,6 +124,31 @@ fn left_open(mut text: impl Iterator<Item = char>, [open, close]: [char; 2]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn filter_is_split_as_a_server_does() {
+        for (filter, expected) in [
+            ("a:=1", &["a:=1"][..]),
+            (" a:=1&&( b:=`x && (y` ||c:=2 ) ", &["a:=1", "&&", "(", "b:=`x && (y`", "||", "c:=2", ")"]),
+            ("p: (1, 2, 3 km) || p:(1,2,3,4)", &["p: (1, 2, 3 km)", "||", "p:(1,2,3,4)"]),
+            ("$o(n:=1)", &["$o", "(", "n:=1", ")"]),
+            ("t:=a&b", &["t:=a&b"]),
+            ("&", &["&"]),
+            ("", &[]),
+        ] {
+            assert_eq!(tokens(filter), expected, "{filter}");
+        }
+    }
+
+    #[test]
+    fn join_is_refused_wherever_it_is() {
+        for filter in ["$orders(n:=1)", "a:=1 && $orders(n:=1)", "(a:=1 || !$orders(n:=1))", "$ orders (n:=1)"] {
+            assert!(check_embedded(filter).is_err(), "{filter}");
+        }
+        for filter in ["a:=$5", "a:=`$b(c)`", "price$:=1"] {
+            assert_eq!(check_embedded(filter), Ok(()), "{filter}");
+        }
+    }
 
     #[test]
     fn filter_that_could_leave_its_parentheses_is_refused() {

@@ -79,7 +79,22 @@ fn check(name: &str, value: &Value) -> Result<(), Error> {
     }
     if name == "filter_by" {
         let filter = value.as_str().ok_or("is not text: the server would refuse every search");
-        filter.and_then(filter::check_not_empty).map_err(|why| Error::invalid("filter_by", why))?;
+        let check = |filter| filter::check_not_empty(filter).and_then(|()| filter::check_embedded(filter));
+        filter.and_then(check).map_err(|why| Error::invalid("filter_by", why))?;
+    }
+    if let Err(why) = value.as_str().map_or(Ok(()), check_edges) {
+        return refuse(why);
+    }
+    Ok(())
+}
+
+/// Refuses text that a server would read to its end, so that a name or a filter in it would be another one.
+pub(super) fn check_edges(text: &str) -> Result<(), &'static str> {
+    if text.contains(char::is_control) {
+        return Err("contains a control character (a line break at its end?): the server would read it as a part");
+    }
+    if text.trim() != text {
+        return Err("begins or ends with white space: remove it");
     }
     Ok(())
 }

@@ -130,20 +130,16 @@ impl Text {
     fn read(filter: &str) -> Self {
         let mut text = Self::default();
         let mut depth = 0_usize;
-        for (at, part) in filter.split('`').enumerate() {
-            if at % 2 == 1 {
-                text.has_inexact_text |= exact::check_text(part).is_err();
-                continue;
-            }
-            for (at, character) in part.char_indices() {
-                let rest = part.get(at..).unwrap_or_default();
-                match character {
-                    '(' => depth += 1,
-                    ')' => depth = depth.saturating_sub(1),
-                    '|' => text.has_top_level_or |= depth == 0 && rest.starts_with("||"),
-                    '$' => text.has_join = true,
-                    ':' => text.has_loose_comparison |= is_loose(rest.trim_start_matches(':').trim_start()),
-                    _ => {}
+        for token in filter::tokens(filter) {
+            match token {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                "||" => text.has_top_level_or |= depth == 0,
+                _ if filter::is_join(token) => text.has_join = true,
+                _ => {
+                    let (_, comparison) = token.split_once(':').unwrap_or_default();
+                    text.has_loose_comparison |= token.contains(':') && is_loose(comparison.trim_start());
+                    text.has_inexact_text |= has_inexact_text(comparison);
                 }
             }
         }
@@ -153,8 +149,28 @@ impl Text {
 
 /// Whether the text after a field's colon compares without `=`. Points and ranges are compared differently.
 fn is_loose(comparison: &str) -> bool {
-    let is_range = comparison.split(['&', '|', ')']).next().is_some_and(|value| value.contains(".."));
-    !comparison.starts_with(['=', '<', '>', '!', '(']) && !is_range
+    !comparison.starts_with(['=', '<', '>', '!', '(']) && !comparison.contains("..")
+}
+
+/// Whether one of the compared values is text that equals others.
+fn has_inexact_text(comparison: &str) -> bool {
+    if comparison.trim_start().starts_with('(') {
+        return false;
+    }
+    // Quoted values are at the odd places.
+    comparison.split('`').enumerate().any(|(at, part)| match at % 2 {
+        1 => exact::check_text(part).is_err(),
+        _ => {
+            let mut values = part.split(['[', ']', ',']).map(|value| value.trim_matches([' ', '=', '<', '>', '!']));
+            values.any(|value| !value.is_empty() && !is_number(value) && exact::check_text(value).is_err())
+        }
+    })
+}
+
+/// Whether this is a number, or a range of numbers.
+fn is_number(value: &str) -> bool {
+    let (first, last) = value.split_once("..").unwrap_or((value, value));
+    [first, last].iter().all(|number| number.trim().parse::<f64>().is_ok())
 }
 
 #[cfg(test)]
@@ -185,6 +201,9 @@ mod tests {
             "t:=[`acme1`]",
             "t:=`acme1` && n:>3",
             "n:[1..5]",
+            "n:=[1, -5, 1.5]",
+            "n:>=-1.5 && b:=true",
+            "t:=[acme, bmw] && n:!= 5",
             "(a:=1 || b:=2)",
             "p:(1, 2, 3 km)",
         ] {
@@ -200,6 +219,12 @@ mod tests {
             ("t:[a,b]", LooseComparison),
             ("t:=`acme-1`", InexactText),
             ("t:=`Acme`", InexactText),
+            ("t:=acme-1", InexactText),
+            ("t:=Acme", InexactText),
+            ("t:= Retail Group", InexactText),
+            ("t:=[acme-1,bmw]", InexactText),
+            ("n:=1 && (t:=[`a`, B])", InexactText),
+            ("t:!=acme-1", InexactText),
             ("t:=1 || t:=2", TopLevelOr),
             ("t:=`a` || n:>0", TopLevelOr),
             ("$orders(n:=1)", Join),

@@ -13,7 +13,7 @@ live_tests![
     excluded_field_in_facets_groups_or_highlights_is_shown,
     hidden_field_in_every_parameter_is_not_shown,
     hidden_field_of_an_object_is_not_shown,
-    hidden_field_can_be_guessed_by_filter_query_and_order,
+    hidden_field_can_be_guessed_by_filter_and_query,
     allowed_facets_replace_those_of_the_request,
     field_named_none_is_shown_where_highlights_are_off,
 ];
@@ -79,7 +79,7 @@ fn excluded_field_in_facets_groups_or_highlights_is_shown(server: &Server) {
         assert_eq!(text.contains(HIDDEN), *is_shown, "{query}: {status} {text}");
     }
     let warnings = ScopedKeyInfo::parse(&scoped).unwrap().warnings();
-    assert_eq!(warnings, [ScopedKeyWarning::FieldsNotHidden, ScopedKeyWarning::SharedCache]);
+    assert_eq!(warnings, [ScopedKeyWarning::FieldsNotHidden]);
 }
 
 fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
@@ -95,6 +95,8 @@ fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
         parent.scoped().hide_fields(["note"]).sign().unwrap(),
         parent.scoped().hide_fields(["note"]).allow_facets(["title"]).sign().unwrap(),
         parent.scoped().hide_fields(["title"]).hide_fields(["note"]).only("title", "title1").sign().unwrap(),
+        parent.scoped().show_fields(["title"]).sign().unwrap(),
+        parent.scoped().show_fields(["id", "nothing"]).only("title", "title1").sign().unwrap(),
     ] {
         let requests = REQUESTS.iter().map(|(query, _)| *query).chain([by_preset.as_str()]);
         for query in requests {
@@ -150,7 +152,7 @@ fn hidden_field_of_an_object_is_not_shown(server: &Server) {
     assert!(search(&stage, &name, &key, requests[0]).1.contains(HIDDEN));
 }
 
-fn hidden_field_can_be_guessed_by_filter_query_and_order(server: &Server) {
+fn hidden_field_can_be_guessed_by_filter_and_query(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (collection(&stage), parent(&stage));
     let found = |key: &SecretString, query: &str| {
@@ -163,9 +165,10 @@ fn hidden_field_can_be_guessed_by_filter_query_and_order(server: &Server) {
     let guess = format!("filter_by={}", percent("note:=`zebra 2kq7x`"));
     assert_eq!(found(&scoped, &guess), "2");
     assert_eq!(found(&scoped, "q=2kq7x&query_by=note&num_typos=0"), "2");
-    assert_eq!(found(&scoped, "sort_by=note:asc"), "123");
-    let scoped =
-        parent.scoped().hide_fields(["note"]).param("query_by", "title").param("sort_by", "").sign().unwrap();
+    assert_eq!(found(&scoped, "sort_by=note:asc"), "321", "the default order");
+    let open = parent.scoped().hide_fields(["note"]).allow_params(["sort_by"]).sign().unwrap();
+    assert_eq!(found(&open, "sort_by=note:asc"), "123");
+    let scoped = parent.scoped().hide_fields(["note"]).param("query_by", "title").sign().unwrap();
     assert_eq!(found(&scoped, "q=2kq7x&query_by=note&num_typos=0"), "");
     assert_eq!(found(&scoped, "sort_by=note:asc"), "321");
     assert_eq!(found(&scoped, &guess), "2");

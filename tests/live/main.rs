@@ -15,6 +15,7 @@ macro_rules! live_tests {
 
 mod actions;
 mod audit;
+mod closed_parameters;
 mod collections;
 #[cfg(feature = "testing")]
 mod differential;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         scoped::TESTS,
         tenants::TESTS,
         hidden_fields::TESTS,
+        closed_parameters::TESTS,
         environment::TESTS,
         exactly_once::TESTS,
         #[cfg(feature = "testing")]
