@@ -4,8 +4,8 @@
 //! reached from itself. The same holds inside each folder, between its files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+
+use crate::source::{File, files, tokens};
 
 /// The imports of each module, as `["requests", "list", "decoder"]` → `["http", "DecodeError"]`.
 type Imports = BTreeSet<(Vec<String>, Vec<String>)>;
@@ -60,86 +60,71 @@ fn cycle_is_found() {
 fn every_form_of_an_import_is_read() {
     let from = ["requests".to_owned(), "list".to_owned()];
     let source = "use crate::{Error, key::KeyId};\nuse super::{create, options::{Value, self}};\n// crate::comment\n\
-                  fn f() -> crate::node::Node {}\n#[cfg(test)]\nmod tests {\n    use crate::client;\n}\n";
-    let found: BTreeSet<_> = paths(&from, source).into_iter().map(|path| path.join("::")).collect();
-    let expected =
-        ["Error", "key::KeyId", "node::Node", "requests::create", "requests::options", "requests::options::Value"];
+                  fn f() -> crate::node::Node { g(\"crate::text\") }\n#[cfg(test)]\nmod tests {\n    use crate::client;\n}\n\
+                  fn last() -> super::super::last::Last {}";
+    let found: BTreeSet<_> = paths(&from, &tokens(source)).into_iter().map(|path| path.join("::")).collect();
+    let expected = [
+        "Error",
+        "key::KeyId",
+        "last::Last",
+        "node::Node",
+        "requests::create",
+        "requests::options",
+        "requests::options::Value",
+    ];
     assert_eq!(found, expected.map(str::to_owned).into());
 }
 
-/// All imports, and all modules, without tests, which may use the whole crate; `lib.rs`, which re-exports it; and the
-/// guide, which is documentation.
+/// All imports, and all modules, without `lib.rs`, which re-exports the whole crate.
 fn read_sources() -> (Imports, BTreeSet<Vec<String>>) {
     let (mut imports, mut modules) = (Imports::new(), BTreeSet::new());
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            if ["tests", "lib", "guide"].contains(&name) {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let inside = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap().with_extension("");
-            let mut module: Vec<String> = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
-            if name == "mod" {
-                module.pop();
-            }
-            for imported in paths(&module, &fs::read_to_string(&path).unwrap()) {
-                imports.insert((module.clone(), imported));
-            }
-            modules.insert(module);
-        }
+    for File { module, tokens } in files().into_iter().filter(|file| file.module != ["lib"]) {
+        imports.extend(paths(&module, &tokens).into_iter().map(|imported| (module.clone(), imported)));
+        modules.insert(module);
     }
-    assert!(modules.len() > 50, "{}", modules.len());
     (imports, modules)
 }
 
-/// The paths from the crate's root that `source`, the text of `module`, names.
-fn paths(module: &[String], source: &str) -> Vec<Vec<String>> {
-    // Unit tests are at the end of a file, in `mod tests`.
-    let code = source.split("mod tests {").next().unwrap_or_default();
-    let code: String = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+/// The paths from the crate's root that the tokens of `module` name.
+fn paths(module: &[String], tokens: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
-    for (keyword, base) in [("crate::", &[][..]), ("super::", module.split_last().map_or(&[][..], |(_, up)| up))] {
-        for (at, _) in code.match_indices(keyword) {
-            let before = code[..at].chars().next_back();
-            if before
-                .is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':' && before != '$')
-            {
-                let rest = &code[at + keyword.len()..];
-                expand(base.to_vec(), rest, &mut paths);
-            }
+    for (at, token) in tokens.iter().enumerate() {
+        let base = match token.as_str() {
+            "crate" => &[][..],
+            "super" => module.split_last().map_or(&[][..], |(_, up)| up),
+            _ => continue,
+        };
+        let is_first = at == 0 || !["::", "$"].contains(&tokens[at - 1].as_str());
+        if is_first && tokens.get(at + 1).is_some_and(|next| next == "::") {
+            expand(base.to_vec(), &tokens[at + 2..], &mut paths);
         }
     }
     paths
 }
 
-/// Adds the paths that `tree` begins with, such as `a::{b, c::d}`, and returns what follows it.
-fn expand<'a>(mut path: Vec<String>, tree: &'a str, paths: &mut Vec<Vec<String>>) -> &'a str {
-    let tree = tree.trim_start();
-    if let Some(mut inside) = tree.strip_prefix('{') {
-        loop {
-            inside = expand(path.clone(), inside, paths).trim_start();
-            inside = match inside.strip_prefix(',').map(str::trim_start) {
-                Some(more) if !more.starts_with('}') => more,
-                more => return more.unwrap_or(inside).strip_prefix('}').unwrap_or_default(),
+/// Adds the paths that `tokens` begin with, such as `a::{b, c::d}`, and returns what follows them.
+fn expand<'a>(mut path: Vec<String>, tokens: &'a [String], paths: &mut Vec<Vec<String>>) -> &'a [String] {
+    let Some((first, mut rest)) = tokens.split_first() else { return tokens };
+    match first.as_str() {
+        "{" => loop {
+            rest = match rest {
+                [] => return rest,
+                [end, rest @ ..] if end == "}" => return rest,
+                [comma, rest @ ..] if comma == "," => rest,
+                rest => expand(path.clone(), rest, paths),
             };
-        }
-    }
-    let end = tree.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tree.len());
-    let (name, rest) = tree.split_at(end);
-    match name {
+        },
         "super" => drop(path.pop()),
-        "self" | "" => {}
+        "self" | "*" => {}
         name => path.push(name.to_owned()),
     }
-    match rest.strip_prefix("::") {
-        Some(rest) => expand(path, rest, paths),
-        None => {
+    match rest {
+        [colons, rest @ ..] if colons == "::" => expand(path, rest, paths),
+        [keyword, _, rest @ ..] if keyword == "as" => {
+            paths.push(path);
+            rest
+        }
+        _ => {
             paths.push(path);
             rest
         }

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod imports;
+mod source;
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use typesense_keys::*;
 
@@ -78,130 +78,41 @@ fn known_actions_are_sorted_and_unique() {
 /// To review where secrets are exposed, these files are all there is to read.
 #[test]
 fn secrets_are_exposed_in_few_files() {
-    let files = sources().into_iter().filter(|(_, text)| code(text).contains(".expose_secret()"));
-    let files: Vec<_> = files.map(|(file, _)| file).collect();
+    let exposes = |file: &source::File| file.tokens.iter().any(|token| token == "expose_secret");
+    let modules: Vec<_> =
+        source::files().iter().filter(|file| exposes(file)).map(|file| file.module.join("::")).collect();
     assert_eq!(
-        files,
+        modules,
         [
-            "error/snippet.rs",        // to cover them in a server's text
-            "http/decode.rs",          // a server's message, which may repeat one, on its way to be covered
-            "http/proxy.rs",           // the user and password of a proxy
-            "http/tls.rs",             // a client certificate's private key
-            "http/transport.rs",       // into the request, past ureq
-            "key.rs",                  // a new key's prefix, which the server shows
-            "requests/new_key.rs",     // the value, into the body and against its prefix
-            "requests/tests/model.rs", // the model of a server, in unit tests
-            "scoped/info.rs",          // a scoped key's parent, against its prefix; a scoped key, to be read
-            "scoped/signature.rs",     // the parent, to sign with
-            "scoped.rs",               // the parent's prefix
-            "secret.rs",               // to check what a header can carry
-            "testing/keys.rs",         // the fake server, which is for tests
+            "error::snippet",    // to cover them in a server's text
+            "http::proxy",       // the user and password of a proxy
+            "http::response",    // a server's message, which may repeat one, on its way to be covered
+            "http::tls",         // a client certificate's private key
+            "http::transport",   // into the request, past ureq
+            "key",               // a new key's prefix, which the server shows
+            "requests::new_key", // the value, into the body and against its prefix
+            "requests::value",   // a given value, to be checked
+            "scoped",            // the parent's prefix
+            "scoped::info",      // a scoped key's parent, against its prefix; a scoped key, to be read
+            "scoped::signature", // the parent, to sign with
+            "secret",            // to check what a header can carry
+            "testing::keys",     // the fake server, which is for tests
+            "value_root",        // to derive a value from it
         ]
     );
 }
 
-/// The README says why: whoever holds such a key can sign scoped keys.
+/// `public-api.txt` lists the whole public API; `.ci/run` compares it with the source.
 #[test]
-fn no_example_creates_a_search_only_key() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut read, mut examples) = (Vec::new(), Vec::new());
-    collect(&root.join("examples"), &mut examples);
-    // It signs scoped keys with one, which it keeps.
-    for file in examples.iter().filter(|file| !file.ends_with("tenants.rs")).chain([&root.join("README.md")]) {
-        read.push((file.display().to_string(), fs::read_to_string(file).unwrap()));
-    }
-    for (file, text) in sources() {
-        let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
-        read.push((file, comments.collect::<Vec<_>>().join("\n")));
-    }
-    for (file, text) in read {
-        for alone in [r#"["documents:search"]"#, "[Action::DOCUMENTS_SEARCH]"] {
-            assert!(
-                !text.contains(alone),
-                "{file} has a key with {alone}: add `documents:get`, or use another action"
-            );
-        }
-    }
-}
-
-#[test]
-fn no_type_of_ureq_http_or_mockito_is_public() {
-    let sources: Vec<_> = sources().into_iter().map(|(file, text)| (file, code(&text))).collect();
-    let public_types: Vec<&str> = sources.iter().flat_map(|(_, text)| text.lines().filter_map(public_type)).collect();
-    assert!(public_types.contains(&"KeysClient") && !public_types.contains(&"Engine"), "{public_types:?}");
-    for (file, text) in &sources {
-        // A private type may have the name of a public one.
-        let private: Vec<&str> = text.lines().filter_map(private_type).collect();
-        let public: Vec<&str> = public_types.iter().copied().filter(|name| !private.contains(name)).collect();
-        for line in text.lines().map(str::trim) {
-            assert!(!shows_a_foreign_type(line, &public), "{file}: {line}");
-        }
-    }
-}
-
-#[test]
-fn foreign_type_is_noticed_only_where_it_is_public() {
-    let shows = |line| shows_a_foreign_type(line, &["Error", "KeysClient"]);
-    assert!(shows("pub fn agent(&self) -> &ureq::Agent {"));
-    assert!(shows("pub use ureq;"));
-    assert!(shows("impl From<ureq::Error> for Error {"));
-    assert!(shows("impl AsRef<ureq::Agent> for KeysClient {"));
-    assert!(!shows("impl From<Fault> for ureq::Error {"));
-    assert!(!shows("impl From<crate::http::Fault> for Fault {"));
-    assert!(!shows("impl Iterator for KeysClient {"));
-    assert!(!shows("pub(super) fn agent(&self) -> &ureq::Agent {"));
-}
-
-/// The name of the public type that the line declares.
-fn public_type(line: &str) -> Option<&str> {
-    declared_type(line.strip_prefix("pub ")?)
-}
-
-fn private_type(line: &str) -> Option<&str> {
-    declared_type(line.strip_prefix("pub(super) ").or(line.strip_prefix("pub(crate) ")).unwrap_or(line))
-}
-
-fn declared_type(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("struct ").or(line.strip_prefix("enum "))?;
-    rest.split(|c: char| !c.is_alphanumeric()).next()
-}
-
-/// Whether the line shows a type of another crate in a public item, or in an `impl` for a public type.
-fn shows_a_foreign_type(line: &str, public_types: &[&str]) -> bool {
-    const FOREIGN: [&str; 6] = ["ureq", "http", "mockito", "httparse", "rustls", "regex_lite"];
-    let paths: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':')).collect();
-    let is_foreign = |path: &&str| FOREIGN.contains(&path.split("::").next().unwrap_or_default());
-    let is_public =
-        line.starts_with("pub ") || line.starts_with("impl") && paths.iter().any(|path| public_types.contains(path));
-    is_public && !line.starts_with("pub mod ") && paths.iter().any(is_foreign)
-}
-
-/// All files of the library, by their path below `src`.
-fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    files.sort();
-    let read = |file: &PathBuf| {
-        let below = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-        (below, fs::read_to_string(file).unwrap())
-    };
-    files.iter().map(read).collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.file_name().is_some_and(|name| name != "tests.rs") {
-            files.push(path);
-        }
-    }
-}
-
-/// `text` without comments and tests.
-fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+fn public_api_shows_types_of_few_crates() {
+    let api = include_str!("../public-api.txt");
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let paths = api.split(|c| !is_part(c)).filter(|path| !path.starts_with("::"));
+    // A bound of an associated type is written without what separates them: `Errorcore::convert::Into`.
+    let krate =
+        |path: &'static str| Some(path.split_once("::")?.0.trim_start_matches("Error").trim_start_matches("Item"));
+    let crates: BTreeSet<_> = paths.filter_map(krate).filter(|&name| name != "Self").collect();
+    let permitted =
+        ["alloc", "core", "secrecy", "serde_core", "serde_json", "std", "typesense_keys"].into_iter().collect();
+    assert_eq!(crates, permitted);
 }

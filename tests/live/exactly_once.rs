@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use typesense_keys::{CreateKey, Error, ErrorKind, KeyId, KeyInfo, KeysClient};
 
-use crate::support::harness::or_ignore;
+use crate::support::harness::{cases, or_ignore};
 use crate::support::proxy::{self, FAULTS, Fault, Plan};
 use crate::support::{Random, Scripted, Server, raw};
 
 live_tests![no_key_is_lost_or_created_twice_or_deleted_by_mistake];
 
-const RUNS: u64 = 1_200;
+const RUNS: usize = 1_200;
 const THREADS: u64 = 8;
 const TIMEOUT: Duration = Duration::from_millis(900);
 const ATTEMPT: Duration = Duration::from_millis(150);
@@ -30,7 +30,7 @@ fn no_key_is_lost_or_created_twice_or_deleted_by_mistake(_: &Server) {
     let server = &or_ignore(Server::start());
     let seeds = match std::env::var("SEED") {
         Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
-        Err(_) => 1..=RUNS,
+        Err(_) => 1..=cases(RUNS) as u64,
     };
     let (next, totals) = (AtomicU64::new(*seeds.start()), Mutex::new(Totals::default()));
     thread::scope(|scope| {

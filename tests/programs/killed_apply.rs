@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use typesense_keys::KeyInfo;
 
 use crate::support::example::{example, printed};
+use crate::support::harness::cases;
 use crate::support::{Random, fresh_directory};
 use crate::target::{Target, is_killed};
 
@@ -201,11 +202,11 @@ fn check_kills(target: &Target, kills_each: usize) {
 }
 
 #[test]
-fn apply_killed_60_times_leads_to_one_key_each_whose_value_is_stored() {
-    check_kills(&Target::server(), 15);
+fn apply_that_is_killed_leads_to_one_key_each_whose_value_is_stored() {
+    check_kills(&Target::server(), cases(15));
 }
 
 #[test]
-fn apply_killed_on_a_cluster_leads_to_one_key_each_whose_value_is_stored() {
+fn apply_that_is_killed_on_a_cluster_leads_to_one_key_each_whose_value_is_stored() {
     check_kills(&Target::cluster(), 3);
 }

@@ -54,6 +54,9 @@ pub fn run_on<S: Subject>(
     let mut arguments = Arguments::from_args();
     if S::ONE_BY_ONE {
         arguments.test_threads = Some(1);
+    } else {
+        // They wait more than they compute.
+        arguments.test_threads.get_or_insert(8);
     }
     let is_chosen = |name: &str| arguments.filter.as_ref().is_none_or(|part| name.contains(part));
     let server = if arguments.list || !tests.iter().any(|(name, _)| is_chosen(name)) {
@@ -102,6 +105,15 @@ fn ignore(unavailable: &Unavailable) -> Result<Completion, Failed> {
 
 /// Whether a test without a real server must fail.
 pub fn server_is_required() -> bool {
+    is_ci()
+}
+
+/// How many cases a test tries: all with `CI=true`, and else a fourth, which find nearly every mistake sooner.
+pub fn cases(all: usize) -> usize {
+    if is_ci() { all } else { all.div_ceil(4) }
+}
+
+fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|ci| ci == "true")
 }
 

@@ -626,28 +626,34 @@ fn courses(size: usize) -> impl Iterator<Item = Course> {
         .filter(|course| !course.is_pointless())
 }
 
+/// All of them with `CI=true`, and else every fifth, which meets every operation, every key and every clock.
+fn chosen(courses: impl Iterator<Item = Course>) -> impl Iterator<Item = Course> {
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    courses.step_by(if is_ci { 1 } else { 5 })
+}
+
 #[test]
 fn contract_holds_with_two_keys_before_and_a_fault_in_any_request() {
-    let taken: usize = courses(2).map(|mut course| explore(&mut course, &Event::ALL, 6, 1)).sum();
+    let taken: usize = chosen(courses(2)).map(|mut course| explore(&mut course, &Event::ALL, 6, 1)).sum();
     println!("{taken} courses");
-    assert!(taken > 10_000, "{taken}");
+    assert!(taken > 4_000, "{taken}");
 }
 
 #[test]
 fn contract_holds_with_one_key_before_and_two_faults() {
-    let taken: usize = courses(1).map(|mut course| explore(&mut course, &Event::DIFFERENT, 6, 2)).sum();
+    let taken: usize = chosen(courses(1)).map(|mut course| explore(&mut course, &Event::DIFFERENT, 6, 2)).sum();
     println!("{taken} courses");
-    assert!(taken > 10_000, "{taken}");
+    assert!(taken > 4_000, "{taken}");
 }
 
 #[test]
 fn contract_holds_and_the_next_run_reports_what_is_left_when_killed() {
     let mut taken = 0;
-    for mut course in courses(2) {
+    for mut course in chosen(courses(2)) {
         taken += explore_kills(&mut course);
     }
     println!("{taken} courses");
-    assert!(taken > 10_000, "{taken}");
+    assert!(taken > 4_000, "{taken}");
 }
 
 /// Takes minutes: `cargo test --release --lib every_course -- --ignored --nocapture`.

@@ -6,6 +6,7 @@ use std::thread;
 use super::{Differences, Tenants};
 use crate::support::Random;
 use crate::support::example::printed;
+use crate::support::harness::cases;
 use crate::target::{Target, is_killed};
 
 /// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
@@ -77,11 +78,11 @@ fn check_kills(target: &Target, stores: u64, kills_each: usize) {
 }
 
 #[test]
-fn tenants_killed_200_times_have_one_key_each_and_it_is_stored() {
-    check_kills(&Target::server(), 4, 50);
+fn tenants_that_are_killed_have_one_key_each_and_it_is_stored() {
+    check_kills(&Target::server(), 4, cases(50));
 }
 
 #[test]
-fn tenants_killed_on_a_cluster_have_one_key_each_and_it_is_stored() {
+fn tenants_that_are_killed_on_a_cluster_have_one_key_each_and_it_is_stored() {
     check_kills(&Target::cluster(), 4, 10);
 }
