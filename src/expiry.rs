@@ -81,6 +81,11 @@ impl Expiry {
         Duration::from_secs(self.0).saturating_add(duration) <= since_epoch(local_clock::now())
     }
 
+    /// Whether the key expires within `duration`, by the local clock. A key that has expired does not any more.
+    pub(crate) fn is_within(self, duration: Duration) -> bool {
+        self.remaining().is_some_and(|left| !left.is_zero() && left <= duration)
+    }
+
     /// The expiry as a `SystemTime`; `None` for never, or if `SystemTime` cannot represent it.
     #[must_use]
     pub fn system_time(self) -> Option<SystemTime> {

@@ -72,6 +72,12 @@
 //! earlier generation. Generations up to 100 away are recognized. A generation is refused if its value has the
 //! prefix of an earlier one.
 //!
+//! # Renewals
+//!
+//! With [`renew_before`](crate::EnsureKey::renew_before), a key with the wanted scope that expires soon is no reason not to
+//! create another, and never takes precedence. It is not deleted before it has expired for more than a day. Several runs
+//! at once end with one key that does not expire soon: the one with the lowest id.
+//!
 //! # Values of your own
 //!
 //! Another key may already have a value that you give by [`value`](crate::CreateKey::value). So other rules apply to
@@ -100,7 +106,7 @@
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
 //! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
 //! | `ensure` and `apply` with a generated, stored or derived value | keys with the same description that expired more than a day ago |
-//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope, or not with the derived value, that were listed before the run created anything, once every node knows the key that replaces them |
+//! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope, or not with the derived value, that were listed before the run created anything, once every node knows the key that replaces them (with [`keep_old`](crate::EnsureKey::keep_old): none) |
 //! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted
@@ -149,7 +155,7 @@
 //! * to compute [`expires_in`](crate::CreateKey::expires_in): if the local clock is behind by more than this duration,
 //!   the key never works,
 //! * to refuse an expiry in the past,
-//! * to decide which keys have expired,
+//! * to decide which keys have expired, and which expire soon,
 //! * to decide whether a key expires within the `expires_in` of `ensure`, of `apply` or of a create with a
 //!   [`stored_value`], with five minutes of tolerance.
 //!

@@ -16,6 +16,7 @@ use crate::engine::{Call, CallFailure, Engine};
 #[cfg(doc)]
 use crate::error::OutcomeUnknown;
 use crate::error::{Error, NotReplicated};
+use crate::expiry::Expiry;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
 
@@ -184,6 +185,13 @@ impl PreparedCreate {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.request.key.description
+    }
+
+    /// When the key stops working, by the server's clock: what a later process gives to
+    /// [`expires_at`](CreateKey::expires_at).
+    #[must_use]
+    pub fn expires_at(&self) -> Expiry {
+        self.request.key.expires_at
     }
 
     /// Creates the key. May be called again after any result, and still creates at most one key.

@@ -7,9 +7,10 @@ use secrecy::SecretString;
 use super::create::ROUNDS_FOR_GIVEN;
 use super::list;
 use super::options::{
-    CallOptions, KeySettings, derived_value_method, replication_method, scope_methods, timeout_method, value_methods,
+    CallOptions, KeySettings, derived_value_method, renewal_method, replication_method, scope_methods,
+    timeout_method, value_methods,
 };
-use super::reconcile::{EnsuredKey, Steps, Target, Verdict, drift};
+use super::reconcile::{EnsuredKey, Steps, Succession, Target, Verdict, drift};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine};
 use crate::error::Error;
@@ -26,6 +27,7 @@ use crate::key::KeyInfo;
 /// | several with this scope | the one with the lowest id is returned, the others are reported |
 /// | none | one is created |
 /// | one with a different scope | [`Error::Drift`]; with [`replace_on_drift`](Self::replace_on_drift), it is replaced |
+/// | one that expires soon | a new one is created beside it: see [`renew_before`](Self::renew_before) |
 /// | one that has expired | a new one is created; with a given value that begins with the same four bytes, [`Error::Drift`] |
 ///
 /// Every run lists all keys; for many keys, use a [`plan`](crate::KeysClient::plan). The description must not be empty.
@@ -72,13 +74,14 @@ pub struct EnsureKey {
     engine: Arc<Engine>,
     settings: KeySettings,
     value: KeyValue,
-    replace_on_drift: bool,
+    succession: Succession,
     options: CallOptions,
 }
 
 scope_methods!(EnsureKey);
 value_methods!(EnsureKey, settings.expiry, "never");
 derived_value_method!(EnsureKey);
+renewal_method!(EnsureKey, succession.renew_before);
 timeout_method!(EnsureKey);
 replication_method!(EnsureKey, "all other steps, waits until the key is known");
 
@@ -89,7 +92,7 @@ impl EnsureKey {
             engine,
             settings,
             value: KeyValue::default(),
-            replace_on_drift: false,
+            succession: Succession::default(),
             options: CallOptions::default(),
         }
     }
@@ -105,7 +108,14 @@ impl EnsureKey {
     /// Cannot be combined with [`value`](Self::value), because the old key may have this value and would have to be
     /// deleted first.
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
-        self.replace_on_drift = replace_on_drift;
+        self.succession.replace_on_drift = replace_on_drift;
+        self
+    }
+
+    /// Whether [`replace_on_drift`](Self::replace_on_drift) leaves the old keys, so that consumers can be given the new
+    /// value before an old key goes. Defaults to `false`. The next run without it deletes them.
+    pub fn keep_old(mut self, keep_old: bool) -> Self {
+        self.succession.keep_old = keep_old;
         self
     }
 
@@ -162,10 +172,14 @@ impl EnsureKey {
     }
 
     fn check(self) -> Result<Target, Error> {
-        let Self { settings, value, replace_on_drift, .. } = self;
-        let mut target = Target::new(settings, replace_on_drift)?;
+        let Self { settings, value, succession, .. } = self;
+        let mut target = Target::new(settings, succession)?;
         target.key.set_value(value)?;
-        if replace_on_drift && target.key.value.is_provided() {
+        if succession.renew_before.is_some() && target.key.value.is_provided() {
+            let why = "cannot be combined with `value`: the server refuses the value of the key that expires";
+            return Err(Error::invalid("renew_before", why));
+        }
+        if succession.replace_on_drift && target.key.value.is_provided() {
             let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one \
                        exists: leave `value` out, or delete the old key by its id, or give the new key another \
                        description";
@@ -188,7 +202,7 @@ impl<'a> Run<'a> {
         match steps.before.verdict() {
             Verdict::Keep(_) | Verdict::Create if self.target.key.value.is_provided() => self.prove(&steps),
             Verdict::Keep(stays) => steps.keep(self.call, stays),
-            Verdict::Create | Verdict::Replace(_) => self.create(steps),
+            Verdict::Create | Verdict::Renew(_) | Verdict::Replace(_) => self.create(steps),
             Verdict::Refuse(drifted) => Err(drift(drifted)),
         }
     }

@@ -6,6 +6,7 @@ mod reader;
 mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::filter::Filter;
 use self::reader::Reader;
@@ -67,6 +68,12 @@ impl ListKeys {
     /// Only keys that have expired by the local clock (`true`), or that have not (`false`).
     pub fn expired(mut self, expired: bool) -> Self {
         self.filter.expired = Some(expired);
+        self
+    }
+
+    /// Only keys that have not expired, and will within `duration` from now, by the local clock.
+    pub fn expires_within(mut self, duration: Duration) -> Self {
+        self.filter.expires_within = Some(duration);
         self
     }
 

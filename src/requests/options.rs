@@ -203,4 +203,28 @@ macro_rules! derived_value_method {
     };
 }
 
-pub(super) use {derived_value_method, replication_method, scope_methods, timeout_method, value_methods};
+/// Adds the method for renewals to a type with the field `$renew_before`.
+macro_rules! renewal_method {
+    ($request:ty, $($renew_before:ident).+) => {
+        impl $request {
+            /// If the key expires within `duration`, by the local clock, a new one is created beside it. Nothing is
+            /// deleted: the old key ends by itself, and is deleted by a run more than a day later. Of several keys,
+            /// one that does not expire within `duration` is kept, such as the new one of a
+            /// [rotation](crate::RotateKey::keep_old) that has kept the old one.
+            ///
+            /// For keys with `expires_in`, which must be longer by more than five minutes, because clocks differ.
+            ///
+            /// Of a key with a derived or stored value, the value cannot be created again. So the result is
+            /// [`Error::Drift`](crate::Error::Drift), which advises a higher generation or another value. With a higher
+            /// generation, the new key is created beside the one that expires soon.
+            pub fn renew_before(mut self, duration: std::time::Duration) -> Self {
+                self.$($renew_before).+ = Some(duration);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use {
+    derived_value_method, renewal_method, replication_method, scope_methods, timeout_method, value_methods,
+};

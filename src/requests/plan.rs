@@ -14,7 +14,7 @@ pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::KeySpec;
 use super::list;
 use super::options::{CallOptions, replication_method, timeout_method};
-use super::reconcile::{Drifted, Survey, Target, Verdict};
+use super::reconcile::{Drifted, Succession, Survey, Target, Verdict};
 use super::runner::Connections;
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
@@ -45,7 +45,7 @@ pub struct PlanKeys<'a> {
     values: Values<'a>,
     connections: Connections,
     keep_going: bool,
-    replace_on_drift: bool,
+    succession: Succession,
     options: CallOptions,
 }
 
@@ -61,7 +61,7 @@ impl<'a> PlanKeys<'a> {
             values: Values::Generated,
             connections: Connections::default(),
             keep_going: false,
-            replace_on_drift: false,
+            succession: Succession::default(),
             options: CallOptions::default(),
         }
     }
@@ -70,7 +70,14 @@ impl<'a> PlanKeys<'a> {
     /// [`EnsureKey::replace_on_drift`](crate::EnsureKey::replace_on_drift) does. Defaults to `false`: the plan shows
     /// what differs, and `apply` reports [`Error::Drift`].
     pub fn replace_on_drift(mut self, replace_on_drift: bool) -> Self {
-        self.replace_on_drift = replace_on_drift;
+        self.succession.replace_on_drift = replace_on_drift;
+        self
+    }
+
+    /// Whether [`replace_on_drift`](Self::replace_on_drift) leaves the old keys, as
+    /// [`EnsureKey::keep_old`](crate::EnsureKey::keep_old) does. Defaults to `false`.
+    pub fn keep_old(mut self, keep_old: bool) -> Self {
+        self.succession.keep_old = keep_old;
         self
     }
 
@@ -136,11 +143,11 @@ impl<'a> PlanKeys<'a> {
     /// * [`Error::RandomSource`],
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
-        let Self { engine, specs, prune, mut values, connections, keep_going, replace_on_drift, options } = self;
+        let Self { engine, specs, prune, mut values, connections, keep_going, succession, options } = self;
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let mut targets = Vec::with_capacity(specs.len());
         for (at, spec) in specs.into_iter().enumerate() {
-            let target = spec.check(replace_on_drift, root);
+            let target = spec.check(succession, root);
             targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
         }
         check_unique(&targets)?;
@@ -266,7 +273,10 @@ pub enum Change {
     Keep,
     /// No key has this description: one is to be created.
     Create,
-    /// The listed keys differ: they are to be deleted after a new one is created.
+    /// The listed key expires soon: one is to be created beside it. See [`KeySpec::renew_before`].
+    Renew,
+    /// The listed keys differ: they are to be deleted after a new one is created (not with
+    /// [`keep_old`](PlanKeys::keep_old)).
     Replace,
     /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`].
     Drift,
@@ -303,6 +313,7 @@ impl PlannedKey {
         let (change, key, differences) = match survey.verdict() {
             Verdict::Keep(key) => (Change::Keep, Some(key), &[][..]),
             Verdict::Create => (Change::Create, None, &[][..]),
+            Verdict::Renew(Drifted { key, differences, .. }) => (Change::Renew, Some(key), &differences[..]),
             Verdict::Replace(Drifted { key, differences, .. }) => (Change::Replace, Some(key), &differences[..]),
             Verdict::Refuse(Drifted { key, differences, .. }) => (Change::Drift, Some(key), &differences[..]),
         };
@@ -342,7 +353,7 @@ impl PlannedKey {
 
     /// Whether `apply` would create a key.
     fn creates(&self) -> bool {
-        matches!(self.change, Change::Create | Change::Replace)
+        matches!(self.change, Change::Create | Change::Renew | Change::Replace)
     }
 
     /// Whether `apply` would change something, or report a drift.
@@ -366,6 +377,7 @@ impl fmt::Display for PlannedKey {
         let mark = match change {
             Change::Keep => '=',
             Change::Create => '+',
+            Change::Renew => '>',
             Change::Replace => '~',
             Change::Drift => '!',
             Change::Delete => '-',
@@ -381,6 +393,11 @@ impl fmt::Display for PlannedKey {
         }
         for Difference { field, found, wanted } in differences {
             write!(f, "\n    {field}: {found} -> {wanted}")?;
+        }
+        if let (Change::Renew | Change::Replace, Some(key)) = (change, key) {
+            if !deletes.contains(&key.id) {
+                write!(f, "\n    key {} is kept beside the new one", key.id)?;
+            }
         }
         let replaced = key.as_ref().map(|key| key.id);
         for id in deletes.iter().filter(|id| Some(**id) != replaced) {
@@ -401,6 +418,11 @@ impl fmt::Display for Plan {
             writeln!(f, "{key}")?;
         }
         let count = |change| self.keys.iter().filter(|key| key.change == change).count();
+        // Most plans have none.
+        match count(Change::Renew) {
+            0 => {}
+            renewals => write!(f, "{renewals} to renew, ")?,
+        }
         write!(
             f,
             "{} to create, {} to replace, {} to delete, {} drifted, {} to keep",
@@ -422,14 +444,6 @@ impl Serialize for Plan {
 
 impl fmt::Debug for PlanKeys<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine, specs, connections, keep_going, replace_on_drift, options, prune: _, values: _ } = self;
-        f.debug_struct("PlanKeys")
-            .field("engine", engine)
-            .field("specs", specs)
-            .field("connections", connections)
-            .field("keep_going", keep_going)
-            .field("replace_on_drift", replace_on_drift)
-            .field("options", options)
-            .finish_non_exhaustive()
+        f.debug_struct("PlanKeys").field("specs", &self.specs).finish_non_exhaustive()
     }
 }

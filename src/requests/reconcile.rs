@@ -6,4 +6,4 @@ mod survey;
 
 pub use self::steps::EnsuredKey;
 pub(super) use self::steps::{Creation, Steps, drift};
-pub(super) use self::survey::{Drifted, Survey, Target, Verdict};
+pub(super) use self::survey::{Drifted, Succession, Survey, Target, Verdict};

@@ -18,6 +18,7 @@ mod many;
 mod plan;
 mod prepared;
 mod ready;
+mod renewal;
 mod repeated_values;
 mod rotate;
 mod scoped;

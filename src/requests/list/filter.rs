@@ -1,5 +1,7 @@
 //! The filter of a list.
 
+use std::time::Duration;
+
 use crate::action::{Action, InvalidAction};
 use crate::error::Error;
 use crate::key::{KeyInfo, PREFIX};
@@ -10,6 +12,7 @@ pub(super) struct Filter {
     prefix: Option<Box<[u8]>>,
     pub(super) description: Option<String>,
     pub(super) expired: Option<bool>,
+    pub(super) expires_within: Option<Duration>,
     pub(super) allows: Vec<(Action, String)>,
     pub(super) invalid_action: Option<InvalidAction>,
 }
@@ -32,10 +35,11 @@ impl Filter {
     }
 
     pub(super) fn admits(&self, key: &KeyInfo) -> bool {
-        let Self { prefix, description, expired, allows, invalid_action: _ } = self;
+        let Self { prefix, description, expired, expires_within, allows, invalid_action: _ } = self;
         prefix.as_ref().is_none_or(|prefix| key.prefix.as_bytes().starts_with(prefix))
             && description.as_ref().is_none_or(|description| key.description == *description)
             && expired.is_none_or(|expired| key.is_expired() == expired)
+            && expires_within.is_none_or(|duration| key.expires_at.is_within(duration))
             && allows.iter().all(|(action, collection)| key.allows(action, collection))
     }
 }

@@ -10,8 +10,8 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::options::{KeySettings, scope_methods};
-use crate::requests::reconcile::Target;
+use crate::requests::options::{KeySettings, renewal_method, scope_methods};
+use crate::requests::reconcile::{Succession, Target};
 use crate::requests::value::KeyValue;
 use crate::value_root::{DerivedValue, ValueRoot};
 
@@ -28,6 +28,7 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// | `expires_at` | a time in UTC such as `2030-01-01T00:00:00Z`, or `never`, the default |
 /// | `expires_in` | instead of `expires_at`: at most how long the key works after it is created, such as `90days` |
 /// | `autodelete` | optional: see [`autodelete`](Self::autodelete) |
+/// | `renew_before` | optional, with `expires_in`: such as `7days`, see [`renew_before`](Self::renew_before) |
 /// | `generation` | optional, for derived values: see [`generation`](Self::generation) |
 ///
 /// It is checked while it is read. The error names the key and the member:
@@ -50,14 +51,20 @@ use crate::value_root::{DerivedValue, ValueRoot};
 pub struct KeySpec {
     settings: KeySettings,
     generation: Option<u32>,
+    renew_before: Option<Duration>,
 }
 
+renewal_method!(KeySpec, renew_before);
 scope_methods!(KeySpec);
 
 impl KeySpec {
     /// A key with this description. Add at least one action and one collection.
     pub fn new(description: impl Into<String>) -> Self {
-        Self { settings: KeySettings { description: description.into(), ..KeySettings::default() }, generation: None }
+        Self {
+            settings: KeySettings { description: description.into(), ..KeySettings::default() },
+            generation: None,
+            renew_before: None,
+        }
     }
 
     /// The description, which identifies the key.
@@ -93,7 +100,7 @@ impl KeySpec {
     ///
     /// [`Error::InvalidRequest`].
     pub fn validate(&self) -> Result<(), Error> {
-        self.clone().target(false).map(drop)
+        self.clone().target(Succession::default()).map(drop)
     }
 
     /// [`validate`](Self::validate), with an error that names the key.
@@ -105,17 +112,17 @@ impl KeySpec {
     }
 
     /// The described key, which has no value yet.
-    fn target(self, replace_on_drift: bool) -> Result<Target, Error> {
+    fn target(self, succession: Succession) -> Result<Target, Error> {
         if self.generation == Some(0) {
             return Err(Error::invalid("generation", "is 0: the first one is 1"));
         }
-        Target::new(self.settings, replace_on_drift)
+        Target::new(self.settings, Succession { renew_before: self.renew_before, ..succession })
     }
 
     /// The described key, with a value only if it is derived: most keys exist already.
-    pub(super) fn check(self, replace_on_drift: bool, root: Option<&ValueRoot>) -> Result<Target, Error> {
+    pub(super) fn check(self, succession: Succession, root: Option<&ValueRoot>) -> Result<Target, Error> {
         let generation = self.generation;
-        let mut target = self.target(replace_on_drift)?;
+        let mut target = self.target(succession)?;
         match (root, generation) {
             (Some(root), _) => {
                 let derived = DerivedValue::new(root, target.key.description.clone(), generation.unwrap_or(1));
@@ -142,6 +149,7 @@ impl From<&KeyInfo> for KeySpec {
         Self {
             settings: KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() },
             generation: None,
+            renew_before: None,
         }
     }
 }
@@ -160,6 +168,8 @@ struct Members {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     autodelete: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    renew_before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     generation: Option<u32>,
 }
 
@@ -170,16 +180,26 @@ impl TryFrom<Members> for KeySpec {
     type Error = String;
 
     fn try_from(members: Members) -> Result<Self, String> {
-        let Members { description, actions, collections, expires_at, expires_in, autodelete, generation } = members;
+        let Members {
+            description,
+            actions,
+            collections,
+            expires_at,
+            expires_in,
+            autodelete,
+            renew_before,
+            generation,
+        } = members;
         let of_key = |field: &dyn Display, why: &dyn Display| of_key(&description, field, why);
+        let duration = |field: &str, text: &str| {
+            let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
+            humantime::parse_duration(text).map_err(|error| of_key(&field, &why(error)))
+        };
+        let renew_before = renew_before.map(|text| duration("renew_before", &text)).transpose()?;
         let expiry = match (expires_at, expires_in) {
             (None, None) => None,
             (Some(time), None) => Some(Expires::At(time.parse().map_err(|error| of_key(&"expires_at", &error))?)),
-            (None, Some(duration)) => {
-                let duration = humantime::parse_duration(&duration);
-                let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
-                Some(Expires::In(duration.map_err(|error| of_key(&"expires_in", &why(error)))?))
-            }
+            (None, Some(text)) => Some(Expires::In(duration("expires_in", &text)?)),
             (Some(_), Some(_)) => return Err(of_key(&"expires_in", &"cannot be combined with `expires_at`")),
         };
         let actions = each("actions", &actions, of_key, |text| match text.strip_prefix(CUSTOM) {
@@ -188,7 +208,8 @@ impl TryFrom<Members> for KeySpec {
         })?;
         let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
         let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
-        let spec = Self { settings: KeySettings { description: description.clone(), ..settings }, generation };
+        let spec =
+            Self { settings: KeySettings { description: description.clone(), ..settings }, generation, renew_before };
         spec.check_named()?;
         Ok(spec)
     }
@@ -227,6 +248,7 @@ impl Serialize for KeySpec {
             expires_at: None,
             expires_in: None,
             autodelete: *autodelete,
+            renew_before: self.renew_before.map(|duration| humantime::format_duration(duration).to_string()),
             generation: self.generation,
         };
         match expiry {

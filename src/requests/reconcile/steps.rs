@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::survey::{Drifted, Survey, Target, Verdict};
+use super::survey::{Drifted, Survey, Target};
 use crate::engine::Call;
 use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
@@ -50,13 +50,13 @@ impl<'a> Steps<'a> {
 
     pub(in crate::requests) fn create(self, call: Call<'_>) -> Result<Creation<'a>, Error> {
         let Self { target, before } = &self;
-        if let Verdict::Replace(Drifted { key: old, .. }) = before.verdict() {
+        if let Some(old) = before.replaced_by(None).last() {
             // A missing permission is reported as such.
-            match get(call, old.id) {
+            match get(call, old) {
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
-            replication::check_nodes(call, old.id, false)?;
+            replication::check_nodes(call, old, false)?;
         }
         let prior = Prior { may_exist: false, others: &before.ids() };
         let created = target.key.create(call, prior)?;
@@ -151,11 +151,13 @@ impl<'a> Creation<'a> {
     /// Keeps the created key unless another key takes precedence.
     pub(in crate::requests) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (self.key().info(), self.created.is_certain);
-        let replace_on_drift = self.target().replace_on_drift;
+        let replace_on_drift = self.target().succession.replace_on_drift;
+        // A renewal is begun although these are listed.
+        let before = self.steps.before.ids();
         let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
             // A key that was found by its prefix may be any key that has the same prefix.
             true => drifted.key.id < own.id || !is_certain,
-            false => drifted.key.id < own.id && !replace_on_drift,
+            false => drifted.key.id < own.id && !replace_on_drift && !before.contains(&drifted.key.id),
         };
         if let Some(drifted) = after.drifted.iter().find(is_in_the_way) {
             return match is_certain {

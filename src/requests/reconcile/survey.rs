@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::error::{CLIENT_KEY, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
+use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
-use crate::requests::new_key::{NewKey, are_same_set};
+use crate::requests::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
 use crate::requests::options::KeySettings;
 use crate::requests::value::KeyValue;
 
@@ -17,16 +18,43 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub(in crate::requests) struct Target {
     pub(in crate::requests) key: NewKey,
+    pub(in crate::requests) succession: Succession,
+}
+
+/// How a new key succeeds one that exists.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::requests) struct Succession {
     /// Whether to replace keys with the same description and a different scope.
     pub(in crate::requests) replace_on_drift: bool,
+    /// Whether to leave those that are replaced.
+    pub(in crate::requests) keep_old: bool,
+    /// How long before the expiry of a key with the wanted scope it is succeeded by another.
+    pub(in crate::requests) renew_before: Option<Duration>,
 }
 
 impl Target {
-    pub(in crate::requests) fn new(settings: KeySettings, replace_on_drift: bool) -> Result<Self, Error> {
+    pub(in crate::requests) fn new(settings: KeySettings, succession: Succession) -> Result<Self, Error> {
+        let Succession { replace_on_drift, keep_old, renew_before } = succession;
         if settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: the key is found by it"));
         }
-        Ok(Self { key: NewKey::new(settings)?, replace_on_drift })
+        if keep_old && !replace_on_drift {
+            return Err(Error::invalid("keep_old", "is only for `replace_on_drift`"));
+        }
+        match (renew_before, settings.expiry) {
+            (None, _) => {}
+            (Some(before), Some(Expires::In(all))) if before.saturating_add(CLOCK_TOLERANCE) < all => {}
+            (Some(_), Some(Expires::In(_))) => {
+                let why = "must be shorter than `expires_in` by more than five minutes, because clocks differ";
+                return Err(Error::invalid("renew_before", why));
+            }
+            (Some(_), _) => return Err(Error::invalid("renew_before", "is only for keys with `expires_in`")),
+        }
+        Ok(Self { key: NewKey::new(settings)?, succession })
+    }
+
+    fn expires_soon(&self, key: &KeyInfo) -> bool {
+        self.succession.renew_before.is_some_and(|before| key.expires_at.is_within(before))
     }
 }
 
@@ -36,6 +64,8 @@ pub(in crate::requests) enum Verdict<'a> {
     Keep(&'a KeyInfo),
     /// There is none.
     Create,
+    /// The newest of the keys that expire soon, and are otherwise as wanted.
+    Renew(&'a Drifted),
     /// The newest of the drifted keys, all of which may be replaced.
     Replace(&'a Drifted),
     /// The newest of the drifted keys that may not be replaced.
@@ -59,16 +89,19 @@ impl Drifted {
 }
 
 /// The listed keys with one description, in the order of their ids.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(in crate::requests) struct Survey {
     /// Not expired, with the wanted scope.
     pub(in crate::requests) wanted: Vec<KeyInfo>,
     /// Not expired, with a different scope.
     pub(in crate::requests) drifted: Vec<Drifted>,
+    /// Not expired, but soon, and otherwise with the wanted scope. Of any earlier generation.
+    expiring: Vec<Drifted>,
     /// Expired by the local clock.
     expired: Vec<KeyInfo>,
     /// Those of the expired keys that may be deleted.
     long_expired: Vec<KeyId>,
+    keeps_old: bool,
 }
 
 impl Survey {
@@ -82,8 +115,7 @@ impl Survey {
         created: Option<KeyId>,
         client_prefix: &str,
     ) -> Self {
-        let mut survey =
-            Self { wanted: Vec::new(), drifted: Vec::new(), expired: Vec::new(), long_expired: Vec::new() };
+        let mut survey = Self { keeps_old: target.succession.keep_old, ..Self::default() };
         for key in keys {
             if created == Some(key.id) {
                 survey.wanted.push(key);
@@ -91,7 +123,7 @@ impl Survey {
             }
             let may_be_clients = key.may_be_clients(client_prefix);
             let mut differences = differences(&key, target);
-            let is_obstacle = created.is_none() && survey.is_obstacle(&key, &mut differences, &target.key);
+            let is_obstacle = created.is_none() && survey.is_obstacle(&key, &mut differences, target);
             if !is_obstacle && key.is_expired() {
                 if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients {
                     survey.long_expired.push(key.id);
@@ -104,6 +136,12 @@ impl Survey {
                 // The server accepted the value for the created key, so this key has another one.
                 differences.push(other_value(&key));
             }
+            if !is_obstacle && target.expires_soon(&key) && differences.iter().all(|it| it.field == GENERATION) {
+                let (found, wanted) = (format!("{:?}", key.expires_at), format!("{:?}", target.key.expires_at));
+                differences.push(Difference { field: "expires_at", found, wanted });
+                survey.expiring.push(Drifted { key, differences, is_replaceable: false, is_obstacle });
+                continue;
+            }
             if differences.is_empty() {
                 survey.wanted.push(key);
                 continue;
@@ -112,7 +150,7 @@ impl Survey {
                 let found = "perhaps the client's own key, which has the same prefix".to_owned();
                 differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
             }
-            let is_replaceable = target.replace_on_drift
+            let is_replaceable = target.succession.replace_on_drift
                 && !is_obstacle
                 && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
             survey.drifted.push(Drifted { key, differences, is_replaceable, is_obstacle });
@@ -121,7 +159,8 @@ impl Survey {
     }
 
     /// Whether no key with the wanted value can be created because of this key, although it is not as wanted. Says why.
-    fn is_obstacle(&self, key: &KeyInfo, differences: &mut Vec<Difference>, wanted: &NewKey) -> bool {
+    fn is_obstacle(&self, key: &KeyInfo, differences: &mut Vec<Difference>, target: &Target) -> bool {
+        let wanted = &target.key;
         let may_have_value = wanted.has_prefix_of(key);
         let (field, found, advice) = match &wanted.value {
             KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "store another"),
@@ -138,6 +177,8 @@ impl Survey {
             "it has expired"
         } else if !differences.is_empty() {
             "the server does not change a key"
+        } else if target.expires_soon(key) {
+            "it expires soon"
         } else if self.wanted.iter().any(|other| wanted.has_prefix_of(other)) {
             "another key begins in the same way"
         } else {
@@ -149,7 +190,7 @@ impl Survey {
     }
 
     fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
-        let drifted = self.drifted.iter().map(|drifted| &drifted.key);
+        let drifted = self.drifted.iter().chain(&self.expiring).map(|drifted| &drifted.key);
         self.wanted.iter().chain(drifted).chain(&self.expired)
     }
 
@@ -186,6 +227,9 @@ impl Survey {
         if let Some(first) = self.wanted.first() {
             return Verdict::Keep(first);
         }
+        if let Some(newest) = self.expiring.last() {
+            return Verdict::Renew(newest);
+        }
         match (self.drifted.iter().rfind(|drifted| !drifted.is_replaceable), self.drifted.last()) {
             (Some(refused), _) => Verdict::Refuse(refused),
             (None, Some(newest)) => Verdict::Replace(newest),
@@ -193,9 +237,9 @@ impl Survey {
         }
     }
 
-    /// The drifted keys that a key with the wanted scope replaces. `stays`: its id, if it exists already.
+    /// The drifted keys that are deleted once a key with the wanted scope replaces them. `stays`: its id, if it exists already.
     pub(in crate::requests) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = KeyId> {
-        let replaceable = self.drifted.iter().filter(|drifted| drifted.is_replaceable);
+        let replaceable = self.drifted.iter().filter(|drifted| drifted.is_replaceable && !self.keeps_old);
         replaceable.map(|drifted| drifted.key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
     }
 
@@ -257,8 +301,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::collection::CollectionPattern;
-    use crate::expiry::{Expires, Expiry};
-    use crate::requests::new_key::CLOCK_TOLERANCE;
+    use crate::expiry::Expiry;
     use crate::requests::value::KeyValue;
 
     fn target(value: KeyValue, expiry: Option<Expires>, replace_on_drift: bool) -> Target {
@@ -269,7 +312,8 @@ mod tests {
             expiry,
             ..KeySettings::default()
         };
-        let mut target = Target::new(settings, replace_on_drift).unwrap();
+        let succession = Succession { replace_on_drift, ..Succession::default() };
+        let mut target = Target::new(settings, succession).unwrap();
         target.key.set_value(value).unwrap();
         target
     }
