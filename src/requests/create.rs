@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use super::list;
 use super::new_key::NewKey;
 use super::options::{
-    CallOptions, KeySettings, derived_value_method, replication_method, scope_methods, timeout_method, value_methods,
+    CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, replication_method,
+    scope_methods, timeout_method, value_method,
 };
 use super::replication::{self, Wanted};
 use super::value::KeyValue;
@@ -39,12 +40,6 @@ pub struct CreateKey {
     options: CallOptions,
 }
 
-scope_methods!(CreateKey);
-value_methods!(CreateKey, settings.expiry, "never");
-derived_value_method!(CreateKey);
-timeout_method!(CreateKey);
-replication_method!(CreateKey, "the key is created, waits until it is known");
-
 impl CreateKey {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         Self { engine, settings: KeySettings::default(), value: KeyValue::default(), options: CallOptions::default() }
@@ -55,6 +50,10 @@ impl CreateKey {
         self.settings.description = description.into();
         self
     }
+
+    scope_methods!();
+    value_method!();
+    derived_value_method!();
 
     /// Sets the value that an earlier process has [prepared](Self::prepare) and stored for this key, so that this
     /// request completes the earlier one: it creates the key unless the earlier process has, and returns the key in
@@ -88,14 +87,10 @@ impl CreateKey {
         self
     }
 
-    /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`], [`Error::RandomSource`].
-    pub fn validate(&self) -> Result<(), Error> {
-        self.clone().check().map(drop)
-    }
+    expiry_methods!(settings.expiry, "never");
+    autodelete_method!();
+    replication_method!("the key is created, waits until it is known");
+    timeout_method!();
 
     /// Checks the request and generates the value without sending anything, so that the value can be stored before
     /// the key exists: see [`PreparedCreate`].

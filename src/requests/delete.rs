@@ -20,9 +20,6 @@ pub struct DeleteKey {
     options: CallOptions,
 }
 
-timeout_method!(DeleteKey);
-replication_method!(DeleteKey, "the key is deleted, waits until it is gone");
-
 impl DeleteKey {
     pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
         Self { engine, id, ignore_missing: false, options: CallOptions::default() }
@@ -33,6 +30,9 @@ impl DeleteKey {
         self.ignore_missing = ignore_missing;
         self
     }
+
+    replication_method!("the key is deleted, waits until it is gone");
+    timeout_method!();
 
     /// Deletes the key, and returns its id.
     ///

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use super::create::ROUNDS_FOR_GIVEN;
 use super::list;
 use super::options::{
-    CallOptions, KeySettings, derived_value_method, renewal_method, replication_method, scope_methods,
-    timeout_method, value_methods,
+    CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, renewal_method,
+    replication_method, scope_methods, timeout_method, value_method,
 };
 use super::reconcile::{EnsuredKey, Steps, Succession, Target, Verdict, drift};
 use super::value::KeyValue;
@@ -78,13 +78,6 @@ pub struct EnsureKey {
     options: CallOptions,
 }
 
-scope_methods!(EnsureKey);
-value_methods!(EnsureKey, settings.expiry, "never");
-derived_value_method!(EnsureKey);
-renewal_method!(EnsureKey, succession.renew_before);
-timeout_method!(EnsureKey);
-replication_method!(EnsureKey, "all other steps, waits until the key is known");
-
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
         let settings = KeySettings { description, ..KeySettings::default() };
@@ -96,6 +89,29 @@ impl EnsureKey {
             options: CallOptions::default(),
         }
     }
+
+    scope_methods!();
+    value_method!();
+    derived_value_method!();
+
+    /// Sets the value that an earlier, interrupted run has stored for this key, or that was
+    /// [generated](crate::generate_value) and stored for it before the first run.
+    ///
+    /// It is used if a key is created. If the earlier run has created the key, this run returns it and creates no second
+    /// one. A key with this description and scope is kept, whatever its value; [`EnsuredKey::value`] is then the stored
+    /// one if the key begins with the same four bytes, and `None` otherwise.
+    ///
+    /// Otherwise as for [`CreateKey::stored_value`](crate::CreateKey::stored_value): only for a value that this crate has
+    /// generated, for this key alone. If a listed key that has expired or has another scope may have it, the result is
+    /// [`Error::Drift`]: generate and store another one.
+    pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
+        self.value = KeyValue::Stored(value.into());
+        self
+    }
+
+    expiry_methods!(settings.expiry, "never");
+    renewal_method!(succession.renew_before);
+    autodelete_method!();
 
     /// Whether to replace a key with this description and a different scope, and to delete such keys that an
     /// interrupted replacement left beside a key with this scope. An old key is deleted only after every node knows
@@ -119,20 +135,8 @@ impl EnsureKey {
         self
     }
 
-    /// Sets the value that an earlier, interrupted run has stored for this key, or that was
-    /// [generated](crate::generate_value) and stored for it before the first run.
-    ///
-    /// It is used if a key is created. If the earlier run has created the key, this run returns it and creates no second
-    /// one. A key with this description and scope is kept, whatever its value; [`EnsuredKey::value`] is then the stored
-    /// one if the key begins with the same four bytes, and `None` otherwise.
-    ///
-    /// Otherwise as for [`CreateKey::stored_value`](crate::CreateKey::stored_value): only for a value that this crate has
-    /// generated, for this key alone. If a listed key that has expired or has another scope may have it, the result is
-    /// [`Error::Drift`]: generate and store another one.
-    pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
-        self.value = KeyValue::Stored(value.into());
-        self
-    }
+    replication_method!("all other steps, waits until the key is known");
+    timeout_method!();
 
     /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
     ///

@@ -18,12 +18,12 @@ pub struct GetKey {
     options: CallOptions,
 }
 
-timeout_method!(GetKey);
-
 impl GetKey {
     pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
         Self { engine, id, options: CallOptions::default() }
     }
+
+    timeout_method!();
 
     /// Gets the key.
     ///

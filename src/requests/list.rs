@@ -45,8 +45,6 @@ pub struct ListKeys {
     options: CallOptions,
 }
 
-timeout_method!(ListKeys);
-
 impl ListKeys {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         Self { engine, filter: Filter::default(), options: CallOptions::default() }
@@ -92,6 +90,8 @@ impl ListKeys {
         }
         self
     }
+
+    timeout_method!();
 
     /// Lists the metadata of the keys, in the order of their ids.
     ///

@@ -49,9 +49,6 @@ pub struct PlanKeys<'a> {
     options: CallOptions,
 }
 
-timeout_method!(PlanKeys<'_>);
-replication_method!(PlanKeys<'_>, "a key is created, `apply` waits until it is known");
-
 impl<'a> PlanKeys<'a> {
     pub(crate) fn new(engine: Arc<Engine>, specs: Vec<KeySpec>) -> Self {
         Self {
@@ -132,6 +129,9 @@ impl<'a> PlanKeys<'a> {
         self.keep_going = keep_going;
         self
     }
+
+    replication_method!("a key is created, `apply` waits until it is known");
+    timeout_method!();
 
     /// Lists the server's keys once and compares them with the specs. Changes nothing.
     ///

@@ -8,7 +8,7 @@ use super::delete::{check_replacement, ensure_deleted};
 use super::get::{self, get};
 use super::list;
 use super::new_key::NewKey;
-use super::options::{CallOptions, replication_method, timeout_method, value_methods};
+use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Wanted};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine, NO_BODY};
@@ -55,10 +55,6 @@ pub struct RotateKey {
     pub(super) options: CallOptions,
 }
 
-value_methods!(RotateKey, expiry, "that of the old key, which must not be past");
-timeout_method!(RotateKey);
-replication_method!(RotateKey, "the old key is deleted (not with `keep_old`), waits until it is gone");
-
 impl RotateKey {
     pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
         Self {
@@ -72,6 +68,9 @@ impl RotateKey {
             options: CallOptions::default(),
         }
     }
+
+    value_method!();
+    expiry_methods!(expiry, "that of the old key, which must not be past");
 
     /// Whether to keep the old key, so that the caller can [delete](crate::KeysClient::delete) it when it is no
     /// longer used. Defaults to `false`: the old key is deleted once every node knows the new one.
@@ -100,6 +99,9 @@ impl RotateKey {
         self.copy_unknown_members = copy_unknown_members;
         self
     }
+
+    replication_method!("the old key is deleted (not with `keep_old`), waits until it is gone");
+    timeout_method!();
 
     /// Checks the value and the expiry without sending anything. [`send`](Self::send) makes the same checks, and
     /// checks the old key.

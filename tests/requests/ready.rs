@@ -72,7 +72,7 @@ fn invalid_request_is_refused_by_validate_as_by_send() {
     };
 
     let create = client.create().actions(["documents:serach"]).collections(["docs"]);
-    same(create.validate(), create.send().map(drop));
+    same(create.clone().prepare().map(drop), create.send().map(drop));
     let ensure = client.ensure(" ").actions(["documents:search"]).collections(["docs"]);
     same(ensure.validate(), ensure.send().map(drop));
     let ensure = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
@@ -91,7 +91,7 @@ fn invalid_request_is_refused_by_validate_as_by_send() {
 fn valid_request_passes_validate_and_nothing_is_sent() {
     let server = FakeServer::start().unwrap();
     let client = builder(&server).build().unwrap();
-    client.create().actions(["documents:search"]).collections(["docs"]).validate().unwrap();
+    drop(client.create().actions(["documents:search"]).collections(["docs"]).prepare().unwrap());
     client.ensure("docs").actions(["documents:search"]).collections(["docs"]).validate().unwrap();
     client.rotate(7).expires_in(LONG).validate().unwrap();
     assert_eq!(server.request_count(), 0);

@@ -10,7 +10,7 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::options::{KeySettings, renewal_method, scope_methods};
+use crate::requests::options::{KeySettings, autodelete_method, renewal_method, scope_methods};
 use crate::requests::reconcile::{Succession, Target};
 use crate::requests::value::KeyValue;
 use crate::value_root::{DerivedValue, ValueRoot};
@@ -54,9 +54,6 @@ pub struct KeySpec {
     renew_before: Option<Duration>,
 }
 
-renewal_method!(KeySpec, renew_before);
-scope_methods!(KeySpec);
-
 impl KeySpec {
     /// A key with this description. Add at least one action and one collection.
     pub fn new(description: impl Into<String>) -> Self {
@@ -73,6 +70,8 @@ impl KeySpec {
         &self.settings.description
     }
 
+    scope_methods!();
+
     /// When the key stops working, by the server's clock. A key with any other expiry has drifted. Defaults to never.
     pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
         self.settings.expiry = Some(Expires::At(expiry.into()));
@@ -85,6 +84,9 @@ impl KeySpec {
         self.settings.expiry = Some(Expires::In(duration));
         self
     }
+
+    renewal_method!(renew_before);
+    autodelete_method!();
 
     /// The generation of the key's value, if values are [derived](super::PlanKeys::derived_values). Defaults to 1.
     /// Raise it to replace the key by one with another value, or because its scope is to change: see

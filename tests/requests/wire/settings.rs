@@ -150,13 +150,13 @@ fn empty_restriction_is_refused() {
     let create = || client.create().actions(["documents:search"]);
     let empty = "invalid request: `collections`: an empty name or prefix means no collection (`*` means all)";
     for entry in ["", "exact:", "prefix:", "pattern:", "custom:"] {
-        assert_eq!(create().collections([entry]).validate().unwrap_err().to_string(), empty, "{entry}");
+        assert_eq!(create().collections([entry]).prepare().unwrap_err().to_string(), empty, "{entry}");
     }
     for entry in [CollectionPattern::exact(""), CollectionPattern::prefix(""), CollectionPattern::custom("")] {
-        assert_eq!(create().collections([&entry]).validate().unwrap_err().to_string(), empty, "{entry}");
+        assert_eq!(create().collections([&entry]).prepare().unwrap_err().to_string(), empty, "{entry}");
     }
     assert_eq!(
-        create().collections([""; 0]).validate().unwrap_err().to_string(),
+        create().collections([""; 0]).prepare().unwrap_err().to_string(),
         "invalid request: `collections`: none is given: name at least one, or `\"*\"` for all"
     );
     assert_eq!(

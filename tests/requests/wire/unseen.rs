@@ -47,7 +47,7 @@ const EXACT: [Setting; 7] = [
 ];
 
 fn scoped(create: typesense_keys::CreateKey) -> Result<(), Error> {
-    create.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).validate()
+    create.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).prepare().map(drop)
 }
 
 /// The text with the character first, after two characters, and last; and where that is.
@@ -107,7 +107,7 @@ fn unseen_character_around_an_address_is_dropped_and_inside_it_is_named() {
 fn unseen_character_in_a_collection_is_named() {
     let refused = |text: &str| {
         let create = client().create().actions([Action::DOCUMENTS_SEARCH]).collections([text]);
-        create.validate().expect_err(text).to_string()
+        create.prepare().expect_err(text).to_string()
     };
     for tag in ["", "exact:", "prefix:", "pattern:", "custom:"] {
         for (unseen, name) in UNSEEN {
@@ -126,7 +126,7 @@ fn unseen_character_in_a_collection_is_named() {
     // In Rust, a name is what it is: a server has such collections.
     let exact = typesense_keys::CollectionPattern::exact("docs\n");
     let create = client().create().actions([Action::DOCUMENTS_SEARCH]).collections([exact]);
-    assert!(create.validate().is_ok());
+    assert!(create.prepare().is_ok());
 }
 
 #[test]
@@ -134,11 +134,11 @@ fn unseen_character_in_an_action_is_shown() {
     for (unseen, _) in UNSEEN.into_iter().chain([(' ', "")]) {
         for (odd, ..) in places("documents:search", unseen) {
             let create = client().create().actions([&odd]).collections(["docs"]);
-            let error = create.validate().expect_err(&odd).to_string();
+            let error = create.prepare().expect_err(&odd).to_string();
             let shown = odd.escape_debug().to_string();
             assert!(error.starts_with(&format!("invalid request: `actions`: `{shown}` is not")), "{error}");
             let custom = client().create().actions([Action::custom(odd)]).collections(["docs"]);
-            assert!(custom.validate().is_err(), "{error}");
+            assert!(custom.prepare().is_err(), "{error}");
         }
     }
 }
