@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod imports;
+mod search_parameters;
 mod source;
 
 use std::collections::BTreeSet;

@@ -27,6 +27,7 @@ mod life;
 mod lifecycle;
 mod many;
 mod matching;
+mod noninterference;
 mod patterns;
 mod plan;
 mod refusals;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         tenants::TESTS,
         hidden_fields::TESTS,
         closed_parameters::TESTS,
+        noninterference::TESTS,
         environment::TESTS,
         exactly_once::TESTS,
         #[cfg(feature = "testing")]

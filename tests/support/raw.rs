@@ -90,7 +90,7 @@ impl Response {
         serde_json::from_slice(&self.body).ok()
     }
 
-    fn read(from: &mut impl BufRead) -> io::Result<Response> {
+    pub fn read(from: &mut impl BufRead) -> io::Result<Response> {
         let status_line = read_line(from)?;
         let status = status_line
             .split(' ')

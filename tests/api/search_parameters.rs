@@ -1,0 +1,57 @@
+//! The table of search parameters that scoped keys close, against the names that each version of the server reads.
+
+use std::collections::BTreeMap;
+
+use self::table::{Row, parameters};
+
+#[path = "../../src/scoped/table.rs"]
+#[allow(dead_code, unreachable_pub)] // The crate uses more of it.
+mod table;
+
+/// Taken from the server's source by `tests/search_parameters/take`.
+const READ: [((u16, u16), &str); 8] = [
+    ((0, 24), include_str!("../search_parameters/0.24.1.txt")),
+    ((0, 25), include_str!("../search_parameters/0.25.2.txt")),
+    ((26, 0), include_str!("../search_parameters/26.0.txt")),
+    ((27, 0), include_str!("../search_parameters/27.0.txt")),
+    ((27, 1), include_str!("../search_parameters/27.1.txt")),
+    ((28, 0), include_str!("../search_parameters/28.0.txt")),
+    ((29, 0), include_str!("../search_parameters/29.0.txt")),
+    ((30, 0), include_str!("../search_parameters/30.txt")),
+];
+
+fn rows() -> BTreeMap<&'static str, &'static Row> {
+    let mut rows = BTreeMap::new();
+    for (name, row) in parameters() {
+        assert!(rows.insert(name, row).is_none(), "`{name}` is in two rows");
+    }
+    rows
+}
+
+#[test]
+fn every_parameter_that_a_version_reads_is_in_the_table() {
+    let rows = rows();
+    for (version, names) in READ {
+        for name in names.lines() {
+            assert!(rows.contains_key(name), "{version:?} reads `{name}`: what can a request do with it?");
+        }
+    }
+}
+
+#[test]
+fn versions_in_the_table_are_those_that_read_the_parameter() {
+    for (name, row) in rows() {
+        for (version, names) in READ {
+            let is_read = names.lines().any(|read| read == name);
+            let says_so = row.since <= version && row.until.is_none_or(|until| version < until);
+            assert_eq!(says_so, is_read, "`{name}` in {version:?}, which reads it: {is_read}");
+        }
+    }
+}
+
+#[test]
+fn rows_say_what_a_request_can_do_and_how_that_is_known() {
+    for (name, row) in rows() {
+        assert!(!row.effect.is_empty() && !row.evidence.is_empty(), "`{name}`");
+    }
+}
