@@ -145,15 +145,18 @@ impl KeyInfo {
     /// use typesense_keys::{Action, AuditFinding, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
-    ///     r#"{"id": 7, "description": "search", "actions": ["documents:serach"], "collections": ["docs"],
-    ///         "expires_at": 64723363199, "value_prefix": "k3yA"}"#,
+    ///     r#"{"id": 7, "description": "search", "value_prefix": "k3yA",
+    ///         "actions": ["documents:serach"], "collections": ["docs"],
+    ///         "expires_at": 64723363199}"#,
     /// )?;
     /// let findings = key.audit();
     /// let typo = AuditFinding::DeadAction(Action::custom("documents:serach"));
-    /// assert_eq!(findings, [AuditFinding::NeverExpires, typo, AuditFinding::AllowsNothing]);
+    /// let nothing = AuditFinding::AllowsNothing;
+    /// assert_eq!(findings, [AuditFinding::NeverExpires, typo, nothing]);
     /// assert_eq!(
     ///     findings[1].to_string(),
-    ///     "has the action `documents:serach`, which allows nothing; did you mean `documents:search`?"
+    ///     "has the action `documents:serach`, which allows nothing; \
+    ///      did you mean `documents:search`?"
     /// );
     /// # Ok::<(), serde_json::Error>(())
     /// ```
@@ -169,17 +172,20 @@ impl KeyInfo {
     /// use typesense_keys::{Action, AuditFinding, KeyInfo, ServerVersion};
     ///
     /// let key: KeyInfo = serde_json::from_str(
-    ///     r#"{"id": 7, "description": "synonyms", "actions": ["synonyms:upsert"], "collections": ["docs"],
-    ///         "expires_at": 4000000000, "value_prefix": "k3yA"}"#,
+    ///     r#"{"id": 7, "description": "synonyms", "value_prefix": "k3yA",
+    ///         "actions": ["synonyms:upsert"], "collections": ["docs"],
+    ///         "expires_at": 4000000000}"#,
     /// )?;
     /// assert_eq!(key.audit_for(ServerVersion::V29), []);
     /// let findings = key.audit_for(ServerVersion::V30);
-    /// let gone = AuditFinding::NotOnServer(Action::SYNONYMS_UPSERT, ServerVersion::V30);
+    /// let (action, version) = (Action::SYNONYMS_UPSERT, ServerVersion::V30);
+    /// let gone = AuditFinding::NotOnServer(action, version);
     /// assert_eq!(findings, [gone, AuditFinding::AllowsNothing]);
     /// assert_eq!(
     ///     findings[0].to_string(),
-    ///     "has the action `synonyms:upsert`, which allows nothing on v30.0: gone since v30.0; grant \
-    ///      `synonym_sets/items:upsert` or `synonym_sets:upsert` there"
+    ///     "has the action `synonyms:upsert`, which allows nothing on v30.0: \
+    ///      gone since v30.0; grant `synonym_sets/items:upsert` or \
+    ///      `synonym_sets:upsert` there"
     /// );
     /// # Ok::<(), serde_json::Error>(())
     /// ```

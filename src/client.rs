@@ -24,6 +24,8 @@ use crate::requests::{
 ///
 /// A client remains usable after a fork: the child process opens its own connections.
 ///
+/// The [guide](crate::guide) says what is promised, what fails and how, and how keys are kept secret.
+///
 /// ```
 /// # #[cfg(feature = "testing")] {
 /// # let server = typesense_keys::testing::FakeServer::start()?;
@@ -31,7 +33,8 @@ use crate::requests::{
 /// use typesense_keys::{Action, KeysClient};
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let key = client.create().actions([Action::DOCUMENTS_IMPORT]).collections(["docs"]).send()?;
+/// let import = client.create().actions([Action::DOCUMENTS_IMPORT]);
+/// let key = import.collections(["docs"]).send()?;
 /// assert_eq!(client.get(key.id).send()?.actions, [Action::DOCUMENTS_IMPORT]);
 /// client.delete(key.id).send()?;
 /// # }
@@ -55,6 +58,25 @@ impl KeysClient {
     }
 
     /// Creates a key. Needs a key with the action `keys:create`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::FakeServer::start()?;
+    /// # let client = server.client();
+    /// use std::time::Duration;
+    /// use typesense_keys::{Action, CollectionPattern};
+    ///
+    /// let key = client
+    ///     .create()
+    ///     .description("nightly import")
+    ///     .actions([Action::DOCUMENTS_IMPORT])
+    ///     .collections([CollectionPattern::prefix("docs_")])
+    ///     .expires_in(Duration::from_secs(30 * 86_400))
+    ///     .send()?;
+    /// println!("created key {}", key.id);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create(&self) -> CreateKey {
         CreateKey::new(self.0.clone())
     }
@@ -97,6 +119,17 @@ impl KeysClient {
 
     /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create`,
     /// `keys:delete` and, if a response is lost or a value is given, `keys:list`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let server = typesense_keys::testing::FakeServer::start()?;
+    /// # let client = server.client();
+    /// # let old = client.create().actions(["documents:import"]).collections(["docs"]).send()?;
+    /// let new = client.rotate(old.id).send()?;
+    /// println!("key {} replaces key {}", new.id, old.id);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
         RotateKey::new(self.0.clone(), id.into())
     }
@@ -122,20 +155,26 @@ impl KeysClient {
     /// # let server = typesense_keys::testing::FakeServer::start()?;
     /// # let (url, admin_key) = (server.url(), server.api_key());
     /// # let mut vault = std::collections::BTreeMap::new();
-    /// use typesense_keys::{KeySpec, KeysClient};
+    /// use typesense_keys::{KeyInfo, KeySpec, KeysClient};
     ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
     /// let file = r#"[
-    ///     { "description": "app: shop", "actions": ["documents:search", "documents:get"], "collections": ["shop"] },
-    ///     { "description": "app: blog", "actions": ["documents:*"], "collections": ["prefix:blog_"] }
+    ///     { "description": "app: shop",
+    ///       "actions": ["documents:search", "documents:get"],
+    ///       "collections": ["shop"] },
+    ///     { "description": "app: blog",
+    ///       "actions": ["documents:*"],
+    ///       "collections": ["prefix:blog_"] }
     /// ]"#;
     /// let specs: Vec<KeySpec> = serde_json::from_str(file)?;
     ///
-    /// let plan = client.plan(specs).prune(|key| key.description.starts_with("app: ")).send()?;
+    /// let is_ours = |key: &KeyInfo| key.description.starts_with("app: ");
+    /// let plan = client.plan(specs).prune(is_ours).send()?;
     /// println!("{plan}");
     /// # assert_eq!(plan.to_string().lines().last(), Some("2 to create, 0 to replace, 0 to delete, 0 drifted, 0 to keep"));
     /// for (description, value) in plan.values() {
-    ///     vault.insert(description.to_owned(), value.clone()); // stored before the key exists
+    ///     // Stored before the key exists.
+    ///     vault.insert(description.to_owned(), value.clone());
     /// }
     /// let applied = plan.apply()?;
     /// for (description, error) in applied.failed() {

@@ -31,7 +31,8 @@ use crate::text;
 /// assert_eq!(CollectionPattern::prefix("docs_").as_str(), "docs_.*");
 /// assert_eq!("docs".parse::<CollectionPattern>()?.as_str(), "docs");
 /// assert_eq!("exact:v1.docs".parse::<CollectionPattern>()?.as_str(), r"v1\.docs");
-/// assert!("v1.docs".parse::<CollectionPattern>().is_err(), "a name, or a pattern?");
+/// // A name, or a pattern?
+/// assert!("v1.docs".parse::<CollectionPattern>().is_err());
 /// # Ok::<(), typesense_keys::InvalidCollectionPattern>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]

@@ -167,8 +167,9 @@ impl KeyInfo {
     /// use typesense_keys::KeyInfo;
     ///
     /// let key: KeyInfo = serde_json::from_str(
-    ///     r#"{"id": 7, "description": "", "actions": ["*"], "collections": ["*"], "expires_at": 64723363199,
-    ///         "value_prefix": "k3yA", "synonym_sets": ["shop"]}"#,
+    ///     r#"{"id": 7, "description": "", "value_prefix": "k3yA",
+    ///         "actions": ["*"], "collections": ["*"],
+    ///         "expires_at": 64723363199, "synonym_sets": ["shop"]}"#,
     /// )?;
     /// assert_eq!(key.unknown_members()["synonym_sets"], serde_json::json!(["shop"]));
     /// # Ok::<(), serde_json::Error>(())
@@ -208,8 +209,9 @@ impl KeyInfo {
     /// use typesense_keys::{Action, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
-    ///     r#"{"id": 7, "description": "shop", "actions": ["documents:*"], "collections": ["orders_.*"],
-    ///         "expires_at": 64723363199, "value_prefix": "k3yA"}"#,
+    ///     r#"{"id": 7, "description": "shop", "value_prefix": "k3yA",
+    ///         "actions": ["documents:*"], "collections": ["orders_.*"],
+    ///         "expires_at": 64723363199}"#,
     /// )?;
     /// assert!(key.allows(&Action::DOCUMENTS_DELETE, "orders_2"));
     /// assert!(!key.allows(&Action::DOCUMENTS_DELETE, "orders"));

@@ -48,7 +48,8 @@ const SIGNATURE: usize = 44;
 /// use secrecy::SecretString;
 /// use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
 ///
-/// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127"); // `key.value` of a search-only key
+/// // `key.value` of a search-only key.
+/// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
 /// let scoped = ScopedKeyBuilder::from_parent(&parent)
 ///     .only("company_id", 124)
 ///     .hide_fields(["internal_notes"])
@@ -56,7 +57,8 @@ const SIGNATURE: usize = 44;
 ///     .sign()?;
 ///
 /// let info = ScopedKeyInfo::parse(&scoped)?;
-/// assert_eq!((info.parent_prefix(), info.filter_by()), ("RN23", Some("company_id:=124")));
+/// assert_eq!(info.parent_prefix(), "RN23");
+/// assert_eq!(info.filter_by(), Some("company_id:=124"));
 /// assert!(info.warnings().is_empty());
 /// assert!(info.is_signed_by(&parent));
 /// # Ok::<(), typesense_keys::Error>(())

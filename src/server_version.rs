@@ -15,7 +15,8 @@ use std::str::FromStr;
 ///
 /// let version: ServerVersion = "30.0.rc12".parse()?;
 /// assert_eq!(version, ServerVersion::V30);
-/// assert!(version > ServerVersion::new(27, 1) && ServerVersion::new(27, 1) > ServerVersion::V0_25);
+/// assert!(version > ServerVersion::new(27, 1));
+/// assert!(ServerVersion::new(27, 1) > ServerVersion::V0_25);
 /// assert_eq!(version.to_string(), "v30.0");
 /// # Ok::<(), typesense_keys::InvalidServerVersion>(())
 /// ```

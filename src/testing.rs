@@ -34,15 +34,16 @@
 //! /// Part of the tool: creates the key for a site's search page.
 //! fn provision(client: &KeysClient, site: &str) -> Result<CreatedKey, Error> {
 //!     let request = client.create().description(format!("search on {site}"));
-//!     request.actions([Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET]).collections([site]).send()
+//!     let read = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
+//!     request.actions(read).collections([site]).send()
 //! }
 //!
 //! // In the tool, with `#[test]` above it.
-//! fn site_whose_second_create_loses_its_response_gets_one_key() -> Result<(), Box<dyn std::error::Error>> {
+//! fn second_site_gets_one_key() -> Result<(), Box<dyn std::error::Error>> {
 //!     let server = FakeServer::start()?;
-//!     let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
+//!     let client = server.client();
 //!
-//!     // The server creates the second key, but the tool does not get the response.
+//!     // The server creates the second key, and its response is lost.
 //!     server.fail(Operation::Create).nth(2).with(Fault::LoseResponse);
 //!     provision(&client, "blog")?;
 //!     let docs = provision(&client, "docs")?;
@@ -50,12 +51,13 @@
 //!     assert_eq!(server.key_count(), 2);
 //!     assert_eq!(server.keys()[1].description, "search on docs");
 //!     assert_eq!(server.keys()[1].id, docs.id);
-//!     // The second key was created, then created again, which the server refused, then found in the list.
+//!     // The second key was created, then created again, which the server
+//!     // refused, then found in the list.
 //!     assert_eq!(server.requests(Operation::Create), 3);
 //!     assert_eq!(server.requests(Operation::List), 1);
 //!     Ok(())
 //! }
-//! # site_whose_second_create_loses_its_response_gets_one_key()?;
+//! # second_site_gets_one_key()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -39,11 +39,13 @@ const RECOGNIZED: u32 = 100;
 ///         .collections([tenant])
 /// };
 /// let specs = || ["ada", "bob"].map(spec);
-/// assert!(client.plan(specs()).derived_values(&root).send()?.apply()?.is_complete());
+/// let plan = client.plan(specs()).derived_values(&root).send()?;
+/// assert!(plan.apply()?.is_complete());
 ///
 /// // To replace a key whose value has leaked, raise its generation:
 /// let specs = [spec("ada"), spec("bob").generation(2)];
-/// let plan = client.plan(specs).derived_values(&root).replace_on_drift(true).send()?;
+/// let plan = client.plan(specs).derived_values(&root);
+/// let plan = plan.replace_on_drift(true).send()?;
 /// assert!(plan.to_string().contains("\n    generation: 1 -> 2\n"), "{plan}");
 /// assert!(plan.apply()?.is_complete());
 /// let value_of_bob = root.value("bob", 2);

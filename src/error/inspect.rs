@@ -70,11 +70,12 @@ impl Error {
     /// use typesense_keys::{ErrorKind, KeysClient};
     ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-    /// match client.create().actions(["documents:import"]).collections(["docs"]).send() {
+    /// let request = client.create().actions(["documents:import"]);
+    /// match request.collections(["docs"]).send() {
     ///     Ok(key) => store(&key.value),
     ///     Err(error) => {
     ///         if let Some(value) = error.value() {
-    ///             store(value); // the key exists or may exist, so its value must not be lost
+    ///             store(value); // the key exists or may exist
     ///         } else if error.kind() == ErrorKind::Unauthorized {
     ///             eprintln!("check the admin key");
     ///         }

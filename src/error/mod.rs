@@ -35,7 +35,8 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// `message` and its `attempts`.
 ///
 /// Each variant says whether the server may have acted; a program can ask [`may_have_acted`](Self::may_have_acted).
-/// The value of a key that may exist is never lost: see [`value`](Self::value).
+/// The value of a key that may exist is never lost: see [`value`](Self::value). The page on
+/// [errors](crate::guide::errors) has all of them in one table.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

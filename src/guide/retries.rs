@@ -91,14 +91,14 @@
 //!
 //! ```
 //! # #[cfg(feature = "testing")] {
-//! use typesense_keys::KeysClient;
 //! use typesense_keys::testing::{FakeServer, Fault, Operation};
 //!
 //! let server = FakeServer::start()?;
-//! let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build()?;
+//! let client = server.client();
 //!
 //! server.fail(Operation::Create).with(Fault::LoseResponse);
-//! let key = client.create().actions(["documents:import"]).collections(["docs"]).send()?;
+//! let create = client.create().actions(["documents:import"]);
+//! let key = create.collections(["docs"]).send()?;
 //! assert_eq!(server.keys()[0].id, key.id);
 //! assert_eq!((server.key_count(), server.requests(Operation::Create)), (1, 2));
 //! # }

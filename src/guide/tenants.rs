@@ -21,7 +21,8 @@
 //! use std::time::Duration;
 //! use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo, SecretString};
 //!
-//! let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127"); // `key.value` of a search-only key
+//! // `key.value` of a search-only key.
+//! let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
 //! let scoped = ScopedKeyBuilder::from_parent(&parent)
 //!     .only("tenant", 42)
 //!     .collection("orders")

@@ -31,6 +31,23 @@ pub(super) const ROUNDS_FOR_GIVEN: u32 = 6;
 ///
 /// By default, this crate generates the key's value from the operating system's random source, in the server's own
 /// format. The request can therefore be repeated after a lost response, and still creates at most one key.
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # let server = typesense_keys::testing::FakeServer::start()?;
+/// # let client = server.client();
+/// use typesense_keys::{Action, ExposeSecret};
+///
+/// let key = client
+///     .create()
+///     .description("nightly import")
+///     .actions([Action::DOCUMENTS_IMPORT])
+///     .collections(["docs", "prefix:blog_"])
+///     .send()?;
+/// assert_eq!(key.value.expose_secret().len(), 32);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct CreateKey {
@@ -149,7 +166,10 @@ impl CreateKey {
 /// use typesense_keys::{KeysClient, SecretString};
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let request = || client.create().description("docs").actions(["documents:import"]).collections(["docs"]);
+/// let request = || {
+///     let request = client.create().description("docs");
+///     request.actions(["documents:import"]).collections(["docs"])
+/// };
 ///
 /// let prepared = request().prepare()?;
 /// vault.push(prepared.value().clone()); // stored before the key exists

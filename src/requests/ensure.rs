@@ -59,7 +59,10 @@ use crate::key::KeyInfo;
 /// use typesense_keys::KeysClient;
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let ensure = || client.ensure("docs import").actions(["documents:import"]).collections(["docs"]);
+/// let ensure = || {
+///     let ensure = client.ensure("docs import");
+///     ensure.actions(["documents:import"]).collections(["docs"])
+/// };
 ///
 /// let first = ensure().send()?;
 /// assert!(first.created);

@@ -120,7 +120,7 @@ impl ListKeys {
     /// for key in client.list().stream()? {
     ///     let key = key?;
     ///     for finding in key.audit() {
-    ///         println!("key {} ({}) {finding}", key.id, key.description.escape_debug());
+    ///         println!("key {}: {finding}", key.id);
     ///     }
     /// }
     /// # }

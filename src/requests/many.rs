@@ -34,9 +34,11 @@ use crate::key::{CreatedKey, KeyId};
 /// let tenants = ["ada", "bob", "cyd"];
 /// let mut requests = Vec::new();
 /// for tenant in tenants {
-///     let request = client.create().description(tenant).actions(["documents:import"]).collections([tenant]);
+///     let request = client.create().description(tenant);
+///     let request = request.actions(["documents:import"]).collections([tenant]);
 ///     let prepared = request.prepare()?;
-///     vault.insert(tenant, prepared.value().clone()); // stored before the key exists
+///     // Stored before the key exists.
+///     vault.insert(tenant, prepared.value().clone());
 ///     requests.push(prepared);
 /// }
 /// let batch = client.create_many(requests).send_with(|progress| {
@@ -70,14 +72,24 @@ use crate::key::{CreatedKey, KeyId};
 /// # key("bob").send()?;
 /// # for replaced in [1, 0] {
 /// let keys = client.list().expired(false).send()?;
-/// let expires_soon = |key: &KeyInfo| key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK);
-/// // The old key stays in the list until it expires: an earlier run may have replaced it.
-/// let is_replaced = |key: &KeyInfo| keys.iter().any(|it| it.description == key.description && it.id > key.id);
-/// let expiring: Vec<_> = keys.iter().filter(|key| expires_soon(key) && !is_replaced(key)).collect();
-/// let requests = expiring.iter().map(|key| client.rotate(key.id).keep_old(true).expires_in(12 * WEEK));
+/// let expires_soon = |key: &KeyInfo| {
+///     key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK)
+/// };
+/// // The old key stays in the list until it expires: an earlier run may have
+/// // replaced it.
+/// let replaces = |new: &KeyInfo, old: &KeyInfo| {
+///     new.description == old.description && new.id > old.id
+/// };
+/// let is_replaced = |key: &KeyInfo| keys.iter().any(|new| replaces(new, key));
+/// let is_due = |key: &&KeyInfo| expires_soon(key) && !is_replaced(key);
+/// let expiring: Vec<_> = keys.iter().filter(is_due).collect();
+/// let requests = expiring.iter().map(|key| {
+///     client.rotate(key.id).keep_old(true).expires_in(12 * WEEK)
+/// });
 /// let batch = client.rotate_many(requests).keep_going(true).send_with(|progress| {
 ///     match progress.result {
-///         Ok(key) => store(key), // the old key works until its users have the new one
+///         // The old key works until its users have the new one.
+///         Ok(key) => store(key),
 ///         Err(error) => eprintln!("key {}: {error}", expiring[progress.index].id),
 ///     }
 ///     ControlFlow::Continue(())

@@ -28,7 +28,8 @@ use crate::operation::Operation;
 /// # use typesense_keys::KeysClient;
 /// # fn deploy(_: &typesense_keys::CreatedKey) {}
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
-/// let old = client.create().actions(["documents:import"]).collections(["docs"]).send()?;
+/// let create = client.create().actions(["documents:import"]);
+/// let old = create.collections(["docs"]).send()?;
 ///
 /// // The old key works until its users have the new one.
 /// let new = client.rotate(old.id).keep_old(true).send()?;

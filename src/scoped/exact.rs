@@ -26,7 +26,8 @@ const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 ///
 /// assert!(ExactValue::from(42).check().is_ok());
 /// assert!(ExactValue::from("acme1").check().is_ok());
-/// assert!(ExactValue::from("0b5c61f3-4a52-4c1e-9d3f-2e7a8b90c1d4").check().is_ok());
+/// let uuid = "0b5c61f3-4a52-4c1e-9d3f-2e7a8b90c1d4";
+/// assert!(ExactValue::from(uuid).check().is_ok());
 /// assert!(ExactValue::from("acme-1").check().is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,7 +34,8 @@ use crate::server_version::ServerVersion;
 ///
 /// // Add a key that expired in 1970.
 /// let expired = TestKey::new("last year's demo", ["documents:get"], ["demo"]);
-/// let id = server.seed(expired.autodelete(true).expires_at(Expiry::from_unix_seconds(1)))?;
+/// let expired = expired.autodelete(true).expires_at(Expiry::from_unix_seconds(1));
+/// let id = server.seed(expired)?;
 /// assert_eq!(server.keys()[0].id, id);
 /// assert_eq!(server.purge_expired(), 1);
 ///
@@ -180,8 +181,8 @@ impl FakeServer {
     /// use typesense_keys::testing::FakeServer;
     ///
     /// let (server, hour) = (FakeServer::start()?, Duration::from_secs(3_600));
-    /// let request = server.client().create().actions(["documents:import"]).collections(["docs"]);
-    /// let key = request.expires_in(hour).send()?;
+    /// let request = server.client().create().actions(["documents:import"]);
+    /// let key = request.collections(["docs"]).expires_in(hour).send()?;
     /// server.advance(2 * hour);
     /// assert!(server.client().get(key.id).send()?.is_expired());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

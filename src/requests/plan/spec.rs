@@ -36,12 +36,16 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// ```
 /// use typesense_keys::{Action, KeySpec};
 ///
-/// let text = r#"{ "description": "docs site", "actions": ["documents:get"], "collections": ["docs"] }"#;
+/// let text = r#"{ "description": "docs site",
+///     "actions": ["documents:get"], "collections": ["docs"] }"#;
 /// let spec: KeySpec = serde_json::from_str(text)?;
-/// assert_eq!(spec, KeySpec::new("docs site").actions([Action::DOCUMENTS_GET]).collections(["docs"]));
+/// let same = KeySpec::new("docs site").actions([Action::DOCUMENTS_GET]);
+/// assert_eq!(spec, same.collections(["docs"]));
 ///
-/// let error = serde_json::from_str::<KeySpec>(&text.replace(":get", ":gett")).unwrap_err().to_string();
-/// assert!(error.starts_with("key `docs site`: `actions[0]`: `documents:gett` is not an action"), "{error}");
+/// let text = text.replace(":get", ":gett");
+/// let error = serde_json::from_str::<KeySpec>(&text).unwrap_err().to_string();
+/// let start = "key `docs site`: `actions[0]`: `documents:gett` is not an action";
+/// assert!(error.starts_with(start), "{error}");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
