@@ -5,6 +5,8 @@
 
 #[path = "common/apply.rs"]
 mod apply;
+#[path = "common/markdown.rs"]
+mod markdown;
 #[path = "common/place.rs"]
 mod place;
 

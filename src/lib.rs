@@ -72,7 +72,7 @@ pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
 pub use crate::requests::{
     Applied, ApplyEvent, ApplyProgress, Batch, BatchRequest, Change, CreateItem, CreateKey, DeleteKey, EnsureKey,
     EnsuredKey, GetKey, KeySpec, KeyStream, ListKeys, Plan, PlanKeys, PlannedKey, PreparedCreate, Progress,
-    RotateKey, SendMany,
+    RotateKey, Scope, SendMany,
 };
 pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
 pub use crate::server_version::{InvalidServerVersion, ServerVersion};

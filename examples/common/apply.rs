@@ -1,31 +1,44 @@
 //! The command `keys apply`: the keys of a server as a file that can be reviewed.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use typesense_keys::{ApplyEvent, ExposeSecret, KeySpec, KeysClient, Plan, SecretString};
 use zeroize::Zeroizing;
 
+use super::markdown::markdown;
 use super::place::Place;
 use super::{Changed, line, tell};
 
-/// The file is a JSON array of objects such as
-/// `{"description": "docs site", "actions": ["documents:search", "documents:get"], "collections": ["docs"], "expires_in": "90days"}`.
+/// The file is a list of objects in JSON or YAML, such as
+/// `{"description": "docs site", "actions": ["documents:search", "documents:get"], "collections": ["docs"], "expires_in": "90days"}`;
+/// in TOML, each is a table `[[key]]`. The end of its name says which it is.
+///
+/// To apply what was reviewed, or nothing: `--plan --format markdown` shows a fingerprint, which `--expect` compares.
 ///
 /// If a run was interrupted, run it again a moment later, with another file for the values. A key that is then shown with
 /// the same description may be left over from the interrupted run.
 #[derive(Args)]
 pub(crate) struct Apply {
+    /// The file that describes the keys: `….json`, `….yaml` or `….toml`.
     file: PathBuf,
     /// Only show what would be changed, and exit with 5 if there is anything.
     #[arg(long)]
     plan: bool,
+    /// How to show it. `--json` is `--format json`.
+    #[arg(long, value_enum, default_value_t, requires = "plan")]
+    format: Format,
+    /// Change nothing unless the plan has this fingerprint.
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plan")]
+    expect: Option<String>,
     /// Delete keys whose description begins with this and is not in the file.
     #[arg(long, value_name = "PREFIX", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     prune: Option<String>,
@@ -41,21 +54,52 @@ pub(crate) struct Apply {
     show: bool,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+    Markdown,
+}
+
 impl Apply {
+    fn specs(&self) -> Result<Vec<KeySpec>, Box<dyn Error>> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            key: Vec<KeySpec>,
+        }
+        let text = fs::read_to_string(&self.file)?;
+        Ok(match self.file.extension().and_then(OsStr::to_str) {
+            Some("toml") => toml::from_str::<Table>(&text)?.key,
+            Some("yaml" | "yml") => serde_yaml_ng::from_str(&text)?,
+            _ => serde_json::from_str(&text)?,
+        })
+    }
+
     pub(crate) fn run(self, client: &KeysClient, json: bool) -> Result<ExitCode, Box<dyn Error>> {
-        let in_file = |error: &dyn Error| format!("{}: {error}", self.file.display());
-        let text = fs::read(&self.file).map_err(|error| in_file(&error))?;
-        let specs: Vec<KeySpec> = serde_json::from_slice(&text).map_err(|error| in_file(&error))?;
-        let mut request = client.plan(specs).replace_on_drift(self.replace_on_drift).keep_going(true);
+        let specs = self.specs().map_err(|error| format!("{}: {error}", self.file.display()))?;
+        // What was reviewed is applied as a whole, or not begun.
+        let keep_going = self.expect.is_none();
+        let request = client.plan(specs.clone()).replace_on_drift(self.replace_on_drift);
+        let mut request = request.keep_going(keep_going);
         if let Some(prefix) = &self.prune {
             request = request.prune(move |key| key.description.starts_with(prefix));
         }
         let plan = request.send()?;
         if self.plan {
-            line(if json { serde_json::to_string(&plan)? } else { plan.to_string() })?;
+            line(match self.format {
+                Format::Markdown => markdown(&plan, &specs),
+                Format::Text if !json => format!("{plan}\nfingerprint: {}", plan.fingerprint()),
+                _ => serde_json::to_string(&plan)?,
+            })?;
             return Ok(ExitCode::from(if plan.has_changes() { 5 } else { 0 }));
         }
         tell(&plan);
+        if self.expect.as_ref().is_some_and(|reviewed| *reviewed != plan.fingerprint()) {
+            let why = "this is not the plan that was reviewed: the file or the server's keys have changed";
+            return Err(format!("{why}; nothing was changed; the fingerprint is {}", plan.fingerprint()).into());
+        }
         self.store(&plan)?;
         apply(plan, json)
     }

@@ -25,7 +25,7 @@ pub use self::ensure::EnsureKey;
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};
 pub use self::many::{Batch, BatchRequest, CreateItem, Progress, SendMany};
-pub use self::plan::{Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey};
+pub use self::plan::{Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey, Scope};
 pub(crate) use self::ready::wait_until_ready;
 pub use self::reconcile::EnsuredKey;
 pub use self::rotate::RotateKey;

@@ -43,7 +43,7 @@ pub(super) struct NewKey {
     pub(super) expires_at: Expiry,
     /// If the expiry was given as a duration.
     #[serde(skip)]
-    expires_in: Option<Duration>,
+    pub(super) expires_in: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) autodelete: Option<bool>,
     /// Members that this crate does not know, copied from another key.

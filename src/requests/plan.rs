@@ -1,6 +1,7 @@
 //! Keys as code: compares many specs with the server's keys, and shows what would be changed.
 
 mod apply;
+mod fingerprint;
 mod spec;
 
 use std::collections::{HashMap, HashSet};
@@ -8,10 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
-pub use self::spec::KeySpec;
+pub use self::spec::{KeySpec, Scope};
 use super::list;
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::reconcile::{Drifted, Succession, Survey, Target, Verdict};
@@ -202,8 +204,8 @@ fn list_groups<'d>(
 /// What [`apply`](Self::apply) would change, to be shown to people and to be checked by programs. Made by
 /// [`PlanKeys::send`].
 ///
-/// `{plan}` shows the changes and a summary, `{plan:#}` all keys. With serde, it is a list of [`PlannedKey`]s. Neither
-/// shows a value.
+/// `{plan}` shows the changes and a summary, `{plan:#}` all keys. With serde, it has the members `fingerprint`,
+/// `has_changes` and `keys`, a list of [`PlannedKey`]s. Neither shows a value.
 #[derive(Debug)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct Plan {
@@ -260,8 +262,12 @@ pub struct PlannedKey {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<KeyId>,
     /// What `apply` needs. `None` for keys that are kept without a derived value, or deleted.
-    #[serde(skip)]
+    #[serde(rename = "wanted", serialize_with = "as_scope", skip_serializing_if = "Option::is_none")]
     target: Option<Target>,
+}
+
+fn as_scope<S: Serializer>(target: &Option<Target>, serializer: S) -> Result<S::Ok, S::Error> {
+    target.as_ref().map(|target| Scope::from(&target.key)).serialize(serializer)
 }
 
 /// What is to be done with a key.
@@ -351,6 +357,14 @@ impl PlannedKey {
         }
     }
 
+    /// The scope that the spec describes: that of the key to be created, or, for [`Change::Drift`], the one that the
+    /// listed key does not have. `None` for a key that is deleted, or kept without a derived value. In JSON, it is the
+    /// member `wanted`.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Scope<'_>> {
+        self.target.as_ref().map(|target| Scope::from(&target.key))
+    }
+
     /// Whether `apply` would create a key.
     fn creates(&self) -> bool {
         matches!(self.change, Change::Create | Change::Renew | Change::Replace)
@@ -435,10 +449,13 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The list of the planned keys.
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.keys.serialize(serializer)
+        let mut plan = serializer.serialize_struct("Plan", 3)?;
+        plan.serialize_field("fingerprint", &self.fingerprint())?;
+        plan.serialize_field("has_changes", &self.has_changes())?;
+        plan.serialize_field("keys", &self.keys)?;
+        plan.end()
     }
 }
 

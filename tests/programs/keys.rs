@@ -335,13 +335,18 @@ fn keys_are_those_that_a_file_describes() {
         assert_eq!(stored["value"], stage.server.value_of(key.id).unwrap().expose_secret());
     }
     assert_eq!(values.len(), 2);
-    assert_eq!(stage.good(&apply(&["--plan"])), "0 to create, 0 to replace, 0 to delete, 0 drifted, 2 to keep\n");
+    let done = stage.good(&apply(&["--plan"]));
+    assert!(
+        done.starts_with("0 to create, 0 to replace, 0 to delete, 0 drifted, 2 to keep\nfingerprint: "),
+        "{done}"
+    );
     assert_eq!(stage.good(&apply(&[])), "", "nothing to do, and no place needed");
 
     describe(&stage, &["app: shop", "app: docs"]);
     let plan = stage.run(&apply(&["--plan", "--json", "--prune", "app: "]));
     let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
-    let changes: Vec<_> = plan.as_array().unwrap().iter().map(|key| key["change"].as_str().unwrap()).collect();
+    let changes: Vec<_> =
+        plan["keys"].as_array().unwrap().iter().map(|key| key["change"].as_str().unwrap()).collect();
     assert_eq!(changes, ["keep", "create", "delete"]);
     stage.good(&apply(&["--prune", "app: ", "--out", "more"]));
     let mut left: Vec<_> = stage.server.keys().into_iter().map(|key| key.description).collect();
@@ -505,4 +510,71 @@ fn plain_http_to_another_host_needs_an_option() {
     let refused = list(&[]);
     assert!(said(&refused).contains("is plain http to another host"), "{}", said(&refused));
     assert!(list(&["--allow-plaintext"]).status.success());
+}
+
+/// Writes a file for `apply` in each format, which all describe the same key.
+fn describe_in_each_format(stage: &Stage) -> [&'static str; 3] {
+    let json = r#"[{"description": "app: <b>|`shop`", "actions": ["documents:*"], "collections": ["shop"]}]"#;
+    let toml = "[[key]]\ndescription = 'app: <b>|`shop`'\nactions = ['documents:*']\ncollections = ['shop']";
+    let files = [("keys.json", json), ("keys.toml", toml), ("keys.yaml", json)];
+    files.map(|(name, text)| {
+        fs::write(stage.file(name), text).unwrap();
+        name
+    })
+}
+
+#[test]
+fn plan_is_shown_as_a_comment_on_a_pull_request() {
+    let stage = Stage::new();
+    let shown = describe_in_each_format(&stage).map(|file| {
+        let output = stage.run(&["apply", file, "--plan", "--format", "markdown"]);
+        assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    });
+    assert!(shown.iter().all(|text| *text == shown[0]), "{shown:?}");
+    let lines: Vec<_> = shown[0].lines().collect();
+    let [_, fingerprint] = lines[5..] else { panic!("{lines:#?}") };
+    assert_eq!(
+        lines[..5],
+        [
+            "### Keys: 1 to create, 0 to replace, 0 to delete, 0 drifted, 0 to keep",
+            "",
+            "| change | description | allows | notes |",
+            "|---|---|---|---|",
+            "| create | <code>app: &#60;b&#62;&#124;&#96;shop&#96;</code> | <code>documents:&#42;</code> in \
+             <code>shop</code>, until never | **low**: the key never expires |",
+        ]
+    );
+    assert!(fingerprint.starts_with("To apply exactly this: `keys apply … --expect "), "{fingerprint}");
+    for misused in [&["--format", "markdown"][..], &["--plan", "--expect", "a"]] {
+        stage.bad(2, &[&["apply", "keys.json"][..], misused].concat());
+    }
+    let misspelled = "[[key]]\ndescription = 'a'\nactions = ['keys:get']\ncollections = ['*']\nexpire_in = '1h'";
+    fs::write(stage.file("keys.toml"), misspelled).unwrap();
+    assert!(stage.bad(1, &["apply", "keys.toml"]).contains("unknown field `expire_in`"));
+}
+
+#[test]
+fn what_was_reviewed_is_applied_or_nothing() {
+    let stage = Stage::new();
+    describe(&stage, &["app: shop", "app: blog"]);
+    let reviewed = || {
+        let plan = stage.run(&["apply", "keys.json", "--plan", "--replace-on-drift", "--json"]);
+        let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+        plan["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let apply = |expected: &str| {
+        let arguments = ["apply", "keys.json", "--replace-on-drift", "--out", "values", "--expect", expected];
+        stage.run(&arguments)
+    };
+    let before = reviewed();
+    // Somebody creates another key of this description.
+    stage.server.seed(TestKey::new("app: shop", ["*"], ["*"])).unwrap();
+    let refused = apply(&before);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("not the plan that was reviewed") && said(&refused).contains(&reviewed()));
+    assert_eq!((stage.server.key_count(), stage.file("values").exists()), (1, false));
+    let applied = apply(&reviewed());
+    assert!(applied.status.success(), "{}", said(&applied));
+    assert_eq!(stage.server.key_count(), 2);
 }

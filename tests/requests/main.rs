@@ -22,6 +22,7 @@ mod renewal;
 mod repeated_values;
 mod rotate;
 mod scoped;
+mod specs;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;

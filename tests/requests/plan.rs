@@ -552,8 +552,11 @@ fn plan_is_shown_to_people_and_to_programs_without_values() {
 - delete `old\\n`: key 3
 1 to create, 1 to replace, 1 to delete, 0 drifted, 1 to keep";
     assert_eq!(plan.to_string(), changes);
-    let keys = serde_json::to_value(&plan).unwrap();
-    assert_eq!(keys[0], json!({"change": "create", "description": "docs"}));
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!((&json["fingerprint"], &json["has_changes"]), (&json!(plan.fingerprint()), &json!(true)));
+    let keys = &json["keys"];
+    let wanted = json!({"actions": ["documents:search"], "collections": ["docs"], "expires_at": Expiry::NEVER});
+    assert_eq!(keys[0], json!({"change": "create", "description": "docs", "wanted": wanted}));
     assert_eq!(
         (&keys[1]["change"], &keys[1]["key"]["id"], &keys[1]["deletes"]),
         (&json!("replace"), &json!(0), &json!([0]))

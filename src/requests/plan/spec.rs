@@ -1,10 +1,16 @@
 //! A key as a file describes it.
 
-use std::fmt::Display;
+mod date;
+mod scope;
+
+use std::fmt::{self, Display};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer, ser};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
+pub use self::scope::Scope;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::error::Error;
@@ -49,23 +55,56 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
+/// It can be read from every format that names its members, such as JSON, YAML and TOML (with `expires_at` as text or as
+/// a date of TOML). A part of a larger document may be a spec, with `#[serde(flatten)]`, and members of its own; a
+/// member that is neither the document's nor the spec's is an error, too, so that a misspelled `expire_in` cannot make a
+/// key that never expires. If a document has several flattened parts, the spec must be the last one.
+///
+/// ```
+/// use typesense_keys::KeySpec;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Service {
+///     owner: String,
+///     #[serde(flatten)]
+///     key: KeySpec,
+/// }
+///
+/// let text = r#"{ "owner": "ada", "description": "docs", "actions": ["documents:get"], "collections": ["docs"],
+///                 "expires_in": "90days" }"#;
+/// let service: Service = serde_json::from_str(text)?;
+/// assert_eq!((service.owner.as_str(), service.key.description()), ("ada", "docs"));
+///
+/// let error = serde_json::from_str::<Service>(&text.replace("expires_in", "expire_in")).err().unwrap();
+/// assert!(error.to_string().starts_with("unknown field `expire_in`, expected one of"), "{error}");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
 /// Two specs are equal if they have the same members in the same order.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "Members")]
+#[derive(Debug, Clone)]
 pub struct KeySpec {
     settings: KeySettings,
     generation: Option<u32>,
     renew_before: Option<Duration>,
+    /// `expires_in` and `renew_before` as they were read, to be written again. Without effect if they were set since.
+    read: [Option<String>; 2],
+}
+
+impl PartialEq for KeySpec {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.settings, self.generation, self.renew_before)
+            == (&other.settings, other.generation, other.renew_before)
+    }
 }
 
 impl KeySpec {
     /// A key with this description. Add at least one action and one collection.
     pub fn new(description: impl Into<String>) -> Self {
-        Self {
-            settings: KeySettings { description: description.into(), ..KeySettings::default() },
-            generation: None,
-            renew_before: None,
-        }
+        Self::of(KeySettings { description: description.into(), ..KeySettings::default() })
+    }
+
+    fn of(settings: KeySettings) -> Self {
+        Self { settings, generation: None, renew_before: None, read: [None, None] }
     }
 
     /// The description, which identifies the key.
@@ -152,11 +191,7 @@ impl From<&KeyInfo> for KeySpec {
     fn from(key: &KeyInfo) -> Self {
         let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = key.clone();
         let expiry = (!expires_at.is_never()).then_some(Expires::At(expires_at));
-        Self {
-            settings: KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() },
-            generation: None,
-            renew_before: None,
-        }
+        Self::of(KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() })
     }
 }
 
@@ -167,7 +202,7 @@ struct Members {
     description: String,
     actions: Vec<String>,
     collections: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "date::read", skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
@@ -177,6 +212,27 @@ struct Members {
     renew_before: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     generation: Option<u32>,
+}
+
+/// Reads a map, not a struct: of a flattened struct, serde shows only the members that it names.
+impl<'de> Deserialize<'de> for KeySpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+
+        impl<'de> Visitor<'de> for Map {
+            type Value = KeySpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key spec")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeySpec, A::Error> {
+                Members::deserialize(MapAccessDeserializer::new(map))?.try_into().map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_map(Map)
+    }
 }
 
 /// Marks an action that is not checked.
@@ -201,6 +257,7 @@ impl TryFrom<Members> for KeySpec {
             let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
             humantime::parse_duration(text).map_err(|error| of_key(&field, &why(error)))
         };
+        let read = [expires_in.clone(), renew_before.clone()];
         let renew_before = renew_before.map(|text| duration("renew_before", &text)).transpose()?;
         let expiry = match (expires_at, expires_in) {
             (None, None) => None,
@@ -214,8 +271,8 @@ impl TryFrom<Members> for KeySpec {
         })?;
         let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
         let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
-        let spec =
-            Self { settings: KeySettings { description: description.clone(), ..settings }, generation, renew_before };
+        let settings = KeySettings { description: description.clone(), ..settings };
+        let spec = Self { settings, generation, renew_before, read };
         spec.check_named()?;
         Ok(spec)
     }
@@ -243,6 +300,7 @@ impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check_named().map_err(ser::Error::custom)?;
         let KeySettings { description, actions, collections, invalid: _, expiry, autodelete } = &self.settings;
+        let [expires_in, renew_before] = &self.read;
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),
@@ -254,18 +312,24 @@ impl Serialize for KeySpec {
             expires_at: None,
             expires_in: None,
             autodelete: *autodelete,
-            renew_before: self.renew_before.map(|duration| humantime::format_duration(duration).to_string()),
+            renew_before: self.renew_before.map(|duration| duration_text(duration, renew_before)),
             generation: self.generation,
         };
         match expiry {
             None => {}
             Some(Expires::At(expiry)) => members.expires_at = Some(expiry.to_string()),
-            Some(Expires::In(duration)) => {
-                members.expires_in = Some(humantime::format_duration(*duration).to_string())
-            }
+            Some(Expires::In(duration)) => members.expires_in = Some(duration_text(*duration, expires_in)),
         }
         members.serialize(serializer)
     }
+}
+
+/// As it was read, or in whole days if possible: humantime writes `90days` as `2months 29days 3h …`.
+fn duration_text(duration: Duration, read: &Option<String>) -> String {
+    let days = format!("{}days", duration.as_secs() / 86_400);
+    let mut texts = read.clone().into_iter().chain([days]);
+    let found = texts.find(|text| humantime::parse_duration(text) == Ok(duration));
+    found.unwrap_or_else(|| humantime::format_duration(duration).to_string())
 }
 
 fn action_text(action: &Action) -> String {
