@@ -33,7 +33,7 @@ pub(crate) struct Apply {
     /// Only show what would be changed, and exit with 5 if there is anything.
     #[arg(long)]
     plan: bool,
-    /// How to show it. `--json` is `--format json`.
+    /// How to show it.
     #[arg(long, value_enum, default_value_t, requires = "plan")]
     format: Format,
     /// Change nothing unless the plan has this fingerprint.

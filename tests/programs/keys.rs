@@ -423,7 +423,7 @@ fn scoped_key_is_signed_without_a_server() {
     ]);
     let read = ScopedKeyInfo::parse(&fs::read_to_string(stage.file("of42")).unwrap().trim().into()).unwrap();
     assert_eq!(read.filter_by(), Some("tenant:=42 && open:=true"));
-    assert_eq!(read.params()["exclude_fields"], "cost");
+    assert_eq!(read.params()["exclude_fields"], "cost,out_of");
     assert_eq!(read.warnings(), []);
     for (value, is_text) in [("007", true), ("acme1", true), ("-7", false)] {
         let file = format!("of{value}");
