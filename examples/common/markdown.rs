@@ -43,7 +43,7 @@ fn notes(planned: &PlannedKey, spec: Option<&KeySpec>) -> Vec<String> {
     }
     notes.extend(planned.deletes.iter().map(|id| format!("deletes key {id}")));
     notes.extend(planned.duplicates.iter().map(|id| format!("leaves key {id}, which has the same description")));
-    if let Some(spec) = spec.filter(|_| matches!(planned.change, Change::Create | Change::Replace)) {
+    if let Some(spec) = spec.filter(|_| planned.change != Change::Keep) {
         let findings = spec.audit();
         notes
             .extend(findings.iter().map(|it| format!("**{}**: the key {}", it.severity(), escaped(&it.to_string()))));

@@ -86,7 +86,9 @@ fn date_that_is_not_a_time_in_utc_is_refused() {
 fn duration_is_written_as_it_was_read() {
     let json = |text: &str| {
         let (actions, collections) = (["keys:get"], ["*"]);
-        serde_json::json!({"description": "a", "actions": actions, "collections": collections, "expires_in": text})
+        serde_json::json!({
+            "description": "a", "actions": actions, "collections": collections, "expires_in": text, "renew_before": "1h 5m",
+        })
     };
     for text in ["90days", "12h", "2weeks 1h", "1year"] {
         let spec: KeySpec = serde_json::from_value(json(text)).unwrap();
