@@ -56,10 +56,35 @@ pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
 
-/// The text of a JSON string without escapes, such as a value that the server generated; `None` for any other JSON.
-pub(crate) fn from_plain_json(json: &str) -> Option<SecretString> {
-    let text = json.strip_prefix('"')?.strip_suffix('"')?;
-    (!text.is_empty() && !text.contains('\\')).then(|| copy(text))
+/// The text of a valid JSON string, unless it is empty. `None` for any other JSON.
+///
+/// serde_json would unescape it into a buffer that it does not wipe.
+pub(crate) fn from_json(json: &str) -> Option<SecretString> {
+    let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
+    // No escape is shorter than its character.
+    let mut text = Zeroizing::new(String::with_capacity(rest.len()));
+    while let Some((before, escape)) = rest.split_once('\\') {
+        let mut after = escape.chars();
+        let character = match after.next()? {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let code = u32::from_str_radix(after.as_str().get(..4)?, 16).ok()?;
+                after.nth(3);
+                // Each half of a pair becomes the replacement character: servers do not escape what needs two.
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            other => other,
+        };
+        text.push_str(before);
+        text.push(character);
+        rest = after.as_str();
+    }
+    text.push_str(rest);
+    (!text.is_empty()).then(|| copy(&text))
 }
 
 /// Whether `secret` as a JSON string has no escapes, as nearly every value.
@@ -249,6 +274,18 @@ pub(crate) mod tests {
         for (secret, json) in [("", ""), ("plain", "plain"), ("a\"b\\c\td", r#"a\"b\\c\td"#), ("clé🔑", "clé🔑")]
         {
             assert_eq!(to_json(&copy(secret)).as_slice(), json.as_bytes(), "{secret:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_read_from_json() {
+        for text in ["plain", "a\"b\\c\td\r\n\u{8}\u{c}/\u{1}", "clé🔑"] {
+            let json = serde_json::to_string(text).unwrap();
+            assert_eq!(from_json(&json).unwrap().expose_secret(), text, "{json}");
+        }
+        assert_eq!(from_json(r#""\u00e9\/\ud83d""#).unwrap().expose_secret(), "é/\u{fffd}");
+        for other in [r#""""#, "7", "null", r#"""#, r#"["a"]"#] {
+            assert!(from_json(other).is_none(), "{other}");
         }
     }
 

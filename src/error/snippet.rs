@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::secret;
 
@@ -61,7 +62,7 @@ impl Secrets<'_> {
     /// The text is short, but the secrets may be many: the windows of the text are sorted once, and each secret is read
     /// once.
     fn mask(self, text: &[u8]) -> Vec<u8> {
-        let mut windows: Vec<_> = packed(text).zip(0..).collect();
+        let mut windows: Zeroizing<Vec<(u64, usize)>> = Zeroizing::new(packed(text).zip(0..).collect());
         windows.sort_unstable();
         let mut masked = text.to_vec();
         let mut mask = |secret: &[u8]| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::attempt_error::{AttemptError, Cause};
 use super::body::Body;
@@ -161,14 +161,14 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-/// The server's message, if the response is `{"message": "…"}`. It is a secret because it may repeat one.
+/// The server's message, if the response is JSON that begins with `{"message": "…"`. It is a secret because it may
+/// repeat one.
 fn message(content: &[u8]) -> Option<SecretString> {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        message: Cow<'a, str>,
-    }
-    serde_json::from_slice(content).ok().map(|Message { message }| secret::copy(&message))
+    let body: &RawValue = serde_json::from_slice(content).ok()?;
+    let members = body.get().strip_prefix('{')?.trim_ascii_start();
+    let value = members.strip_prefix("\"message\"")?.trim_ascii_start().strip_prefix(':')?;
+    let text = serde_json::Deserializer::from_str(value).into_iter::<&RawValue>().next()?.ok()?;
+    secret::from_json(text.get())
 }
 
 /// The host of a redirect's target. The rest of the target may repeat a secret.

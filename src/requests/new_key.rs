@@ -158,7 +158,7 @@ impl NewKey {
         let value = match self.value.known() {
             Some(sent) if is_json_of(value.get(), sent) => sent.clone(),
             Some(_) => return Err(DecodeError::AnotherKey),
-            None => secret::from_plain_json(value.get()).ok_or(DecodeError::NoValue)?,
+            None => secret::from_json(value.get()).ok_or(DecodeError::NoValue)?,
         };
         let is_asked_for = description == self.description
             && actions == self.actions

@@ -3,15 +3,16 @@
 //! A value that arrives in parts is parsed once, after its last part. [`Scan`] finds its end and reads each byte
 //! once.
 
-use std::borrow::Cow;
 use std::str;
 
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::http::DecodeError;
 use crate::key::KeyInfo;
-use crate::secret::SecretBuf;
+use crate::secret::{self, SecretBuf};
 
 /// The maximum number of elements in the arrays and objects of a key that arrives in parts. An element can take as
 /// little as three bytes in JSON, and more than ten times that in memory.
@@ -78,8 +79,9 @@ impl Decoder {
                 (Place::FirstName | Place::AfterValue, b'}') => punctuation(Place::End),
                 (Place::FirstName | Place::Name, b'"') => {
                     let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
-                    let Name(name) = self.parse(value)?;
-                    let of_keys = name == "keys";
+                    let name: &RawValue = self.parse(value)?;
+                    // A server may repeat a secret here.
+                    let of_keys = secret::from_json(name.get()).is_some_and(|name| name.expose_secret() == "keys");
                     let length = value.len();
                     arrived.take(length);
                     if of_keys && self.has_keys {
@@ -178,10 +180,6 @@ fn text_at_front(bytes: &[u8], size: usize) -> &str {
         .or_else(|error| str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()))
         .unwrap_or_default()
 }
-
-/// A member's name. Borrowed unless it has escapes, because a server may repeat a secret here.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The resumable search for the end of one JSON value. Invalid JSON gets some end, too; the parser refuses it later.
 struct Scan {

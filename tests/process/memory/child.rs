@@ -53,7 +53,7 @@ pub(super) fn threads(server: &Server) {
 
 /// Not in here: a key where a number belongs, which the JSON parser repeats in the text of an error of its own.
 pub(super) fn echoes(server: &Server) {
-    for response in [
+    let responses = [
         "HTTP/1.1 400 {key} {value}\r\nx: {key} {value}\r\ncontent-type: {key}{value}\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 400 Bad\r\ncontent-length: {length}\r\n\r\n{\"message\": \"\\n {key} {value}\"}",
         "HTTP/1.1 400 Bad\r\ncontent-length: {length}\r\n\r\n{\"message\": \"{key} {value}",
@@ -63,7 +63,16 @@ pub(super) fn echoes(server: &Server) {
         "HTTP/1.1 400 Bad\r\ntransfer-encoding: chunked\r\n\r\n1;{key}\r\na\r\n{value}\r\n",
         "HTTP/1.1 400 Bad\r\ncontent-encoding: {key}\r\ncontent-length: 0\r\n\r\n{value}",
         "{key} {value}\r\n\r\n",
-    ] {
+    ];
+    // Escaped texts of every length modulo 8, because an allocator may write over a piece that begins or ends elsewhere.
+    let escaped = (0..8).map(|length| {
+        let padding = "x".repeat(length);
+        let body = format!(r#"{{"{padding}\n{{key}}": "\t{{value}}{padding}", "message": "{padding}\t{{key}}"}}"#);
+        let head = "HTTP/1.1 400 Bad\r\ncontent-length: {length}\r\n\r\n";
+        [format!("{head}{body}"), format!("{head}{{\"message\": \"{padding}\\t{{key}} {{value}}\"}}")]
+    });
+    for response in responses.map(str::to_owned).into_iter().chain(escaped.flatten()) {
+        let response = response.as_str();
         for pieces in [Pieces::Whole, Pieces::Bytes] {
             let report = run_child("no response", server.api_key(), &faulty::echo(response, pieces).url(), "");
             let heap = report.left - report.on_the_stack;

@@ -137,11 +137,13 @@ fn created_key_with_another_value_is_an_error_with_our_value() {
 }
 
 #[test]
-fn server_generated_value_is_taken_only_as_plain_text() {
+fn server_generated_value_is_taken_only_as_text() {
     let create = |server: &Wire| request(server).server_generated().send();
-    let server = Wire::responding(&json(201, format!(r#"{OLD}"value":"Jd5pQ"}}"#)));
-    assert_eq!(create(&server).unwrap().value.expose_secret(), "Jd5pQ");
-    for value in ["7", "null", r#""a\u0062c""#, r#"{"a":"b"}"#] {
+    for value in ["Jd5pQ", r"Jd5p\u0051"] {
+        let server = Wire::responding(&json(201, format!(r#"{OLD}"value":"{value}"}}"#)));
+        assert_eq!(create(&server).unwrap().value.expose_secret(), "Jd5pQ");
+    }
+    for value in ["7", "null", r#""""#, r#"{"a":"b"}"#] {
         let server = Wire::responding(&json(201, format!(r#"{OLD}"value":{value}}}"#)));
         let error = create(&server).unwrap_err();
         assert!(error.to_string().contains("without a value that can be read"), "{error}");
