@@ -93,7 +93,9 @@ fn autodelete_of_a_provided_value_is_refused() {
     let server = good(Call::Create);
     let error = create(&server.client()).autodelete(true).send().unwrap_err();
     assert!(
-        error.to_string().starts_with("invalid request: `autodelete`: cannot be combined with `value`"),
+        error
+            .to_string()
+            .starts_with("invalid request: `autodelete`: cannot be combined with a given value (`value`, "),
         "{error}"
     );
     assert_eq!(server.asked(), []);
