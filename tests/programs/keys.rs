@@ -551,7 +551,7 @@ fn plan_is_shown_as_a_comment_on_a_pull_request() {
     }
     let misspelled = "[[key]]\ndescription = 'a'\nactions = ['keys:get']\ncollections = ['*']\nexpire_in = '1h'";
     fs::write(stage.file("keys.toml"), misspelled).unwrap();
-    assert!(stage.bad(1, &["apply", "keys.toml"]).contains("unknown field `expire_in`"));
+    assert!(stage.bad(1, &["apply", "keys.toml"]).contains("key `a`: `expire_in`: is not a member"));
 }
 
 #[test]

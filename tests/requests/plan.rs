@@ -594,7 +594,7 @@ fn spec_is_checked_while_it_is_read() {
         ("expires_at", json!("2001-01-01T00:00:00Z"), "key `docs`: `expires_at`: is not in the future"),
         ("expires_in", json!("a while"), "key `docs`: `expires_in`: "),
         ("expires_in", json!("0s"), "key `docs`: `expires_at`: is not in the future"),
-        ("expire_at", json!("never"), "unknown field `expire_at`"),
+        ("expire_at", json!("never"), "key `docs`: `expire_at`: is not a member"),
     ] {
         let mut spec = good.clone();
         spec[member] = value;

@@ -1,14 +1,13 @@
 //! A key as a file describes it.
 
-mod date;
 mod scope;
 
-use std::fmt::{self, Display};
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 pub use self::scope::Scope;
 use crate::action::Action;
@@ -76,12 +75,13 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// assert_eq!((service.owner.as_str(), service.key.description()), ("ada", "docs"));
 ///
 /// let error = serde_json::from_str::<Service>(&text.replace("expires_in", "expire_in")).err().unwrap();
-/// assert!(error.to_string().starts_with("unknown field `expire_in`, expected one of"), "{error}");
+/// assert!(error.to_string().starts_with("key `docs`: `expire_in`: is not a member"), "{error}");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
 /// Two specs are equal if they have the same members in the same order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Members")]
 pub struct KeySpec {
     settings: KeySettings,
     generation: Option<u32>,
@@ -197,12 +197,11 @@ impl From<&KeyInfo> for KeySpec {
 
 /// The members as text.
 #[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
 struct Members {
     description: String,
     actions: Vec<String>,
     collections: Vec<String>,
-    #[serde(default, deserialize_with = "date::read", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
@@ -212,27 +211,26 @@ struct Members {
     renew_before: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     generation: Option<u32>,
+    /// Not `deny_unknown_fields`, by which the outer members of a flattened spec would be ignored.
+    #[serde(flatten, skip_serializing)]
+    unknown: BTreeMap<String, IgnoredAny>,
 }
 
-/// Reads a map, not a struct: of a flattened struct, serde shows only the members that it names.
-impl<'de> Deserialize<'de> for KeySpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Map;
+/// A date that is text, or that is not quoted in TOML.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`expires_at` is not a time in UTC such as \"2030-01-01T00:00:00Z\", in quotes")]
+enum Date {
+    Text(String),
+    /// As the crate `toml` shows it.
+    Toml {
+        #[serde(rename = "$__toml_private_datetime")]
+        text: String,
+    },
+}
 
-        impl<'de> Visitor<'de> for Map {
-            type Value = KeySpec;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key spec")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeySpec, A::Error> {
-                Members::deserialize(MapAccessDeserializer::new(map))?.try_into().map_err(de::Error::custom)
-            }
-        }
-
-        deserializer.deserialize_map(Map)
-    }
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let date = Option::<Date>::deserialize(deserializer)?;
+    Ok(date.map(|(Date::Text(text) | Date::Toml { text })| text))
 }
 
 /// Marks an action that is not checked.
@@ -251,8 +249,15 @@ impl TryFrom<Members> for KeySpec {
             autodelete,
             renew_before,
             generation,
+            unknown,
         } = members;
         let of_key = |field: &dyn Display, why: &dyn Display| of_key(&description, field, why);
+        if let Some(name) = unknown.keys().next() {
+            return Err(of_key(
+                &name.escape_debug(),
+                &"is not a member: is it misspelled? (`KeySpec` lists them all)",
+            ));
+        }
         let duration = |field: &str, text: &str| {
             let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
             humantime::parse_duration(text).map_err(|error| of_key(&field, &why(error)))
@@ -314,6 +319,7 @@ impl Serialize for KeySpec {
             autodelete: *autodelete,
             renew_before: self.renew_before.map(|duration| duration_text(duration, renew_before)),
             generation: self.generation,
+            unknown: BTreeMap::new(),
         };
         match expiry {
             None => {}
