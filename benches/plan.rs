@@ -9,8 +9,9 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
+use typesense_keys::KeysClient;
+use typesense_keys::plan::KeySpec;
 use typesense_keys::testing::FakeServer;
-use typesense_keys::{KeySpec, KeysClient};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;

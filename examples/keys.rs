@@ -24,9 +24,11 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::ProgressBar;
 use place::Place;
 use serde_json::json;
+use typesense_keys::audit::ServerVersion;
+use typesense_keys::scoped::{ExactValue, ScopedKeyBuilder};
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, ExactValue, Expiry, KeyId,
-    KeyInfo, KeysClient, ScopedKeyBuilder, SecretString, ServerVersion,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, Expiry, KeyId, KeyInfo,
+    KeysClient, SecretString,
 };
 
 /// The API keys of a Typesense server or cluster.

@@ -16,7 +16,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use typesense_keys::{Action, CollectionPattern, ExactValue, KeySpec, KeysClient, ValueRoot};
+use typesense_keys::plan::KeySpec;
+use typesense_keys::scoped::ExactValue;
+use typesense_keys::{Action, CollectionPattern, KeysClient, ValueRoot};
 use zeroize::Zeroizing;
 
 /// Begins the description of each of these keys, and of no other key.

@@ -113,7 +113,8 @@ impl Action {
     /// The routes that the action allows on servers of one version.
     ///
     /// ```
-    /// use typesense_keys::{Action, ServerVersion};
+    /// use typesense_keys::audit::ServerVersion;
+    /// use typesense_keys::Action;
     ///
     /// assert_eq!(Action::SYNONYMS_UPSERT.routes_on(ServerVersion::V30).next(), None);
     /// ```
@@ -135,7 +136,8 @@ impl Action {
     /// server ever had it.
     ///
     /// ```
-    /// use typesense_keys::{Action, ServerVersion};
+    /// use typesense_keys::audit::ServerVersion;
+    /// use typesense_keys::Action;
     ///
     /// assert_eq!(Action::SYNONYMS_UPSERT.until(), Some(ServerVersion::V30));
     /// assert_eq!(Action::DOCUMENTS_SEARCH.until(), None);

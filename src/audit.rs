@@ -1,4 +1,4 @@
-//! The audit of a key: findings from its metadata.
+//! The audit of a key: findings from its metadata, for all server versions or for one.
 
 mod severity;
 
@@ -12,7 +12,7 @@ use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
 use crate::key::KeyInfo;
-use crate::server_version::ServerVersion;
+pub use crate::server_version::ServerVersion;
 
 /// A finding of [`KeyInfo::audit`]: something about a key that deserves a second look.
 ///
@@ -32,7 +32,7 @@ pub enum AuditFinding {
     EveryCollection,
     /// The key names collections, and its one action is `documents:search`. Whoever holds it can sign a scoped key with
     /// an embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused from
-    /// v29.1 on). Give its users [scoped keys](crate::ScopedKeyBuilder), which cannot sign others.
+    /// v29.1 on). Give its users [scoped keys](crate::scoped::ScopedKeyBuilder), which cannot sign others.
     SignsForEveryCollection,
     /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
     /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
@@ -142,7 +142,8 @@ impl KeyInfo {
     /// [counted](AuditFinding::Omitted).
     ///
     /// ```
-    /// use typesense_keys::{Action, AuditFinding, KeyInfo};
+    /// use typesense_keys::audit::AuditFinding;
+    /// use typesense_keys::{Action, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
     ///     r#"{"id": 7, "description": "search", "value_prefix": "k3yA",
@@ -169,7 +170,8 @@ impl KeyInfo {
     /// grant instead. To prepare an upgrade, pass the new version.
     ///
     /// ```
-    /// use typesense_keys::{Action, AuditFinding, KeyInfo, ServerVersion};
+    /// use typesense_keys::audit::{AuditFinding, ServerVersion};
+    /// use typesense_keys::{Action, KeyInfo};
     ///
     /// let key: KeyInfo = serde_json::from_str(
     ///     r#"{"id": 7, "description": "synonyms", "value_prefix": "k3yA",

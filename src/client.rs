@@ -19,7 +19,7 @@ use crate::requests::{
 /// connections, which stay open between calls, and the record of failed nodes.
 ///
 /// Sending one request blocks the thread for at most the [timeout](crate::ClientBuilder::timeout) plus the limit given
-/// to `wait_for_replication`. Batches and [`apply`](crate::Plan::apply) give each request its own timeout. The timeout of
+/// to `wait_for_replication`. Batches and [`apply`](crate::plan::Plan::apply) give each request its own timeout. The timeout of
 /// a [stream](ListKeys::stream) limits only the time for which it waits for the server.
 ///
 /// A client remains usable after a fork: the child process opens its own connections.
@@ -85,7 +85,7 @@ impl KeysClient {
     ///
     /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
     /// its own timeout.
-    pub fn create_many<I>(&self, requests: I) -> SendMany<CreateItem>
+    pub fn create_many<I>(&self, requests: I) -> SendMany<CreatedKey>
     where
         I: IntoIterator,
         I::Item: Into<CreateItem>,
@@ -113,7 +113,7 @@ impl KeysClient {
     /// Deletes many keys over a few connections. Needs a key with the action `keys:delete`.
     ///
     /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
-    pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<DeleteKey> {
+    pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<KeyId> {
         SendMany::new(self.0.clone(), requests.into_iter())
     }
 
@@ -137,7 +137,7 @@ impl KeysClient {
     /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
     ///
     /// Accepts [`RotateKey`]s, each with its own options. This client sends all of them.
-    pub fn rotate_many(&self, requests: impl IntoIterator<Item = RotateKey>) -> SendMany<RotateKey> {
+    pub fn rotate_many(&self, requests: impl IntoIterator<Item = RotateKey>) -> SendMany<CreatedKey> {
         SendMany::new(self.0.clone(), requests.into_iter())
     }
 
@@ -155,7 +155,8 @@ impl KeysClient {
     /// # let server = typesense_keys::testing::FakeServer::start()?;
     /// # let (url, admin_key) = (server.url(), server.api_key());
     /// # let mut vault = std::collections::BTreeMap::new();
-    /// use typesense_keys::{KeyInfo, KeySpec, KeysClient};
+    /// use typesense_keys::plan::KeySpec;
+    /// use typesense_keys::{KeyInfo, KeysClient};
     ///
     /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
     /// let file = r#"[

@@ -33,7 +33,7 @@ use crate::text;
 /// assert_eq!("exact:v1.docs".parse::<CollectionPattern>()?.as_str(), r"v1\.docs");
 /// // A name, or a pattern?
 /// assert!("v1.docs".parse::<CollectionPattern>().is_err());
-/// # Ok::<(), typesense_keys::InvalidCollectionPattern>(())
+/// # Ok::<(), typesense_keys::error::InvalidCollectionPattern>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -162,7 +162,7 @@ impl CollectionPattern {
     /// assert!(CollectionPattern::prefix("docs_").matches("docs_2"));
     /// assert!(CollectionPattern::pattern("a.b")?.matches("axb"));
     /// assert!(!CollectionPattern::exact("a.b").matches("axb"));
-    /// # Ok::<(), typesense_keys::InvalidCollectionPattern>(())
+    /// # Ok::<(), typesense_keys::error::InvalidCollectionPattern>(())
     /// ```
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

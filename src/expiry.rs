@@ -24,7 +24,7 @@ use crate::local_clock;
 ///
 /// let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
 /// assert!(!Expiry::from(tomorrow).is_past());
-/// # Ok::<(), typesense_keys::InvalidExpiry>(())
+/// # Ok::<(), typesense_keys::error::InvalidExpiry>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]

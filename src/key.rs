@@ -39,7 +39,7 @@ pub(crate) fn shown_prefix(value: &SecretString) -> String {
 /// assert_eq!("7".parse::<KeyId>()?, KeyId::from(7));
 /// assert!(KeyId::try_from(4_294_967_296_u64).is_err());
 /// assert!(KeyId::try_from(-1_i64).is_err());
-/// # Ok::<(), typesense_keys::InvalidKeyId>(())
+/// # Ok::<(), typesense_keys::error::InvalidKeyId>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]

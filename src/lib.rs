@@ -1,13 +1,13 @@
 // The README's links lead to files. These definitions come first, so in the documentation they count instead.
 //! [`Action`]: Action
-//! [`AuditFinding`]: AuditFinding
-//! [`Batch`]: Batch
+//! [`AuditFinding`]: audit::AuditFinding
+//! [`Batch`]: batch::Batch
 //! [`CollectionPattern`]: CollectionPattern
 //! [`CreatedKey`]: CreatedKey
 //! [`EnsuredKey`]: EnsuredKey
 //! [`KeyInfo`]: KeyInfo
 //! [`KeysClient::builder`]: KeysClient::builder
-//! [`Plan`]: Plan
+//! [`Plan`]: plan::Plan
 //! [`PreparedCreate`]: PreparedCreate
 //! [`ValueRoot`]: ValueRoot
 //! [`client.create()`]: KeysClient::create
@@ -31,13 +31,13 @@
 #![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
 
 mod action;
-mod audit;
+pub mod audit;
 mod builder;
 mod checked_text;
 mod client;
 mod collection;
 mod engine;
-mod error;
+pub mod error;
 mod expiry;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -50,7 +50,7 @@ mod node;
 mod operation;
 mod pattern;
 mod requests;
-mod scoped;
+pub mod scoped;
 mod secret;
 mod server_version;
 #[cfg(feature = "testing")]
@@ -59,24 +59,30 @@ mod text;
 mod typo;
 mod value_root;
 
-pub use crate::action::{Action, InvalidAction};
-pub use crate::audit::{AuditFinding, Severity};
+pub use crate::action::Action;
 pub use crate::builder::ClientBuilder;
 pub use crate::client::KeysClient;
-pub use crate::collection::{CollectionPattern, InvalidCollectionPattern};
-pub use crate::error::{
-    Attempt, CallReport, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
-};
-pub use crate::expiry::{Expiry, InvalidExpiry};
-pub use crate::key::{CreatedKey, InvalidKeyId, KeyId, KeyInfo};
+pub use crate::collection::CollectionPattern;
+#[doc(inline)]
+pub use crate::error::{Error, ErrorKind};
+pub use crate::expiry::Expiry;
+pub use crate::key::{CreatedKey, KeyId, KeyInfo};
 pub use crate::requests::{
-    Applied, ApplyEvent, ApplyProgress, Batch, BatchRequest, Change, CreateItem, CreateKey, DeleteKey, EnsureKey,
-    EnsuredKey, GetKey, KeySpec, KeyStream, ListKeys, Plan, PlanKeys, PlannedKey, PreparedCreate, Progress,
-    RotateKey, Scope, SendMany,
+    CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, ListKeys, PreparedCreate, RotateKey,
 };
-pub use crate::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
-pub use crate::server_version::{InvalidServerVersion, ServerVersion};
 pub use crate::value_root::{ValueRoot, generate_value};
 
 /// Re-exported from the crate `secrecy`: a value is read by `value.expose_secret()`.
 pub use secrecy::{ExposeSecret, SecretString};
+
+/// Many requests of one kind over a few connections.
+pub mod batch {
+    pub use crate::requests::{Batch, Progress, SendMany};
+}
+
+/// Keys as code: a list of specs, compared with the server's keys.
+pub mod plan {
+    pub use crate::requests::{
+        Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey, Scope,
+    };
+}

@@ -46,7 +46,7 @@ const SIGNATURE: usize = 44;
 /// ```
 /// use std::time::Duration;
 /// use secrecy::SecretString;
-/// use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
+/// use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 ///
 /// // `key.value` of a search-only key.
 /// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");

@@ -11,14 +11,14 @@ use std::str::FromStr;
 /// `GET /debug` reports a server's version; it needs a key with [`Action::DEBUG_LIST`](crate::Action::DEBUG_LIST).
 ///
 /// ```
-/// use typesense_keys::ServerVersion;
+/// use typesense_keys::audit::ServerVersion;
 ///
 /// let version: ServerVersion = "30.0.rc12".parse()?;
 /// assert_eq!(version, ServerVersion::V30);
 /// assert!(version > ServerVersion::new(27, 1));
 /// assert!(ServerVersion::new(27, 1) > ServerVersion::V0_25);
 /// assert_eq!(version.to_string(), "v30.0");
-/// # Ok::<(), typesense_keys::InvalidServerVersion>(())
+/// # Ok::<(), typesense_keys::error::InvalidServerVersion>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerVersion {

@@ -2,7 +2,7 @@
 //!
 //! [`FakeServer`] runs inside the test's process, listens on loopback only and keeps its keys in memory. It serves the
 //! key, health and debug endpoints with the bytes of a real server: of 0.24.1, which a differential test in this
-//! crate's repository compares with a real server, or of [v30](crate::ServerVersion::V30), following that server's
+//! crate's repository compares with a real server, or of [v30](crate::audit::ServerVersion::V30), following that server's
 //! source.
 //!
 //! **It is a test double, not a server.** It has no collections and no search, keeps nothing after it is dropped, and

@@ -29,7 +29,8 @@ const RECOGNIZED: u32 = 100;
 /// # let server = typesense_keys::testing::FakeServer::start()?;
 /// # let (url, admin_key) = (server.url(), server.api_key());
 /// # let secret = "an example root of over 32 bytes";
-/// use typesense_keys::{Action, KeySpec, KeysClient, ValueRoot};
+/// use typesense_keys::plan::KeySpec;
+/// use typesense_keys::{Action, KeysClient, ValueRoot};
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
 /// let root = ValueRoot::new(secret)?;
@@ -62,8 +63,8 @@ const RECOGNIZED: u32 = 100;
 ///   the bootstrap key. Use one root for each environment, so that a test system cannot compute the values of
 ///   production. The same root gives the same values on two clusters, which is useful for a blue and a green one.
 /// * **A root cannot be changed in place.** To change it, give the new root to the program, and replace all keys by
-///   [`replace_on_drift`](crate::PlanKeys::replace_on_drift), if consumers need time with
-///   [`keep_old`](crate::PlanKeys::keep_old). Keys of the old root are shown as `generation: none`.
+///   [`replace_on_drift`](crate::plan::PlanKeys::replace_on_drift), if consumers need time with
+///   [`keep_old`](crate::plan::PlanKeys::keep_old). Keys of the old root are shown as `generation: none`.
 /// * **An old generation must not be used again.** Its value may have leaked, and to create a key with it would make
 ///   the leaked value work. So generations only go up, also if you delete a key by hand. A plan refuses to replace a key
 ///   by one of an earlier generation.

@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use typesense_keys::{ApplyEvent, ExposeSecret, KeySpec, KeysClient, Plan, SecretString};
+use typesense_keys::plan::{ApplyEvent, KeySpec, Plan};
+use typesense_keys::{ExposeSecret, KeysClient, SecretString};
 use zeroize::Zeroizing;
 
 use super::markdown::markdown;

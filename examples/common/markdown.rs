@@ -1,6 +1,7 @@
 //! A plan as a comment on a pull request.
 
-use typesense_keys::{Action, Change, CollectionPattern, Expiry, KeySpec, Plan, PlannedKey};
+use typesense_keys::plan::{Change, KeySpec, Plan, PlannedKey};
+use typesense_keys::{Action, CollectionPattern, Expiry};
 
 /// A heading, a row for each change, what an audit finds in the keys to be created, and how to apply this very plan.
 /// Markdown reads no text of a file or a server: each is escaped.

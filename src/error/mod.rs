@@ -1,4 +1,5 @@
-//! Everything that can go wrong, as one enum: what happened, whether the server may have acted, and what to do.
+//! Everything that can go wrong, as one enum: what happened, whether the server may have acted, and what to do. And what
+//! its variants contain, and the errors of text that is read as an action, a collection, an expiry, an id or a version.
 
 mod call_report;
 mod difference;
@@ -20,10 +21,13 @@ pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::{Quoted, Secrets, Snippet};
 
-use crate::action::InvalidAction;
-use crate::collection::InvalidCollectionPattern;
+pub use crate::action::InvalidAction;
+pub use crate::collection::InvalidCollectionPattern;
+pub use crate::expiry::InvalidExpiry;
+pub use crate::key::InvalidKeyId;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
+pub use crate::server_version::InvalidServerVersion;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -205,7 +209,7 @@ pub enum Error {
     Incomplete(Box<Incomplete>),
 
     /// A key with this description exists, but with a different scope, or it may have the given value. Nothing was
-    /// changed. Only [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::Plan::apply) return this.
+    /// changed. Only [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::plan::Plan::apply) return this.
     #[error(
         "key {} (`{}`) differs from the request: {}; {}",
         .key.id, .key.description.escape_debug(), Joined(.differences), difference::advice(.differences)
@@ -219,7 +223,7 @@ pub enum Error {
     },
 
     /// The server's keys have changed since the plan was made, so this key was not changed. Make a new plan. Only
-    /// [`Plan::apply`](crate::Plan::apply) returns this.
+    /// [`Plan::apply`](crate::plan::Plan::apply) returns this.
     #[error("the plan for `{}` is outdated: {reason}; make a new plan", .description.escape_debug())]
     #[non_exhaustive]
     PlanOutdated {

@@ -31,8 +31,8 @@
 //! | after the request | the key | finds the key |
 //!
 //! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. It never has more unreported keys than
-//! [`connections`](crate::SendMany::connections): the next request waits until
-//! [`progress`](crate::SendMany::send_with) was called for the last one.
+//! [`connections`](crate::batch::SendMany::connections): the next request waits until
+//! [`progress`](crate::batch::SendMany::send_with) was called for the last one.
 //!
 //! # `Ok` is about the requested key
 //!
@@ -54,7 +54,7 @@
 //! * no other listed key has all of these, except keys that are known to be older.
 //!
 //! Otherwise the error is [`Error::OutcomeUnknown`] with the value and the ids of the
-//! [candidates](field@crate::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
+//! [candidates](field@crate::error::OutcomeUnknown::candidates). Do not delete a candidate because it is one.
 //!
 //! Keys with the same prefix and another description or scope do no harm: no other key has a value that was generated
 //! for this one. Two generated values have the same prefix with a probability of 1 in 14.8 million. So if you create
@@ -104,10 +104,10 @@
 //! |---|---|
 //! | [`delete`](crate::KeysClient::delete) | the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
-//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
+//! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::plan::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
 //! | `ensure` and `apply` with a generated, stored or derived value | keys with the same description that expired more than a day ago |
 //! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope, or not with the derived value, that were listed before the run created anything, once every node knows the key that replaces them (with [`keep_old`](crate::EnsureKey::keep_old): none) |
-//! | `apply` with [`prune`](crate::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
+//! | `apply` with [`prune`](crate::plan::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
 //! No key is ever deleted
 //!

@@ -54,8 +54,8 @@
 //! # Threads and connections
 //!
 //! A client starts no thread, except to look up a host name, and where many requests are sent, as by
-//! [`create_many`](crate::KeysClient::create_many) or [`apply`](crate::Plan::apply), one for each
-//! [connection](crate::SendMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
+//! [`create_many`](crate::KeysClient::create_many) or [`apply`](crate::plan::Plan::apply), one for each
+//! [connection](crate::batch::SendMany::connections) (4 by default). Connections stay open between calls, up to 16 idle ones
 //! for each node, and clones of a client share them. So build one client and clone it.
 //!
 //! # Large installations

@@ -8,7 +8,7 @@
 //!   route tables of two public forks with later commits are the same);
 //! * **documented**: said by the public documentation or in an upstream thread, and not confirmed otherwise.
 //!
-//! `GET /debug` reports a server's version, and [`ServerVersion`](crate::ServerVersion) reads it.
+//! `GET /debug` reports a server's version, and [`ServerVersion`](crate::audit::ServerVersion) reads it.
 //!
 //! # Requests and responses
 //!

@@ -19,7 +19,8 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo, SecretString};
+//! use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+//! use typesense_keys::SecretString;
 //!
 //! // `key.value` of a search-only key.
 //! let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
@@ -49,7 +50,7 @@
 //! Check a tenant's name before it is stored. Two different names that pass are two different tenants:
 //!
 //! ```
-//! use typesense_keys::ExactValue;
+//! use typesense_keys::scoped::ExactValue;
 //!
 //! for (name, is_exact) in [("acme1", true), ("acme-1", false), ("Acme1", false)] {
 //!     assert_eq!(ExactValue::from(name).check().is_ok(), is_exact);
@@ -76,7 +77,7 @@
 //! v29.0 replaces that of the request after the key's collections were checked: the holder of a search key for `docs` reads
 //! every collection of the server (seen with 0.24.1, read in v29.0; v29.1 refuses it, documented upstream). This holds for
 //! every search-only key, even if nobody has ever signed a scoped key with it. So give browsers scoped keys only, with
-//! [`collection`](crate::ScopedKeyBuilder::collection) embedded.
+//! [`collection`](crate::scoped::ScopedKeyBuilder::collection) embedded.
 //!
 //! # A collection for each tenant
 //!
@@ -97,10 +98,10 @@
 //! be a parent: see above. So give it a second action, because a server accepts scoped keys only of a key whose one action
 //! is `documents:search` (seen with 0.24.1), or hand out a scoped key of it.
 //!
-//! [`only`]: crate::ScopedKeyBuilder::only
-//! [`filter_by`]: crate::ScopedKeyBuilder::filter_by
-//! [`ExactValue`]: crate::ExactValue
-//! [`ScopedKeyBuilder::only`]: crate::ScopedKeyBuilder::only
+//! [`only`]: crate::scoped::ScopedKeyBuilder::only
+//! [`filter_by`]: crate::scoped::ScopedKeyBuilder::filter_by
+//! [`ExactValue`]: crate::scoped::ExactValue
+//! [`ScopedKeyBuilder::only`]: crate::scoped::ScopedKeyBuilder::only
 //! [`CollectionPattern::exact`]: crate::CollectionPattern::exact
 //! [`KeysClient::create`]: crate::KeysClient::create
 //! [`KeysClient::delete`]: crate::KeysClient::delete

@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use self::sealed::Sender;
 use super::create::{CheckedCreate, CreateKey, PreparedCreate};
 use super::delete::DeleteKey;
 use super::rotate::{RotateKey, resume};
@@ -101,25 +100,25 @@ use crate::key::{CreatedKey, KeyId};
 /// ```
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
-pub struct SendMany<R: BatchRequest> {
+pub struct SendMany<T> {
     engine: Arc<Engine>,
-    items: Vec<Item<R>>,
+    items: Vec<Item<T>>,
     /// Whether the requests were checked. A resumed batch was: a second check that fails would lose its outputs.
     is_checked: bool,
     connections: Connections,
     keep_going: bool,
 }
 
-/// The results of a [`SendMany`].
+/// The results of a [`SendMany`], each a `T`: the key that was created, or the id of the key that was deleted.
 #[derive(Debug)]
 #[must_use = "it holds the results, such as the keys that were created, and the errors"]
-pub struct Batch<R: BatchRequest>(SendMany<R>);
+pub struct Batch<T>(SendMany<T>);
 
 /// The state of one request. A failed one has its last error.
-enum Item<R: BatchRequest> {
-    Pending(R),
-    Failed(R, Error),
-    Done(R::Output),
+enum Item<T> {
+    Pending(Box<dyn BatchRequest<T>>),
+    Failed(Box<dyn BatchRequest<T>>, Error),
+    Done(T),
 }
 
 /// The progress of a [`SendMany`], after each of its requests.
@@ -136,9 +135,9 @@ pub struct Progress<'a, T> {
     pub result: Result<&'a T, &'a Error>,
 }
 
-impl<R: BatchRequest> SendMany<R> {
-    pub(crate) fn new(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
-        let items = requests.map(Item::Pending).collect();
+impl<T: Send> SendMany<T> {
+    pub(crate) fn new<R: BatchRequest<T> + 'static>(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
+        let items = requests.map(|request| Item::Pending(Box::new(request))).collect();
         Self { engine, items, is_checked: false, connections: Connections::default(), keep_going: false }
     }
 
@@ -162,7 +161,7 @@ impl<R: BatchRequest> SendMany<R> {
     /// [`Error::InvalidRequest`], with the position of the request, if one of them is invalid; [`Error::RandomSource`].
     /// In both cases, nothing was sent. The [`Batch`] contains all later errors, and all errors after a
     /// [`resume`](Batch::resume).
-    pub fn send(self) -> Result<Batch<R>, Error> {
+    pub fn send(self) -> Result<Batch<T>, Error> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
 
@@ -174,10 +173,7 @@ impl<R: BatchRequest> SendMany<R> {
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    pub fn send_with(
-        self,
-        mut progress: impl FnMut(&Progress<'_, R::Output>) -> ControlFlow<()>,
-    ) -> Result<Batch<R>, Error> {
+    pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Result<Batch<T>, Error> {
         let Self { engine, mut items, is_checked, connections, keep_going } = self;
         if !is_checked {
             for (index, item) in items.iter_mut().enumerate() {
@@ -211,7 +207,7 @@ impl<R: BatchRequest> SendMany<R> {
     }
 }
 
-impl<R: BatchRequest> Batch<R> {
+impl<T> Batch<T> {
     /// Whether every request has succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -219,7 +215,7 @@ impl<R: BatchRequest> Batch<R> {
     }
 
     /// The outputs of the requests that succeeded, each with the position of its request, counted from 0.
-    pub fn succeeded(&self) -> impl Iterator<Item = (usize, &R::Output)> {
+    pub fn succeeded(&self) -> impl Iterator<Item = (usize, &T)> {
         self.results().filter_map(|(index, result)| Some((index, result.ok()?)))
     }
 
@@ -229,7 +225,7 @@ impl<R: BatchRequest> Batch<R> {
         self.results().filter_map(|(index, result)| Some((index, result.err()?)))
     }
 
-    fn results(&self) -> impl Iterator<Item = (usize, Result<&R::Output, &Error>)> {
+    fn results(&self) -> impl Iterator<Item = (usize, Result<&T, &Error>)> {
         self.0.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result()?)))
     }
 
@@ -238,7 +234,7 @@ impl<R: BatchRequest> Batch<R> {
     /// # Errors
     ///
     /// The unchanged batch if it is not [complete](Self::is_complete).
-    pub fn into_outputs(self) -> Result<Vec<R::Output>, Self> {
+    pub fn into_outputs(self) -> Result<Vec<T>, Self> {
         if !self.is_complete() {
             return Err(self);
         }
@@ -247,7 +243,7 @@ impl<R: BatchRequest> Batch<R> {
 
     /// The result of each request, in their order. `None` for a request that was not started.
     #[must_use]
-    pub fn into_results(self) -> Vec<Option<Result<R::Output, Error>>> {
+    pub fn into_results(self) -> Vec<Option<Result<T, Error>>> {
         let result = |item| match item {
             Item::Pending(_) => None,
             Item::Failed(_, error) => Some(Err(error)),
@@ -260,13 +256,13 @@ impl<R: BatchRequest> Batch<R> {
     ///
     /// A request to create a key is repeated with the same value, so that it cannot create a second key. If the server
     /// generates the value and the outcome is unknown, the request is not repeated. An interrupted rotation is
-    /// [resumed](crate::Incomplete::resume).
-    pub fn resume(self) -> SendMany<R> {
+    /// [resumed](crate::error::Incomplete::resume).
+    pub fn resume(self) -> SendMany<T> {
         self.0
     }
 }
 
-impl<R: BatchRequest> Item<R> {
+impl<T> Item<T> {
     fn check(&mut self, index: usize) -> Result<(), Error> {
         let Self::Pending(request) = self else { return Ok(()) };
         request.check().map_err(|error| error.about(format_args!("request {index}, counted from 0")))
@@ -286,14 +282,14 @@ impl<R: BatchRequest> Item<R> {
             Self::Failed(request, error) => (request, Some(error)),
             Self::Done(output) => return Self::Done(output),
         };
-        match request.send_through(Sender(engine), earlier) {
+        match request.send_through(engine, earlier) {
             Ok(output) => Self::Done(output),
             Err(error) => Self::Failed(request, error),
         }
     }
 
     /// `None` if the request was not started.
-    fn result(&self) -> Option<Result<&R::Output, &Error>> {
+    fn result(&self) -> Option<Result<&T, &Error>> {
         match self {
             Self::Pending(_) => None,
             Self::Failed(_, error) => Some(Err(error)),
@@ -302,7 +298,7 @@ impl<R: BatchRequest> Item<R> {
     }
 }
 
-impl<R: BatchRequest> fmt::Debug for Item<R> {
+impl<T: fmt::Debug> fmt::Debug for Item<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pending(_) => f.write_str("not started"),
@@ -312,41 +308,22 @@ impl<R: BatchRequest> fmt::Debug for Item<R> {
     }
 }
 
-/// A request that a [`SendMany`] can send. Only types of this crate implement it.
-pub trait BatchRequest: sealed::Sealed + Send {
-    /// What the request returns.
-    type Output: Send + fmt::Debug;
-
+/// A request that a [`SendMany`] can send.
+pub(crate) trait BatchRequest<T>: Send + Sync {
     /// Checks the request before any of the requests is sent.
-    #[doc(hidden)]
     fn check(&mut self) -> Result<(), Error>;
 
     /// Whether the request can be sent again after it has failed.
-    #[doc(hidden)]
     fn is_repeatable(&self) -> bool {
         true
     }
 
-    /// Sends the request through `sender`, which may belong to another client. `earlier`: its last error.
-    #[doc(hidden)]
-    fn send_through(&mut self, sender: Sender<'_>, earlier: Option<Error>) -> Result<Self::Output, Error>;
+    /// Sends the request through `engine`, which may belong to another client. `earlier`: its last error.
+    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<T, Error>;
 }
 
-mod sealed {
-    use super::Engine;
-
-    pub trait Sealed {}
-
-    /// The engine of the client that sends. A type of its own, because `Engine` may not appear in a public trait.
-    #[derive(Clone, Copy)]
-    pub struct Sender<'a>(pub(super) &'a Engine);
-}
-
-impl sealed::Sealed for CreateItem {}
-impl sealed::Sealed for DeleteKey {}
-impl sealed::Sealed for RotateKey {}
-
-/// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`].
+/// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`]. No user names
+/// it, so it is public only for the bound of that method.
 #[derive(Debug)]
 pub struct CreateItem(Create);
 
@@ -369,9 +346,7 @@ impl From<PreparedCreate> for CreateItem {
     }
 }
 
-impl BatchRequest for CreateItem {
-    type Output = CreatedKey;
-
+impl BatchRequest<CreatedKey> for CreateItem {
     fn check(&mut self) -> Result<(), Error> {
         if let Create::New(request) = &self.0 {
             self.0 = Create::Checked(request.clone().check()?);
@@ -386,7 +361,7 @@ impl BatchRequest for CreateItem {
         }
     }
 
-    fn send_through(&mut self, Sender(engine): Sender<'_>, _: Option<Error>) -> Result<CreatedKey, Error> {
+    fn send_through(&mut self, engine: &Engine, _: Option<Error>) -> Result<CreatedKey, Error> {
         match &self.0 {
             Create::New(request) => request.clone().check()?.send_by(engine),
             Create::Checked(request) => request.send_by(engine),
@@ -394,28 +369,24 @@ impl BatchRequest for CreateItem {
     }
 }
 
-impl BatchRequest for DeleteKey {
-    type Output = KeyId;
-
+impl BatchRequest<KeyId> for DeleteKey {
     fn check(&mut self) -> Result<(), Error> {
         Ok(())
     }
 
-    fn send_through(&mut self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<KeyId, Error> {
+    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<KeyId, Error> {
         // The key may be deleted already, which stays true if this attempt fails, too.
         self.ignore_missing |= earlier.is_some_and(|error| error.may_have_acted());
         self.send_by(engine)
     }
 }
 
-impl BatchRequest for RotateKey {
-    type Output = CreatedKey;
-
+impl BatchRequest<CreatedKey> for RotateKey {
     fn check(&mut self) -> Result<(), Error> {
         self.validate()
     }
 
-    fn send_through(&mut self, Sender(engine): Sender<'_>, earlier: Option<Error>) -> Result<CreatedKey, Error> {
+    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<CreatedKey, Error> {
         match earlier {
             Some(Error::Incomplete(interrupted)) => resume(*interrupted, engine, self.options.timeout),
             _ => self.clone().send_by(engine),

@@ -8,7 +8,7 @@ const MAX_TEXT: usize = 100;
 
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// A value that [`ScopedKeyBuilder::only`](crate::ScopedKeyBuilder::only) compares exactly.
+/// A value that [`ScopedKeyBuilder::only`](crate::scoped::ScopedKeyBuilder::only) compares exactly.
 ///
 /// A server compares normalized tokens: it drops case, accents and symbols, so a filter on `acme-1` also finds
 /// `acme1` and `Acme_1` (seen with 0.24.1). Normalization does not change the following values, so no two of them are
@@ -22,7 +22,7 @@ const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 /// values that pass the check are two different tenants.
 ///
 /// ```
-/// use typesense_keys::ExactValue;
+/// use typesense_keys::scoped::ExactValue;
 ///
 /// assert!(ExactValue::from(42).check().is_ok());
 /// assert!(ExactValue::from("acme1").check().is_ok());

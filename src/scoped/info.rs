@@ -76,7 +76,7 @@ impl ScopedKeyInfo {
         &self.params
     }
 
-    /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::ScopedKeyBuilder) adds.
+    /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::scoped::ScopedKeyBuilder) adds.
     #[must_use]
     pub fn filter_by(&self) -> Option<&str> {
         let embedded = self.params.get("filter_by").and_then(Value::as_str)?;
@@ -84,7 +84,7 @@ impl ScopedKeyInfo {
     }
 
     /// The gaps and errors that the parameters reveal. Empty for a key that was signed with only
-    /// [`only`](crate::ScopedKeyBuilder::only) and [`hide_fields`](crate::ScopedKeyBuilder::hide_fields).
+    /// [`only`](crate::scoped::ScopedKeyBuilder::only) and [`hide_fields`](crate::scoped::ScopedKeyBuilder::hide_fields).
     #[must_use]
     pub fn warnings(&self) -> Vec<ScopedKeyWarning> {
         warnings(|name| self.params.get(name))

@@ -12,12 +12,12 @@ use super::{exact, fields, filter};
 pub(super) const DEFAULT_PAGE: u32 = 10;
 
 /// A gap of a scoped key, or something that makes it fail. Found by
-/// [`ScopedKeyInfo::warnings`](crate::ScopedKeyInfo::warnings).
+/// [`ScopedKeyInfo::warnings`](crate::scoped::ScopedKeyInfo::warnings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScopedKeyWarning {
     /// The filter has no guard, so a request whose own filter leaves a back-tick open finds every document (seen with
-    /// 0.24.1). [`only`](crate::ScopedKeyBuilder::only) and [`filter_by`](crate::ScopedKeyBuilder::filter_by) add the
+    /// 0.24.1). [`only`](crate::scoped::ScopedKeyBuilder::only) and [`filter_by`](crate::scoped::ScopedKeyBuilder::filter_by) add the
     /// guard.
     UnguardedFilter,
     /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
@@ -31,7 +31,7 @@ pub enum ScopedKeyWarning {
     /// collection, and responds with 400 if it cannot (read in v27.1 and v29).
     Join,
     /// A request can set this parameter, although the key restricts documents or hides fields. The `Display` says what
-    /// the request can do with it. [`allow_params`](crate::ScopedKeyBuilder::allow_params) leaves it open on purpose.
+    /// the request can do with it. [`allow_params`](crate::scoped::ScopedKeyBuilder::allow_params) leaves it open on purpose.
     OpenParameter(&'static str),
     /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
     /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1), or one of these is embedded and shows an
@@ -41,7 +41,7 @@ pub enum ScopedKeyWarning {
     /// fails (seen with 0.24.1).
     LimitBelowPage,
     /// `limit_hits` does not limit the hits of a request with `group_by`, because the server counts groups (seen with
-    /// 0.24.1). [`limit_hits`](crate::ScopedKeyBuilder::limit_hits) also embeds `group_limit`.
+    /// 0.24.1). [`limit_hits`](crate::scoped::ScopedKeyBuilder::limit_hits) also embeds `group_limit`.
     UnlimitedGroups,
 }
 

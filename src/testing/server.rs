@@ -27,7 +27,8 @@ use crate::server_version::ServerVersion;
 ///
 /// ```
 /// use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-/// use typesense_keys::{Expiry, ServerVersion};
+/// use typesense_keys::audit::ServerVersion;
+/// use typesense_keys::Expiry;
 ///
 /// let server = FakeServer::builder().version(ServerVersion::V30).start()?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));

@@ -9,6 +9,9 @@ mod source;
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
+use typesense_keys::batch::{Batch, SendMany};
+use typesense_keys::error::*;
+use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 use typesense_keys::*;
 
 #[test]
@@ -24,8 +27,8 @@ fn every_type_is_send_and_sync() {
     is_send_and_sync::<RotateKey>();
     is_send_and_sync::<EnsureKey>();
     is_send_and_sync::<EnsuredKey>();
-    is_send_and_sync::<SendMany<CreateItem>>();
-    is_send_and_sync::<Batch<CreateItem>>();
+    is_send_and_sync::<SendMany<CreatedKey>>();
+    is_send_and_sync::<Batch<CreatedKey>>();
     is_send_and_sync::<ScopedKeyBuilder<'static>>();
     is_send_and_sync::<ScopedKeyInfo>();
     is_send_and_sync::<DeleteKey>();

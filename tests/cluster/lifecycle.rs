@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use typesense_keys::{Action, Applied, ApplyEvent, EnsureKey, EnsuredKey, Error, KeyId, KeySpec, KeysClient};
+use typesense_keys::plan::{Applied, ApplyEvent, KeySpec};
+use typesense_keys::{Action, EnsureKey, EnsuredKey, Error, KeyId, KeysClient};
 
 use super::support::Cluster;
 use super::{Shared, agreed_keys, client, request, status, with};

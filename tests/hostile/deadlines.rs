@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use typesense_keys::{Attempt, Error, KeysClient};
+use typesense_keys::error::Attempt;
+use typesense_keys::{Error, KeysClient};
 
 use super::check::{GRACE, ending, make, measured};
 use super::row::{ADMIN_KEY, Call, Ending};
@@ -26,7 +27,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
                 peer.request()?;
                 peer.wait()
             };
-            repeats_end(silent, Ending::Timeout(typesense_keys::Phase::AwaitResponse));
+            repeats_end(silent, Ending::Timeout(typesense_keys::error::Phase::AwaitResponse));
         }),
         ("repeats end with the deadline: 500 for ever", || {
             repeats_end(responding("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"), Ending::Unavailable);

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use typesense_keys::Phase;
+use typesense_keys::error::Phase;
 
 use super::row::{Ending, Good, Row, bad};
 

@@ -45,7 +45,7 @@ fn https() -> Vec<Row> {
     use std::thread;
     use std::time::Duration;
 
-    use typesense_keys::Phase;
+    use typesense_keys::error::Phase;
 
     use super::support::Peer;
 

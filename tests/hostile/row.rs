@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use typesense_keys::Phase;
+use typesense_keys::error::Phase;
 
 use super::support::Peer;
 use super::support::scripted::{Received, Script};

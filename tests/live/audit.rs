@@ -1,7 +1,8 @@
 //! What an audit reports about keys as the server keeps them, and that it is true.
 
 use serde_json::{Value, json};
-use typesense_keys::{Action, AuditFinding};
+use typesense_keys::Action;
+use typesense_keys::audit::AuditFinding;
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{CreatedKey, ScopedKeyBuilder};
+use typesense_keys::CreatedKey;
+use typesense_keys::scoped::ScopedKeyBuilder;
 
 use crate::scoped::{parent, sign_anyway};
 use crate::stage::{Stage, percent, unique};

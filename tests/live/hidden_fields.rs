@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use typesense_keys::{ScopedKeyInfo, ScopedKeyWarning};
+use typesense_keys::scoped::{ScopedKeyInfo, ScopedKeyWarning};
 
 use crate::scoped::parent;
 use crate::stage::{Stage, percent, unique};

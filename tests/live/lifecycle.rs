@@ -236,7 +236,7 @@ fn batch_that_was_stopped_is_resumed(server: &Server) {
     let (client, description) = (stage.client(), unique("batch "));
     let requests =
         (0..50).map(|_| client.create().description(&description).actions(["keys:get"]).collections(["docs"]));
-    let stop = |_: &typesense_keys::Progress<'_, typesense_keys::CreatedKey>| ControlFlow::Break(());
+    let stop = |_: &typesense_keys::batch::Progress<'_, typesense_keys::CreatedKey>| ControlFlow::Break(());
     let batch = client.create_many(requests).connections(2).send_with(stop).unwrap();
     assert!(!batch.is_complete() && batch.succeeded().count() < 10);
     let keys = batch.resume().send().unwrap().into_outputs().unwrap();

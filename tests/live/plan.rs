@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use secrecy::SecretString;
-use typesense_keys::{Action, ApplyEvent, Change, CreatedKey, Error, KeyId, KeyInfo, KeySpec, KeysClient, Plan};
+use typesense_keys::plan::{ApplyEvent, Change, KeySpec, Plan};
+use typesense_keys::{Action, CreatedKey, Error, KeyId, KeyInfo, KeysClient};
 
 use crate::lifecycle::allows;
 use crate::stage::{Stage, unique};

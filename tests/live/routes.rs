@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use typesense_keys::{Action, ServerVersion};
+use typesense_keys::Action;
+use typesense_keys::audit::ServerVersion;
 
 use crate::stage::{Stage, unique};
 use crate::support::Server;

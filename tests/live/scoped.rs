@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{Action, CollectionPattern, CreatedKey, ScopedKeyBuilder, ScopedKeyInfo};
+use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
+use typesense_keys::{Action, CollectionPattern, CreatedKey};
 
 use crate::stage::{Stage, percent, unique};
 use crate::support::Server;

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{
-    ClientBuilder, CollectionPattern, CreateKey, CreatedKey, InvalidCollectionPattern, KeyId, KeysClient,
-};
+use typesense_keys::error::InvalidCollectionPattern;
+use typesense_keys::{ClientBuilder, CollectionPattern, CreateKey, CreatedKey, KeyId, KeysClient};
 
 use crate::support::{Server, raw};
 

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
-use typesense_keys::{AuditFinding, CollectionPattern, KeyInfo};
+use typesense_keys::audit::AuditFinding;
+use typesense_keys::{CollectionPattern, KeyInfo};
 
 use crate::support::harness::{PlainTest, cases, or_ignore};
 use crate::support::{Random, Unavailable};

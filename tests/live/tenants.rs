@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::{CreatedKey, ExactValue, ScopedKeyBuilder};
+use typesense_keys::CreatedKey;
+use typesense_keys::scoped::{ExactValue, ScopedKeyBuilder};
 
 use crate::scoped::{parent, sign_anyway};
 use crate::stage::{Stage, percent, unique};

@@ -11,8 +11,9 @@ use crate::support::example::{assert_hides, example, printed};
 use crate::support::fresh_directory;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use typesense_keys::scoped::ScopedKeyInfo;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-use typesense_keys::{Expiry, KeysClient, ScopedKeyInfo};
+use typesense_keys::{Expiry, KeysClient};
 
 /// A server, a directory for what is written, and the program.
 struct Stage {

@@ -100,7 +100,7 @@ fn failed_request_with_keep_going_does_not_stop_the_batch() {
 fn batch_that_the_caller_stops_is_resumed() {
     let (server, client) = start_hasty();
     let stop_at = |limit: usize| {
-        move |progress: &typesense_keys::Progress<'_, typesense_keys::CreatedKey>| {
+        move |progress: &typesense_keys::batch::Progress<'_, typesense_keys::CreatedKey>| {
             if progress.done < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         }
     };

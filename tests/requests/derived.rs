@@ -2,11 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use typesense_keys::plan::{Change, KeySpec, Plan, PlanKeys};
 use typesense_keys::testing::{FakeServer, Fault, TestKey};
-use typesense_keys::{
-    Change, CreateKey, EnsureKey, Error, Expiry, ExposeSecret, KeyId, KeySpec, KeysClient, Plan, PlanKeys,
-    SecretString, ValueRoot,
-};
+use typesense_keys::{CreateKey, EnsureKey, Error, Expiry, ExposeSecret, KeyId, KeysClient, SecretString, ValueRoot};
 
 use crate::{client, start, start_hasty};
 

@@ -8,11 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use typesense_keys::plan::{Applied, ApplyEvent, Change, KeySpec, Plan};
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-use typesense_keys::{
-    Action, Applied, ApplyEvent, Change, CollectionPattern, Error, ErrorKind, Expiry, KeyId, KeyInfo, KeySpec,
-    KeysClient, Plan,
-};
+use typesense_keys::{Action, CollectionPattern, Error, ErrorKind, Expiry, KeyId, KeyInfo, KeysClient};
 
 use crate::support::time::{wait_until, with_enough_time};
 use crate::{hasty, start_hasty};

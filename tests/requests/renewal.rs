@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use typesense_keys::plan::{Change, KeySpec, Plan, PlanKeys};
 use typesense_keys::testing::{FakeServer, TestKey};
-use typesense_keys::{
-    Change, EnsureKey, Error, Expiry, ExposeSecret, KeyId, KeyInfo, KeySpec, KeysClient, Plan, PlanKeys, ValueRoot,
-};
+use typesense_keys::{EnsureKey, Error, Expiry, ExposeSecret, KeyId, KeyInfo, KeysClient, ValueRoot};
 
 use crate::{start, start_hasty};
 

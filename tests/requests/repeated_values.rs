@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use typesense_keys::plan::{KeySpec, Plan};
 use typesense_keys::testing::{FakeServer, TestKey};
-use typesense_keys::{Error, Expiry, KeySpec, KeysClient, Plan};
+use typesense_keys::{Error, Expiry, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::scan::Scanner;

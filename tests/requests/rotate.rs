@@ -5,8 +5,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
+use typesense_keys::error::Incomplete;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
-use typesense_keys::{CreatedKey, Error, Incomplete, KeyId, KeysClient};
+use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::time::wait_until;

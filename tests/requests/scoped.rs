@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use typesense_keys::{Error, ExactValue, Expiry, KeyInfo, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
+use typesense_keys::scoped::{ExactValue, ScopedKeyBuilder, ScopedKeyInfo, ScopedKeyWarning};
+use typesense_keys::{Error, Expiry, KeyInfo};
 
 use crate::support::{Random, capture};
 

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use typesense_keys::audit::Severity;
+use typesense_keys::plan::{Change, KeySpec};
 use typesense_keys::testing::{FakeServer, TestKey};
-use typesense_keys::{Change, Expiry, KeySpec, Severity, ValueRoot};
+use typesense_keys::{Expiry, ValueRoot};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -4,7 +4,8 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use typesense_keys::{Error, KeyInfo, KeyStream, KeysClient, Phase};
+use typesense_keys::error::Phase;
+use typesense_keys::{Error, KeyInfo, KeyStream, KeysClient};
 
 use crate::support::Scripted;
 use crate::support::scripted::Peer;

@@ -10,7 +10,8 @@ impl Plan {
     /// changes to the same keys, so a program can apply a plan that was reviewed elsewhere, or nothing:
     ///
     /// ```
-    /// # use typesense_keys::{Error, KeySpec, KeysClient};
+    /// # use typesense_keys::plan::KeySpec;
+    /// # use typesense_keys::{Error, KeysClient};
     /// fn apply_reviewed(client: &KeysClient, specs: Vec<KeySpec>, reviewed: &str) -> Result<(), Error> {
     ///     let plan = client.plan(specs).send()?;
     ///     if plan.fingerprint() == reviewed {

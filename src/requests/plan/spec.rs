@@ -39,7 +39,8 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// It is checked while it is read. The error names the key and the member:
 ///
 /// ```
-/// use typesense_keys::{Action, KeySpec};
+/// use typesense_keys::plan::KeySpec;
+/// use typesense_keys::Action;
 ///
 /// let text = r#"{ "description": "docs site",
 ///     "actions": ["documents:get"], "collections": ["docs"] }"#;
@@ -60,7 +61,7 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// key that never expires. If a document has several flattened parts, the spec must be the last one.
 ///
 /// ```
-/// use typesense_keys::KeySpec;
+/// use typesense_keys::plan::KeySpec;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Service {

@@ -15,7 +15,7 @@ use crate::requests::get::get;
 use crate::requests::replication::{self, Wanted};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
-/// each spec of a [`Plan`](crate::Plan).
+/// each spec of a [`Plan`](crate::plan::Plan).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EnsuredKey {

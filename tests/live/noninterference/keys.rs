@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
+use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 
 use super::exceptions::WORD_GUESSES;
 use super::world::{FIRST, FLAT, OTHER_TENANT, OTHERS, SHOWN, Stage, TENANT, World};

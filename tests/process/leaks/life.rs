@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeySpec, KeysClient};
+use typesense_keys::plan::KeySpec;
+use typesense_keys::{ClientBuilder, CreateKey, Error, ErrorKind, KeyId, KeysClient};
 
 use super::watch::{Watch, secret};
 use crate::support::Server;
@@ -130,9 +131,9 @@ pub(super) fn lifecycle(server: &Server) {
     watch.debug(&builder);
     let scoped = builder.sign().unwrap();
     watch.secret("scoped key's signature", &scoped.expose_secret()[..56]);
-    watch.debug(&typesense_keys::ScopedKeyInfo::parse(&scoped).unwrap());
+    watch.debug(&typesense_keys::scoped::ScopedKeyInfo::parse(&scoped).unwrap());
     watch.error(new.scoped().filter_by("").sign().unwrap_err());
-    watch.error(typesense_keys::ScopedKeyInfo::parse(&new.value).unwrap_err());
+    watch.error(typesense_keys::scoped::ScopedKeyInfo::parse(&new.value).unwrap_err());
 
     let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
     watch.debug(&batch);

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use typesense_keys::{ClientBuilder, CreateKey, Error, KeySpec, KeysClient, ScopedKeyInfo};
+use typesense_keys::plan::KeySpec;
+use typesense_keys::scoped::ScopedKeyInfo;
+use typesense_keys::{ClientBuilder, CreateKey, Error, KeysClient};
 
 use super::search::{Masked, copies};
 

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use typesense_keys::KeysClient;
-use typesense_keys::ServerVersion;
+use typesense_keys::audit::ServerVersion;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 
 use super::{create, list, send, send_with};

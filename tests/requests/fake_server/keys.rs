@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::ServerVersion;
+use typesense_keys::audit::ServerVersion;
 use typesense_keys::testing::{FakeServer, TestKey};
 use typesense_keys::{Action, Error, Expiry, KeyId, KeysClient};
 

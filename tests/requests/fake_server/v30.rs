@@ -2,7 +2,7 @@
 //! row stands where in typesense/typesense the bytes come from, at commit
 //! 4a092b0417d3ad33e40d75b42cddfab5c58c0f71 of its branch `v30`.
 
-use typesense_keys::ServerVersion;
+use typesense_keys::audit::ServerVersion;
 use typesense_keys::testing::{FakeServer, Fault};
 
 use super::send;

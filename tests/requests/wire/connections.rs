@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
-use typesense_keys::{Error, ErrorKind, Phase};
+use typesense_keys::error::Phase;
+use typesense_keys::{Error, ErrorKind};
 
 use super::fixture::{ADMIN_KEY, Call, VALUE, Wire, builder, client, create, json};
 use crate::support::Scripted;

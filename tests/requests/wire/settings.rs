@@ -116,8 +116,9 @@ fn limit_of_zero_is_refused() {
     let client = node().build().unwrap();
     let create = || client.create().actions(["documents:search"]).collections(["docs"]);
     let ensure = || client.ensure("site").actions(["documents:search"]).collections(["docs"]);
-    let plan =
-        || client.plan([typesense_keys::KeySpec::new("site").actions(["documents:search"]).collections(["docs"])]);
+    let plan = || {
+        client.plan([typesense_keys::plan::KeySpec::new("site").actions(["documents:search"]).collections(["docs"])])
+    };
     let none = Duration::ZERO;
     for (call, result) in [
         ("create", create().timeout(none).send().map(drop)),

@@ -1,6 +1,7 @@
 //! Characters that nobody sees, in every setting that is text: trimmed, or refused by name before anything is sent.
 
-use typesense_keys::{Action, ClientBuilder, Error, KeySpec, KeysClient};
+use typesense_keys::plan::KeySpec;
+use typesense_keys::{Action, ClientBuilder, Error, KeysClient};
 
 /// Each with its name in errors. The first ones are what files, web pages and editors add.
 const UNSEEN: [(char, &str); 14] = [

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 use typesense::Client;
 use typesense::models::{ScopedKeyParameters, SearchParameters};
-use typesense_keys::{ScopedKeyBuilder, ScopedKeyInfo};
+use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 
 use crate::calls::in_turns;
 use crate::measure::{by_process, micros};
