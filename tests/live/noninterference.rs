@@ -29,7 +29,11 @@ use self::world::Stage;
 use crate::support::Server;
 use crate::support::harness::or_ignore;
 
-live_tests![no_request_reveals_what_a_scoped_key_must_not_see, each_embedded_parameter_is_needed,];
+live_tests![
+    no_request_reveals_what_a_scoped_key_must_not_see,
+    each_embedded_parameter_is_needed,
+    each_exception_is_real,
+];
 
 // Each test has a server of its own, because a request may end it.
 
@@ -49,4 +53,9 @@ fn each_embedded_parameter_is_needed(_: &Server) {
         mutation::search(&stage, requests);
     }
     rows::check(&stage);
+}
+
+fn each_exception_is_real(_: &Server) {
+    let server = or_ignore(Server::start());
+    exceptions::check(&Stage::new(&server));
 }

@@ -1,32 +1,57 @@
 //! What this crate does not promise: requests that may reveal something, each with its reason.
 //! The guide `tenants` lists the same.
 
-use super::keys::Key;
-use super::request::Search;
-use super::world::HIDDEN;
+use super::keys::{self, Key};
+use super::oracle::Pair;
+use super::request::{Search, Way};
+use super::world::{FIRST, HIDDEN, OTHERS, Stage, World};
 
-/// Parameters that correct or complete words by the words of all documents, and the values that turn them off.
+const WORDS: &str = "words are corrected, completed, split and joined by the words of all documents";
+const FILTER: &str = "a filter on a hidden field tells which documents have a value";
+const QUERY: &str = "a query of a hidden field tells which documents have a word";
+const BEGINNING: &str = "an array is shown whose name begins the name of a shown field, if an object is in it";
+
+/// Parameters by which a text query tells that a word exists, and the values that turn this off.
 pub(crate) const WORD_GUESSES: [(&str, &str); 3] =
     [("num_typos", "0"), ("prefix", "false"), ("split_join_tokens", "off")];
 
 /// Why the responses to this request may differ, if they may.
 pub(crate) fn reason(key: &Key, search: &Search) -> Option<&'static str> {
-    let is_text = search.get("q") != Some("*") || search.get("preset").is_some();
-    let guesses = WORD_GUESSES.iter().any(|(name, off)| search.get(name) != Some(*off));
+    let is_text = search.values("q").any(|query| query != "*") || search.values("preset").next().is_some();
+    let is_off = |name: &str, off: &str| search.values(name).eq([off]);
+    let guesses = WORD_GUESSES.iter().any(|(name, off)| !is_off(name, off));
     if key.limits_documents() && key.tells_words && is_text && guesses {
-        return Some(
-            "typos and beginnings of words are completed, and words split and joined, by the words of all documents",
-        );
+        return Some(WORDS);
     }
+    let is_hidden = |name: &str| HIDDEN.iter().any(|field| name.split('.').next() == Some(field));
     let names_hidden = |parameter: &str| {
-        let value = search.get(parameter).unwrap_or_default().to_lowercase();
-        HIDDEN.iter().any(|field| value.contains(field))
+        let is_end = |character: char| !character.is_ascii_alphanumeric() && character != '.';
+        search.values(parameter).any(|value| value.to_lowercase().split(is_end).any(is_hidden))
     };
     if key.limits_fields() && names_hidden("filter_by") {
-        return Some("a filter on a hidden field tells which documents have a value");
+        return Some(FILTER);
     }
     if key.limits_fields() && !key.params.contains_key("query_by") && names_hidden("query_by") {
-        return Some("a query of a hidden field tells which documents have a word");
+        return Some(QUERY);
     }
     None
+}
+
+/// A request for each exception. One that reveals nothing any more is none.
+const EXAMPLES: &[(&str, &str, [World; 2], &[(&str, &str)])] = &[
+    (WORDS, "only", [FIRST, OTHERS[0]], &[("q", "rive river"), ("query_by", "body.text")]),
+    (FILTER, "show_fields", [FIRST, OTHERS[1]], &[("q", "*"), ("filter_by", "note:zebra1")]),
+    (QUERY, "show_fields", [FIRST, OTHERS[1]], &[("q", "zebra1"), ("query_by", "note"), ("num_typos", "0")]),
+    (BEGINNING, "show_fields", [FIRST, OTHERS[5]], &[("q", "*")]),
+];
+
+pub(crate) fn check(stage: &Stage) {
+    let keys = keys::all(stage);
+    for (reason, key, worlds, params) in EXAMPLES {
+        let key = keys.iter().find(|known| known.name == *key).unwrap();
+        let key = Key { worlds: *worlds, ..key.clone() };
+        let search = Search::new(Way::Get, params);
+        let [one, other] = Pair::new(stage).search(&key, &search);
+        assert_ne!(one, other, "no exception any more: {reason}");
+    }
 }

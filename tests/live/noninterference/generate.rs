@@ -59,6 +59,18 @@ impl Names {
         if !is_text {
             params[0].1 = "*".to_owned();
         }
+        if random.below(10) == 0 {
+            let name = random.pick(&params.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()).to_owned();
+            let value = Values(random).of(&name);
+            params.push((name, value));
+        }
+        if random.below(30) == 0 {
+            let at = random.below(params.len());
+            let name = &mut params[at].0;
+            *name = [name.to_uppercase(), format!("{name} "), format!("{name}[]"), format!(" {name}")]
+                [random.below(4)]
+            .clone();
+        }
         // An id in back-ticks that is empty ends the server: ``filter_by=(id:``)``, ``sort_by=_eval(id:`):asc``.
         for (_, value) in params.iter_mut().filter(|(_, value)| value.contains("id:")) {
             *value = value.replace('`', "");

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 
 use super::exceptions::WORD_GUESSES;
-use super::world::{FIRST, FLAT, OTHER_TENANT, OTHERS, SHOWN, Stage, TENANT, World};
+use super::world::{FIRST, HIDABLE, ORG, OTHER_ORGS, OTHER_TENANT, OTHERS, SHOWN, Stage, TENANT, World};
 use crate::scoped::sign_anyway;
 
 pub(crate) type Params = Map<String, Value>;
@@ -35,15 +35,18 @@ const TENANTS_HIDE: [World; 2] = [FIRST, OTHERS[4]];
 
 const KEYS: &[(&str, [World; 2], Restrict)] = &[
     ("only", TENANTS, |key, tenant| key.only("tenant", tenant)),
+    ("only text", TENANTS, |key, tenant| key.only("org", if tenant == TENANT { ORG } else { OTHER_ORGS[0] })),
     ("only, filter_by", TENANTS, |key, tenant| key.only("tenant", tenant).filter_by("n:>0 || ok:=true")),
     ("filter_by", TENANTS, |key, tenant| key.filter_by(format!("tenant:={tenant}"))),
     ("only, no guesses", TENANTS, |key, tenant| {
         WORD_GUESSES.iter().fold(key.only("tenant", tenant), |key, (name, off)| key.param(*name, *off))
     }),
     ("show_fields", SHOW, |key, _| key.show_fields(SHOWN).param("enable_overrides", false)),
-    ("only, show_fields", TENANTS_SHOW, |key, tenant| key.only("tenant", tenant).show_fields(SHOWN)),
-    ("hide_fields", HIDE, |key, _| key.hide_fields(FLAT).param("enable_overrides", false)),
-    ("only, hide_fields", TENANTS_HIDE, |key, tenant| key.only("tenant", tenant).hide_fields(FLAT)),
+    ("only, show_fields", TENANTS_SHOW, |key, tenant| {
+        key.only("tenant", tenant).show_fields(SHOWN).allow_facets(["title", "n"])
+    }),
+    ("hide_fields", HIDE, |key, _| key.hide_fields(HIDABLE).param("enable_overrides", false)),
+    ("only, hide_fields", TENANTS_HIDE, |key, tenant| key.only("tenant", tenant).hide_fields(HIDABLE)),
 ];
 
 pub(crate) fn all(stage: &Stage) -> Vec<Key> {

@@ -129,7 +129,7 @@ impl<'a> Pair<'a> {
     /// One search in both worlds, after another tenant's search for the same if the response may come from a cache.
     pub(crate) fn search(&mut self, key: &Key, search: &Search) -> [(u16, String); 2] {
         let mut search = search.clone();
-        let is_cached = search.get("use_cache").is_some();
+        let is_cached = search.values("use_cache").next().is_some();
         if is_cached {
             // No response to an earlier request of a key that is changed on purpose.
             static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -225,8 +225,9 @@ pub(crate) fn search(stage: &Stage, keys: &[Key], requests: usize, seed: u64, ma
 /// One request, or one `multi_search` with several.
 fn draw(pair: &mut Pair<'_>, key: &Key, names: &Names, random: &mut Random, report: &Mutex<Report>) {
     let (way, length) = match random.below(20) {
-        0..=10 => (Way::Get, 1),
-        11..=13 => (Way::MultiUrl, 1),
+        0..=9 => (Way::Get, 1),
+        10..=11 => (Way::MultiUrl, 1),
+        12..=13 => (Way::MultiBoth, 1),
         _ => (Way::Multi, TOGETHER),
     };
     let searches: Vec<_> = (0..length).map(|_| names.search(random, way)).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// How the parameters travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,11 @@ pub(crate) enum Way {
     Multi,
     /// The same with the parameters in the URL, which are common to all searches.
     MultiUrl,
+    /// The same with every other parameter in the URL.
+    MultiBoth,
 }
 
-/// Parameters by name. [`COLLECTION`] in a value stands for the collection's name.
+/// Parameters by name, also several of one name. [`COLLECTION`] in a value stands for the collection's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
     pub(crate) way: Way,
@@ -25,42 +27,64 @@ pub(crate) struct Search {
 pub(crate) const COLLECTION: &str = "{COLLECTION}";
 
 impl Search {
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.params.iter().find_map(|(known, value)| (known == name).then_some(value.as_str()))
+    pub(crate) fn new(way: Way, params: &[(&str, &str)]) -> Self {
+        Self { way, params: params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+    }
+
+    /// All values of a parameter.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.params.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Method, path and body.
     pub(crate) fn request(&self, collection: &str) -> (&'static str, String, String) {
-        let query: String = self
-            .params
-            .iter()
-            .map(|(name, value)| format!("{name}={}&", percent(&value.replace(COLLECTION, collection))))
-            .collect();
+        let query = |is_there: fn(usize) -> bool| -> String {
+            let params = self.params.iter().enumerate().filter(|(at, _)| is_there(*at));
+            let text = |value: &str| percent(&value.replace(COLLECTION, collection));
+            params.map(|(_, (name, value))| format!("{}={}&", percent(name), text(value))).collect()
+        };
+        let search = |is_there| format!("{{\"searches\":[{}]}}", self.json(collection, is_there));
+        let multi = |query| format!("/multi_search?{query}");
         match self.way {
-            Way::Get => ("GET", format!("/collections/{collection}/documents/search?{query}"), String::new()),
-            Way::Multi => ("POST", "/multi_search".to_owned(), body([self], collection)),
-            Way::MultiUrl => {
-                let body = json!({"searches": [{"collection": collection}]}).to_string();
-                ("POST", format!("/multi_search?{query}"), body)
+            Way::Get => {
+                ("GET", format!("/collections/{collection}/documents/search?{}", query(|_| true)), String::new())
             }
+            Way::Multi => ("POST", multi(String::new()), search(|_| true)),
+            Way::MultiUrl => ("POST", multi(query(|_| true)), search(|_| false)),
+            Way::MultiBoth => ("POST", multi(query(|at| at % 2 == 1)), search(|at| at % 2 == 0)),
         }
     }
+
+    /// As JSON, in which a name can occur twice, and numbers and switches have their own types.
+    fn json(&self, collection: &str, is_there: fn(usize) -> bool) -> String {
+        let mut params: Vec<_> =
+            self.params.iter().enumerate().filter(|(at, _)| is_there(*at)).map(|(_, param)| param.clone()).collect();
+        if self.values("collection").next().is_none() {
+            params.push(("collection".to_owned(), COLLECTION.to_owned()));
+        }
+        let members: Vec<_> = params
+            .iter()
+            .map(|(name, value)| {
+                // The server never responds to a preset that is no text.
+                let is_typed = name != "preset" && is_typed(value);
+                let text = Value::from(value.replace(COLLECTION, collection)).to_string();
+                format!("{}:{}", Value::from(name.as_str()), if is_typed { value } else { &text })
+            })
+            .collect();
+        format!("{{{}}}", members.join(","))
+    }
+}
+
+/// Whether this is the text of an integer, or `true` or `false`.
+fn is_typed(value: &str) -> bool {
+    let is_integer = value.parse::<i32>().is_ok_and(|number| number.to_string() == value);
+    is_integer || ["true", "false"].contains(&value)
 }
 
 /// The body of a `multi_search` with all these searches.
 pub(crate) fn body<'a>(searches: impl IntoIterator<Item = &'a Search>, collection: &str) -> String {
-    let searches: Vec<Value> = searches.into_iter().map(|search| search.json(collection)).collect();
-    json!({"searches": searches}).to_string()
-}
-
-impl Search {
-    fn json(&self, collection: &str) -> Value {
-        let text = |value: &str| Value::from(value.replace(COLLECTION, collection));
-        let mut json: Map<String, Value> =
-            self.params.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-        json.entry("collection").or_insert_with(|| collection.into());
-        json.into()
-    }
+    let searches: Vec<_> = searches.into_iter().map(|search| search.json(collection, |_| true)).collect();
+    format!("{{\"searches\":[{}]}}", searches.join(","))
 }
 
 impl fmt::Display for Search {

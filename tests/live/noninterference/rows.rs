@@ -71,8 +71,7 @@ pub(crate) fn check(stage: &Stage) {
     let mut failures = Vec::new();
     for Row { key: name, open, part, params } in ROWS {
         let key = keys.iter().find(|key| key.name == *name).unwrap();
-        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let search = Search { way: Way::Get, params };
+        let search = Search::new(Way::Get, params);
         let lacks = open.iter().chain([part]).any(|part| *part != GUARD && !key.params.contains_key(*part));
         if lacks {
             failures.push(format!("{name} does not embed {part}"));

@@ -36,7 +36,10 @@ const FIELDS: &[&str] = &[
     "plain",
     "safe",
     "safe.word",
-    "safe.lots.items.code",
+    "safe.deep.word",
+    "stock.lots.items.code",
+    "bod",
+    "org",
     "nope",
     "*",
     "",
@@ -56,6 +59,7 @@ const TEXTS: &[&str] = &[
     "tags",
     "body",
     "body.text",
+    "org",
     "note",
     "owner.name",
     "owner",
@@ -63,8 +67,10 @@ const TEXTS: &[&str] = &[
     "staff.name",
     "safe",
     "safe.word",
+    "stock",
 ];
-const FACETS: &[&str] = &["tenant", "title", "tags", "n", "price", "ok", "note", "cost", "owner.name", "staff.name"];
+const FACETS: &[&str] =
+    &["tenant", "title", "tags", "n", "price", "ok", "note", "cost", "owner.name", "staff.name", "org"];
 const POINTS: &[&str] = &["at", "home"];
 const VECTORS: &[&str] = &["emb", "vec"];
 const SORTABLE: &[&str] = &["n", "price", "title", "tenant", "ok", "note", "cost", "_text_match"];
@@ -237,6 +243,7 @@ impl Values<'_> {
         let field = self.mostly(&[
             "id",
             "tenant",
+            "org",
             "title",
             "tags",
             "n",
@@ -258,6 +265,7 @@ impl Values<'_> {
                 self.pick(&["1", "2", "3", "0", "50", "[1..3]", "[1,2]", "-1", "1.5"])
             }
             "ok" => self.pick(&["true", "false", "1"]),
+            "org" if !self.one_in(4) => self.pick(&["acme1", "acme2", "acme", "acme1x", "1acme", "ACME-1"]),
             _ => self.word(),
         };
         match self.0.below(8) {

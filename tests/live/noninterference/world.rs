@@ -11,13 +11,19 @@ pub(crate) const TENANT: i64 = 1;
 /// A tenant whose documents the keys must not see, but who searches, too.
 pub(crate) const OTHER_TENANT: i64 = 2;
 
-/// The fields that keys with `hide_fields` hide: of every type, and objects and arrays that the schema does not index,
-/// or only in part.
-pub(crate) const HIDDEN: [&str; 9] = ["note", "cost", "home", "vec", "owner", "staff", "grid", "plain", "safe"];
-/// Those of them that are no objects.
-pub(crate) const FLAT: [&str; 6] = ["note", "cost", "home", "vec", "grid", "plain"];
+/// The fields that keys with `show_fields` hide: of every type, objects and arrays that the schema does not index or
+/// only in part.
+pub(crate) const HIDDEN: [&str; 10] =
+    ["note", "cost", "home", "vec", "grid", "plain", "safe", "owner", "staff", "stock"];
+/// Those of them that `hide_fields` hides: of an object, it leaves members that are not indexed, and empty elements.
+pub(crate) const HIDABLE: [&str; 7] = ["note", "cost", "home", "vec", "grid", "plain", "safe"];
 /// All others.
-pub(crate) const SHOWN: [&str; 10] = ["id", "tenant", "title", "tags", "n", "price", "ok", "at", "emb", "body"];
+pub(crate) const SHOWN: [&str; 11] =
+    ["id", "tenant", "org", "title", "tags", "n", "price", "ok", "at", "emb", "body"];
+/// The text by which a key limits documents.
+pub(crate) const ORG: &str = "acme1";
+/// Texts of others.
+pub(crate) const OTHER_ORGS: [&str; 4] = ["acme2", "acme", "acme1x", "1acme"];
 
 pub(crate) const OWN_IDS: [&str; 8] = ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"];
 /// The first are in both worlds with other values, the last four in one of them only.
@@ -31,12 +37,12 @@ pub(crate) const FOREIGN_WORDS: [[&str; 6]; 2] = [
     ["harbour", "gardenia", "silve", "quartz", "zephyr", "rivers"],
     ["harbors", "gardener", "silvers", "basalt", "zenith", "rive"],
 ];
-/// Words in hidden fields, each with a digit at its end: the first two in those of [`FLAT`], the others in objects.
+/// Words in hidden fields, each with a digit at its end: the first two in [`HIDABLE`] fields, the others in the rest.
 pub(crate) const HIDDEN_WORDS: [[&str; 4]; 2] =
     [["zebra", "falcon", "otter", "badger"], ["hippo", "condor", "weasel", "beaver"]];
 
-/// Foreign documents come in two variants, hidden fields in three: the last differs from the first only in
-/// [`FLAT`] fields.
+/// Foreign documents come in two variants, hidden fields in four. The third variant differs from the first only in
+/// [`HIDABLE`] fields, the last only in `bod`: see [`exceptions`](super::exceptions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct World {
     pub(crate) foreign: usize,
@@ -45,12 +51,13 @@ pub(crate) struct World {
 
 /// The world that each other is compared with.
 pub(crate) const FIRST: World = World { foreign: 0, hidden: 0 };
-pub(crate) const OTHERS: [World; 5] = [
+pub(crate) const OTHERS: [World; 6] = [
     World { foreign: 1, hidden: 0 },
     World { foreign: 0, hidden: 1 },
     World { foreign: 1, hidden: 1 },
     World { foreign: 0, hidden: 2 },
     World { foreign: 1, hidden: 2 },
+    World { foreign: 0, hidden: 3 },
 ];
 
 /// The collections on one server, and a key that may search all of them.
@@ -124,6 +131,7 @@ fn schema() -> Value {
         "default_sorting_field": "n",
         "fields": [
             {"name": "tenant", "type": "int32", "facet": true},
+            {"name": "org", "type": "string", "facet": true},
             {"name": "title", "type": "string", "facet": true, "sort": true, "infix": true},
             {"name": "tags", "type": "string[]", "facet": true},
             {"name": "n", "type": "int32", "facet": true},
@@ -139,6 +147,7 @@ fn schema() -> Value {
             {"name": "owner.name", "type": "string", "facet": true},
             {"name": "staff.name", "type": "string[]", "facet": true},
             {"name": "safe", "type": "object"},
+            {"name": "stock", "type": "object"},
         ],
     })
 }
@@ -179,7 +188,7 @@ fn documents(world: World) -> Vec<Value> {
 fn own(at: usize, hidden: usize) -> Value {
     let (first, second) = (WORDS[at], WORDS[(at * 3 + 1) % WORDS.len()]);
     let mut document = json!({
-        "id": OWN_IDS[at], "tenant": TENANT, "title": format!("{first} {second}"),
+        "id": OWN_IDS[at], "tenant": TENANT, "org": ORG, "title": format!("{first} {second}"),
         "tags": [second, WORDS[(at + 2) % WORDS.len()]], "n": at % 5, "price": 1.5 * at as f64, "ok": at % 2 == 0,
         "at": [48.0 + at as f64, 2.25], "emb": [0.1 + at as f64, 0.5, 1.25],
         "body": {"text": format!("{second} {first}"), "size": at},
@@ -198,9 +207,10 @@ fn foreign(at: usize, world: World) -> Value {
     };
     let mut word = || if random.below(3) == 0 { random.pick(&WORDS) } else { random.pick(&words) };
     let (title, tags, text) = (format!("{} {}", word(), word()), [word(), word()], format!("{} {}", word(), word()));
+    let org = random.pick(&OTHER_ORGS);
     let mut number = || random.below(1000) as f64 / 10.0;
     let mut document = json!({
-        "id": id, "tenant": OTHER_TENANT + at as i64 % 3, "title": title, "tags": tags, "n": number() as i64,
+        "id": id, "tenant": OTHER_TENANT + at as i64 % 3, "org": org, "title": title, "tags": tags, "n": number() as i64,
         "price": number(), "ok": number() > 50.0, "at": [number() / 2.0, number()],
         "emb": [number(), 0.1 + number(), number()], "body": {"text": text, "size": number() as i64},
     });
@@ -209,38 +219,38 @@ fn foreign(at: usize, world: World) -> Value {
 }
 
 fn hide(document: &mut Value, at: usize, hidden: usize) {
-    for (field, value) in hidden_fields(at, hidden.min(1)) {
-        document[field] = value;
-    }
-    if hidden == 2 {
-        for (field, value) in hidden_fields(at, 0) {
-            if !FLAT.contains(&field) {
-                document[field] = value;
-            }
-        }
+    let is_other = |field: &str| match hidden {
+        0 => false,
+        1 => field != "bod",
+        2 => HIDABLE.contains(&field),
+        _ => field == "bod",
+    };
+    for ((field, first), (_, other)) in hidden_fields(at, 0).into_iter().zip(hidden_fields(at, 1)) {
+        document[field] = if is_other(field) { other } else { first };
     }
 }
 
-fn hidden_fields(at: usize, variant: usize) -> [(&'static str, Value); 9] {
+fn hidden_fields(at: usize, variant: usize) -> Vec<(&'static str, Value)> {
     let mut random = Random::new((at + 5000 * (1 + variant)) as u64);
     let [a, b, c, d] = HIDDEN_WORDS[variant];
+    let length = 1 + (at + variant) % 3;
     let mut word = |words: [&str; 2]| format!("{}{}", random.pick(&words), random.below(3));
     let [note, plain, more] = std::array::from_fn(|_| word([a, b]));
     let [name, phone, boss, role] = std::array::from_fn(|_| word([c, d]));
     let mut number = || random.below(900) as f64 / 10.0 + 0.05;
-    [
+    let staff = json!({"name": boss, "salary": number(), "roles": vec![json!({"title": role}); length]});
+    vec![
         ("note", json!(format!("{note} {more}"))),
         ("cost", json!(number() as i64)),
         ("home", json!([number(), number()])),
         ("vec", json!([number(), number(), number()])),
-        ("owner", json!({"name": name, "phone": phone, "address": {"street": boss, "number": number()}})),
-        (
-            "staff",
-            json!([{"name": boss, "salary": number(), "roles": [{"title": role}]}, {"name": role, "salary": 1}]),
-        ),
-        ("grid", json!([[number(), number()], [plain, [more]]])),
+        ("grid", json!([vec![number(); length], [plain, [more]], {"more": more}])),
         ("plain", json!(plain)),
-        ("safe", json!({"word": role, "lots": [{"items": [{"code": name}, {"code": phone}]}]})),
+        ("safe", json!({"word": note, "deep": {"word": more, "number": number()}})),
+        ("owner", json!({"name": name, "phone": phone, "address": {"street": boss, "number": number()}})),
+        ("staff", Value::from(vec![staff; length])),
+        ("stock", json!({"lots": vec![json!({"items": [{"code": name}, {"code": role}]}); length]})),
+        ("bod", json!([{"word": variant}, variant, [variant]])),
     ]
 }
 
