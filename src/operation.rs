@@ -1,4 +1,4 @@
-//! The four operations, with their routes, required actions, and names in errors.
+//! The four operations, and the wait for a server, with their routes, required actions, and names in errors.
 
 use std::fmt;
 
@@ -13,6 +13,9 @@ pub(crate) enum Operation {
     Get(KeyId),
     List,
     Delete(KeyId),
+    /// The cheapest request that a server which is not ready refuses: to get a key that is unlikely to exist. A server
+    /// never responds to a request for a key whose prefix it cannot show.
+    Ready,
 }
 
 impl Operation {
@@ -20,6 +23,7 @@ impl Operation {
         match self {
             Self::Create { .. } | Self::List => "/keys".to_owned(),
             Self::Get(id) | Self::Delete(id) => format!("/keys/{id}"),
+            Self::Ready => format!("/keys/{}", u32::MAX),
         }
     }
 
@@ -27,7 +31,7 @@ impl Operation {
     pub(crate) fn success(self) -> u16 {
         match self {
             Self::Create { .. } => 201,
-            Self::Get(_) | Self::List | Self::Delete(_) => 200,
+            Self::Get(_) | Self::List | Self::Delete(_) | Self::Ready => 200,
         }
     }
 
@@ -35,7 +39,7 @@ impl Operation {
     pub(crate) fn needed_action(self) -> &'static str {
         match self {
             Self::Create { .. } => "keys:create",
-            Self::Get(_) => "keys:get",
+            Self::Get(_) | Self::Ready => "keys:get",
             Self::List => "keys:list",
             Self::Delete(_) => "keys:delete",
         }
@@ -44,7 +48,7 @@ impl Operation {
     /// The id in the request's path.
     pub(crate) fn key_id(self) -> Option<KeyId> {
         match self {
-            Self::Create { .. } | Self::List => None,
+            Self::Create { .. } | Self::List | Self::Ready => None,
             Self::Get(id) | Self::Delete(id) => Some(id),
         }
     }
@@ -57,6 +61,7 @@ impl fmt::Display for Operation {
             Self::Get(id) => write!(f, "get key {id}"),
             Self::List => f.write_str("list keys"),
             Self::Delete(id) => write!(f, "delete key {id}"),
+            Self::Ready => f.write_str("wait for the server"),
         }
     }
 }

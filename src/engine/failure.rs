@@ -30,7 +30,7 @@ impl CallFailure {
     /// Adds a failed attempt.
     pub(super) fn add(&mut self, node: &Node, started: Instant, ended: Instant, error: AttemptError) {
         self.attempts.push(Attempt {
-            node: node.origin().into(),
+            node: node.url("").into(),
             phase: error.phase(),
             result: error.result().into(),
             started,
@@ -71,6 +71,7 @@ impl CallFailure {
             return self.into_outcome_unknown(what, value, Vec::new());
         }
         let (operation, effect, result) = (self.operation, self.last.effect(), self.last.result());
+        let is_about_key = self.last.typesense_status().is_some();
         let (cause, report, source) = self.into_parts();
         match cause {
             Cause::Connection { .. } => Error::Connection { report, source },
@@ -81,7 +82,7 @@ impl CallFailure {
             Cause::Unexpected { .. } => Error::UnexpectedResponse { report, source },
             Cause::Status { status, .. } => match (status, operation) {
                 (401, _) => Error::Unauthorized(report),
-                (404, Operation::Get(id) | Operation::Delete(id)) => Error::NotFound { id, report },
+                (404, Operation::Get(id) | Operation::Delete(id)) if is_about_key => Error::NotFound { id, report },
                 (409, Operation::Create { .. }) => Error::Conflict(report),
                 (429, _) => Error::RateLimited(report),
                 (408 | 500.., _) => Error::Unavailable(report),

@@ -156,7 +156,7 @@ fn run<T>(
         }
         let (effect, retry_after) = (error.effect(), error.retry_after());
         let next = policy::next(operation, effect);
-        debug!("{operation}: {}: {}: {next:?}", node.origin(), error.result());
+        debug!("{operation}: {}: {}: {next:?}", node.url(""), error.result());
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,

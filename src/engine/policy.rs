@@ -47,6 +47,6 @@ pub(super) fn is_already_applied(operation: Operation, typesense_status: Option<
     match operation {
         Operation::Create { repeatable: true } => typesense_status == Some(409),
         Operation::Delete(_) => typesense_status == Some(404),
-        Operation::Create { repeatable: false } | Operation::Get(_) | Operation::List => false,
+        Operation::Create { repeatable: false } | Operation::Get(_) | Operation::List | Operation::Ready => false,
     }
 }

@@ -65,7 +65,7 @@ fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok
 }
 
 impl Attempt {
-    /// The node, as `scheme://host:port`.
+    /// The node, as `scheme://host[:port][/path]`.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
@@ -130,7 +130,7 @@ pub(crate) struct Details {
 }
 
 impl CallReport {
-    /// The node of the last attempt, as `scheme://host:port`.
+    /// The node of the last attempt, as `scheme://host[:port][/path]`.
     #[must_use]
     pub fn node(&self) -> &str {
         self.0.attempts.last().map_or("", Attempt::node)
@@ -182,10 +182,23 @@ impl CallReport {
         self.0.attempts.last().map_or("not tried", Attempt::result)
     }
 
+    /// The hint in the text of a 401: what is odd about the client's key, or the rarer causes.
+    pub(super) fn key_hint(&self) -> String {
+        match self.0.quoted.oddity {
+            Some(oddity) => format!("note that it {oddity}"),
+            None => {
+                "the server does not say which; if only some requests fail, the nodes may have different bootstrap \
+                     keys"
+                    .to_owned()
+            }
+        }
+    }
+
     /// `422: Could not parse that.`
     pub(super) fn status_and_message(&self) -> String {
         let status = self.status().map(|status| status.to_string()).unwrap_or_default();
-        format!("{status}: {}", self.message().unwrap_or("no reason given"))
+        let question = if self.status() == Some(404) { "; is the path of the node's address right?" } else { "" };
+        format!("{status}: {}{question}", self.message().unwrap_or("no reason given"))
     }
 
     /// ` (text/html): "<html>…"`, or the part of it that is known.
@@ -218,7 +231,8 @@ impl CallReport {
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, retry_after, quoted: Quoted { content_type, message }, attempts } = &*self.0;
+        let Details { operation, status, retry_after, quoted: Quoted { content_type, message, oddity: _ }, attempts } =
+            &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report

@@ -71,9 +71,8 @@ pub enum Error {
     /// The response is the same in all three cases (seen with 0.24.1). If only some requests fail, the nodes of the
     /// cluster may have been started with different bootstrap keys.
     #[error(
-        "{}: {} responded with 401: the client's key is wrong, has expired, or lacks the action `{}` (the server does not \
-         say which; if only some requests fail, the nodes may have different bootstrap keys){}",
-        .0.operation(), .0.node(), .0.operation().needed_action(), .0.tail()
+        "{}: {} responded with 401: the client's key is wrong, has expired, or lacks the action `{}` ({}){}",
+        .0.operation(), .0.node(), .0.operation().needed_action(), .0.key_hint(), .0.tail()
     )]
     Unauthorized(CallReport),
 

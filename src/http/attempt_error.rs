@@ -9,6 +9,9 @@ use super::framing::ProtocolError;
 use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};
 
+/// The message with 404 about an unknown id. For an unknown route, it is `Not Found`.
+pub(super) const NO_SUCH_KEY: &str = "Not found.";
+
 /// Why one attempt has no result.
 #[derive(Debug)]
 pub(crate) struct AttemptError {
@@ -105,13 +108,16 @@ impl AttemptError {
     pub(crate) fn status(&self) -> Option<u16> {
         match self.cause {
             Cause::Unexpected { status, .. } => status,
-            _ => self.typesense_status(),
+            Cause::Status { status, .. } => Some(status),
+            _ => None,
         }
     }
 
-    /// The status, if a Typesense server sent it: a proxy's 404 or 409 says nothing about a key.
+    /// The status, if it is a Typesense server's answer about a key: neither a proxy's 404 or 409, nor the server's own
+    /// 404 for an unknown route.
     pub(crate) fn typesense_status(&self) -> Option<u16> {
         match self.cause {
+            Cause::Status { status: 404, .. } if self.quoted.message.as_str() != NO_SUCH_KEY => None,
             Cause::Status { status, .. } => Some(status),
             _ => None,
         }

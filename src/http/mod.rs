@@ -118,7 +118,10 @@ impl RequestSender for Http {
         let url = node.url(&operation.path());
         let entered = enter(exchange, || match operation {
             Operation::Create { .. } => self.agent.post(url).content_type("application/json").send_empty(),
-            Operation::Get(_) | Operation::List => self.agent.get(url).call(),
+            // An intermediary must not answer with an old response.
+            Operation::Get(_) | Operation::List | Operation::Ready => {
+                self.agent.get(url).header("cache-control", "no-cache").call()
+            }
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
         let (exchange, result) = entered.ok_or(Cause::Reentrant)?;
@@ -126,7 +129,8 @@ impl RequestSender for Http {
         let failed = |error| AttemptError::from_ureq(error, phase);
         let ureq_body = result.map_err(failed)?.into_body();
         let Received { head, content, rest } = response.ok_or_else(|| failed(ureq::Error::ConnectionFailed))?;
-        let response = Response { operation, head, content, rest, ureq_body, api_key };
+        let is_https = node.is_https();
+        let response = Response { operation, is_https, head, content, rest, ureq_body, api_key };
         if response.is_success() { Ok(Box::new(response)) } else { Err(response.refusal(secrets)) }
     }
 }

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
+use ureq::http::Uri;
 
-use super::attempt_error::{AttemptError, Cause};
+use super::attempt_error::{AttemptError, Cause, NO_SUCH_KEY};
 use super::body::Body;
 use super::exchange::{Exchange, enter};
 use super::framing::Head;
@@ -19,6 +20,8 @@ use crate::secret::{self, SecretBuf};
 
 pub(super) struct Response {
     pub(super) operation: Operation,
+    /// Whether the node's address is https.
+    pub(super) is_https: bool,
     pub(super) head: Head,
     /// What has arrived of the body.
     pub(super) content: SecretBuf,
@@ -82,23 +85,28 @@ impl Faulty<'_> {
         let Response { operation, head, .. } = self.response;
         let (success, status) = (operation.success(), head.status);
         let message = message(self.quotable());
-        match (status, message.as_ref().map(|message| message.expose_secret())) {
-            (status, _) if status == success => {
-                self.unexpected("the response is compressed, which was not asked for")
-            }
-            // These two statuses can resolve a doubt, so nothing else may pass for them: neither a proxy's page nor
-            // the server's `Not Found` for an unknown route.
-            (404, text) if operation.key_id().is_some() && text != Some("Not found.") => {
-                self.unexpected("status 404, but not about a key (is the path in the node's address right?)")
-            }
-            (409, None) => self.unexpected("status 409 without a Typesense server's message"),
-            (400..=599, text) => {
+        let text = message.as_ref().map(|message| message.expose_secret());
+        match status {
+            status if status == success => self.unexpected("the response is compressed, which was not asked for"),
+            status if is_from_typesense(status, text) => {
                 let cause = Cause::Status { status, retry_after: head.retry_after };
-                AttemptError { quoted: self.quoted(text.map_or(self.quotable(), str::as_bytes)), ..cause.into() }
+                let quoted = self.quoted(text.map_or(self.quotable(), str::as_bytes));
+                let oddity = self.secrets.client_key.filter(|_| status == 401).and_then(secret::oddity);
+                AttemptError { quoted: Quoted { oddity, ..quoted }, ..cause.into() }
             }
-            (300..=399, _) if !head.location.is_empty() => {
-                let host = self.snippet(location_host(&head.location).as_bytes());
-                self.unexpected(format!("status {status}, a redirect to `{host}`, which is not followed"))
+            400..=499 => {
+                let question = question(status);
+                self.unexpected(format!("status {status}, but not from a Typesense server: {question}"))
+            }
+            300..=399 if !head.location.is_empty() => {
+                let target = location_origin(&head.location);
+                let advice = if target.starts_with("https:") && !self.response.is_https {
+                    ": name the node with https"
+                } else {
+                    ""
+                };
+                let target = self.snippet(target.as_bytes());
+                self.unexpected(format!("status {status}, a redirect to `{target}`, which is not followed{advice}"))
             }
             _ => self.unexpected(format!("status {status}, where {success} was expected")),
         }
@@ -110,7 +118,8 @@ impl Faulty<'_> {
     }
 
     fn quoted(&self, message: &[u8]) -> Quoted {
-        Quoted { content_type: self.snippet(&self.response.head.content_type), message: self.snippet(message) }
+        let content_type = self.snippet(&self.response.head.content_type);
+        Quoted { content_type, message: self.snippet(message), oddity: None }
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {
@@ -161,27 +170,54 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-/// The server's message, if the response is JSON that begins with `{"message": "…"`. It is a secret because it may
-/// repeat one.
+/// The one rule for what counts as a Typesense server's own refusal, whatever the operation. Everything else comes from
+/// something between this client and the server, or from another server, and says nothing about keys.
+///
+/// The messages are those of every server from 0.24.1 to v30: `http_server.cpp` (401, `Not Found` for an unknown route)
+/// and `auth_manager.cpp` (`Not found.`, 409). Those of 400 and 422 vary.
+fn is_from_typesense(status: u16, message: Option<&str>) -> bool {
+    match (status, message) {
+        (400 | 422, message) => message.is_some(),
+        (401, Some(message)) => message.starts_with("Forbidden - a valid `x-typesense-api-key` header"),
+        (404, Some(message)) => message == NO_SUCH_KEY || message == "Not Found",
+        (409, Some(message)) => message == "API key generation conflict.",
+        // Whoever sends these asks to try again later. Those of a follower that lost its leader are empty.
+        (408 | 429 | 500..=599, _) => true,
+        _ => false,
+    }
+}
+
+/// What to look at if a status does not come from a Typesense server.
+fn question(status: u16) -> &'static str {
+    match status {
+        400 => "is the scheme of the node's address right (http or https)?",
+        401 | 407 => "does a proxy ask for a password?",
+        404 | 405 => "are the port and the path of the node's address right?",
+        413 => "does a proxy limit the size of requests?",
+        _ => "does a proxy or a firewall refuse the request?",
+    }
+}
+
+/// The server's message, if the response is `{"message": "…"}`. It is a secret because it may repeat one.
 fn message(content: &[u8]) -> Option<SecretString> {
     let body: &RawValue = serde_json::from_slice(content).ok()?;
     let members = body.get().strip_prefix('{')?.trim_ascii_start();
     let value = members.strip_prefix("\"message\"")?.trim_ascii_start().strip_prefix(':')?;
-    let text = serde_json::Deserializer::from_str(value).into_iter::<&RawValue>().next()?.ok()?;
-    secret::from_json(text.get())
+    let mut values = serde_json::Deserializer::from_str(value).into_iter::<&RawValue>();
+    let text = values.next()?.ok()?;
+    let is_only_member = value.get(values.byte_offset()..)?.trim_ascii() == "}";
+    secret::from_json(text.get()).filter(|_| is_only_member)
 }
 
-/// The host of a redirect's target. The rest of the target may repeat a secret.
-fn location_host(location: &[u8]) -> &str {
-    let host = || {
-        let (scheme, rest) = std::str::from_utf8(location).ok()?.split_once("//")?;
-        let authority =
-            rest.split(['/', '?', '#', '\\']).next().filter(|_| scheme.is_empty() || scheme.ends_with(':'))?;
-        let (_, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let host = host_and_port.trim_end_matches(|c: char| c.is_ascii_digit());
-        host.strip_suffix(':').or(Some(host_and_port)).filter(|host| !host.is_empty())
-    };
-    host().unwrap_or("(no host)")
+/// Scheme, host and port of a redirect's target. The rest of the target may repeat a secret.
+fn location_origin(location: &[u8]) -> String {
+    let target = std::str::from_utf8(location).ok().and_then(|target| target.parse::<Uri>().ok());
+    let origin = target.as_ref().and_then(|target| {
+        let (scheme, authority) = (target.scheme_str()?, target.authority()?);
+        let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+        (!authority.host().is_empty()).then(|| format!("{scheme}://{}{port}", authority.host()))
+    });
+    origin.unwrap_or_else(|| "(no host)".to_owned())
 }
 
 #[cfg(test)]
@@ -189,20 +225,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirect_shows_only_the_host_of_its_target() {
-        for (location, host) in [
-            ("https://b.test/keys?x-typesense-api-key=k", "b.test"),
-            ("http://user:password@b.test:8108", "b.test"),
-            ("//b.test#k", "b.test"),
-            ("http://[::1]:8108/", "[::1]"),
-            ("http://b.test:", "b.test"),
-            ("http://127.0.0.1/", "127.0.0.1"),
+    fn redirect_shows_only_the_origin_of_its_target() {
+        for (location, origin) in [
+            ("https://b.test/keys?x-typesense-api-key=k", "https://b.test"),
+            ("http://user:password@b.test:8108", "http://b.test:8108"),
+            ("https://b.test:8443#k", "https://b.test:8443"),
+            ("http://[::1]:8108/", "http://[::1]:8108"),
+            ("http://b.test:", "http://b.test"),
+            ("//b.test#k", "(no host)"),
             ("/keys//b.test", "(no host)"),
             ("https:///keys", "(no host)"),
             ("keys", "(no host)"),
             ("", "(no host)"),
         ] {
-            assert_eq!(location_host(location.as_bytes()), host, "{location}");
+            assert_eq!(location_origin(location.as_bytes()), origin, "{location}");
+        }
+    }
+
+    #[test]
+    fn refusal_of_a_typesense_server_is_told_by_its_status_and_message() {
+        let forbidden = "Forbidden - a valid `x-typesense-api-key` header must be sent.";
+        for status in 400..=599 {
+            let texts = [
+                None,
+                Some(""),
+                Some("Forbidden"),
+                Some(forbidden),
+                Some("Not Found"),
+                Some("Not found."),
+                Some("API key generation conflict."),
+            ];
+            for text in texts {
+                let expected = match status {
+                    400 | 422 => text.is_some(),
+                    401 => text == Some(forbidden),
+                    404 => matches!(text, Some("Not Found" | "Not found.")),
+                    409 => text == Some("API key generation conflict."),
+                    408 | 429 | 500.. => true,
+                    _ => false,
+                };
+                assert_eq!(is_from_typesense(status, text), expected, "{status} {text:?}");
+            }
+        }
+        for other in [r#"{"message":"no","code":1}"#, r#"{"error":"no"}"#, r#"["no"]"#, r#"{"message":1}"#, "no", ""]
+        {
+            assert!(message(other.as_bytes()).is_none(), "{other}");
         }
     }
 }

@@ -135,7 +135,7 @@ impl ListKeys {
         let Self { engine, filter, options } = self;
         filter.check()?;
         let (node, response) =
-            options.call(&engine)?.list(|node, response, _| Ok((node.origin().into(), response)))?;
+            options.call(&engine)?.list(|node, response, _| Ok((node.url("").into(), response)))?;
         Ok(KeyStream {
             filter,
             node,

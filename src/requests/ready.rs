@@ -2,28 +2,30 @@
 
 use std::time::Duration;
 
-use super::get::get;
+use super::get;
 use super::options::CallOptions;
-use crate::engine::Engine;
+use crate::engine::{Engine, NO_BODY};
 use crate::error::Error;
 use crate::key::KeyId;
+use crate::operation::Operation;
 
 /// Waits until a node serves requests, for at most `limit`.
 pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), Error> {
     let call = CallOptions { timeout: Some(limit), replicated_within: None }.call(engine)?;
     let mut failures = 0;
     loop {
-        // The cheapest request that a server which is not ready refuses. Not an id that a key is likely to have: a server
-        // never responds to a request for a key whose prefix it cannot show.
-        match get(call, KeyId::from(u32::MAX)) {
-            Ok(_) | Err(Error::NotFound { .. } | Error::Unauthorized(_)) => return Ok(()),
-            Err(error) if error.is_retryable() => {
-                failures += 1;
-                if !call.pause(failures) {
-                    return Err(error);
-                }
-            }
-            Err(error) => return Err(error),
+        let failure = match call.send(Operation::Ready, NO_BODY, get::decode(KeyId::from(u32::MAX))) {
+            Ok(_) => return Ok(()),
+            Err(failure) => failure,
+        };
+        // A server that is not ready says so before it looks at the key.
+        if matches!(failure.last.typesense_status(), Some(401 | 404)) {
+            return Ok(());
+        }
+        failures += 1;
+        let error = Error::from(failure);
+        if !error.is_retryable() || !call.pause(failures) {
+            return Err(error);
         }
     }
 }

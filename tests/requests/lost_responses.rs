@@ -84,7 +84,9 @@ fn node_that_lags_is_asked_until_it_knows_the_key() {
                     // The response is lost.
                     return Ok(());
                 }
-                Some(_) if asked.head.starts_with("POST") => ("409 Conflict", r#"{"message":"conflict"}"#.to_owned()),
+                Some(_) if asked.head.starts_with("POST") => {
+                    ("409 Conflict", r#"{"message":"API key generation conflict."}"#.to_owned())
+                }
                 Some(prefix) => {
                     *lists.lock().unwrap() += 1;
                     let lags = *lists.lock().unwrap() < 3;

@@ -260,7 +260,8 @@ fn stream_that_has_not_begun_is_repeated_like_any_call() {
 
 #[test]
 fn stream_refuses_what_the_list_refuses() {
-    let server = saying("HTTP/1.1 401 No\r\ncontent-length: 23\r\n\r\n{\"message\":\"Forbidden\"}".to_owned());
+    let body = r#"{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
+    let server = saying(format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
     let client = client(&server);
     let (streamed, whole) = (client.list().stream().unwrap_err(), client.list().send().unwrap_err());
     assert!(matches!(streamed, Error::Unauthorized(_)));

@@ -1,5 +1,6 @@
 //! What each request sends, to the byte, and the exact error text for every kind of response.
 
+mod blame;
 mod connections;
 mod failures;
 mod fixture;

