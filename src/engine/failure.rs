@@ -108,7 +108,11 @@ impl CallFailure {
         let Self { operation, last, in_doubt: _, attempts } = self;
         let (status, retry_after) = (last.status(), last.retry_after());
         let AttemptError { cause, quoted, source } = last;
-        (cause, CallReport(Box::new(Details { operation, status, retry_after, quoted, attempts })), source)
+        let oddity = match cause {
+            Cause::Status { oddity, .. } => oddity,
+            _ => None,
+        };
+        (cause, CallReport(Box::new(Details { operation, status, retry_after, quoted, attempts, oddity })), source)
     }
 }
 

@@ -52,9 +52,14 @@ fn status(status: u16) -> AttemptError {
 }
 
 fn status_after(status: u16, retry_after: Option<Duration>) -> AttemptError {
-    let message = Snippet::new(if status == 503 { b"Not Ready or Lagging" } else { b"" }, Secrets::default());
+    let message: &[u8] = match status {
+        404 => b"Not found.",
+        503 => b"Not Ready or Lagging",
+        _ => b"",
+    };
+    let message = Snippet::new(message, Secrets::default());
     let quoted = Quoted { message, ..Quoted::default() };
-    AttemptError { quoted, ..Cause::Status { status, retry_after }.into() }
+    AttemptError { quoted, ..Cause::Status { status, retry_after, oddity: None }.into() }
 }
 
 fn garbled() -> AttemptError {

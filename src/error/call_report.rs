@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::snippet::Quoted;
 use crate::operation::Operation;
+use crate::text::Oddity;
 
 /// How far an attempt got. The phases are in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -127,6 +128,8 @@ pub(crate) struct Details {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) quoted: Quoted,
     pub(crate) attempts: Vec<Attempt>,
+    /// After a 401: what is odd about the client's key.
+    pub(crate) oddity: Option<Oddity>,
 }
 
 impl CallReport {
@@ -184,7 +187,7 @@ impl CallReport {
 
     /// The hint in the text of a 401: what is odd about the client's key, or the rarer causes.
     pub(super) fn key_hint(&self) -> String {
-        match self.0.quoted.oddity {
+        match self.0.oddity {
             Some(oddity) => format!("note that it {oddity}"),
             None => {
                 "the server does not say which; if only some requests fail, the nodes may have different bootstrap \
@@ -231,7 +234,7 @@ impl CallReport {
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, retry_after, quoted: Quoted { content_type, message, oddity: _ }, attempts } =
+        let Details { operation, status, retry_after, quoted: Quoted { content_type, message }, attempts, oddity: _ } =
             &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");

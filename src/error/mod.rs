@@ -94,7 +94,8 @@ pub enum Error {
     )]
     Conflict(CallReport),
 
-    /// Any other refusal with status 400 to 499: the server understood the request. It did not act.
+    /// Any other refusal by a Typesense server, which did not act: status 400 or 422 with its message, or 404 for a path
+    /// that it does not have.
     #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
@@ -149,8 +150,8 @@ pub enum Error {
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 
-    /// The response did not come from a Typesense server (a proxy's error page, for example). The server did not act,
-    /// or the call only reads.
+    /// The response did not come from a Typesense server (a proxy's error page, or a 401 that asks for another password,
+    /// for example). The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}{}{}",
         .report.operation(), .report.node(), .report.last_result(), .report.quotation(), .report.tail()

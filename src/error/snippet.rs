@@ -37,8 +37,6 @@ pub(crate) struct Quoted {
     pub(crate) content_type: Snippet,
     /// The server's message, or the beginning of the body.
     pub(crate) message: Snippet,
-    /// After a 401: what is odd about the client's key.
-    pub(crate) oddity: Option<&'static str>,
 }
 
 impl Snippet {

@@ -26,6 +26,7 @@ fn report(operation: Operation, count: u64) -> CallReport {
             ..Quoted::default()
         },
         attempts: (0..count).map(attempt).collect(),
+        oddity: None,
     }))
 }
 

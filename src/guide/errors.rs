@@ -43,13 +43,13 @@
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
 //! | [`Conflict`](Error::Conflict) | 409: a key has this `value` | no | if an earlier call may have created it, look for it in a list; otherwise choose another value, or leave it out |
-//! | [`Rejected`](Error::Rejected) | any other refusal with status 400 to 499, with the server's message | no | read the message |
+//! | [`Rejected`](Error::Rejected) | any other refusal by the server, with its message | no | read the message |
 //! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::retry_after) | no | wait, then call again |
 //! | [`Unavailable`](Error::Unavailable) | 408 or 500 to 599 until the deadline, or 422 because the node is out of resources or skips writes; at once if `Retry-After` is beyond the deadline | no, or the call only reads | call again later |
 //! | [`Timeout`](Error::Timeout) | the deadline expired; [`phase`](Error::Timeout::phase) says while doing what | no, or the call only reads | call again later |
 //! | [`Connection`](Error::Connection) | refused, broken, or host not found | no, or the call only reads | check the address and the server |
 //! | [`Tls`](Error::Tls) | certificate or handshake; the text names the reason | no | see [`ca_certificates`](crate::ClientBuilder#method.ca_certificates) |
-//! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for a proxy |
+//! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for what the text asks |
 //! | [`TooLarge`](Error::TooLarge) | a list above [`max_list_size`](crate::ClientBuilder::max_list_size) | the call only reads | raise the limit, or use [`stream`](crate::ListKeys::stream) |
 //! | [`NodesUnavailable`](Error::NodesUnavailable) | too few nodes are available to confirm the new key of `rotate` or a replacement | no | call again when the named nodes are back |
 //! | [`OutcomeUnknown`](Error::OutcomeUnknown) | a response was lost, or an earlier process may have acted, and no later attempt showed what had happened | **perhaps**; contains the value | [complete](crate::CreateKey::stored_value) a create with a generated value; for the others, see [`OutcomeUnknown`](crate::error::OutcomeUnknown); repeat a delete |

@@ -8,6 +8,7 @@ use super::framing::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};
+use crate::text::Oddity;
 
 /// The message with 404 about an unknown id. For an unknown route, it is `Not Found`.
 pub(super) const NO_SUCH_KEY: &str = "Not found.";
@@ -31,8 +32,8 @@ pub(crate) enum Cause {
     Timeout { phase: Phase },
     /// The response did not come from a Typesense server, or cannot be decoded.
     Unexpected { status: Option<u16>, result: Cow<'static, str> },
-    /// A status that does not mean success.
-    Status { status: u16, retry_after: Option<Duration> },
+    /// A status that does not mean success. After a 401: what is odd about the client's key.
+    Status { status: u16, retry_after: Option<Duration>, oddity: Option<Oddity> },
     /// A successful response whose body exceeds the limit, in bytes.
     TooLarge { limit: u64 },
     /// A logger made this call while its thread was making another call.
@@ -126,7 +127,7 @@ impl AttemptError {
     /// How long the server asked to wait before another attempt.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self.cause {
-            Cause::Status { status: 429 | 503, retry_after } => retry_after,
+            Cause::Status { status: 429 | 503, retry_after, .. } => retry_after,
             _ => None,
         }
     }
@@ -218,7 +219,7 @@ mod tests {
 
     fn effect(status: u16, message: &str) -> ServerEffect {
         let quoted = Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
-        AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }.effect()
+        AttemptError { quoted, ..Cause::Status { status, retry_after: None, oddity: None }.into() }.effect()
     }
 
     #[test]

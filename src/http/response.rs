@@ -89,10 +89,9 @@ impl Faulty<'_> {
         match status {
             status if status == success => self.unexpected("the response is compressed, which was not asked for"),
             status if is_from_typesense(status, text) => {
-                let cause = Cause::Status { status, retry_after: head.retry_after };
-                let quoted = self.quoted(text.map_or(self.quotable(), str::as_bytes));
                 let oddity = self.secrets.client_key.filter(|_| status == 401).and_then(secret::oddity);
-                AttemptError { quoted: Quoted { oddity, ..quoted }, ..cause.into() }
+                let cause = Cause::Status { status, retry_after: head.retry_after, oddity };
+                AttemptError { quoted: self.quoted(text.map_or(self.quotable(), str::as_bytes)), ..cause.into() }
             }
             400..=499 => {
                 let question = question(status);
@@ -118,8 +117,7 @@ impl Faulty<'_> {
     }
 
     fn quoted(&self, message: &[u8]) -> Quoted {
-        let content_type = self.snippet(&self.response.head.content_type);
-        Quoted { content_type, message: self.snippet(message), oddity: None }
+        Quoted { content_type: self.snippet(&self.response.head.content_type), message: self.snippet(message) }
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {

@@ -113,6 +113,7 @@ fn report(operation: Operation, phase: Phase, result: &str) -> CallReport {
         retry_after: None,
         quoted: Quoted::default(),
         attempts: vec![attempt(phase, result)],
+        oddity: None,
     }))
 }
 

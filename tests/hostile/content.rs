@@ -110,10 +110,10 @@ pub(crate) fn rows() -> Vec<Row> {
         bad_response("a compressed 503", Ending::Unavailable, "status 503", |_| {
             "HTTP/1.1 503 No\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned()
         }),
-        bad_response("a compressed 401", Ending::Unauthorized, "status 401", |_| {
+        bad_response("a compressed 401", Ending::Unexpected, "status 401", |_| {
             "HTTP/1.1 401 No\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".to_owned()
         })
-        .all_end_in(Ending::Unauthorized),
+        .all_end_in(Ending::Unexpected),
         bad_response("the other status of success", Ending::Unexpected, "status 20", |good| {
             let other = if good.status == "200 OK" { "201 Created" } else { "200 OK" };
             good.with("").replacen(good.status, other, 1)
@@ -175,10 +175,10 @@ fn invalid_utf8() -> [Row; 5] {
         send("a description that is not UTF-8", unexpected, SYNTAX, with_description).only(Call::WITH_FIELDS),
         send("a field's name that is not UTF-8", unexpected, SYNTAX, with_field),
         send("a value that is not UTF-8", unexpected, SYNTAX, with_value).only(Call::CREATES),
-        send("an error that is not UTF-8 at all", Ending::Rejected, "status 400", |_| {
+        send("an error that is not UTF-8 at all", Ending::Unexpected, "status 400", |_| {
             let head = "HTTP/1.1 400 \u{e9}\r\ncontent-type: \u{ff}\r\nx: \u{fe}\r\ncontent-length: 3";
             format!("{head}\r\n\r\n\u{ff}\u{80}\u{c0}")
         })
-        .all_end_in(Ending::Rejected),
+        .all_end_in(Ending::Unexpected),
     ]
 }

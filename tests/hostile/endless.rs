@@ -133,12 +133,8 @@ pub(crate) fn rows() -> Vec<Row> {
         endless_body("a body of an impossible length", "200 OK", "content-length: 18446744073709551615\r\n"),
         endless_chunks("chunks without end", "1\r\nx\r\n"),
         endless_chunks("one chunk without end", "ffffffffffffffff\r\n"),
-        endless_body("a 401 without end", "401 No", "").ends_in(
-            "status 401",
-            Ending::Unauthorized,
-            Ending::Unauthorized,
-        ),
-        endless_body("a 400 without end", "400 No", "").ends_in("status 400", Ending::Rejected, Ending::Rejected),
+        endless_body("a 401 without end", "401 No", "").ends_in("status 401", Ending::Unexpected, Ending::Unexpected),
+        endless_body("a 400 without end", "400 No", "").ends_in("status 400", Ending::Unexpected, Ending::Unexpected),
         endless_body("a 500 without end", "500 No", "").ends_in("status 500", Ending::Unavailable, Ending::Unknown),
         endless_body("a 302 without end", "302 No", "").ends_in("status 302", Ending::Unexpected, Ending::Unexpected),
         endless_body("a compressed body without end", "200 OK", "content-encoding: gzip\r\n").ends_in(

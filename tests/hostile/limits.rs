@@ -74,7 +74,7 @@ fn an_error_response_is_looked_at_up_to_64_kib() {
     });
     let ended = measured(|| make(&client(&server.url()), Call::List).unwrap_err());
     assert!(ended.allocated < LIMIT, "allocated {} bytes", ended.allocated);
-    let Error::Rejected(report) = ended.result else { panic!("{}", ended.result) };
+    let Error::UnexpectedResponse { report, .. } = ended.result else { panic!("{}", ended.result) };
     let message = report.message().unwrap();
     assert!(message.starts_with("<html>xxx") && message.chars().count() == 201, "{message}");
 }
