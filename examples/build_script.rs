@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use typesense_keys::{Action, ClientBuilder, Error as KeysError, ExposeSecret, SecretString};
+use typesense_keys::{Action, ClientBuilder, Error as KeysError, ExposeSecret, SecretString, generate_value};
 
 /// Two, because a key for search alone can sign scoped keys, which read every collection.
 const ACTIONS: [Action; 2] = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
@@ -77,13 +77,7 @@ fn search_key() -> Result<(), Box<dyn Error>> {
         value = read(&pending)?.map(SecretString::from);
     }
     for _ in 0..3 {
-        let this = match value.take() {
-            Some(value) => value,
-            None => {
-                let request = client.create().actions(ACTIONS).collections([collection.as_str()]);
-                request.prepare()?.value().clone()
-            }
-        };
+        let this = value.take().map_or_else(generate_value, Ok)?;
         store(this.expose_secret(), &pending)?; // before the key exists, so that it is never lost
         let request = client.ensure(description(&this)).actions(ACTIONS);
         match request.collections([collection.as_str()]).value(this).send() {
