@@ -88,20 +88,21 @@ fn secrets_are_exposed_in_few_files() {
     assert_eq!(
         modules,
         [
-            "error::snippet",    // to cover them in a server's text
-            "http::proxy",       // the user and password of a proxy
-            "http::response",    // a server's message, which may repeat one, on its way to be covered
-            "http::tls",         // a client certificate's private key
-            "http::transport",   // into the request, past ureq
-            "key",               // a new key's prefix, which the server shows
-            "requests::new_key", // the value, into the body and against its prefix
-            "requests::value",   // a given value, to be checked
-            "scoped",            // the parent's prefix
-            "scoped::info",      // a scoped key's parent, against its prefix; a scoped key, to be read
-            "scoped::signature", // the parent, to sign with
-            "secret",            // to check what a header can carry
-            "testing::keys",     // the fake server, which is for tests
-            "value_root",        // to derive a value from it
+            "error::snippet",          // to cover them in a server's text
+            "http::proxy",             // the user and password of a proxy
+            "http::response",          // a server's message, which may repeat one, on its way to be covered
+            "http::tls",               // a client certificate's private key
+            "http::transport",         // into the request, past ureq
+            "key",                     // a new key's prefix, which the server shows
+            "requests::list::decoder", // the name of a member, which is unescaped into wiped memory
+            "requests::new_key",       // the value, into the body and against its prefix
+            "requests::value",         // a given value, to be checked
+            "scoped",                  // the parent's prefix
+            "scoped::info",            // a scoped key's parent, against its prefix; a scoped key, to be read
+            "scoped::signature",       // the parent, to sign with
+            "secret",                  // to check what a header can carry
+            "testing::keys",           // the fake server, which is for tests
+            "value_root",              // to derive a value from it
         ]
     );
 }
