@@ -292,7 +292,10 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         } => {
             let parent = secret(&parent)?;
             let mut key = ScopedKeyBuilder::from_parent(&parent);
-            key = only.into_iter().fold(key, |key, (field, value)| key.only(field, value)).hide_fields(hide);
+            key = only.into_iter().fold(key, |key, (field, value)| key.only(field, value));
+            if !hide.is_empty() {
+                key = key.hide_fields(hide);
+            }
             key = filter_by.into_iter().fold(key, ScopedKeyBuilder::filter_by);
             key = include_fields.into_iter().fold(key, ScopedKeyBuilder::include_fields);
             key = exclude_fields.into_iter().fold(key, ScopedKeyBuilder::exclude_fields);

@@ -13,6 +13,7 @@ use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
 use crate::key::KeyInfo;
 pub use crate::server_version::ServerVersion;
+use crate::server_version::faults;
 
 /// A finding of [`KeyInfo::audit`]: something about a key that deserves a second look.
 ///
@@ -31,8 +32,9 @@ pub enum AuditFinding {
     /// lookahead and combinations of several entries are not evaluated.
     EveryCollection,
     /// The key names collections, and its one action is `documents:search`. Whoever holds it can sign a scoped key with
-    /// an embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused from
-    /// v29.1 on). Give its users [scoped keys](crate::scoped::ScopedKeyBuilder), which cannot sign others.
+    /// an embedded `collection`, and search any collection with that (seen with 0.24.1; documented as refused by v29.1
+    /// and from v30.2 on, but not by v30.0 and v30.1). Give its users [scoped keys](crate::scoped::ScopedKeyBuilder), which
+    /// cannot sign others.
     SignsForEveryCollection,
     /// The key names collections, but they do not limit this action, such as `aliases:upsert`. Of `collections:*`,
     /// only the unlimited part is reported. Not reported together with [`EveryAction`](Self::EveryAction).
@@ -73,7 +75,9 @@ impl fmt::Display for AuditFinding {
             }
             Self::EveryCollection => f.write_str("may act in every collection, present and future"),
             Self::SignsForEveryCollection => {
-                f.write_str("can sign scoped keys for every collection, although it names some (before v29.1)")
+                f.write_str(
+                    "can sign scoped keys for every collection, although it names some (up to v29.0, and on v30.0 and v30.1)",
+                )
             }
             Self::NotLimitedByCollections(action) => {
                 let since = if *action == Action::COLLECTIONS_LIST { " before v27" } else { "" };
@@ -266,7 +270,7 @@ impl<'a> Audit<'a> {
     fn signs_for_every_collection(&self) -> bool {
         // A server accepts scoped keys of a key with exactly this action.
         self.key.actions == [Action::DOCUMENTS_SEARCH]
-            && self.version.is_none_or(|version| version < ServerVersion::new(29, 1))
+            && faults::has(self.version, faults::EMBEDDED_COLLECTION)
             && !self.names_every_collection
             && !self.entries.is_empty()
     }

@@ -8,6 +8,8 @@ mod info;
 mod params;
 mod signature;
 mod table;
+#[cfg(test)]
+mod tests;
 mod warning;
 
 use std::time::Duration;
@@ -52,7 +54,7 @@ const SIGNATURE: usize = 44;
 /// let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
 /// let scoped = ScopedKeyBuilder::from_parent(&parent)
 ///     .only("company_id", 124)
-///     .hide_fields(["internal_notes"])
+///     .show_fields(["title", "price"])
 ///     .expires_in(Duration::from_secs(3_600))
 ///     .sign()?;
 ///
@@ -168,7 +170,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// `param("query_by", …)` closes the second; `filter_by` cannot be closed. Keep values that must not be guessed in
     /// another collection. Defaults to all fields.
     pub fn show_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.shown.extend(fields.into_iter().map(Into::into));
+        self.fields.shown.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -181,7 +183,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// schema, hiding `owner` still shows `owner.phone`. The same holds for arrays of objects, and arrays in arrays (seen
     /// with 0.24.1). `show_fields` hides them. Defaults to no hidden fields.
     pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.hidden.extend(fields.into_iter().map(Into::into));
+        self.fields.hidden.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -189,7 +191,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// Defaults to none with [`show_fields`](Self::show_fields) and [`hide_fields`](Self::hide_fields), otherwise to
     /// those of the request.
     pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.facets.extend(fields.into_iter().map(Into::into));
+        self.fields.facets.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -201,8 +203,8 @@ impl<'a> ScopedKeyBuilder<'a> {
     }
 
     /// Keeps only these fields, separated by commas, in documents to shorten responses. This protects nothing, like
-    /// [`exclude_fields`](Self::exclude_fields). From v28 on, names without `$` also omit the fields of joined collections
-    /// (documented upstream, not seen). Defaults to all fields.
+    /// [`exclude_fields`](Self::exclude_fields). From v26 on, documents of a collection that the request's filter joins
+    /// are added (read in v29.0). Defaults to all fields.
     pub fn include_fields(self, fields: impl Into<String>) -> Self {
         self.param("include_fields", fields.into())
     }
@@ -234,15 +236,17 @@ impl<'a> ScopedKeyBuilder<'a> {
 
     /// Limits searches to one collection.
     ///
-    /// Up to v29.0, it replaces the collection that a request names (seen with 0.24.1, read in v29.0): the request
-    /// must name one that the parent may search, and gets the documents of this one. From v29.1 on, it is used if the
-    /// request names none, and another name is refused with 401 (documented upstream, not seen). So name the same
-    /// collection in requests. Defaults to the parent's collections.
+    /// Up to v29.0, and on v30.0 and v30.1, it replaces the collection that a request names (seen with 0.24.1, read in
+    /// v29.0): the request must name one that the parent may search, and gets the documents of this one. On v29.1 and
+    /// from v30.2 on, it is used if the request names none, and another name is refused with 401 (documented upstream,
+    /// not seen). So name the same collection in requests. Defaults to the parent's collections.
     pub fn collection(self, name: impl Into<String>) -> Self {
         self.param("collection", name.into())
     }
 
-    /// Embeds any search parameter under Typesense's name, unchanged: text, a number, `true` or `false`.
+    /// Embeds any search parameter under Typesense's name: text, a number, `true` or `false`. It replaces that of a request,
+    /// and the value with which the key would switch the parameter off. `exclude_fields` is given `out_of`, too, in a key
+    /// with a filter; everything else is unchanged.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.params.push(name.into(), value);
         self
@@ -271,12 +275,15 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   have another action than `documents:search` or to have expired, because a server refuses every scoped key of
     ///   it; or if the [metadata](Self::parent_info) belongs to another key,
     /// * `only` if a field is not a name, or a value is not [exact](ExactValue),
-    /// * `filter_by` if it is empty, which a server reads as no filter; if it has an unmatched back-tick or bracket;
-    ///   or if it is not text,
-    /// * `hide_fields` or `allow_facets` if a field is not a name, or a facet is hidden,
-    /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server
-    ///   ignores; if `limit_hits`, `per_page` or `group_limit` is not a whole number below 2^31; or if there is
-    ///   neither a parameter nor an expiry,
+    /// * `filter_by` if it is empty, which a server reads as no filter; if it has an unmatched back-tick or bracket, or
+    ///   joins a collection; if it has more clauses than a server takes (46 joined by `||`, of which the request's own
+    ///   filter needs some; `n:=[1,2]` is one); or if it is not text,
+    /// * `show_fields`, `hide_fields` or `allow_facets` if it is empty or a field is not a name, or if a facet is hidden,
+    /// * `allow_params` if a name is not that of a parameter, or the parameter is embedded,
+    /// * `collection` if it is empty or not text, or if the known parent may not search it,
+    /// * `params` if a parameter is given twice, is misspelled, or is a list, an object or `null`, which a server ignores
+    ///   up to v27.0; if text begins or ends with white space, or has characters that nobody sees; if `limit_hits`,
+    ///   `per_page` or `group_limit` is not a whole number below 2^31; or if there is neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, info, only, filter, fields, allowed, mut params, limits_groups, expiry } = self;
@@ -300,10 +307,11 @@ impl<'a> ScopedKeyBuilder<'a> {
         if params.is_empty() {
             return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));
         }
-        for warning in warning::warnings(|name| params.get(name)) {
+        let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
+        let length = (SIGNATURE + PREFIX + json.len()).div_ceil(3) * 4;
+        for warning in warning::warnings(|name| params.get(name), length) {
             warn!("scoped key: {warning}");
         }
-        let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
         parts.resize(SIGNATURE, 0);
         // Cannot fail, because 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.

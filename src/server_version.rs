@@ -51,6 +51,25 @@ impl ServerVersion {
     }
 }
 
+/// Faults of servers that matter for scoped keys, each as the versions from the first with it to the first without it.
+/// The only place that says so in code; the page `server_versions` of the guide has the same table.
+pub(crate) mod faults {
+    use super::ServerVersion;
+
+    const V29_1: ServerVersion = ServerVersion::new(29, 1);
+    const V30_2: ServerVersion = ServerVersion::new(30, 2);
+
+    /// An embedded `collection` replaces that of a request after the key's collections were checked (seen with 0.24.1,
+    /// read in v29.0; the ends are in the release notes of 29.1 and 30.2).
+    pub(crate) const EMBEDDED_COLLECTION: &[(ServerVersion, ServerVersion)] =
+        &[(ServerVersion::V0_24, V29_1), (ServerVersion::V30, V30_2)];
+
+    /// Whether a version has a fault; unknown versions have it.
+    pub(crate) fn has(version: Option<ServerVersion>, fault: &[(ServerVersion, ServerVersion)]) -> bool {
+        version.is_none_or(|version| fault.iter().any(|(from, to)| (*from..*to).contains(&version)))
+    }
+}
+
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "v{}.{}", self.major, self.minor)

@@ -27,7 +27,7 @@
 //! let scoped = ScopedKeyBuilder::from_parent(&parent)
 //!     .only("tenant", 42)
 //!     .collection("orders")
-//!     .hide_fields(["cost"])
+//!     .show_fields(["id", "title", "price"])
 //!     .expires_in(Duration::from_secs(86_400))
 //!     .sign()?;
 //! assert_eq!(ScopedKeyInfo::parse(&scoped)?.warnings(), []);
@@ -57,26 +57,51 @@
 //! }
 //! ```
 //!
-//! **What escapes a plain filter**, and what this crate does about it:
+//! **What escapes a plain filter**, and what this crate does about it: [`only`] and [`filter_by`] embed a filter behind a
+//! guard. A request with an open back-tick (``filter_by=)tenant:!=` ``) finds every document with a plain filter, and gets
+//! a 400 with a guarded one (seen with 0.24.1, same code up to v30). A filter that joins another collection is refused,
+//! because from v27.1 on, a request can make the joined condition optional (read in v27.1 to v30). Everything else is in
+//! the table below.
 //!
-//! | a request with | finds, with a plain filter | evidence | with [`only`] or [`filter_by`] |
-//! |---|---|---|---|
-//! | ``filter_by=)tenant:!=` `` (an open back-tick) | all documents | seen with 0.24.1, same code up to v30 | 400 |
-//! | `pinned_hits=ID:1` | that document of any tenant | seen with 0.24.1, same code in v29 | pins nothing |
-//! | a query that a curation rule knows | what the rule includes | seen with 0.24.1, same code in v29 | rules are off |
-//! | `validate_field_names=false` | all, in a collection without the field | read in v29 (from v28 on) | 404 |
-//! | `use_cache=true`, key in a header | what another key's same request found | seen with 0.24.1, same code up to v30 | nothing of this key is cached |
+//! # Search parameters
 //!
-//! **Remaining gaps.** For up to a minute, a scoped key may also get a response that a key *without* `cache_ttl` 0 has put
-//! in the cache: use `use_cache` only with keys signed here. `found`, scores and typo corrections depend
-//! on the words of all tenants. From v28 on, a search key also reads the fields of collections that its collection's schema
-//! references (`include_fields=$customers(*)`; documented upstream, not seen): keep references out of shared collections.
-//! Synonyms and curation sets (v30), aliases, presets and stopwords belong to no tenant.
+//! Many parameters of a request show more than a filter or a list of fields allows. So every parameter that a server from
+//! 0.24.1 to v30 reads is in one table of this crate, and every one that is not known to be harmless is embedded with the
+//! value that switches it off. A request that sets it is not refused; the server ignores its value. `param` embeds another
+//! value, and [`allow_params`](crate::scoped::ScopedKeyBuilder::allow_params) leaves the parameter to requests.
+//!
+//! The most noticeable ones are `sort_by` and `exclude_fields`. In a collection without a vector field, tenants may choose
+//! the order: `allow_params(["sort_by"])`. Requests that want short responses use `include_fields`.
+//!
+//! **Open** are the parameters that no key can close, because a server reads them before it applies the embedded ones, or
+//! because no search would be left. With `only`, the values `0`, `off`, `false` and `off` of `num_typos`,
+//! `split_join_tokens`, `prefix` and `infix` keep the words of other tenants secret, at the price of searches for whole
+//! and correct words (seen with 0.24.1); a collection for each tenant does so without the price. Keep language models,
+//! references between collections, and keys that are not signed here with `use_cache` off a server with such tenants.
+//!
+//! An empty cell means that the parameter is harmless, and `with` that another one, which is off, is needed for an effect.
+//!
+#![doc = include_str!("../scoped/parameters.md")]
+//!
+//! Three more limits have no parameter:
+//!
+//! * Synonyms, curation rules, aliases, presets and stopwords belong to no tenant.
+//! * The time that a search takes, and `search_time_ms`, depend on the size of the whole collection.
+//! * Any holder of a key can end a server of version 0.24.1: `filter_by` with an empty quoted id makes the process exit
+//!   (seen). No key can prevent this.
+//!
+//! **Hidden fields** do not appear in responses, but `filter_by` still compares them: whoever can ask often enough finds a
+//! hidden value. Keep what must stay secret in another collection. Prefer
+//! [`show_fields`](crate::scoped::ScopedKeyBuilder::show_fields) to [`hide_fields`](crate::scoped::ScopedKeyBuilder::hide_fields), which
+//! cannot hide members of an object that are not in the schema: with `owner.name` in the schema, hiding `owner` still shows
+//! `owner.phone` (seen with 0.24.1). One oddity remains with `show_fields`: a field whose name begins a shown name, such
+//! as `own` for `owner`, is shown as empty objects if it is a list of objects, with other elements of that list (seen
+//! with 0.24.1; same code in v29.0, `prune_doc`).
 //!
 //! **Never hand out the parent.** With its value, anybody can sign a scoped key with an embedded `collection`, which up to
-//! v29.0 replaces that of the request after the key's collections were checked: the holder of a search key for `docs` reads
-//! every collection of the server (seen with 0.24.1, read in v29.0; v29.1 refuses it, documented upstream). This holds for
-//! every search-only key, even if nobody has ever signed a scoped key with it. So give browsers scoped keys only, with
+//! v29.0 and on v30.0 and v30.1 replaces that of the request after the key's collections were checked: the holder of a search key for `docs` reads
+//! every collection of the server (seen with 0.24.1, read in v29.0). v29.1 and v30.2 refuse it, v30.0 and v30.1 do not
+//! (documented upstream). This holds for every search-only key, even if nobody has ever signed a scoped key with it. So give browsers scoped keys only, with
 //! [`collection`](crate::scoped::ScopedKeyBuilder::collection) embedded.
 //!
 //! # A collection for each tenant

@@ -3,20 +3,28 @@
 use serde_json::Value;
 
 use super::exact::ExactValue;
-use super::params::{Params, check_edges, number};
-use super::table::{self, Rule};
+use super::params::{Params, number};
+use super::table::{self, Rule, TABLE};
 use super::{fields, filter, warning};
 use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
+use crate::text;
 
-/// The fields that a key shows, hides and counts.
+/// The fields that a key shows, hides and counts. `None` if the caller has not said.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    pub(super) shown: Vec<String>,
-    pub(super) hidden: Vec<String>,
-    pub(super) facets: Vec<String>,
+    pub(super) shown: Option<Vec<String>>,
+    pub(super) hidden: Option<Vec<String>>,
+    pub(super) facets: Option<Vec<String>>,
+}
+
+impl Fields {
+    /// The shown, the hidden and the counted fields, none of them as no field.
+    fn lists(&self) -> [&[String]; 3] {
+        [&self.shown, &self.hidden, &self.facets].map(|fields| fields.as_deref().unwrap_or_default())
+    }
 }
 
 /// Embeds `only` and `filter_by` behind their guard. Returns whether there is a filter.
@@ -32,7 +40,8 @@ pub(super) fn filter(
         conditions.push(value.condition(field));
     }
     if let Some(filter) = filter {
-        filter::check(&filter).and_then(|()| check_edges(&filter)).map_err(|why| Error::invalid("filter_by", why))?;
+        filter::check(&filter).map_err(|why| Error::invalid("filter_by", why))?;
+        text::check(&filter).map_err(|why| Error::invalid("filter_by", why))?;
         conditions.push(if only.is_empty() { filter } else { format!("({filter})") });
     }
     if !conditions.is_empty() {
@@ -45,12 +54,17 @@ pub(super) fn filter(
 
 /// Embeds the lists of fields. Returns whether any field is hidden.
 pub(super) fn fields(params: &mut Params, fields: &Fields) -> Result<bool, Error> {
-    let Fields { shown, hidden, facets } = fields;
-    for (setting, fields) in [("show_fields", shown), ("hide_fields", hidden), ("allow_facets", facets)] {
-        for field in fields {
+    for (setting, fields) in
+        [("show_fields", &fields.shown), ("hide_fields", &fields.hidden), ("allow_facets", &fields.facets)]
+    {
+        if fields.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid(setting, "is empty: leave it out if that is intended"));
+        }
+        for field in fields.iter().flatten() {
             fields::check_name(field).map_err(|why| Error::invalid(setting, why))?;
         }
     }
+    let [shown, hidden, facets] = fields.lists();
     if let Some(facet) = facets.iter().find(|facet| hidden.iter().any(|field| fields::shows(facet, field))) {
         return Err(Error::invalid("allow_facets", format!("`{facet}` would show the values of a hidden field")));
     }
@@ -64,13 +78,13 @@ pub(super) fn fields(params: &mut Params, fields: &Fields) -> Result<bool, Error
 
 /// Embeds the parameters of the table that are not harmless, unless the caller has set or allowed them.
 pub(super) fn closed(params: &mut Params, restricts_documents: bool, hides_fields: bool, allowed: &[String]) {
-    for (name, row) in table::parameters().filter(|(name, _)| !allowed.iter().any(|allowed| allowed == name)) {
+    for row in TABLE.iter().filter(|row| !allowed.iter().any(|allowed| allowed == row.name)) {
         for rule in [(restricts_documents, row.documents), (hides_fields, row.fields)] {
             match rule {
-                (true, Rule::Off(off)) if name == "exclude_fields" => params.push_field(name, off),
+                (true, Rule::Off(off)) if row.name == "exclude_fields" => params.push_field(row.name, off),
                 (true, Rule::Off(off)) => {
                     let value = serde_json::from_str(off).unwrap_or_else(|_| Value::from(off));
-                    params.push_default(name, value);
+                    params.push_default(row.name, value);
                 }
                 _ => {}
             }
@@ -79,7 +93,8 @@ pub(super) fn closed(params: &mut Params, restricts_documents: bool, hides_field
 }
 
 /// Checks that no embedded parameter shows the values of a field that the key hides.
-pub(super) fn check_shown(params: &Params, Fields { shown, hidden, .. }: &Fields) -> Result<(), Error> {
+pub(super) fn check_shown(params: &Params, fields: &Fields) -> Result<(), Error> {
+    let [shown, hidden, _] = fields.lists();
     for name in fields::SHOWING {
         let value = params.get(name).and_then(Value::as_str).unwrap_or_default();
         let field = hidden.iter().find(|field| fields::shows(value, field)).map(String::as_str);
@@ -95,7 +110,7 @@ pub(super) fn check_shown(params: &Params, Fields { shown, hidden, .. }: &Fields
 pub(super) fn check_allowed(params: &Params, allowed: &[String]) -> Result<(), Error> {
     for name in allowed {
         let refuse = |why| Err(Error::invalid("allow_params", format!("`{}` {why}", name.escape_debug())));
-        if !table::parameters().any(|(known, _)| known == name) {
+        if table::find(name).is_none() {
             return match super::params::meant(name) {
                 Some(meant) => refuse(format!("is not a parameter: write `{meant}`")),
                 None => refuse("is not a parameter of any server from 0.24.1 to v30".to_owned()),

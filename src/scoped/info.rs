@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{Engine as _, alphabet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -24,10 +25,32 @@ pub struct ScopedKeyInfo {
     json: String,
     params: Map<String, Value>,
     expires_at: Expiry,
+    /// The number of characters of the key.
+    length: usize,
+    /// Whether the key is exactly its base64 form.
+    is_canonical: bool,
+}
+
+/// Decodes as a server does: without padding, and whatever the last bits are.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
+/// The part that a server reads: its decoder stops at the first foreign character, also at `=` (read in v29.0,
+/// `StringUtils::base64_decode`).
+fn up_to_foreign(scoped: &str) -> &str {
+    let is_foreign = |character: char| !character.is_ascii_alphanumeric() && character != '+' && character != '/';
+    let end = scoped.find(is_foreign).unwrap_or(scoped.len());
+    // A single character is less than a byte.
+    scoped.get(..end - usize::from(end % 4 == 1)).unwrap_or_default()
 }
 
 impl ScopedKeyInfo {
-    /// Parses a scoped key. Needs neither its parent nor a server.
+    /// Parses a scoped key. Needs neither its parent nor a server. Reads what servers accept: also a key without its
+    /// padding, or with a line break or other text after it, with a [warning](ScopedKeyWarning::OtherEncoding).
     ///
     /// # Errors
     ///
@@ -38,8 +61,10 @@ impl ScopedKeyInfo {
 
     fn read(scoped: &str) -> Result<Self, &'static str> {
         let mut bytes = Zeroizing::new(vec![0; scoped.len()]);
-        let length = STANDARD.decode_slice(scoped, &mut bytes).map_err(|_| "is not base64")?;
-        let bytes = bytes.get(..length).unwrap_or_default();
+        let strict = STANDARD.decode_slice(scoped, &mut bytes);
+        let is_canonical = strict.is_ok();
+        let length = strict.or_else(|_| LENIENT.decode_slice(up_to_foreign(scoped), &mut bytes));
+        let bytes = bytes.get(..length.unwrap_or_default()).unwrap_or_default();
         let (text, rest) = bytes.split_at_checked(SIGNATURE).ok_or("is too short")?;
         let (prefix, json) = rest.split_at_checked(PREFIX).ok_or("is too short")?;
         // 44 characters decode to at most 33 bytes.
@@ -60,7 +85,8 @@ impl ScopedKeyInfo {
                 )
             }
         };
-        Ok(Self { signature, parent_prefix: prefix.to_owned(), json: json.to_owned(), params, expires_at })
+        let (parent_prefix, json) = (prefix.to_owned(), json.to_owned());
+        Ok(Self { signature, parent_prefix, json, params, expires_at, length: scoped.len(), is_canonical })
     }
 
     /// The first 4 bytes of the parent's value, with which the server finds the parent: see
@@ -84,10 +110,12 @@ impl ScopedKeyInfo {
     }
 
     /// The gaps and errors that the parameters reveal. Empty for a key that was signed with only
-    /// [`only`](crate::scoped::ScopedKeyBuilder::only) and [`hide_fields`](crate::scoped::ScopedKeyBuilder::hide_fields).
+    /// [`only`](crate::scoped::ScopedKeyBuilder::only), [`show_fields`](crate::scoped::ScopedKeyBuilder::show_fields) and an expiry.
     #[must_use]
     pub fn warnings(&self) -> Vec<ScopedKeyWarning> {
-        warnings(|name| self.params.get(name))
+        let mut found = warnings(|name| self.params.get(name), self.length);
+        found.extend((!self.is_canonical).then_some(ScopedKeyWarning::OtherEncoding));
+        found
     }
 
     /// When the key expires, unless its parent expires earlier.
@@ -107,7 +135,7 @@ impl ScopedKeyInfo {
 impl fmt::Debug for ScopedKeyInfo {
     /// Omits the signature, which together with the rest is the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signature: _, parent_prefix, json, params: _, expires_at } = self;
+        let Self { signature: _, parent_prefix, json, params: _, expires_at, length: _, is_canonical: _ } = self;
         f.debug_struct("ScopedKeyInfo")
             .field("parent_prefix", parent_prefix)
             .field("params", json)

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{fields, filter, table};
+use super::table::{self, TABLE};
+use super::{fields, filter};
 use crate::error::Error;
+use crate::text;
 use crate::typo::is_at_most_one_typo;
 
 /// Parameters that the server reads as a whole number. It refuses every search with another value, and never responds to
@@ -72,7 +74,9 @@ fn check(name: &str, value: &Value) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::invalid("params", format!("`{name}` {why}")));
     check_name(name).map_err(|why| Error::invalid("params", why))?;
     if !(value.is_string() || value.is_number() || value.is_boolean()) {
-        return refuse("is not text, a number, `true` or `false`: the server would ignore it");
+        return refuse(
+            "is not text, a number, `true` or `false`: up to v27.0, the server would ignore it; later, it would refuse every search",
+        );
     }
     if NUMBERS.contains(&name) && number(value).is_none_or(|number| i32::try_from(number).is_err()) {
         return refuse("is not a whole number below 2^31: the server would refuse every search, or never respond");
@@ -82,19 +86,8 @@ fn check(name: &str, value: &Value) -> Result<(), Error> {
         let check = |filter| filter::check_not_empty(filter).and_then(|()| filter::check_embedded(filter));
         filter.and_then(check).map_err(|why| Error::invalid("filter_by", why))?;
     }
-    if let Err(why) = value.as_str().map_or(Ok(()), check_edges) {
-        return refuse(why);
-    }
-    Ok(())
-}
-
-/// Refuses text that a server would read to its end, so that a name or a filter in it would be another one.
-pub(super) fn check_edges(text: &str) -> Result<(), &'static str> {
-    if text.contains(char::is_control) {
-        return Err("contains a control character (a line break at its end?): the server would read it as a part");
-    }
-    if text.trim() != text {
-        return Err("begins or ends with white space: remove it");
+    if let Err(why) = value.as_str().map_or(Ok(()), text::check) {
+        return refuse(&why);
     }
     Ok(())
 }
@@ -121,10 +114,9 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// The parameter of which this is a misspelling. A server ignores it, so that the key would lack a restriction.
 pub(super) fn meant(name: &str) -> Option<&'static str> {
-    let is_known = table::parameters().any(|(known, _)| known == name);
-    let mut known = table::parameters().map(|(known, _)| known);
     // `x` is no misspelling of `q`.
-    known.find(|known| !is_known && known.len() > 3 && is_near_miss(name, known))
+    let mut known = TABLE.iter().map(|row| row.name).filter(|known| known.len() > 3);
+    known.find(|known| table::find(name).is_none() && is_near_miss(name, known))
 }
 
 /// Whether the names differ only in case, symbols and at most one typo.

@@ -5,11 +5,15 @@ use std::fmt;
 use serde_json::Value;
 
 use super::params::number;
-use super::table::{self, Rule};
+use super::table::{self, Rule, TABLE};
 use super::{exact, fields, filter};
+use crate::expiry::Expiry;
 
 /// The server's default page size.
 pub(super) const DEFAULT_PAGE: u32 = 10;
+
+/// The bytes that the query of a URL may have (0.24.1).
+const MAX_QUERY: usize = 4_000;
 
 /// A gap of a scoped key, or something that makes it fail. Found by
 /// [`ScopedKeyInfo::warnings`](crate::scoped::ScopedKeyInfo::warnings).
@@ -37,6 +41,20 @@ pub enum ScopedKeyWarning {
     /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1), or one of these is embedded and shows an
     /// excluded field.
     FieldsNotHidden,
+    /// `exclude_fields` names a member of an object. Other members that are not in the collection's schema are shown
+    /// (seen with 0.24.1). [`show_fields`](crate::scoped::ScopedKeyBuilder::show_fields) hides them.
+    MembersNotHidden,
+    /// The key restricts neither documents nor fields, collections or hits: it is worth as much as its parent.
+    Unrestricted,
+    /// The key has no expiry of its own: it works as long as its parent.
+    NeverExpires,
+    /// The expiry is so late that it may be in milliseconds. The server reads seconds, and accepts it (seen with 0.24.1).
+    InMilliseconds,
+    /// The key has more than 4,000 characters, which the query of a URL cannot have (400, seen with 0.24.1). The header
+    /// `X-TYPESENSE-API-KEY` can.
+    TooLongForUrl,
+    /// The key has no padding, or something after it, such as a line break. Servers accept it, and ignore that.
+    OtherEncoding,
     /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
     /// fails (seen with 0.24.1).
     LimitBelowPage,
@@ -49,7 +67,7 @@ impl fmt::Display for ScopedKeyWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OpenParameter(open) => {
-                let Some((_, row)) = table::parameters().find(|(name, _)| name == open) else { return Ok(()) };
+                let Some(row) = table::find(open) else { return Ok(()) };
                 return write!(f, "`{open}` is left to requests: one that sets it {} ({})", row.effect, row.evidence);
             }
             Self::UnguardedFilter => "a request can escape `filter_by` with an open back-tick: sign it with `only` or `filter_by`",
@@ -58,14 +76,20 @@ impl fmt::Display for ScopedKeyWarning {
             Self::TopLevelOr => "`filter_by` has `||` at its top level: check that it did not come from a value",
             Self::Join => "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails",
             Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
+            Self::MembersNotHidden => "`exclude_fields` names members of an object, whose other members may be shown: use `show_fields`",
+            Self::Unrestricted => "the key restricts nothing: it is worth as much as its parent",
+            Self::NeverExpires => "the key has no expiry of its own: it works as long as its parent",
+            Self::InMilliseconds => "`expires_at` is past the year 4020: it may be in milliseconds instead of seconds",
+            Self::TooLongForUrl => "the key is longer than the 4,000 bytes that a URL's query may have: send it in a header",
+            Self::OtherEncoding => "the key lacks its padding, or text follows it: servers ignore that",
             Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
             Self::UnlimitedGroups => "`limit_hits` counts groups, not hits, for a request with `group_by`: embed `group_limit` as 1",
         })
     }
 }
 
-/// The warnings for the parameters, which `get` returns by name.
-pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<ScopedKeyWarning> {
+/// The warnings for the parameters, which `get` returns by name, of a key with this many characters.
+pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>, length: usize) -> Vec<ScopedKeyWarning> {
     let mut found = Vec::new();
     let mut add_if = |holds: bool, warning| found.extend(holds.then_some(warning));
     if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
@@ -89,15 +113,25 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>) -> Vec<Scope
     // With neither of them, the fields are removed to shorten responses.
     let hides_fields = removes_fields && showing().next().is_some();
     add_if(removes_fields && (!hides_fields || showing().any(shows_them)), ScopedKeyWarning::FieldsNotHidden);
-    for (name, row) in table::parameters() {
+    for row in TABLE.iter() {
         let is_open = |rule| match rule {
-            Rule::Off(off) => !get(name).is_some_and(|value| is_closed(value, off)),
+            Rule::Off(off) => !get(row.name).is_some_and(|value| is_closed(value, off)),
             _ => false,
         };
         let restricts_documents = get("filter_by").is_some();
         let is_open = (restricts_documents && is_open(row.documents)) || (hides_fields && is_open(row.fields));
-        add_if(is_open, ScopedKeyWarning::OpenParameter(name));
+        add_if(is_open, ScopedKeyWarning::OpenParameter(row.name));
     }
+    let has_member = excluded.iter().any(|field| field.contains('.'));
+    add_if(hides_fields && has_member, ScopedKeyWarning::MembersNotHidden);
+    let restrictions = ["filter_by", "collection", "limit_hits"];
+    let is_restricted = removes_fields || restrictions.iter().any(|name| get(name).is_some());
+    add_if(!is_restricted, ScopedKeyWarning::Unrestricted);
+    let expires_at = get("expires_at").and_then(number);
+    add_if(expires_at.is_none(), ScopedKeyWarning::NeverExpires);
+    let is_late = expires_at.is_some_and(|seconds| seconds > Expiry::NEVER.unix_seconds());
+    add_if(is_late, ScopedKeyWarning::InMilliseconds);
+    add_if(length > MAX_QUERY, ScopedKeyWarning::TooLongForUrl);
     let limit = get("limit_hits").and_then(number);
     let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
     add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
@@ -178,12 +212,16 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::ScopedKeyWarning::{FieldsNotHidden, InexactText, Join, LimitBelowPage};
-    use super::ScopedKeyWarning::{LooseComparison, OpenParameter, TopLevelOr, UnguardedFilter, UnlimitedGroups};
+    use super::ScopedKeyWarning::{
+        InMilliseconds, LooseComparison, MembersNotHidden, NeverExpires, OpenParameter, TooLongForUrl, TopLevelOr,
+        UnguardedFilter, UnlimitedGroups, Unrestricted,
+    };
     use super::*;
 
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
         let params: Map<String, Value> = params.as_object().unwrap().clone();
-        warnings(|name| params.get(name))
+        let other = |warning: &ScopedKeyWarning| !matches!(warning, NeverExpires | Unrestricted);
+        warnings(|name| params.get(name), 400).into_iter().filter(other).collect()
     }
 
     /// The warnings for a guarded filter without any other gap.
@@ -235,9 +273,10 @@ mod tests {
 
     /// The embedded value of each parameter that a key closes.
     fn closed(rule: fn(&table::Row) -> Rule) -> Map<String, Value> {
-        table::parameters()
-            .filter_map(|(name, row)| match rule(row) {
-                Rule::Off(off) => Some((name.to_owned(), off.into())),
+        TABLE
+            .iter()
+            .filter_map(|row| match rule(row) {
+                Rule::Off(off) => Some((row.name.to_owned(), off.into())),
                 _ => None,
             })
             .collect()
@@ -255,7 +294,7 @@ mod tests {
             })
             .collect();
         let mut open: Vec<_> = open.collect();
-        open.sort_by_key(|name| table::parameters().position(|(known, _)| known == name));
+        open.sort_by_key(|name| TABLE.iter().position(|row| row.name == name));
         assert_eq!(named, open);
         assert!(named.len() > 10);
     }
@@ -266,8 +305,8 @@ mod tests {
         let mut all = closed(|row| row.documents);
         all.insert("filter_by".to_owned(), filter.into());
         assert_eq!(of(&all.clone().into()), []);
-        for (name, row) in table::parameters() {
-            let Rule::Off(off) = row.documents else { continue };
+        for row in TABLE.iter() {
+            let (name, Rule::Off(off)) = (row.name, row.documents) else { continue };
             let mut open = all.clone();
             open.remove(name);
             assert_eq!(of(&open.clone().into()), [OpenParameter(name)]);
@@ -313,6 +352,26 @@ mod tests {
         assert_eq!(of(&json!({"include_fields": "a"})), [FieldsNotHidden]);
         assert_eq!(of(&json!({"exclude_fields": "a"})), [FieldsNotHidden]);
         assert_eq!(of(&json!({"exclude_fields": "out_of"})), []);
+    }
+
+    #[test]
+    fn key_without_limits_has_warnings() {
+        let of = |params: Value, length| warnings(|name| params.get(name), length);
+        assert_eq!(of(json!({}), 70), [Unrestricted, NeverExpires]);
+        assert_eq!(of(json!({"use_cache": true, "expires_at": 1_900_000_000}), 70), [Unrestricted]);
+        assert_eq!(of(json!({"collection": "docs", "expires_at": 1_900_000_000}), 4_000), []);
+        assert_eq!(of(json!({"collection": "docs", "expires_at": 1_900_000_000}), 4_001), [TooLongForUrl]);
+        assert_eq!(of(json!({"collection": "docs", "expires_at": 1_900_000_000_000_u64}), 70), [InMilliseconds]);
+    }
+
+    #[test]
+    fn hidden_member_of_an_object_has_a_warning() {
+        let mut params = Value::from(closed(|row| row.fields));
+        for (hidden, warnings) in [("owner", &[][..]), ("a,owner.name", &[MembersNotHidden])] {
+            params["exclude_fields"] = hidden.into();
+            assert_eq!(of(&params), warnings);
+        }
+        assert_eq!(of(&json!({"exclude_fields": "owner.name"})), [FieldsNotHidden]);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn excluded_field_in_facets_groups_or_highlights_is_shown(server: &Server) {
         assert_eq!(text.contains(HIDDEN), *is_shown, "{query}: {status} {text}");
     }
     let warnings = ScopedKeyInfo::parse(&scoped).unwrap().warnings();
-    assert_eq!(warnings, [ScopedKeyWarning::FieldsNotHidden]);
+    assert_eq!(warnings, [ScopedKeyWarning::FieldsNotHidden, ScopedKeyWarning::NeverExpires]);
 }
 
 fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
@@ -113,7 +113,7 @@ fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
                 assert!(!response.text().contains(HIDDEN), "{path} {body}: {}", response.text());
             }
         }
-        assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().warnings(), []);
+        assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().warnings(), [ScopedKeyWarning::NeverExpires]);
     }
     // The preset does show the field to a key that hides nothing.
     assert!(search(&stage, &collection, &parent.value, &by_preset).1.contains(HIDDEN));

@@ -1,0 +1,59 @@
+//! The table of search parameters against itself.
+
+use std::collections::HashSet;
+
+use super::table::{self, Row, Rule, TABLE, TEXT};
+
+#[test]
+fn every_line_of_the_table_is_read() {
+    assert!(TEXT.starts_with("| parameter | versions | with a filter | with hidden fields | "));
+    for line in TEXT.lines().skip(2) {
+        let mut rows = table::rows(line).unwrap_or_else(|| panic!("{line}"));
+        assert!(rows.next().is_some(), "{line}");
+    }
+    assert_eq!(TEXT.matches('`').count() % 2, 0);
+    for wrong in
+        ["", "||", "| `a` | 24 | | | b | c |", "| `a` | from 24 | b | | c | d |", "| `a` | from 24 | | | b |"]
+    {
+        assert!(table::rows(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
+fn parameter_has_one_row_and_a_rule_that_can_hold() {
+    let mut known = HashSet::new();
+    for row in TABLE.iter() {
+        assert!(known.insert(row.name), "{} has two rows", row.name);
+        assert!(row.until.is_none_or(|until| row.since < until), "{}", row.name);
+        assert!(!row.effect.is_empty() && !row.evidence.is_empty(), "{}", row.name);
+        for rule in [(|row| row.documents) as fn(&Row) -> Rule, |row| row.fields] {
+            if let Rule::OffWith(other) = rule(row) {
+                let other_rule = table::find(other).map(rule);
+                assert!(matches!(other_rule, Some(Rule::Off(_))), "{} is off with {other}, which is not", row.name);
+            }
+        }
+    }
+}
+
+/// The rule: what is not known to be harmless is off, so a new row needs a reason to be open.
+#[test]
+fn few_parameters_are_open() {
+    let names = |is_open: fn(&Row) -> bool| -> Vec<_> {
+        TABLE.iter().filter(|row| is_open(row)).map(|row| row.name).collect()
+    };
+    let before_embedding = [
+        "use_cache",
+        "conversation",
+        "conversation_id",
+        "conversation_model_id",
+        "conversation_stream",
+        "nl_query",
+        "nl_model_id",
+        "nl_query_debug",
+        "nl_query_prompt_cache_ttl",
+    ];
+    let words = ["q", "infix", "max_candidates", "num_typos", "prefix", "split_join_tokens"];
+    let documents = [&["filter_by"][..], &words, &["include_fields"], &before_embedding, &["union"]].concat();
+    assert_eq!(names(|row| row.documents == Rule::Open), documents);
+    assert_eq!(names(|row| row.fields == Rule::Open), [&["filter_by", "query_by"][..], &before_embedding].concat());
+}
