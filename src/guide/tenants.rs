@@ -74,10 +74,11 @@
 //! the order: `allow_params(["sort_by"])`. Requests that want short responses use `include_fields`.
 //!
 //! **Open** are the parameters that no key can close, because a server reads them before it applies the embedded ones, or
-//! because no search would be left. With `only`, the values `0`, `off`, `false` and `off` of `num_typos`,
-//! `split_join_tokens`, `prefix` and `infix` keep the words of other tenants secret, at the price of searches for whole
-//! and correct words (seen with 0.24.1); a collection for each tenant does so without the price. Keep language models,
-//! references between collections, and keys that are not signed here with `use_cache` off a server with such tenants.
+//! because no search would be left. With `only`, `param("num_typos", 0)`, `param("prefix", false)` and
+//! `param("split_join_tokens", "off")` keep the words of other tenants secret (each of the three is needed, seen with
+//! 0.24.1), at the price of searches for whole and correct words; a collection for each tenant does so without the price.
+//! Keep language models, references between collections, and keys that are not signed here with `use_cache` off a server
+//! with such tenants.
 //!
 //! An empty cell means that the parameter is harmless, and `with` that another one, which is off, is needed for an effect.
 //!

@@ -52,7 +52,7 @@ fn few_parameters_are_open() {
         "nl_query_debug",
         "nl_query_prompt_cache_ttl",
     ];
-    let words = ["q", "infix", "max_candidates", "num_typos", "prefix", "split_join_tokens"];
+    let words = ["q", "num_typos", "prefix", "split_join_tokens"];
     let documents = [&["filter_by"][..], &words, &["include_fields"], &before_embedding, &["union"]].concat();
     assert_eq!(names(|row| row.documents == Rule::Open), documents);
     assert_eq!(names(|row| row.fields == Rule::Open), [&["filter_by", "query_by"][..], &before_embedding].concat());

@@ -41,11 +41,11 @@ const KEYS: &[(&str, [World; 2], Restrict)] = &[
     ("only, no guesses", TENANTS, |key, tenant| {
         WORD_GUESSES.iter().fold(key.only("tenant", tenant), |key, (name, off)| key.param(*name, *off))
     }),
-    ("show_fields", SHOW, |key, _| key.show_fields(SHOWN).param("enable_overrides", false)),
+    ("show_fields", SHOW, |key, _| key.show_fields(SHOWN)),
     ("only, show_fields", TENANTS_SHOW, |key, tenant| {
         key.only("tenant", tenant).show_fields(SHOWN).allow_facets(["title", "n"])
     }),
-    ("hide_fields", HIDE, |key, _| key.hide_fields(HIDABLE).param("enable_overrides", false)),
+    ("hide_fields", HIDE, |key, _| key.hide_fields(HIDABLE)),
     ("only, hide_fields", TENANTS_HIDE, |key, tenant| key.only("tenant", tenant).hide_fields(HIDABLE)),
 ];
 
