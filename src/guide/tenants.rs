@@ -100,10 +100,10 @@
 //! with 0.24.1; same code in v29.0, `prune_doc`).
 //!
 //! **Never hand out the parent.** With its value, anybody can sign a scoped key with an embedded `collection`, which up to
-//! v29.0 and on v30.0 and v30.1 replaces that of the request after the key's collections were checked: the holder of a search key for `docs` reads
-//! every collection of the server (seen with 0.24.1, read in v29.0). v29.1 and v30.2 refuse it, v30.0 and v30.1 do not
-//! (documented upstream). This holds for every search-only key, even if nobody has ever signed a scoped key with it. So give browsers scoped keys only, with
-//! [`collection`](crate::scoped::ScopedKeyBuilder::collection) embedded.
+//! v29.0, and on v30.0 and v30.1, replaces that of the request after the key's collections were checked: the holder of a
+//! search key for `docs` reads every collection of the server (seen with 0.24.1, read in v29.0; v29.1 and v30.2 refuse it,
+//! documented upstream). This holds for every search-only key, even if nobody has ever signed a scoped key with it. So give
+//! browsers scoped keys only, with [`collection`](crate::scoped::ScopedKeyBuilder::collection) embedded.
 //!
 //! # A collection for each tenant
 //!
