@@ -242,7 +242,10 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let request =
                 client.create().description(description).actions(scope.actions).collections(scope.collections);
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
-            keep(request.send(), place, json)?;
+            match request.prepare() {
+                Ok(prepared) => keep(prepared.value(), || prepared.send(), place, json)?,
+                Err(error) => return failed(error, place),
+            }
         }
         Command::List { filter } => table(&filter.apply(&client()?).send()?, json)?,
         Command::Get { id } => table(&[client()?.get(id).send()?], json)?,
@@ -252,7 +255,10 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let place = sink.place()?;
             let request =
                 expiry.expires_in.into_iter().fold(client.rotate(id), |request, time| request.expires_in(time));
-            keep(request.keep_old(keep_old).accept_majority(accept_majority).send(), place, json)?;
+            match request.keep_old(keep_old).accept_majority(accept_majority).send() {
+                Ok(key) => write(&key.value, place, &key.info(), json)?,
+                Err(error) => return failed(error, place),
+            }
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {
             let client = client()?;
@@ -325,10 +331,26 @@ impl Display for Changed {
 
 impl Error for Changed {}
 
-/// Writes the value of a key that exists, or may exist.
-fn keep(result: Result<CreatedKey, KeysError>, place: Place, json: bool) -> Result<(), Box<dyn Error>> {
-    match result {
+/// Writes the value to a file before its key exists, so that a crash loses nothing; to a pipe once it exists, or may exist.
+fn keep(
+    value: &SecretString,
+    send: impl FnOnce() -> Result<CreatedKey, KeysError>,
+    mut place: Place,
+    json: bool,
+) -> Result<(), Box<dyn Error>> {
+    let is_file = matches!(place, Place::NewFile(..));
+    let written = if is_file { place.write(value) } else { Ok(()) };
+    if let Err(error) = written {
+        place.remove();
+        return Err(format!("{place} could not be written: {error}; no key was created").into());
+    }
+    match send() {
+        Ok(key) if is_file => show(&place, &key.info(), json),
         Ok(key) => write(&key.value, place, &key.info(), json),
+        Err(error) if is_file && error.value().is_some() => {
+            tell(format_args!("its value was written to {place}"));
+            Err(error.into())
+        }
         Err(error) => failed(error, place).map(drop),
     }
 }
@@ -337,6 +359,10 @@ fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> R
     if let Err(error) = place.write(value) {
         return Err(Changed(format!("key {} exists, but {place} could not be written: {error}", key.id)).into());
     }
+    show(&place, key, json)
+}
+
+fn show(place: &Place, key: &KeyInfo, json: bool) -> Result<(), Box<dyn Error>> {
     tell(format_args!("the value of key {} was written to {place}; expiry: {}", key.id, key.expires_at));
     // With `--show`, standard output is for the value only.
     if json && matches!(place, Place::NewFile(..)) {

@@ -61,6 +61,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A fault can hit one key ([`FaultRule::key`], [`FaultRule::described`]), and [`FakeServer::advance`] moves the clock, so
+//! that a test sees keys expire without waiting.
+//!
 //! A program that accesses this crate through its own trait needs no server: a mock of the trait can return keys from
 //! [`TestKey::created`] and [`TestKey::info`], and errors from [`error()`].
 

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::example::unread_pipe;
 use crate::support::example::{assert_hides, example, printed};
 use crate::support::fresh_directory;
+use crate::support::time::wait_until;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use typesense_keys::scoped::ScopedKeyInfo;
@@ -578,4 +579,17 @@ fn what_was_reviewed_is_applied_or_nothing() {
     let applied = apply(&reviewed());
     assert!(applied.status.success(), "{}", said(&applied));
     assert_eq!(stage.server.key_count(), 2);
+}
+
+#[test]
+fn value_is_in_its_file_before_the_key_exists() {
+    let stage = Stage::new();
+    stage.server.fail(Operation::Create).with(Fault::Hang);
+    let mut command = stage.command();
+    let mut run = command.args(create(&["--out", "key"])).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("the key is being created", || stage.server.requests(Operation::Create) > 0);
+    let stored = value(&stage.file("key"));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!((stored.len(), stage.server.key_count()), (32, 0));
 }

@@ -70,13 +70,16 @@ use crate::value_root::{DerivedValue, ValueRoot};
 ///     key: KeySpec,
 /// }
 ///
-/// let text = r#"{ "owner": "ada", "description": "docs", "actions": ["documents:get"], "collections": ["docs"],
-///                 "expires_in": "90days" }"#;
+/// let text = r#"{ "owner": "ada", "description": "docs", "expires_in": "90days",
+///     "actions": ["documents:get"], "collections": ["docs"] }"#;
 /// let service: Service = serde_json::from_str(text)?;
-/// assert_eq!((service.owner.as_str(), service.key.description()), ("ada", "docs"));
+/// assert_eq!(service.owner, "ada");
+/// assert_eq!(service.key.description(), "docs");
 ///
-/// let error = serde_json::from_str::<Service>(&text.replace("expires_in", "expire_in")).err().unwrap();
-/// assert!(error.to_string().starts_with("key `docs`: `expire_in`: is not a member"), "{error}");
+/// let misspelled = text.replace("expires_in", "expire_in");
+/// let error = serde_json::from_str::<Service>(&misspelled).err().unwrap();
+/// let why = "key `docs`: `expire_in`: is not a member";
+/// assert!(error.to_string().starts_with(why), "{error}");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
