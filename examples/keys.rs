@@ -202,6 +202,9 @@ struct Filter {
     /// Only keys that have expired.
     #[arg(long)]
     expired: bool,
+    /// Only keys that will expire within this time, such as `30days`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with = "expired")]
+    expires_within: Option<Duration>,
     /// Only keys that allow this action in this collection.
     #[arg(long, num_args = 2, value_names = ["ACTION", "COLLECTION"])]
     allows: Option<Vec<String>>,
@@ -396,13 +399,14 @@ impl Sink {
 
 impl Filter {
     fn apply(self, client: &KeysClient) -> typesense_keys::ListKeys {
-        let Self { prefix, description, expired, allows } = self;
+        let Self { prefix, description, expired, expires_within, allows } = self;
         let mut list = client.list();
         list = prefix.iter().fold(list, |list, prefix| list.prefix(prefix));
         list = description.into_iter().fold(list, |list, description| list.description(description));
         if expired {
             list = list.expired(true);
         }
+        list = expires_within.into_iter().fold(list, |list, time| list.expires_within(time));
         match allows.as_deref() {
             Some([action, collection]) => list.allows(action.as_str(), collection),
             _ => list,

@@ -446,6 +446,9 @@ fn audit_reports_broad_keys() {
     assert!(report.contains("key 0 (all of it) may do everything") && !report.contains("key 1"), "{report}");
     stage.bad(4, &["audit", "--check"]);
     stage.good(&["audit", "--check", "-d", "docs site"]);
+    for (within, lines) in [("29days", 1), ("31days", 2)] {
+        assert_eq!(stage.good(&["list", "--expires-within", within]).lines().count(), lines, "{within}");
+    }
     let first = stage.good(&["audit", "--json"]).lines().next().unwrap().to_owned();
     let first: Value = serde_json::from_str(&first).unwrap();
     assert_eq!((&first["id"], &first["findings"][0]["code"]), (&0.into(), &"every_action".into()));
