@@ -13,7 +13,6 @@ use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
 use crate::key::KeyInfo;
 pub use crate::server_version::ServerVersion;
-use crate::server_version::faults;
 
 /// A finding of [`KeyInfo::audit`]: something about a key that deserves a second look.
 ///
@@ -270,7 +269,7 @@ impl<'a> Audit<'a> {
     fn signs_for_every_collection(&self) -> bool {
         // A server accepts scoped keys of a key with exactly this action.
         self.key.actions == [Action::DOCUMENTS_SEARCH]
-            && faults::has(self.version, faults::EMBEDDED_COLLECTION)
+            && self.version.is_none_or(ServerVersion::has_scoped_key_faults)
             && !self.names_every_collection
             && !self.entries.is_empty()
     }

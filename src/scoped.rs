@@ -158,6 +158,9 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// Shows these fields and no others, in documents, facets, groups and highlights. A name of an object shows its
     /// members that are in the collection's schema. Several calls add up.
     ///
+    /// No other field's name should begin the name of a shown one: with `owner` shown, a list of objects named `own` is
+    /// shown as empty objects, with those of its elements that are no objects (seen with 0.24.1).
+    ///
     /// Prefer this to [`hide_fields`](Self::hide_fields): a field that is added later, or forgotten, stays hidden.
     ///
     /// Embeds `include_fields`, and switches off the parameters that show or compute values in another way, such as

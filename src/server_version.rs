@@ -51,22 +51,17 @@ impl ServerVersion {
     }
 }
 
-/// Faults of servers that matter for scoped keys, each as the versions from the first with it to the first without it.
-/// The only place that says so in code; the page `server_versions` of the guide has the same table.
-pub(crate) mod faults {
-    use super::ServerVersion;
+/// The versions whose holder of a search key can sign itself a key for every collection, and whose cache does not
+/// distinguish keys, each as the first version with the fault and the first without it. An embedded `collection` replaces
+/// that of a request after the key's collections were checked (seen with 0.24.1, read in v29.0; the ends are in the
+/// release notes of 29.1 and 30.2). This is the only place in code; a test compares the guide with it.
+const SCOPED_KEY_FAULTS: [(ServerVersion, ServerVersion); 2] =
+    [(ServerVersion::V0_24, ServerVersion::new(29, 1)), (ServerVersion::V30, ServerVersion::new(30, 2))];
 
-    const V29_1: ServerVersion = ServerVersion::new(29, 1);
-    const V30_2: ServerVersion = ServerVersion::new(30, 2);
-
-    /// An embedded `collection` replaces that of a request after the key's collections were checked (seen with 0.24.1,
-    /// read in v29.0; the ends are in the release notes of 29.1 and 30.2).
-    pub(crate) const EMBEDDED_COLLECTION: &[(ServerVersion, ServerVersion)] =
-        &[(ServerVersion::V0_24, V29_1), (ServerVersion::V30, V30_2)];
-
-    /// Whether a version has a fault; unknown versions have it.
-    pub(crate) fn has(version: Option<ServerVersion>, fault: &[(ServerVersion, ServerVersion)]) -> bool {
-        version.is_none_or(|version| fault.iter().any(|(from, to)| (*from..*to).contains(&version)))
+impl ServerVersion {
+    /// Whether a search key of this version can sign itself a key for every collection.
+    pub(crate) fn has_scoped_key_faults(self) -> bool {
+        SCOPED_KEY_FAULTS.iter().any(|(from, to)| (*from..*to).contains(&self))
     }
 }
 
@@ -101,6 +96,25 @@ impl FromStr for ServerVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guide_names_the_versions_with_faults_of_scoped_keys() {
+        let [(_, first_end), (second, second_end)] = SCOPED_KEY_FAULTS;
+        let versions = format!("| before {first_end}; from {second}, before {second_end} |");
+        let guide = include_str!("guide/server_versions.rs");
+        assert_eq!(guide.matches(&versions).count(), 2, "the collection and the cache: {versions}");
+        for (major, minor, is_faulty) in [
+            (0, 24, true),
+            (29, 0, true),
+            (29, 1, false),
+            (30, 0, true),
+            (30, 1, true),
+            (30, 2, false),
+            (31, 0, false),
+        ] {
+            assert_eq!(ServerVersion::new(major, minor).has_scoped_key_faults(), is_faulty, "{major}.{minor}");
+        }
+    }
 
     #[test]
     fn version_reported_by_a_server_is_read() {

@@ -123,9 +123,9 @@
 //! | What | Versions | How it is known |
 //! |---|---|---|
 //! | Join conditions in the embedded and the request's `filter_by` are merged; the request can make them optional, or the search fails | v27.1 on | read: v27.1 to v30, `src/auth_manager.cpp`, `add_item_to_params`; `src/join.cpp` |
-//! | An embedded `collection` replaces the one that a request names, after the key's collections were checked | up to v29.0; v30.0 and v30.1 | seen; read: v29.0; documented: release notes of 29.1 and 30.2 |
-//! | An embedded `collection` is used if a request names none; another name is refused with 401 | v29.1; v30.2 on | documented: release notes of 29.1 and 30.2 |
-//! | The cache of responses (`use_cache`) does not distinguish API keys | up to v29.0; v30.0 and v30.1 | seen; read: v29.0 and v30; documented: release notes of 29.1 and 30.2 |
+//! | An embedded `collection` replaces the one that a request names, after the key's collections were checked | before v29.1; from v30.0, before v30.2 | seen; read: v29.0; documented: release notes of 29.1 and 30.2 |
+//! | An embedded `collection` is used if a request names none; another name is refused with 401 | v29.1; from v30.2 on | documented: release notes of 29.1 and 30.2 |
+//! | The cache of responses (`use_cache`) does not distinguish API keys | before v29.1; from v30.0, before v30.2 | seen; read: v29.0 and v30; documented: release notes of 29.1 and 30.2 |
 //! | An embedded list, object or `null` is ignored | up to v27.0 | seen |
 //! | An embedded list, object or `null` makes every search a 400 | v27.1 on | read: v27.1, `src/collection_manager.cpp` |
 //! | A key without padding, or with other text after it, is accepted | all | read: `base64_decode` |

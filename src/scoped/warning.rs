@@ -95,11 +95,12 @@ pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>, length: usiz
     if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
         let inside = filter::unguarded(embedded);
         add_if(inside.is_none(), ScopedKeyWarning::UnguardedFilter);
-        let text = Text::read(inside.unwrap_or(embedded));
-        add_if(text.has_loose_comparison, ScopedKeyWarning::LooseComparison);
-        add_if(text.has_inexact_text, ScopedKeyWarning::InexactText);
-        add_if(text.has_top_level_or, ScopedKeyWarning::TopLevelOr);
-        add_if(text.has_join, ScopedKeyWarning::Join);
+        let tokens = filter::tokens(inside.unwrap_or(embedded));
+        let mut comparisons = tokens.iter().filter_map(|token| Some(token.split_once(':')?.1.trim_start()));
+        add_if(comparisons.clone().any(is_loose), ScopedKeyWarning::LooseComparison);
+        add_if(comparisons.any(has_inexact_text), ScopedKeyWarning::InexactText);
+        add_if(has_top_level_or(&tokens), ScopedKeyWarning::TopLevelOr);
+        add_if(tokens.iter().any(|token| filter::is_join(token)), ScopedKeyWarning::Join);
     }
     let list = |name| get(name).and_then(Value::as_str).unwrap_or_default();
     let excluded: Vec<_> = fields::names(list("exclude_fields")).filter(|name| *name != "out_of").collect();
@@ -151,34 +152,16 @@ fn is_closed(value: &Value, off: &str) -> bool {
     matches!(off, "" | "none") || fields::names(&text).any(|name| name == off)
 }
 
-/// What a filter's text reveals without the collection's schema.
-#[derive(Default)]
-struct Text {
-    has_loose_comparison: bool,
-    has_inexact_text: bool,
-    has_top_level_or: bool,
-    has_join: bool,
-}
-
-impl Text {
-    fn read(filter: &str) -> Self {
-        let mut text = Self::default();
-        let mut depth = 0_usize;
-        for token in filter::tokens(filter) {
-            match token {
-                "(" => depth += 1,
-                ")" => depth = depth.saturating_sub(1),
-                "||" => text.has_top_level_or |= depth == 0,
-                _ if filter::is_join(token) => text.has_join = true,
-                _ => {
-                    let (_, comparison) = token.split_once(':').unwrap_or_default();
-                    text.has_loose_comparison |= token.contains(':') && is_loose(comparison.trim_start());
-                    text.has_inexact_text |= has_inexact_text(comparison);
-                }
-            }
+fn has_top_level_or(tokens: &[&str]) -> bool {
+    let mut depth = 0_usize;
+    tokens.iter().any(|token| {
+        match *token {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        text
-    }
+        depth == 0 && *token == "||"
+    })
 }
 
 /// Whether the text after a field's colon compares without `=`. Points and ranges are compared differently.
@@ -188,7 +171,7 @@ fn is_loose(comparison: &str) -> bool {
 
 /// Whether one of the compared values is text that equals others.
 fn has_inexact_text(comparison: &str) -> bool {
-    if comparison.trim_start().starts_with('(') {
+    if comparison.starts_with('(') {
         return false;
     }
     // Quoted values are at the odd places.
