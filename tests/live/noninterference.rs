@@ -43,7 +43,7 @@ fn no_request_reveals_what_a_scoped_key_must_not_see(_: &Server) {
     let report = oracle::search(&stage, &keys::all(&stage), oracle::requests(), oracle::seed(), oracle::MAX_ROWS);
     println!("{report}");
     assert!(report.rows.is_empty(), "responses differ:\n{report}");
-    assert!(report.is_conclusive(), "too many requests are refused or without a response:\n{report}");
+    assert!(report.is_conclusive(), "too many requests are refused, or without one response:\n{report}");
 }
 
 fn each_embedded_parameter_is_needed(_: &Server) {

@@ -53,8 +53,9 @@ pub(crate) struct Report {
     pub(crate) requests: usize,
     pub(crate) rows: Vec<Row>,
     seed: u64,
-    /// Differences that another request has explained, or that did not occur again.
+    /// Differences that another request has explained.
     explained: usize,
+    /// Requests whose responses differed once, but not again.
     unstable: Vec<Search>,
     /// Requests without a response: the server fails in the middle of the search, in both worlds.
     unanswered: Vec<Search>,
@@ -66,10 +67,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Whether most requests were understood, and nearly all got a response: others prove nothing.
+    /// Whether most requests were understood, and nearly all got one response, always the same: others prove nothing.
     pub(crate) fn is_conclusive(&self) -> bool {
         let found = self.statuses.get(&200).copied().unwrap_or_default();
-        found * 2 > self.requests && self.unanswered.len() * 1000 < self.requests
+        found * 2 > self.requests && (self.unanswered.len() + self.unstable.len()) * 1000 < self.requests
     }
 }
 
