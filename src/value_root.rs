@@ -16,7 +16,7 @@ use crate::secret;
 const MIN_ROOT: usize = 32;
 
 /// How many generations before and after the wanted one are recognized by their values.
-const RECOGNIZED: u32 = 100;
+const RECOGNIZED: u32 = 20;
 
 /// A secret from which the values of keys are derived, so that only this secret has to be stored.
 ///

@@ -69,8 +69,9 @@
 //! with another prefix, they say which generation its value begins like. If keys that are not as wanted may have the
 //! value, because they have its prefix, the result is [`Error::Drift`], which advises a higher generation: nothing is
 //! created, replaced or deleted. The same is said about a key of a later generation: no key is replaced by one of an
-//! earlier generation. Generations up to 100 away are recognized. A generation is refused if its value has the
-//! prefix of an earlier one.
+//! earlier generation. Generations up to 20 away are recognized. A generation is refused if its value has the
+//! prefix of an earlier one. Before an old key is deleted because a listed key has the prefix of the derived value, the
+//! value is created: only if the server refuses it as in use, the old key is deleted.
 //!
 //! # Renewals
 //!

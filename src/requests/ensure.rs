@@ -208,6 +208,7 @@ impl<'a> Run<'a> {
         let steps = self.steps()?;
         match steps.before.verdict() {
             Verdict::Keep(_) | Verdict::Create if self.target.key.value.is_provided() => self.prove(&steps),
+            Verdict::Keep(_) if steps.needs_proof() => self.create(steps),
             Verdict::Keep(stays) => steps.keep(self.call, stays),
             Verdict::Create | Verdict::Renew(_) | Verdict::Replace(_) => self.create(steps),
             Verdict::Refuse(drifted) => Err(drift(drifted)),

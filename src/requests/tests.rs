@@ -3,4 +3,5 @@
 
 mod courses;
 mod model;
+mod succession;
 mod together;

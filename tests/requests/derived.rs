@@ -290,3 +290,24 @@ fn stored_value_that_an_unwanted_key_may_have_is_not_created_again() {
     assert_eq!((ensured.replaced.len(), server.key_count()), (1, 1));
     assert_eq!(ensured.value.unwrap().expose_secret(), another.expose_secret());
 }
+
+/// Only the prefix of the second key shows that it has the value. So the value is created before the old key is deleted:
+/// the server refuses it if a key has it.
+#[test]
+fn old_key_is_not_deleted_because_of_a_key_that_only_begins_as_the_new_value() {
+    for by_plan in [false, true] {
+        let (server, client) = start_hasty();
+        seed(&server, value("docs", 1), Expiry::NEVER);
+        seed(&server, format!("{}-alike", &value("docs", 2)[..4]), Expiry::NEVER);
+        let before = server.keys();
+        let request = ensure(&client).derived_value(&root(), "docs", 2).replace_on_drift(true);
+        let error = if by_plan {
+            let applied = plan(&client, 2).replace_on_drift(true).send().unwrap().apply().unwrap();
+            applied.failed().next().unwrap().1.to_string()
+        } else {
+            request.send().unwrap_err().to_string()
+        };
+        assert!(error.contains("`value` is another, which begins with"), "{error}");
+        assert_eq!(server.keys(), before);
+    }
+}

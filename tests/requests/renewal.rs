@@ -104,7 +104,7 @@ fn plan_shows_a_renewal_and_its_expiries() {
         "{text}"
     );
     assert_eq!(planned.values().count(), 1);
-    assert_eq!(serde_json::to_value(&planned).unwrap()[0]["change"], "renew");
+    assert_eq!(serde_json::to_value(&planned).unwrap()["keys"][0]["change"], "renew");
 }
 
 /// The old key, which has the lowest id, expires soon.

@@ -329,7 +329,9 @@ fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut To
     }
     match (steps.before.verdict(), &planned.key) {
         (Verdict::Refuse(drifted), _) => return Err(drift(drifted)),
-        (Verdict::Keep(_), Some(key)) => todo.others.push((at, Other::CleanUp(Box::new(steps), key))),
+        (Verdict::Keep(_), Some(key)) if !steps.needs_proof() => {
+            todo.others.push((at, Other::CleanUp(Box::new(steps), key)))
+        }
         _ => todo.creations.push((at, steps)),
     }
     Ok(())

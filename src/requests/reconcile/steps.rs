@@ -13,6 +13,7 @@ use crate::requests::create::{Created, Prior};
 use crate::requests::delete::{check_replacement, ensure_deleted};
 use crate::requests::get::get;
 use crate::requests::replication::{self, Wanted};
+use crate::requests::value::KeyValue;
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
 /// each spec of a [`Plan`](crate::plan::Plan).
@@ -58,9 +59,21 @@ impl<'a> Steps<'a> {
             }
             replication::check_nodes(call, old, false)?;
         }
-        let prior = Prior { may_exist: false, others: &before.ids() };
+        let mut others = before.ids();
+        if target.key.value.may_be_in_use() {
+            others.retain(|id| before.wanted.iter().all(|key| key.id != *id));
+        }
+        let prior = Prior { may_exist: false, others: &others };
         let created = target.key.create(call, prior)?;
         Ok(Creation { steps: self, created })
+    }
+
+    /// Whether a listed key is as wanted, but only its prefix shows that it has the derived value, and others are to be
+    /// deleted because of it. Then the key is created: the server refuses a value that it has.
+    pub(in crate::requests) fn needs_proof(&self) -> bool {
+        let stays = self.before.wanted.first().map(|key| key.id);
+        let is_derived = matches!(self.target.key.value, KeyValue::Derived(_));
+        is_derived && stays.is_some() && self.before.replaced_by(stays).next().is_some()
     }
 
     /// Keeps `stays`, which is listed with the wanted scope.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::courses::{Before, ENSURE, Ensure, Operation, Told, Value};
 use super::model::{Act, Entry, Event, Model};
+use crate::client::KeysClient;
 use crate::http::{AttemptError, Deadlines, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
@@ -91,25 +92,36 @@ struct Together<'a> {
 /// The keys afterwards; the ids of those whose creator was not told; what each run was told, and what it has done.
 type Results = (Vec<Entry>, Vec<u32>, [(Told, Vec<Act>); 2]);
 
+/// Two runs, with their requests in the order of `schedule`. What each returns, and what it has done.
+pub(super) fn at_once<T: Send>(
+    model: &Model,
+    schedule: Vec<usize>,
+    run: impl Fn(usize, &KeysClient) -> T + Sync,
+) -> [(T, Vec<Act>); 2] {
+    let turn = &Turn::new(schedule);
+    thread::scope(|scope| {
+        let run = &run;
+        let runs = [0, 1].map(|number| {
+            scope.spawn(move || {
+                let acts = Arc::<Mutex<Vec<Act>>>::default();
+                let requests = Run { number, model: model.clone(), turn: turn.clone(), acts: acts.clone() };
+                let told = run(number, &model.client_by(requests));
+                turn.end(number);
+                let acts = acts.lock().unwrap().clone();
+                (told, acts)
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    })
+}
+
 impl Together<'_> {
     fn run(self) -> Results {
         let Self { operations, values, before, schedule, events } = self;
-        let (model, turn) = (Model::new(before, &events), Turn::new(schedule));
+        let model = Model::new(before, &events);
         let key0 = before.first().map_or("", |key| key.value.as_str());
-        let results = thread::scope(|scope| {
-            let (model, turn) = (&model, &turn);
-            let runs = [0, 1].map(|number| {
-                scope.spawn(move || {
-                    let acts = Arc::<Mutex<Vec<Act>>>::default();
-                    let run = Run { number, model: model.clone(), turn: turn.clone(), acts: acts.clone() };
-                    let told = operations[number].run(&model.client_by(run), key0, values[number]);
-                    turn.end(number);
-                    let acts = acts.lock().unwrap().clone();
-                    (told, acts)
-                })
-            });
-            runs.map(|run| run.join().unwrap())
-        });
+        let results =
+            at_once(&model, schedule, |number, client| operations[number].run(client, key0, values[number]));
         let state = model.state();
         (state.keys.clone(), state.lost_creates.clone(), results)
     }

@@ -38,9 +38,18 @@ fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, 
     const MORE_TENANTS: usize = 25;
     let mut random = Random::new(seed);
     let mut names: Generations = (0..MORE_TENANTS).map(|number| (format!("s{seed}t{number}"), 1)).collect();
+    // As its error advises: on a busy machine, a call may time out.
     let to_the_end = |names: &Generations| {
-        let output = tenants.command(&lines(names), &[]).env("RUST_LOG", "warn").output().unwrap();
-        assert!(output.status.success(), "{}", printed(&output));
+        let run = || tenants.command(&lines(names), &[]).env("RUST_LOG", "warn").output().unwrap();
+        let mut failed = Vec::new();
+        while failed.len() < 3 {
+            let output = run();
+            if output.status.success() {
+                return;
+            }
+            failed.push(printed(&output));
+        }
+        panic!("{failed:#?}");
     };
     to_the_end(&names);
     let mut met = Kills::default();
