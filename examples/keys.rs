@@ -132,6 +132,9 @@ enum Command {
         /// Find only documents with exactly this value, such as `tenant=42`. May be repeated.
         #[arg(long, value_name = "FIELD=VALUE", value_parser = only)]
         only: Vec<(String, ExactValue)>,
+        /// Show this field, and no field that is not named so. May be repeated.
+        #[arg(long, value_name = "FIELD")]
+        show_field: Vec<String>,
         /// Show this field nowhere. May be repeated.
         #[arg(long, value_name = "FIELD")]
         hide: Vec<String>,
@@ -291,6 +294,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Scope {
             parent,
             only,
+            show_field,
             hide,
             filter_by,
             include_fields,
@@ -302,6 +306,9 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let parent = secret(&parent)?;
             let mut key = ScopedKeyBuilder::from_parent(&parent);
             key = only.into_iter().fold(key, |key, (field, value)| key.only(field, value));
+            if !show_field.is_empty() {
+                key = key.show_fields(show_field);
+            }
             if !hide.is_empty() {
                 key = key.hide_fields(hide);
             }

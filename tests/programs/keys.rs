@@ -420,6 +420,8 @@ fn scoped_key_is_signed_without_a_server() {
         "open=true",
         "--hide",
         "cost",
+        "--expires-in",
+        "1h",
         "--out",
         "of42",
     ]);
@@ -427,6 +429,10 @@ fn scoped_key_is_signed_without_a_server() {
     assert_eq!(read.filter_by(), Some("tenant:=42 && open:=true"));
     assert_eq!(read.params()["exclude_fields"], "cost,out_of");
     assert_eq!(read.warnings(), []);
+    let shown = ["--show-field", "title", "--show-field", "price", "--expires-in", "1h", "--out", "shown"];
+    stage.good(&[&["scope", "--parent", "parent"][..], &shown].concat());
+    let read = ScopedKeyInfo::parse(&fs::read_to_string(stage.file("shown")).unwrap().trim().into()).unwrap();
+    assert_eq!((&read.params()["include_fields"], read.warnings()), (&"title,price".into(), vec![]));
     for (value, is_text) in [("007", true), ("acme1", true), ("-7", false)] {
         let file = format!("of{value}");
         stage.good(&["scope", "--parent", "parent", "--only", &format!("tenant={value}"), "--out", &file]);
