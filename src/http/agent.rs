@@ -15,7 +15,13 @@ const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
 /// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
-pub(super) fn agent(#[cfg(feature = "tls")] tls: &TlsSettings, proxy: ProxySource<'_>) -> Result<Agent, Error> {
+/// The agent, and how errors name its proxy.
+pub(super) fn agent(
+    #[cfg(feature = "tls")] tls: &TlsSettings,
+    proxy: ProxySource<'_>,
+) -> Result<(Agent, String), Error> {
+    let (covers_plain_http, no_proxy) = (proxy.covers_plain_http(), proxy.no_proxy());
+    let (proxy, proxy_name) = proxy.resolve()?.unzip();
     let config = Config::builder();
     #[cfg(feature = "tls")]
     let config = config.tls_config(tls.config()?);
@@ -27,12 +33,13 @@ pub(super) fn agent(#[cfg(feature = "tls")] tls: &TlsSettings, proxy: ProxySourc
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .proxy(proxy.resolve()?)
+        .proxy(proxy)
         // More than rustls decrypts at once, so that no data stays inside rustls, where `is_open` cannot see it.
         .input_buffer_size(2 * BUFFER)
         .output_buffer_size(BUFFER)
         .max_idle_connections(MAX_IDLE_PER_NODE * 4)
         .max_idle_connections_per_host(MAX_IDLE_PER_NODE)
         .build();
-    Ok(Agent::with_parts(config, SwapConnector::new(proxy.covers_plain_http()), DeferredResolver))
+    let connector = SwapConnector::new(covers_plain_http, no_proxy);
+    Ok((Agent::with_parts(config, connector, DeferredResolver), proxy_name.unwrap_or_default()))
 }

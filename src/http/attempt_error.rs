@@ -154,6 +154,16 @@ impl AttemptError {
         }
     }
 
+    /// The same error of an attempt that did not get beyond this proxy.
+    pub(super) fn at_proxy(self, proxy: &str) -> Self {
+        let (phase, result) = (self.phase(), format!("the proxy {proxy}: {}", self.result()).into());
+        let cause = match self.cause {
+            Cause::Tls { .. } => Cause::Tls { result },
+            _ => Cause::Connection { phase, result },
+        };
+        Self { cause, ..self }
+    }
+
     /// `phase`: what the attempt was doing, which is more specific than ureq's error.
     pub(super) fn from_ureq(error: ureq::Error, phase: Phase) -> Self {
         let connection = |result: &'static str| Cause::Connection { phase, result: result.into() };
@@ -163,12 +173,16 @@ impl AttemptError {
             ureq::Error::BodyExceedsLimit(limit) => return Cause::TooLarge { limit }.into(),
             ureq::Error::HostNotFound => return connection("host not found").into(),
             ureq::Error::Io(error) => return Self::from_io(error, phase),
-            ureq::Error::ConnectProxyFailed(_) => connection("the proxy refused to connect"),
+            // ureq's text is `proxy server responded 407/…`, with the proxy's reason.
+            ureq::Error::ConnectProxyFailed(ref reason) if reason.contains(" 407/") => {
+                connection("it asks for a user and a password (in its address: `http://user:password@host:port`)")
+            }
+            ureq::Error::ConnectProxyFailed(_) => connection("it refused to connect"),
             ureq::Error::Other(error) if error.is::<ProtocolError>() => return not_http(error.to_string()).into(),
             _ if phase == Phase::Handshake => {
-                Cause::Tls { result: explain(&error, phase).unwrap_or("the TLS handshake failed").into() }
+                Cause::Tls { result: explain(&error, phase).unwrap_or("the TLS handshake failed".into()) }
             }
-            _ if phase.is_before_sending() => connection("the proxy's response is not HTTP/1"),
+            _ if phase.is_before_sending() => connection("its response is not HTTP/1"),
             _ => not_http(ProtocolError::NotHttp.to_string()),
         };
         Self { source: Some(error.into()), ..cause.into() }
@@ -194,7 +208,7 @@ impl AttemptError {
             (kind, _) => format!("{kind} while {phase}").into(),
         };
         let cause = match explain(&error, phase) {
-            Some(result) => Cause::Tls { result: result.into() },
+            Some(result) => Cause::Tls { result },
             None => Cause::Connection { phase, result },
         };
         Self { source: Some(error.into()), ..cause.into() }
@@ -208,7 +222,7 @@ fn refuses_all_writes(message: &str) -> bool {
 
 /// Without TLS, there is nothing to explain.
 #[cfg(not(feature = "tls"))]
-fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<&'static str> {
+fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<Cow<'static, str>> {
     None
 }
 

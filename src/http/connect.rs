@@ -15,6 +15,7 @@ use ureq::unversioned::transport::{
 
 use super::connection::timeout;
 use super::exchange::current;
+use super::proxy::NoProxy;
 use super::tcp::{TcpTransport, remaining};
 use super::transport::SwapTransport;
 use crate::error::Phase;
@@ -39,6 +40,7 @@ impl Resolver for DeferredResolver {
 #[derive(Debug, Default)]
 pub(super) struct SwapConnector {
     proxies_plain_http: bool,
+    no_proxy: NoProxy,
     resolver: DefaultResolver,
     tunnel: ConnectProxyConnector,
     #[cfg(feature = "tls")]
@@ -46,14 +48,14 @@ pub(super) struct SwapConnector {
 }
 
 impl SwapConnector {
-    pub(super) fn new(proxies_plain_http: bool) -> Self {
-        Self { proxies_plain_http, ..Self::default() }
+    pub(super) fn new(proxies_plain_http: bool, no_proxy: NoProxy) -> Self {
+        Self { proxies_plain_http, no_proxy, ..Self::default() }
     }
 
     fn uses_proxy(&self, details: &ConnectionDetails) -> bool {
         // Plain http to this host is always direct, because a proxy could read the key.
         let may = details.needs_tls() || self.proxies_plain_http && !details.uri.host().is_some_and(is_loopback);
-        may && details.config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(details.uri))
+        may && details.config.proxy().is_some() && !self.no_proxy.covers(details.uri)
     }
 
     fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
@@ -77,9 +79,10 @@ impl SwapConnector {
     /// Calls [`connect`](Connector::connect) again for the connection to the proxy.
     fn connect_tunnel(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
         current(|exchange| exchange.is_tunnelling = true)?;
-        let tunnel = Connector::<()>::connect(&self.tunnel, details, None);
+        // Stays set if this fails: then the failure is the proxy's.
+        let tunnel = Connector::<()>::connect(&self.tunnel, details, None)?;
         current(|exchange| exchange.is_tunnelling = false)?;
-        match tunnel? {
+        match tunnel {
             Some(Either::B(tunnel)) => Ok(tunnel),
             Some(Either::A(())) | None => Err(Error::ConnectionFailed),
         }

@@ -34,7 +34,7 @@ pub(super) struct Head {
 /// How a response violates HTTP/1, or looks like an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProtocolError {
-    #[error("the response is not HTTP/1")]
+    #[error("the response is not HTTP/1 (is the scheme of the node's address right?)")]
     NotHttp,
     #[error("the head of the response is too large")]
     HeadTooLarge,

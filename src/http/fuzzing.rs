@@ -60,8 +60,8 @@ pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<H
         &super::TlsSettings::default(),
         super::ProxySource::None,
     )?;
-    let agent = Agent::with_parts(usual.config().clone(), Responses(pieces), DeferredResolver);
-    Ok(Http { agent, api_key })
+    let agent = Agent::with_parts(usual.0.config().clone(), Responses(pieces), DeferredResolver);
+    Ok(Http { agent, proxy_name: String::new(), api_key })
 }
 
 #[derive(Debug)]

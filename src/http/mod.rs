@@ -45,6 +45,8 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 /// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
     agent: Agent,
+    /// How errors name the proxy.
+    proxy_name: String,
     api_key: Arc<SecretString>,
 }
 
@@ -96,12 +98,12 @@ impl Http {
         #[cfg(feature = "tls")] tls: &TlsSettings,
         proxy: ProxySource<'_>,
     ) -> Result<Self, Error> {
-        let agent = agent::agent(
+        let (agent, proxy_name) = agent::agent(
             #[cfg(feature = "tls")]
             tls,
             proxy,
         )?;
-        Ok(Self { agent, api_key })
+        Ok(Self { agent, proxy_name, api_key })
     }
 }
 
@@ -125,8 +127,11 @@ impl RequestSender for Http {
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
         let (exchange, result) = entered.ok_or(Cause::Reentrant)?;
-        let Exchange { api_key, phase, response, .. } = *exchange;
-        let failed = |error| AttemptError::from_ureq(error, phase);
+        let Exchange { api_key, phase, is_tunnelling, response, .. } = *exchange;
+        let failed = |error| {
+            let error = AttemptError::from_ureq(error, phase);
+            if is_tunnelling { error.at_proxy(&self.proxy_name) } else { error }
+        };
         let ureq_body = result.map_err(failed)?.into_body();
         let Received { head, content, rest } = response.ok_or_else(|| failed(ureq::Error::ConnectionFailed))?;
         let is_https = node.is_https();

@@ -1,9 +1,13 @@
 //! The proxy that a client uses: the caller's, or the environment's.
 
 use std::env;
+use std::net::IpAddr;
 
+use log::warn;
 use secrecy::{ExposeSecret, SecretString};
+use ureq::http::Uri;
 use ureq::{Proxy, ProxyProtocol};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::node::{has_valid_port, normalized_host};
@@ -22,14 +26,32 @@ pub(crate) enum ProxySource<'a> {
 }
 
 impl ProxySource<'_> {
-    pub(super) fn resolve(self) -> Result<Option<Proxy>, Error> {
-        match self {
-            Self::Setting(url) => {
-                parse(url.expose_secret()).map(Some).map_err(|why| Error::configuration("proxy", why))
+    /// The proxy, and how errors name it: without user and password, and with where its address comes from.
+    pub(super) fn resolve(self) -> Result<Option<(Proxy, String)>, Error> {
+        let (setting, hint, address) = match self {
+            Self::Setting(url) => ("proxy", "", url.expose_secret().to_owned()),
+            Self::Environment => {
+                let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+                let found = names.into_iter().find_map(|name| Some((name, variable(name)?)));
+                let Some((name, address)) = found else { return Ok(None) };
+                (name, "; `proxy_from_env(false)` ignores the variable", address)
             }
-            Self::Environment => from_env(),
-            Self::None => Ok(None),
-        }
+            Self::None => return Ok(None),
+        };
+        let address = Zeroizing::new(address);
+        let proxy = parse(&address).map_err(|why| Error::configuration(setting, format!("{why}{hint}")))?;
+        let scheme = if proxy.protocol() == ProxyProtocol::Https { "https" } else { "http" };
+        let name = format!("{scheme}://{}:{} (from `{setting}`)", proxy.host(), proxy.port());
+        Ok(Some((proxy, name)))
+    }
+
+    /// The hosts that are connected directly.
+    pub(super) fn no_proxy(self) -> NoProxy {
+        let list = match self {
+            Self::Environment => variable("no_proxy").or_else(|| variable("NO_PROXY")),
+            Self::Setting(_) | Self::None => None,
+        };
+        NoProxy::new(&list.unwrap_or_default())
     }
 
     /// Whether connections to plain http nodes on other hosts use the proxy, too. The environment's variables are for
@@ -39,25 +61,99 @@ impl ProxySource<'_> {
     }
 }
 
-fn from_env() -> Result<Option<Proxy>, Error> {
-    let of = |name: &str| env::var(name).ok().filter(|value| !text::trimmed(value).is_empty());
-    let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-    let Some((name, address)) = names.into_iter().find_map(|name| Some((name, of(name)?))) else { return Ok(None) };
-    let invalid =
-        |why: &str| Error::configuration(name, format!("{why}; `proxy_from_env(false)` ignores the variable"));
-    let named = parse(&address).map_err(|why| invalid(&why))?;
-    let mut proxy = Proxy::builder(named.protocol()).host(named.host()).port(named.port());
-    if let Some(name) = named.username() {
-        proxy = proxy.username(name);
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !text::trimmed(value).is_empty())
+}
+
+/// The hosts that are connected directly, by what curl, Go and Python agree on. ureq's own rule knows neither
+/// subdomains nor ports nor networks.
+#[derive(Debug, Default)]
+pub(super) struct NoProxy(Vec<Direct>);
+
+#[derive(Debug)]
+struct Direct {
+    hosts: Hosts,
+    /// `None` means any port.
+    port: Option<u16>,
+}
+
+#[derive(Debug)]
+enum Hosts {
+    All,
+    /// The host with this name or address, and the hosts below it.
+    Named(String),
+    /// The hosts below this name.
+    Below(String),
+    /// The addresses that begin with as many bits.
+    Network(IpAddr, u32),
+}
+
+impl NoProxy {
+    /// Reads a list that is separated by commas or blanks. Logs what it ignores.
+    fn new(list: &str) -> Self {
+        let entries = list.split(|c: char| c == ',' || text::is_unseen(c)).filter(|entry| !entry.is_empty());
+        let parsed = |entry: &str| {
+            let direct = Direct::parse(&entry.to_ascii_lowercase());
+            if direct.is_none() {
+                warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", entry.escape_debug());
+            }
+            direct
+        };
+        Self(entries.filter_map(parsed).collect())
     }
-    if let Some(password) = named.password() {
-        proxy = proxy.password(password);
+
+    pub(super) fn covers(&self, node: &Uri) -> bool {
+        let host =
+            node.host().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let default_port = if node.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = node.port_u16().unwrap_or(default_port);
+        self.0.iter().any(|direct| direct.port.is_none_or(|of| of == port) && direct.hosts.contain(&host))
     }
-    for host in of("no_proxy").or_else(|| of("NO_PROXY")).unwrap_or_default().split(',') {
-        // ureq compares it with the host of the node's address.
-        proxy = proxy.no_proxy(&normalized_host(host.trim()));
+}
+
+impl Direct {
+    fn parse(entry: &str) -> Option<Self> {
+        if let Some((address, bits)) = entry.split_once('/') {
+            let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?);
+            let is_valid = bits <= if address.is_ipv4() { 32 } else { 128 };
+            return is_valid.then_some(Self { hosts: Hosts::Network(address, bits), port: None });
+        }
+        let (host, port) = match entry.rsplit_once(':') {
+            Some((host, port)) if entry.parse::<IpAddr>().is_err() && !entry.ends_with(']') => {
+                (host, Some(port.parse().ok()?))
+            }
+            _ => (entry, None),
+        };
+        let host = host.trim_matches(['[', ']']).trim_end_matches('.');
+        let below = host.strip_prefix("*.").or(host.strip_prefix('.'));
+        let hosts = match (host, below) {
+            ("*", _) => Hosts::All,
+            (_, Some(below)) => Hosts::Below(format!(".{below}")),
+            _ => Hosts::Named(normalized_host(host).trim_matches(['[', ']']).to_owned()),
+        };
+        (!host.is_empty() && !host.trim_start_matches("*").contains('*')).then_some(Self { hosts, port })
     }
-    proxy.build().map(Some).map_err(|_| invalid(NOT_A_URL))
+}
+
+impl Hosts {
+    fn contain(&self, host: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(name) => host == name || host.strip_suffix(&**name).is_some_and(|below| below.ends_with('.')),
+            Self::Below(end) => host.len() > end.len() && host.ends_with(&**end),
+            Self::Network(network, bits) => {
+                // In the width of IPv6, so that one comparison serves both.
+                let wide = |address: IpAddr| match address {
+                    IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+                    IpAddr::V6(address) => address.to_bits(),
+                };
+                host.parse::<IpAddr>().is_ok_and(|address| {
+                    let differing = wide(address) ^ wide(*network);
+                    address.is_ipv4() == network.is_ipv4() && differing.leading_zeros() >= *bits
+                })
+            }
+        }
+    }
 }
 
 const NOT_A_URL: &str = "is not the URL of an http proxy, such as `http://proxy.example.net:3128` (in its user and \
@@ -90,6 +186,46 @@ fn parse_word(address: &str) -> Result<Proxy, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn host_is_connected_directly_if_an_entry_covers_it() {
+        for (no_proxy, direct, through_proxy) in [
+            (
+                "example.net",
+                &["example.net", "a.example.net", "EXAMPLE.net.", "a.b.example.net"][..],
+                &["badexample.net", "net"][..],
+            ),
+            (".example.net", &["a.example.net"], &["example.net", "aexample.net"]),
+            ("*.example.net", &["a.example.net"], &["example.net"]),
+            ("example.net.", &["example.net", "a.example.net"], &["example.org"]),
+            ("*", &["example.net", "10.0.0.1", "[::1]"], &[]),
+            ("example.net:8443", &["example.net:8443", "a.example.net:8443"], &["example.net", "example.net:443"]),
+            ("example.net:443", &["example.net", "example.net:443"], &["example.net:8443"]),
+            ("10.0.0.1", &["10.0.0.1", "10.0.0.1:8443"], &["10.0.0.10", "10.0.0.2"]),
+            ("10.0.0.1:8443", &["10.0.0.1:8443"], &["10.0.0.1"]),
+            ("10.1.0.0/16", &["10.1.0.0", "10.1.255.255"], &["10.2.0.0", "example.net", "[::a01:0]"]),
+            ("0.0.0.0/0", &["1.2.3.4"], &["[::1]"]),
+            ("10.0.0.1/32", &["10.0.0.1"], &["10.0.0.0"]),
+            ("fe80::/10", &["[fe80::1]", "[febf::1]"], &["[fec0::1]", "10.0.0.1"]),
+            ("::/0", &["[::1]"], &["1.2.3.4"]),
+            ("[::1]:8443", &["[::1]:8443"], &["[::1]"]),
+            ("::1", &["[::1]", "[0:0::1]", "[::1]:1"], &["[::2]"]),
+            ("0:0:0:0:0:0:0:1", &["[::1]"], &["[::2]"]),
+            (" a.test ,\tb.test c.test\n", &["a.test", "b.test", "c.test"], &["d.test"]),
+            ("10.0.0.0/33, 10.0.0.0/x, a.test:x, a*b, ,", &[], &["10.0.0.0", "a.test", "ab", "aab"]),
+            ("", &[], &["a.test"]),
+        ] {
+            let rule = NoProxy::new(no_proxy);
+            let covers = |host: &&str| {
+                let uri: Uri = format!("https://{host}/keys").parse().unwrap();
+                let host = normalized_host(uri.host().unwrap());
+                let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+                rule.covers(&format!("https://{host}{port}/keys").parse().unwrap())
+            };
+            assert!(direct.iter().all(covers), "{no_proxy}");
+            assert!(!through_proxy.iter().any(covers), "{no_proxy}");
+        }
+    }
 
     #[test]
     fn url_of_an_http_proxy_is_accepted() {

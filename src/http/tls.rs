@@ -1,15 +1,17 @@
 //! TLS: the trusted certificates, the client's own certificate, and explanations of TLS errors.
 //! Certificates are always checked; no setting turns that off.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::io;
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
+use rustls::{AlertDescription, CertificateError, ClientConfig, PeerIncompatible, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::error::{Error, Phase};
+use crate::expiry::Expiry;
 
 /// As the caller gave them, unchecked.
 #[derive(Clone, Default)]
@@ -97,7 +99,7 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
 
 /// Why the TLS handshake failed, and what to do. Returns `None` if `error` is not about TLS, or if the server may
 /// have received the request.
-pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<&'static str> {
+pub(super) fn explain(error: &(dyn StdError + 'static), phase: Phase) -> Option<Cow<'static, str>> {
     let error = find(error)?;
     // With TLS 1.3, a server that requires a client certificate reports so after the handshake, and reads no request.
     // Once it has begun to respond, it has read the request.
@@ -134,19 +136,38 @@ fn refuses_certificate(error: &rustls::Error) -> bool {
     )
 }
 
-fn describe(error: &rustls::Error) -> &'static str {
-    match error {
+fn describe(error: &rustls::Error) -> Cow<'static, str> {
+    let date = |time: &UnixTime| Expiry::from_unix_seconds(time.as_secs());
+    let text = match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             CertificateError::UnknownIssuer => {
-                "its certificate is from an authority that is not trusted (name yours with `ca_certificates`)"
+                "its certificate is from an authority that is not trusted (name yours with `ca_certificates`; the server \
+                 must send its intermediate certificates, too)"
+            }
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                "its certificate names no host (it has no `subjectAltName`, and a common name does not count)"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another host name"
             }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet (is this machine's clock right?)"
+            CertificateError::ExpiredContext { time, not_after } => {
+                return format!(
+                    "its certificate expired at {}, and here it is {} (is this machine's clock right?)",
+                    date(not_after),
+                    date(time)
+                )
+                .into();
             }
+            CertificateError::NotValidYetContext { time, not_before } => {
+                return format!(
+                    "its certificate is not valid before {}, and here it is {} (is this machine's clock right?)",
+                    date(not_before),
+                    date(time)
+                )
+                .into();
+            }
+            CertificateError::Expired => "its certificate has expired",
+            CertificateError::NotValidYet => "its certificate is not valid yet (is this machine's clock right?)",
             // Authorities are found by name: a different authority has the same name, perhaps because it was
             // recreated.
             CertificateError::BadSignature => {
@@ -154,10 +175,20 @@ fn describe(error: &rustls::Error) -> &'static str {
                  with `ca_certificates`)"
             }
             CertificateError::Revoked => "its certificate has been revoked",
+            // rustls has no variant for it, and passes the error of `webpki` on.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                "its certificate is an authority's own (`CA:TRUE`, as `openssl req -x509` makes it): make it again with \
+                 `-addext basicConstraints=critical,CA:FALSE`, and trust that"
+            }
             _ => "its certificate is not valid",
         },
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            "it speaks only a version of TLS before 1.2"
+        }
         _ if refuses_certificate(error) => "it rejects our certificate, or requires one (see `client_certificate`)",
         rustls::Error::InvalidMessage(_) => "its response is not encrypted (is it an http server?)",
         _ => "the TLS handshake failed",
-    }
+    };
+    text.into()
 }

@@ -42,6 +42,10 @@ pub(crate) const TESTS: &[PlainTest] = &[
     #[cfg(feature = "tls")]
     ("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
     #[cfg(feature = "tls")]
+    ("failure_of_a_proxy_names_it_and_where_it_is_from", failure_of_a_proxy_names_it_and_where_it_is_from),
+    #[cfg(feature = "tls")]
+    ("address_of_a_proxy_is_trimmed_and_its_marks_are_told", address_of_a_proxy_is_trimmed_and_its_marks_are_told),
+    #[cfg(feature = "tls")]
     ("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
     #[cfg(feature = "tls")]
     ("proxy_that_responds_byte_by_byte_meets_the_limit", proxy_that_responds_byte_by_byte_meets_the_limit),
@@ -297,18 +301,21 @@ fn hosts_in_no_proxy_are_connected_directly() {
         ("[::1]", "[::1]"),
         ("[::1]", "::1"),
         ("[0:0::1]", "0:0:0:0:0:0:0:1"),
+        ("a.localhost", "localhost"),
+        ("localhost", "localhost."),
+        ("127.0.0.1", "a.test 127.0.0.0/8"),
     ] {
         assert!(!uses_proxy(host, no_proxy), "{host}: {no_proxy}");
     }
+    assert!(!uses_proxy("127.0.0.1", &format!("127.0.0.1:{port}")));
     for (host, no_proxy) in [
-        ("127.0.0.1", format!("127.0.0.1:{port}")),
-        ("127.0.0.1", "127.0.0.0/8".to_owned()),
-        ("[::1]", format!("[::1]:{port}")),
-        ("[::1]", "::/0".to_owned()),
-        ("localhost", ".localhost".to_owned()),
-        ("a.localhost", "localhost".to_owned()),
+        ("127.0.0.1", "127.0.0.1:443"),
+        ("127.0.0.1", "128.0.0.0/8"),
+        ("[::1]", "0.0.0.0/0"),
+        ("localhost", ".localhost"),
+        ("a.localhost", "b.localhost"),
     ] {
-        assert!(uses_proxy(host, &no_proxy), "{host}: {no_proxy}");
+        assert!(uses_proxy(host, no_proxy), "{host}: {no_proxy}");
     }
 }
 
@@ -347,7 +354,60 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
         peer.send("nonsense\r\n\r\n")
     });
     let text = created_through(&proxy, "create");
-    assert!(text.contains("the proxy's response is not HTTP/1") && !text.contains("may have"), "{text}");
+    let name = format!("the proxy {} (from `HTTPS_PROXY`): ", proxy.url());
+    assert!(text.contains(&format!("{name}its response is not HTTP/1")) && !text.contains("may have"), "{text}");
+}
+
+#[cfg(feature = "tls")]
+fn failure_of_a_proxy_names_it_and_where_it_is_from() {
+    let asks = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+    });
+    let refuses = Scripted::start(|peer| {
+        peer.request()?;
+        peer.send("HTTP/1.1 502 pa55\r\ncontent-length: 0\r\n\r\n")
+    });
+    let dead = format!("127.0.0.1:{CLOSED_PORT}");
+    let with_user = |authority: &str| format!("http://user:pa55@{authority}");
+    let tail = "is the address right (http or https?), and is the server running?";
+    for (variable, authority, result) in [
+        ("HTTPS_PROXY", &*dead, "connection refused"),
+        ("all_proxy", &dead, "connection refused"),
+        (PROXY_SETTING, &dead, "connection refused"),
+        ("https_proxy", "proxy.invalid:3128", "host not found"),
+        (
+            "HTTPS_PROXY",
+            &asks.url()[7..],
+            "it asks for a user and a password (in its address: `http://user:password@host:port`)",
+        ),
+        ("HTTPS_PROXY", &refuses.url()[7..], "it refused to connect"),
+    ] {
+        let node = "https://search.example.net/eu";
+        let variables = [(NODES, node.into()), (API_KEY, "key".into()), (variable, with_user(authority).into())];
+        let from = if variable == PROXY_SETTING { "proxy" } else { variable };
+        let text = format!("list keys: {node}: the proxy http://{authority} (from `{from}`): {result}; {tail}");
+        assert_eq!(with("list", &variables), format!("Err({text:?})"));
+    }
+}
+
+#[cfg(feature = "tls")]
+fn address_of_a_proxy_is_trimmed_and_its_marks_are_told() {
+    let built = |address: &str| {
+        let node = "https://search.example.net";
+        with("build", &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", address.into())])
+    };
+    for address in [" http://127.0.0.1:1", "http://127.0.0.1:1\n", "\u{feff}http://127.0.0.1:1\r\n", "\n"] {
+        assert_eq!(built(address), "a client", "{address:?}");
+    }
+    let why = |why: &str| {
+        format!("invalid configuration: `HTTPS_PROXY`: {why}; `proxy_from_env(false)` ignores the variable")
+    };
+    assert_eq!(
+        built("http://pa55\n:1"),
+        why("has a line break (U+000A) as character 12: remove it, or percent-encode it")
+    );
+    assert!(built("\"http://pa55:1\"").contains("; it begins and ends with a quotation mark;"));
 }
 
 #[cfg(feature = "tls")]

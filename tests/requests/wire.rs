@@ -8,5 +8,7 @@ mod redirects;
 mod requests;
 mod responses;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 mod unseen;
 mod validation;
