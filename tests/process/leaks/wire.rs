@@ -32,8 +32,12 @@ pub(super) fn requests(_: &Server) {
     let expected = [
         with_body(&format!(r#"{{{scope},"value":"{own}"}}"#)),
         with_body(&format!("{{{scope}}}")),
-        format!("GET /search/keys/7 HTTP/1.1\r\n{{common}}x-typesense-api-key: {key}\r\n\r\n"),
-        format!("GET /search/keys HTTP/1.1\r\n{{common}}x-typesense-api-key: {key}\r\n\r\n"),
+        format!(
+            "GET /search/keys/7 HTTP/1.1\r\n{{common}}cache-control: no-cache\r\nx-typesense-api-key: {key}\r\n\r\n"
+        ),
+        format!(
+            "GET /search/keys HTTP/1.1\r\n{{common}}cache-control: no-cache\r\nx-typesense-api-key: {key}\r\n\r\n"
+        ),
         format!("DELETE /search/keys/7 HTTP/1.1\r\n{{common}}x-typesense-api-key: {key}\r\n\r\n"),
     ];
     let received = server.received();
