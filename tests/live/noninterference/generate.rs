@@ -54,6 +54,9 @@ impl Names {
         if is_text && !names.contains(&"query_by") {
             names.push("query_by");
         }
+        if random.below(6) == 0 && !names.contains(&"filter_by") {
+            names.push("filter_by");
+        }
         let mut values = Values(random);
         let mut params: Vec<_> = names.into_iter().map(|name| (name.to_owned(), values.of(name))).collect();
         if !is_text {

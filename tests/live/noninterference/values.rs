@@ -233,10 +233,13 @@ impl Values<'_> {
                 _ => self.clause(),
             };
         }
-        match self.0.below(6) {
-            0 => format!("{}{filter}", self.pick(&["(", ")", "))", "()", "!"])),
-            _ => filter,
+        if self.one_in(4) {
+            filter.insert_str(0, &self.pick(&[")", ")", ")", ")", "))", "(", "!"]));
         }
+        if self.one_in(4) {
+            filter += "`";
+        }
+        filter
     }
 
     fn clause(&mut self) -> String {
@@ -255,7 +258,7 @@ impl Values<'_> {
             "cost",
             "home",
         ]);
-        let compare = self.pick(&[":", ":=", ":!=", ":>", ":<", ":>=", ": "]);
+        let compare = self.pick(&[":", ":=", ":!=", ":!=", ":>", ":<", ":>=", ": "]);
         let value = match field.as_str() {
             "id" => self.id(),
             "at" | "home" => {
