@@ -189,7 +189,8 @@ impl AttemptError {
     }
 
     fn from_io(error: io::Error, phase: Phase) -> Self {
-        if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
+        let is_late = matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        if is_late && phase != Phase::Resolve {
             return Cause::Timeout { phase }.into();
         }
         // The inner transport wraps ureq's errors so that they can pass through `std::io`.
@@ -198,6 +199,9 @@ impl AttemptError {
             Err(error) => error,
         };
         let result: Cow<'static, str> = match (error.kind(), phase) {
+            (io::ErrorKind::WouldBlock, Phase::Resolve) => {
+                "no thread could be started to look up the host (has the process reached its limit?)".into()
+            }
             (_, Phase::Resolve) => "host not found".into(),
             (io::ErrorKind::UnexpectedEof, Phase::Handshake) => {
                 "closed the connection during the TLS handshake (is it an http server?)".into()

@@ -1,25 +1,30 @@
 //! Opens a connection: resolves the name, connects (perhaps through a proxy), sets up TLS, and puts the
 //! [`SwapTransport`] on top.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::time::Instant;
+use std::{io, thread};
 
-use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 #[cfg(feature = "tls")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
+use ureq::{Error, Timeout};
 
-use super::connection::timeout;
 use super::exchange::current;
 use super::proxy::NoProxy;
 use super::tcp::{TcpTransport, remaining};
 use super::transport::SwapTransport;
 use crate::error::Phase;
 use crate::node::is_loopback;
+
+/// How many addresses of a host are tried.
+const MAX_ADDRESSES: usize = 16;
 
 /// Resolves nothing: [`SwapConnector`] resolves the name when it needs an address.
 ///
@@ -41,7 +46,6 @@ impl Resolver for DeferredResolver {
 pub(super) struct SwapConnector {
     proxies_plain_http: bool,
     no_proxy: NoProxy,
-    resolver: DefaultResolver,
     tunnel: ConnectProxyConnector,
     #[cfg(feature = "tls")]
     tls: RustlsConnector,
@@ -58,20 +62,13 @@ impl SwapConnector {
         may && details.config.proxy().is_some() && !self.no_proxy.covers(details.uri)
     }
 
-    fn resolve(&self, details: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
-        current(|exchange| exchange.phase = Phase::Resolve)?;
-        let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        // With a time limit, ureq resolves in a thread. An IP address does not need that.
-        let limit = if host.parse::<IpAddr>().is_ok() { NextTimeout::default() } else { details.timeout };
-        self.resolver.resolve(details.uri, details.config, limit)
-    }
-
     fn connect_tcp(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
-        let addresses = self.resolve(details)?;
         let connect_by = current(|exchange| {
-            exchange.phase = Phase::Connect;
+            exchange.phase = Phase::Resolve;
             exchange.deadlines.connect_by
         })?;
+        let addresses = resolve(details.uri, connect_by)?;
+        current(|exchange| exchange.phase = Phase::Connect)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Box::new(TcpTransport::connect(&addresses, connect_by, buffers)?))
     }
@@ -104,31 +101,43 @@ impl Connector for SwapConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let (is_to_proxy, connect_by) = current(|exchange| (exchange.is_tunnelling, exchange.deadlines.connect_by))?;
-        let details = ConnectionDetails {
-            uri: details.uri,
-            addrs: details.resolver.empty(),
-            config: details.config,
-            request_level: details.request_level,
-            resolver: details.resolver,
-            now: time::Instant::now(),
-            timeout: timeout(connect_by)?,
-            current_time: details.current_time.clone(),
-            run_connector: details.run_connector.clone(),
-            register_shutdown: details.register_shutdown.clone(),
-        };
-        let connection = if !is_to_proxy && self.uses_proxy(&details) {
-            self.connect_tunnel(&details)?
+        let is_to_proxy = current(|exchange| exchange.is_tunnelling)?;
+        let connection = if !is_to_proxy && self.uses_proxy(details) {
+            self.connect_tunnel(details)?
         } else {
-            self.connect_tcp(&details)?
+            self.connect_tcp(details)?
         };
         #[cfg(feature = "tls")]
-        let connection = if details.needs_tls() { self.connect_tls(&details, connection)? } else { connection };
+        let connection = if details.needs_tls() { self.connect_tls(details, connection)? } else { connection };
         Ok(Some(if is_to_proxy {
             Box::new(ProxyTransport(connection))
         } else {
-            Box::new(SwapTransport::new(connection))
+            Box::new(SwapTransport::new(connection, details.timeout))
         }))
+    }
+}
+
+/// The addresses of the host, which are found by `end`.
+fn resolve(uri: &Uri, end: Instant) -> Result<Vec<SocketAddr>, Error> {
+    let is_https = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
+    // The operating system's resolver knows no time limit, so it runs in a thread, which ends when it has a result.
+    // `Builder`, because `thread::spawn` panics if the process may have no more threads.
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let look_up = move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(|addresses| addresses.take(MAX_ADDRESSES).collect());
+        let _ = sender.send(found);
+    };
+    thread::Builder::new().spawn(look_up)?;
+    let found: io::Result<Vec<_>> =
+        receiver.recv_timeout(remaining(end)?).map_err(|_| Error::Timeout(Timeout::Global))?;
+    match found? {
+        found if found.is_empty() => Err(Error::HostNotFound),
+        found => Ok(found),
     }
 }
 
@@ -145,13 +154,7 @@ impl Transport for ProxyTransport {
         self.0.transmit_output(amount, timeout)
     }
 
-    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
-        // ureq renews the limit for each read, so a proxy that sends its response slowly could hold the call forever.
-        let connect_by =
-            current(|exchange| exchange.phase.is_before_sending().then_some(exchange.deadlines.connect_by));
-        if let Ok(Some(connect_by)) = connect_by {
-            timeout.after = timeout.after.min(time::Duration::Exact(remaining(connect_by)?));
-        }
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.0.await_input(timeout)
     }
 

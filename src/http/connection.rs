@@ -16,6 +16,8 @@ pub(super) const BUFFER: usize = 16 * 1024;
 
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
+    /// What ureq passes for a time limit. Only its time is changed, because its other fields depend on ureq's version.
+    limit: NextTimeout,
     /// How many bytes at the front of the read buffer may still have to be wiped.
     unwiped: usize,
     /// The process that opened the connection. After a fork, two processes have the same connection and would read
@@ -24,8 +26,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, unwiped: 0, process: process::id() }
+    pub(super) fn new(inner: Box<dyn Transport>, limit: NextTimeout) -> Self {
+        Self { inner, limit, unwiped: 0, process: process::id() }
     }
 
     /// Sends all `parts`, and always wipes the buffer that they pass through.
@@ -36,7 +38,7 @@ impl Connection {
             for part in parts.iter_mut() {
                 filled += part.read(buffer.get_mut(filled..).unwrap_or_default())?;
             }
-            let sent = timeout(finish_by).and_then(|timeout| self.inner.transmit_output(filled, timeout));
+            let sent = self.limit(finish_by).and_then(|limit| self.inner.transmit_output(filled, limit));
             if let Some(used) = self.inner.buffers().output().get_mut(..filled) {
                 used.zeroize();
             }
@@ -48,9 +50,16 @@ impl Connection {
     /// Reads once. Returns `false` if the other side closed the connection.
     pub(super) fn receive(&mut self, finish_by: Instant) -> Result<bool, Error> {
         let before = self.arrived().len();
-        let is_open = self.inner.await_input(timeout(finish_by)?)?;
+        let is_open = self.inner.await_input(self.limit(finish_by)?)?;
         self.unwiped += self.arrived().len() - before;
         Ok(is_open)
+    }
+
+    /// The deadline as ureq's transports take it.
+    fn limit(&self, finish_by: Instant) -> Result<NextTimeout, Error> {
+        let mut limit = self.limit;
+        limit.after = time::Duration::Exact(remaining(finish_by)?);
+        Ok(limit)
     }
 
     /// The bytes that have arrived and were not taken.
@@ -93,12 +102,7 @@ impl Drop for Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, unwiped: _, process: _ } = self;
+        let Self { inner, limit: _, unwiped: _, process: _ } = self;
         f.debug_struct("Connection").field("inner", inner).finish_non_exhaustive()
     }
-}
-
-/// A deadline as ureq's transports take it.
-pub(super) fn timeout(deadline: Instant) -> Result<NextTimeout, Error> {
-    Ok(NextTimeout { after: time::Duration::Exact(remaining(deadline)?), ..NextTimeout::default() })
 }

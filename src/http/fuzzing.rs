@@ -1,10 +1,13 @@
 //! The transport and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
 //! `tests/fuzz`, and for unit tests. Not in any other build, and no part of the API.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 use ureq::{Agent, Error};
 
@@ -32,22 +35,22 @@ pub struct Dissected {
 
 /// Sends a request. Each read receives one of `pieces` as part of the response.
 pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
-    let mut transport = SwapTransport::new(Box::new(Scripted::new(pieces.to_vec())));
-    let limit = Instant::now() + Duration::from_secs(3600);
-    let deadlines = Deadlines { connect_by: limit, finish_by: limit };
+    let nothing = || Dissected { shown: Vec::new(), payload: None, is_refused: false };
+    let Some(limit) = limit() else { return nothing() };
+    let mut transport = SwapTransport::new(Box::new(Scripted::new(pieces.to_vec())), limit);
+    let end = Instant::now() + Duration::from_secs(3600);
+    let deadlines = Deadlines { connect_by: end, finish_by: end };
     let work = || -> Result<Vec<u8>, Error> {
         let head = b"GET / HTTP/1.1\r\n\r\n";
         if let Some(room) = transport.buffers().output().get_mut(..head.len()) {
             room.copy_from_slice(head);
         }
-        transport.transmit_output(head.len(), NextTimeout::default())?;
-        transport.await_input(NextTimeout::default())?;
+        transport.transmit_output(head.len(), limit)?;
+        transport.await_input(limit)?;
         Ok(transport.buffers().input().to_vec())
     };
     let exchange = Exchange::new(Arc::new(SecretString::from("key")), Operation::Get(KeyId::from(7)), deadlines);
-    let Some((exchange, result)) = enter(exchange, work) else {
-        return Dissected { shown: Vec::new(), payload: None, is_refused: false };
-    };
+    let Some((exchange, result)) = enter(exchange, work) else { return nothing() };
     let is_refused = matches!(&result, Err(Error::Other(error)) if error.is::<ProtocolError>());
     let payload = exchange.response.map(|received| received.content.as_slice().to_vec());
     Dissected { shown: result.unwrap_or_default(), payload, is_refused }
@@ -64,14 +67,32 @@ pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<H
     Ok(Http { agent, proxy_name: String::new(), api_key })
 }
 
+/// A time limit as ureq passes it: its fields depend on ureq's version.
+fn limit() -> Option<NextTimeout> {
+    static LIMIT: OnceLock<NextTimeout> = OnceLock::new();
+    #[derive(Debug)]
+    struct Keep;
+    impl Resolver for Keep {
+        fn resolve(&self, _: &Uri, _: &Config, limit: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+            let _ = LIMIT.set(limit);
+            Err(Error::HostNotFound)
+        }
+    }
+    if LIMIT.get().is_none() {
+        let _ = Agent::with_parts(Config::default(), Responses(Vec::new()), Keep).get("http://a.test").call();
+    }
+    LIMIT.get().copied()
+}
+
 #[derive(Debug)]
 struct Responses(Vec<Vec<u8>>);
 
 impl Connector for Responses {
     type Out = Box<dyn Transport>;
 
-    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        Ok(Some(Box::new(SwapTransport::new(Box::new(Scripted::new(self.0.clone()))))))
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let scripted = Box::new(Scripted::new(self.0.clone()));
+        Ok(Some(Box::new(SwapTransport::new(scripted, details.timeout))))
     }
 }
 

@@ -12,6 +12,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use ureq::{Error, Timeout};
 
 use super::deadline_after;
+use super::exchange::current;
 
 /// Timeouts up to this are set exactly; longer ones are rounded down, because Linux exceeds them by up to an eighth.
 const SHORT: Duration = Duration::from_millis(200);
@@ -48,15 +49,9 @@ impl TcpTransport {
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffers, read_timeout: None, write_timeout: None })
     }
-}
 
-impl Transport for TcpTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let deadline = deadline_after(Instant::now(), *timeout.after);
+    /// Sends the first `amount` bytes of the buffer.
+    fn send(&mut self, amount: usize, deadline: Instant) -> Result<(), Error> {
         let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
         while !rest.is_empty() {
             let timeout = socket_timeout(remaining(deadline)?);
@@ -70,9 +65,19 @@ impl Transport for TcpTransport {
         }
         Ok(())
     }
+}
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let deadline = deadline_after(Instant::now(), *timeout.after);
+impl Transport for TcpTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, limit: NextTimeout) -> Result<(), Error> {
+        self.send(amount, deadline(limit))
+    }
+
+    fn await_input(&mut self, limit: NextTimeout) -> Result<bool, Error> {
+        let deadline = deadline(limit);
         let room = self.buffers.input_append_buf();
         loop {
             let timeout = socket_timeout(remaining(deadline)?);
@@ -106,6 +111,14 @@ impl fmt::Debug for TcpTransport {
         let Self { stream, buffers: _, read_timeout: _, write_timeout: _ } = self;
         f.debug_struct("TcpTransport").field("peer", &stream.peer_addr().ok()).finish_non_exhaustive()
     }
+}
+
+/// The time by which a read or write ends. ureq knows no limit while a connection is being opened, and renews its limits
+/// for each read, so that a proxy that sends its response slowly could hold the call forever.
+fn deadline(limit: NextTimeout) -> Instant {
+    let end = deadline_after(Instant::now(), *limit.after);
+    let opening = current(|exchange| exchange.phase.is_before_sending().then_some(exchange.deadlines.connect_by));
+    opening.ok().flatten().map_or(end, |connect_by| connect_by.min(end))
 }
 
 /// The time until `deadline`, or a timeout error if it has passed.
@@ -152,8 +165,6 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener};
     use std::thread;
 
-    use ureq::unversioned::transport::time;
-
     use super::*;
 
     /// The reader needs seconds for all the data. A limit that each partial write renews would not expire.
@@ -171,8 +182,7 @@ mod tests {
         });
         let connect_by = Instant::now() + Duration::from_secs(10);
         let mut transport = TcpTransport::connect(&[address], connect_by, LazyBuffers::new(1, SIZE)).unwrap();
-        let after = time::Duration::Exact(Duration::from_millis(300));
-        let sent = transport.transmit_output(SIZE, NextTimeout { after, ..NextTimeout::default() });
+        let sent = transport.send(SIZE, Instant::now() + Duration::from_millis(300));
         assert!(matches!(sent, Err(Error::Timeout(_))), "{sent:?}");
         drop(transport);
         reader.join().unwrap();

@@ -20,9 +20,10 @@ use ureq::http::{self, StatusCode};
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
 use super::body::Body;
-use super::connection::{BUFFER, Connection, timeout};
+use super::connection::{BUFFER, Connection};
 use super::exchange::{Received, current};
 use super::framing::{Head, HeadParser};
+use super::tcp::remaining;
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::operation::Operation;
@@ -45,8 +46,8 @@ pub(super) struct SwapTransport {
 }
 
 impl SwapTransport {
-    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { connection: Some(Connection::new(inner)), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
+    pub(super) fn new(inner: Box<dyn Transport>, limit: NextTimeout) -> Self {
+        Self { connection: Some(Connection::new(inner, limit)), ureq_buffers: LazyBuffers::new(SHOWN, BUFFER) }
     }
 
     /// Shows `parts` to ureq. Formatting them would take several times as long.
@@ -77,7 +78,7 @@ impl Transport for SwapTransport {
                 return Ok(None);
             }
             // Checked before the phase says that data may have been sent.
-            timeout(exchange.deadlines.finish_by)?;
+            remaining(exchange.deadlines.finish_by)?;
             exchange.phase = Phase::Send;
             let (head, body) = (mem::take(&mut exchange.request_head), mem::take(&mut exchange.request_body));
             Ok::<_, Error>(Some((head, body, exchange.api_key.clone(), exchange.deadlines.finish_by)))

@@ -19,6 +19,7 @@ mod logger;
 mod memory;
 #[path = "../support/mod.rs"]
 mod support;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             #[cfg(unix)]
             ("fork", _) => fork::main(),
             ("logger", _) => logger::main(),
+            ("threads", url) => threads::main(url),
             #[cfg(target_os = "linux")]
             ("memory", _) => memory::child::main(),
             #[cfg(feature = "tls")]
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let plain = [
         environment::TESTS,
         logger::TESTS,
+        threads::TESTS,
         #[cfg(unix)]
         fork::TESTS,
     ];
