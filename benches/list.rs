@@ -4,20 +4,21 @@
 //! the client's memory, and the time next to that of `serde_json` with the whole body in memory, which neither waits nor
 //! transfers.
 //!
-//! The last rows stream keys for a pattern each (`tenant_7_.*`), without and with a filter that matches every pattern with
-//! a name.
+//! The next rows stream keys for a pattern each (`tenant_7_.*`), without and with a filter that matches every pattern with
+//! a name. The last rows compare a list with an error whose text may show none of as many values.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may panic")]
 
 use std::env;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 use serde::Deserialize;
-use typesense_keys::{Action, KeyInfo, KeysClient};
+use typesense_keys::plan::KeySpec;
+use typesense_keys::{Action, ErrorKind, KeyInfo, KeysClient};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -59,6 +60,48 @@ fn main() {
         println!("{name:<36}{time:>10.2?}{:>8.2}{:>14}", time.as_secs_f64() / base.as_secs_f64(), memory / 1024);
     }
     measure_patterns();
+    measure_masking();
+}
+
+/// An `apply` whose list is refused masks the values of all its keys in the error.
+fn measure_masking() {
+    let (listing, refusing) = (client(&serve(PATTERNS, "")), client(&serve_and_refuse()));
+    let specs = || {
+        let spec =
+            |number| KeySpec::new(format!("masking {number}")).actions(["documents:search"]).collections(["docs"]);
+        (0..PATTERNS).map(spec).collect::<Vec<_>>()
+    };
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        times[0].push(measure(|| assert_eq!(listing.list().send().unwrap().len(), PATTERNS)).0);
+        let plan = refusing.plan(specs()).send().unwrap();
+        let started = Instant::now();
+        assert_eq!(plan.apply().unwrap_err().kind(), ErrorKind::Rejected);
+        times[1].push(started.elapsed());
+    }
+    let [list, masking] = times.map(median);
+    println!("\n{PATTERNS} keys or values\n");
+    println!("{:<36}{list:>10.2?}{:>8.2}", "list().send()", 1.0);
+    println!("{:<36}{masking:>10.2?}{:>8.2}", "apply, refused", masking.as_secs_f64() / list.as_secs_f64());
+}
+
+/// Responds with an empty list and with a long refusal, in turn; the address.
+fn serve_and_refuse() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let refusal = format!(r#"{{"message":"{}"}}"#, "0123456789abcdef".repeat(1000));
+        let responses = [("200 OK", r#"{"keys":[]}"#), ("400 Bad Request", &refusal)];
+        for stream in listener.incoming().map(Result::unwrap) {
+            for (status, body) in responses.iter().cycle() {
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+                if receive_request(&stream).and_then(|()| (&stream).write_all((head + body).as_bytes())).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    url
 }
 
 fn measure_patterns() {
@@ -123,7 +166,7 @@ fn receive_request(mut stream: &TcpStream) -> io::Result<()> {
     let (mut request, mut length) = ([0; 4096], 0);
     while !request[..length].ends_with(b"\r\n\r\n") {
         match stream.read(&mut request[length..])? {
-            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             more => length += more,
         }
     }

@@ -10,6 +10,7 @@ pub use self::severity::Severity;
 
 use crate::action::Action;
 use crate::collection::CollectionPattern;
+use crate::error::Shown;
 use crate::expiry::Expiry;
 use crate::key::KeyInfo;
 pub use crate::server_version::ServerVersion;
@@ -120,19 +121,6 @@ impl fmt::Display for AuditFinding {
             }
             Self::AllowsNothing => f.write_str("allows nothing"),
             Self::Omitted(count) => write!(f, "and {count} more like the last one"),
-        }
-    }
-}
-
-/// Foreign text as part of one line: escaped and, if it is long, truncated.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_CHARS: usize = 100;
-        match self.0.char_indices().nth(MAX_CHARS) {
-            Some((end, _)) => write!(f, "{}…", self.0.get(..end).unwrap_or_default().escape_debug()),
-            None => write!(f, "{}", self.0.escape_debug()),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::snippet::truncated;
+
 /// One field in which a key differs from the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -20,7 +22,8 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, found, wanted } = self;
-        write!(f, "`{field}` is {found}, not {wanted}")
+        let ((found, more_found), (wanted, more_wanted)) = (truncated(found), truncated(wanted));
+        write!(f, "`{field}` is {found}{more_found}, not {wanted}{more_wanted}")
     }
 }
 

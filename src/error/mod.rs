@@ -3,6 +3,7 @@
 
 mod call_report;
 mod difference;
+mod hiding;
 mod inspect;
 mod kind;
 mod outcome;
@@ -19,7 +20,7 @@ pub use difference::Difference;
 pub(crate) use difference::{CLIENT_KEY, GENERATION, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
-pub(crate) use snippet::{Quoted, Secrets, Snippet};
+pub(crate) use snippet::{Quoted, Secrets, Shown, Snippet};
 
 pub use crate::action::InvalidAction;
 pub use crate::collection::InvalidCollectionPattern;
@@ -212,7 +213,7 @@ pub enum Error {
     /// changed. Only [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::plan::Plan::apply) return this.
     #[error(
         "key {} (`{}`) differs from the request: {}; {}",
-        .key.id, .key.description.escape_debug(), Joined(.differences), difference::advice(.differences)
+        .key.id, Shown(&.key.description), Joined(.differences), difference::advice(.differences)
     )]
     #[non_exhaustive]
     Drift {
@@ -224,7 +225,7 @@ pub enum Error {
 
     /// The server's keys have changed since the plan was made, so this key was not changed. Make a new plan. Only
     /// [`Plan::apply`](crate::plan::Plan::apply) returns this.
-    #[error("the plan for `{}` is outdated: {reason}; make a new plan", .description.escape_debug())]
+    #[error("the plan for `{}` is outdated: {reason}; make a new plan", Shown(.description))]
     #[non_exhaustive]
     PlanOutdated {
         /// The description of the key.

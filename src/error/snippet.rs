@@ -1,8 +1,11 @@
-//! The only way for a server's text to get into an error: short, printable and without secrets.
+//! The only ways for a server's text to get into an error: short, printable and without secrets.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::secret;
@@ -85,6 +88,49 @@ impl Secrets<'_> {
             }
         }
         masked
+    }
+}
+
+impl Secrets<'_> {
+    /// The same text, in which the secrets are masked. It is not shortened.
+    pub(crate) fn hide(self, text: &str) -> String {
+        String::from_utf8_lossy(&self.mask(text.as_bytes())).into_owned()
+    }
+
+    /// The same item, in whose texts and names of members the secrets are masked.
+    pub(crate) fn hide_in<T: Serialize + DeserializeOwned>(self, item: T) -> T {
+        let masked = serde_json::to_value(&item).and_then(|json| serde_json::from_value(self.hide_in_json(json)));
+        masked.unwrap_or(item)
+    }
+
+    fn hide_in_json(self, json: Value) -> Value {
+        match json {
+            Value::String(text) => self.hide(&text).into(),
+            Value::Array(items) => items.into_iter().map(|item| self.hide_in_json(item)).collect(),
+            Value::Object(members) => {
+                members.into_iter().map(|(name, value)| (self.hide(&name), self.hide_in_json(value))).collect()
+            }
+            other => other,
+        }
+    }
+}
+
+/// Text of a server or a caller as part of one line: escaped, and truncated if it is long. It may not contain a secret.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, ellipsis) = truncated(self.0);
+        write!(f, "{}{ellipsis}", shown.escape_debug())
+    }
+}
+
+/// The beginning of `text`, and what shows that there is more.
+pub(crate) fn truncated(text: &str) -> (&str, &'static str) {
+    // Half of a snippet, because each may take several characters once it is escaped.
+    match text.char_indices().nth(MAX_CHARACTERS / 2) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
+        None => (text, ""),
     }
 }
 

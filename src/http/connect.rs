@@ -16,9 +16,10 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::deadline::remaining;
 use super::exchange::current;
 use super::proxy::NoProxy;
-use super::tcp::{TcpTransport, remaining};
+use super::tcp::TcpTransport;
 use super::transport::SwapTransport;
 use crate::error::Phase;
 use crate::node::is_loopback;

@@ -9,7 +9,7 @@ use ureq::Error;
 use ureq::unversioned::transport::{NextTimeout, Transport, time};
 use zeroize::Zeroize;
 
-use super::tcp::remaining;
+use super::deadline::remaining;
 
 /// The size of the write buffer in bytes, and half of that of the read buffer.
 pub(super) const BUFFER: usize = 16 * 1024;

@@ -5,6 +5,7 @@ mod attempt_error;
 mod body;
 mod connect;
 mod connection;
+mod deadline;
 mod exchange;
 mod framing;
 #[cfg(any(fuzzing, test))]
@@ -18,12 +19,13 @@ mod tls;
 mod transport;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
 use ureq::Agent;
 
 pub(crate) use self::attempt_error::{AttemptError, Cause, ServerEffect};
+pub(crate) use self::deadline::{Deadlines, deadline_after};
 use self::exchange::{Exchange, Received, enter};
 pub(crate) use self::proxy::ProxySource;
 pub(crate) use self::response::DecodeError;
@@ -77,19 +79,6 @@ pub(crate) trait ResponseBody: Send {
 
     /// The error for a body that cannot be decoded from `rest` on. The error does not show the `secrets`.
     fn undecodable(&self, why: DecodeError, rest: &[u8], secrets: Secrets<'_>) -> AttemptError;
-}
-
-/// The deadlines of one attempt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadlines {
-    pub(crate) connect_by: Instant,
-    pub(crate) finish_by: Instant,
-}
-
-/// `duration` after `now`, capped at a year so that an [`Instant`] can represent it.
-pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 86_400);
-    now.checked_add(duration.min(YEAR)).unwrap_or(now)
 }
 
 impl Http {

@@ -8,10 +8,10 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use ureq::Error;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
-use ureq::{Error, Timeout};
 
-use super::deadline_after;
+use super::deadline::{deadline_after, remaining};
 use super::exchange::current;
 
 /// Timeouts up to this are set exactly; longer ones are rounded down, because Linux exceeds them by up to an eighth.
@@ -119,12 +119,6 @@ fn deadline(limit: NextTimeout) -> Instant {
     let end = deadline_after(Instant::now(), *limit.after);
     let opening = current(|exchange| exchange.phase.is_before_sending().then_some(exchange.deadlines.connect_by));
     opening.ok().flatten().map_or(end, |connect_by| connect_by.min(end))
-}
-
-/// The time until `deadline`, or a timeout error if it has passed.
-pub(super) fn remaining(deadline: Instant) -> Result<Duration, Error> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(Error::Timeout(Timeout::Global)) } else { Ok(left) }
 }
 
 fn is_temporary(error: &io::Error) -> bool {

@@ -21,9 +21,9 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 
 use super::body::Body;
 use super::connection::{BUFFER, Connection};
+use super::deadline::remaining;
 use super::exchange::{Received, current};
 use super::framing::{Head, HeadParser};
-use super::tcp::remaining;
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::operation::Operation;

@@ -175,7 +175,10 @@ impl EnsureKey {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
-        Run { call, target: &target }.finish()?.replicated(call, options.replicated_within)
+        let ensured = Run { call, target: &target }.finish();
+        ensured
+            .and_then(|it| it.replicated(call, options.replicated_within))
+            .map_err(|error| error.hiding(call.secrets))
     }
 
     fn check(self) -> Result<Target, Error> {
