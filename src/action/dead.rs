@@ -6,12 +6,12 @@
 
 /// What to grant instead of an action that allows nothing, as the end of a sentence.
 pub(super) fn advice(action: &str) -> Option<&'static str> {
-    DEAD.iter().find_map(|(dead, advice)| (*dead == action).then_some(*advice))
+    DOCUMENTED.iter().chain(LIKELY).find_map(|(dead, advice)| (*dead == action).then_some(*advice))
 }
 
+/// What the public documentation lists. A test compares it with the guide.
 #[rustfmt::skip] // one row, one line: it is a table
-const DEAD: &[(&str, &str)] = &[
-    // Documented.
+const DOCUMENTED: &[(&str, &str)] = &[
     ("aliases:create", "grant `aliases:upsert`"),
     ("analytics:*", "grant `analytics/rules:*` and `analytics/events:create`"),
     ("analytics:create", "grant `analytics/rules:create` and `analytics/events:create`"),
@@ -28,7 +28,11 @@ const DEAD: &[(&str, &str)] = &[
     ("synonym_sets/items:list", "grant `synonym_sets/items:get`"),
     ("synonym_sets:create", "grant `synonym_sets:upsert`"),
     ("synonyms:create", "grant `synonyms:upsert`"),
-    // Not documented, but likely guesses.
+];
+
+/// What is not documented, but a likely guess.
+#[rustfmt::skip]
+const LIKELY: &[(&str, &str)] = &[
     ("analytics:upsert", "grant `analytics/rules:upsert`"),
     ("curation_sets:create", "grant `curation_sets:upsert`"),
     ("documents:list", "grant `documents:search` or `documents:export`"),
@@ -44,12 +48,14 @@ const HEALTH_WITH_RUSAGE: &str = "only the bootstrap key and the key of `--healt
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::action::Action;
 
     #[test]
     fn advice_names_only_actions_that_exist() {
-        for (dead, advice) in DEAD {
+        for (dead, advice) in DOCUMENTED.iter().chain(LIKELY) {
             let named: Vec<_> = advice.split('`').skip(1).step_by(2).filter(|text| text.contains(':')).collect();
             assert_eq!(named.is_empty(), dead.starts_with("health_with_rusage"), "{dead}");
             for action in named {
@@ -60,8 +66,42 @@ mod tests {
 
     #[test]
     fn known_action_is_never_dead() {
-        for (dead, _) in DEAD {
+        for (dead, _) in DOCUMENTED.iter().chain(LIKELY) {
             assert_eq!(Action::custom(*dead).routes().next(), None, "{dead}");
         }
+    }
+
+    #[test]
+    fn guide_lists_the_documented_actions_and_the_same_advice() {
+        let guide = include_str!("../guide/server_versions.rs");
+        let (_, section) = guide.split_once("# Documented actions that allow nothing").unwrap();
+        let (section, _) = section.split_once("\n//! # ").unwrap();
+        let mut listed = BTreeSet::new();
+        for row in section.lines().filter(|line| line.starts_with("//! | `")) {
+            let [dead, granted] = row.trim_start_matches("//! | ").split('|').collect::<Vec<_>>()[..2] else {
+                panic!("not two cells: {row}");
+            };
+            let (dead, granted) = (actions(dead), actions(granted));
+            let advised: String =
+                dead.iter().map(|action| advice(action).unwrap_or_else(|| panic!("{action}"))).collect();
+            assert!(granted.iter().all(|action| advised.contains(&format!("`{action}`"))), "{row}: {advised}");
+            listed.extend(dead);
+        }
+        assert_eq!(listed, DOCUMENTED.iter().map(|(dead, _)| (*dead).to_owned()).collect());
+    }
+
+    /// The actions in a cell, where `:get` after `analytics:list` is short for `analytics:get`.
+    fn actions(cell: &str) -> Vec<String> {
+        let mut resource = "";
+        let texts = cell.split('`').skip(1).step_by(2);
+        texts
+            .map(|text| {
+                let (named, verb) = text.split_once(':').unwrap();
+                if !named.is_empty() {
+                    resource = named;
+                }
+                format!("{resource}:{verb}")
+            })
+            .collect()
     }
 }
