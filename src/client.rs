@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Incomplete};
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeySpec, ListKeys, PlanKeys, RotateKey, SendMany, resume,
-    wait_until_ready,
+    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeySpec, KeyToDelete, ListKeys, PlanKeys, RotateKey,
+    SendMany, resume, wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -36,7 +36,7 @@ use crate::requests::{
 /// let import = client.create().actions([Action::DOCUMENTS_IMPORT]);
 /// let key = import.collections(["docs"]).send()?;
 /// assert_eq!(client.get(key.id).send()?.actions, [Action::DOCUMENTS_IMPORT]);
-/// client.delete(key.id).send()?;
+/// client.delete(&key).send()?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -103,11 +103,15 @@ impl KeysClient {
         ListKeys::new(self.0.clone())
     }
 
-    /// Deletes a key. Needs a key with the action `keys:delete`.
+    /// Deletes a key: whichever has an id, or a key that was listed or created. Needs a key with the action `keys:delete`
+    /// and, if a key is given, `keys:get`.
+    ///
+    /// Prefer to give the key: it is deleted only if it looks as it did. **An id may belong to another key by now**, after
+    /// a restore or a failover: see [`KeyId`].
     ///
     /// The key stops working at once; on a cluster, on each node as soon as that node knows of the deletion.
-    pub fn delete(&self, id: impl Into<KeyId>) -> DeleteKey {
-        DeleteKey::new(self.0.clone(), id.into())
+    pub fn delete(&self, key: impl Into<KeyToDelete>) -> DeleteKey {
+        DeleteKey::new(self.0.clone(), key.into())
     }
 
     /// Deletes many keys over a few connections. Needs a key with the action `keys:delete`.

@@ -28,7 +28,11 @@ pub(crate) fn shown_prefix(value: &SecretString) -> String {
     prefix(value.expose_secret()).unwrap_or_default().to_owned()
 }
 
-/// The id of a key: a 32-bit counter that starts at 0. Ids are never reused.
+/// The id of a key: a 32-bit counter that starts at 0.
+///
+/// A running server never uses an id again. **A server that is restored from a backup does**, and another cluster behind
+/// the same address has other keys with the same ids. So an id alone does not identify a key for long: to delete a key that
+/// was listed or created a while ago, give the key itself to [`delete`](crate::KeysClient::delete).
 ///
 /// Larger numbers cannot be represented, because the server truncates them and acts on another key:
 /// `DELETE /keys/4294967296` deletes key 0 (seen with 0.24.1).
@@ -183,6 +187,15 @@ impl KeyInfo {
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.expires_at.is_past()
+    }
+
+    /// Whether `other`, which a server shows later, is this key and unchanged. Values are not shown, so this is all that
+    /// identifies a key. What servers of different versions show differently is not compared.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let identity = |key: &Self| (key.id, key.expires_at);
+        identity(self) == identity(other)
+            && (&self.prefix, &self.description) == (&other.prefix, &other.description)
+            && (&self.actions, &self.collections) == (&other.actions, &other.collections)
     }
 
     /// Whether a node may have deleted the key because it has expired. Each node does so by its own clock.

@@ -42,7 +42,7 @@ fn notes(planned: &PlannedKey, spec: Option<&KeySpec>) -> Vec<String> {
         let [found, wanted] = [&difference.found, &difference.wanted].map(|text| code(text));
         notes.push(format!("{}: {found} → {wanted}", difference.field));
     }
-    notes.extend(planned.deletes.iter().map(|id| format!("deletes key {id}")));
+    notes.extend(planned.deletes.iter().map(|key| format!("deletes key {}", key.id)));
     notes.extend(planned.duplicates.iter().map(|id| format!("leaves key {id}, which has the same description")));
     if let Some(spec) = spec.filter(|_| planned.change != Change::Keep) {
         let findings = spec.audit();

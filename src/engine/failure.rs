@@ -19,12 +19,14 @@ pub(crate) struct CallFailure {
     /// Whether the server may have acted.
     pub(crate) in_doubt: bool,
     pub(crate) attempts: Vec<Attempt>,
+    /// The value of the key that an earlier call may have created.
+    pub(crate) earlier: Option<SecretString>,
 }
 
 impl CallFailure {
     /// The failure of a call that made no attempt.
     pub(super) fn new(operation: Operation, last: AttemptError) -> Self {
-        Self { operation, last, in_doubt: false, attempts: Vec::new() }
+        Self { operation, last, in_doubt: false, attempts: Vec::new(), earlier: None }
     }
 
     /// Adds a failed attempt.
@@ -36,7 +38,7 @@ impl CallFailure {
             started,
             elapsed: ended.saturating_duration_since(started),
         });
-        self.in_doubt |= policy::leaves_doubt(self.operation, error.effect());
+        self.in_doubt |= policy::leaves_doubt(error.during.unwrap_or(self.operation), error.effect());
         self.last = error;
     }
 
@@ -44,6 +46,16 @@ impl CallFailure {
     /// same request because of that.
     pub(crate) fn is_already_applied(&self) -> bool {
         self.in_doubt && policy::is_already_applied(self.operation, self.last.typesense_status())
+    }
+
+    /// Whether the server has no key with the id.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.last.typesense_status() == Some(404)
+    }
+
+    /// Whether the server has another key with the id.
+    pub(crate) fn is_another_key(&self) -> bool {
+        matches!(self.last.cause, Cause::AnotherKey { .. })
     }
 
     /// Adds another call, which was to resolve the doubt of this one and failed, too.
@@ -54,15 +66,16 @@ impl CallFailure {
 
     /// The same failure for another key that the call was about. A source cannot be copied.
     pub(crate) fn copy(&self) -> Self {
-        let Self { operation, last, in_doubt, attempts } = self;
-        let AttemptError { cause, quoted, source: _ } = last;
-        let last = AttemptError { quoted: quoted.clone(), ..cause.clone().into() };
-        Self { operation: *operation, last, in_doubt: *in_doubt, attempts: attempts.clone() }
+        let Self { operation, last, in_doubt, attempts, earlier } = self;
+        let AttemptError { cause, quoted, source: _, during } = last;
+        let last = AttemptError { quoted: quoted.clone(), during: *during, ..cause.clone().into() };
+        let (attempts, earlier) = (attempts.clone(), earlier.clone());
+        Self { operation: *operation, last, in_doubt: *in_doubt, attempts, earlier }
     }
 
     /// `value`: the value of the key that the call may have created.
     pub(crate) fn into_error(self, value: Option<&SecretString>) -> Error {
-        if self.in_doubt {
+        if self.in_doubt || (self.earlier.is_some() && matches!(self.last.cause, Cause::Reentrant)) {
             let what = match (self.operation, value) {
                 (Operation::Create { .. }, Some(_)) => "the server may have created it; its value is in this error",
                 (Operation::Create { .. }, None) => "the server may have created it with a value that nobody knows",
@@ -70,9 +83,10 @@ impl CallFailure {
             };
             return self.into_outcome_unknown(what, value, Vec::new());
         }
-        let (operation, effect, result) = (self.operation, self.last.effect(), self.last.result());
+        let operation = self.last.during.unwrap_or(self.operation);
+        let (effect, result) = (self.last.effect(), self.last.result());
         let is_about_key = self.last.typesense_status().is_some();
-        let (cause, report, source) = self.into_parts();
+        let (cause, report, source) = Self { operation, ..self }.into_parts();
         match cause {
             Cause::Connection { .. } => Error::Connection { report, source },
             Cause::Reentrant => Error::invalid("client", result),
@@ -80,6 +94,7 @@ impl CallFailure {
             Cause::Timeout { phase } => Error::Timeout { phase, report },
             Cause::TooLarge { limit } => Error::TooLarge { limit, report },
             Cause::Unexpected { .. } => Error::UnexpectedResponse { report, source },
+            Cause::AnotherKey { id } => Error::AnotherKey { id, report },
             Cause::Status { status, .. } => match (status, operation) {
                 (401, _) => Error::Unauthorized(report),
                 (404, Operation::Get(id) | Operation::Delete(id)) if is_about_key => Error::NotFound { id, report },
@@ -105,14 +120,15 @@ impl CallFailure {
     }
 
     fn into_parts(self) -> (Cause, CallReport, Option<Source>) {
-        let Self { operation, last, in_doubt: _, attempts } = self;
+        let Self { operation, last, in_doubt: _, attempts, earlier } = self;
         let (status, retry_after) = (last.status(), last.retry_after());
-        let AttemptError { cause, quoted, source } = last;
+        let AttemptError { cause, quoted, source, during: _ } = last;
         let oddity = match cause {
             Cause::Status { oddity, .. } => oddity,
             _ => None,
         };
-        (cause, CallReport(Box::new(Details { operation, status, retry_after, quoted, attempts, oddity })), source)
+        let details = Details { operation, status, retry_after, quoted, attempts, oddity, earlier };
+        (cause, CallReport(Box::new(details)), source)
     }
 }
 
@@ -133,6 +149,7 @@ mod tests {
             last: Cause::Timeout { phase }.into(),
             in_doubt,
             attempts: Vec::new(),
+            earlier: None,
         }
     }
 

@@ -68,7 +68,8 @@ impl Engine {
         key::shown_prefix(&self.api_key)
     }
 
-    fn run<T>(
+    /// Makes attempts at `operation` on the nodes.
+    pub(crate) fn run<T>(
         &self,
         operation: Operation,
         deadline: Instant,
@@ -155,7 +156,7 @@ fn run<T>(
             fail_at = deadline;
         }
         let (effect, retry_after) = (error.effect(), error.retry_after());
-        let next = policy::next(operation, effect);
+        let next = policy::next(error.during.unwrap_or(operation), effect);
         debug!("{operation}: {}: {}: {next:?}", node.url(""), error.result());
         so_far.add(node, started, ended, error);
         match next {

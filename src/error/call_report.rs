@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 
 use super::snippet::Quoted;
@@ -130,6 +131,8 @@ pub(crate) struct Details {
     pub(crate) attempts: Vec<Attempt>,
     /// After a 401: what is odd about the client's key.
     pub(crate) oddity: Option<Oddity>,
+    /// The value of the key that an earlier call may have created.
+    pub(crate) earlier: Option<SecretString>,
 }
 
 impl CallReport {
@@ -218,8 +221,12 @@ impl CallReport {
         let wait =
             self.retry_after().map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
         let attempts = self.attempts();
+        let earlier_call = match self.0.earlier {
+            Some(_) => "; an earlier call may have created the key, whose value is in this error",
+            None => "",
+        };
         if attempts.len() < 2 {
-            return wait;
+            return wait + earlier_call;
         }
         let hidden = attempts.len().saturating_sub(SHOWN);
         let earlier = match hidden {
@@ -228,14 +235,15 @@ impl CallReport {
             hidden => format!("{hidden} earlier attempts, "),
         };
         let shown = Joined(attempts.get(hidden..).unwrap_or_default());
-        format!("{wait} ({} attempts in {}: {earlier}{shown})", attempts.len(), Rounded(self.elapsed()))
+        let count = attempts.len();
+        format!("{wait} ({count} attempts in {}: {earlier}{shown}){earlier_call}", Rounded(self.elapsed()))
     }
 }
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, retry_after, quoted: Quoted { content_type, message }, attempts, oddity: _ } =
-            &*self.0;
+        let Details { operation, status, retry_after, quoted, attempts, oddity: _, earlier: _ } = &*self.0;
+        let Quoted { content_type, message } = quoted;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report

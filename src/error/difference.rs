@@ -41,11 +41,16 @@ pub(crate) const VALUE: &str = "value";
 /// The field name of a [`Difference`] in the generation of a derived value.
 pub(crate) const GENERATION: &str = "generation";
 
+/// The field name of a [`Difference`] in a key whose description another key has, which is as described.
+pub(crate) const DUPLICATE: &str = "description";
+
 /// What to do about the differences. Only advises what `ensure` accepts.
 pub(super) fn advice(differences: &[Difference]) -> &'static str {
     let is_in = |field| differences.iter().any(|difference| difference.field == field);
     if is_in(CLIENT_KEY) {
         "it may be the client's own key, which is never replaced: use a client with another key"
+    } else if is_in(DUPLICATE) {
+        "delete it, or let `prune` cover it (`replace_on_drift` deletes only what is older than the key to keep)"
     } else if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
     } else if is_in(VALUE) {

@@ -17,6 +17,7 @@ impl Error {
             Self::Configuration { .. } => ErrorKind::Configuration,
             Self::Unauthorized(_) => ErrorKind::Unauthorized,
             Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::AnotherKey { .. } => ErrorKind::AnotherKey,
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::Rejected(_) => ErrorKind::Rejected,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
@@ -38,25 +39,35 @@ impl Error {
 
     /// Whether the server may have created or deleted a key although the call failed.
     ///
-    /// `false` means that the call changed no key.
+    /// `false` means that the call changed no key. `true` for every failure of a request that an earlier call may have
+    /// carried out, such as one with a [`stored_value`](crate::CreateKey::stored_value).
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         matches!(self, Self::OutcomeUnknown(_) | Self::NotReplicated(_) | Self::Incomplete(_))
+            || self.earlier_value().is_some()
+    }
+
+    /// The value of the key that an earlier call may have created.
+    fn earlier_value(&self) -> Option<&SecretString> {
+        self.report().and_then(|report| report.0.earlier.as_ref())
     }
 
     /// Whether the same call may succeed later without any change, and calling it again is safe.
     ///
-    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown): determine the outcome first.
+    /// `false` for [`OutcomeUnknown`](Self::OutcomeUnknown), unless the request had a stored value: determine the outcome
+    /// first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind(),
-            ErrorKind::RateLimited
-                | ErrorKind::Unavailable
-                | ErrorKind::Timeout
-                | ErrorKind::Connection
-                | ErrorKind::NodesUnavailable
-        )
+        let is_repeatable = matches!(self, Self::OutcomeUnknown(_)) && self.earlier_value().is_some();
+        is_repeatable
+            || matches!(
+                self.kind(),
+                ErrorKind::RateLimited
+                    | ErrorKind::Unavailable
+                    | ErrorKind::Timeout
+                    | ErrorKind::Connection
+                    | ErrorKind::NodesUnavailable
+            )
     }
 
     /// The value of a key that exists or may exist although the call failed: store it, or find the key and delete it.
@@ -91,7 +102,7 @@ impl Error {
             Self::OutcomeUnknown(unknown) => unknown.value.as_ref(),
             Self::NotReplicated(lag) => lag.key.as_ref().map(|key| &key.value),
             Self::Incomplete(partial) => partial.key().map(|key| &key.value).or_else(|| partial.cause().value()),
-            _ => None,
+            _ => self.earlier_value(),
         }
     }
 
@@ -126,6 +137,7 @@ impl Error {
         match self {
             Self::Unauthorized(report)
             | Self::NotFound { report, .. }
+            | Self::AnotherKey { report, .. }
             | Self::Conflict(report)
             | Self::Rejected(report)
             | Self::RateLimited(report)

@@ -25,6 +25,7 @@ pub enum ErrorKind {
     Configuration,
     Unauthorized,
     NotFound,
+    AnotherKey,
     Conflict,
     Rejected,
     RateLimited,

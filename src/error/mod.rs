@@ -17,7 +17,7 @@ use std::fmt;
 pub use call_report::{Attempt, CallReport, Phase};
 pub(crate) use call_report::{Details, Joined};
 pub use difference::Difference;
-pub(crate) use difference::{CLIENT_KEY, GENERATION, UNKNOWN_MEMBERS, VALUE};
+pub(crate) use difference::{CLIENT_KEY, DUPLICATE, GENERATION, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::{Quoted, Secrets, Shown, Snippet};
@@ -82,6 +82,20 @@ pub enum Error {
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
+        id: KeyId,
+        /// The attempts of the call, and the last response.
+        report: CallReport,
+    },
+
+    /// The id belongs to another key than the one that is known, or to none. The server did not act. Only a key that looks
+    /// as it did is deleted: after a restore or a failover, ids belong to other keys. List the keys again.
+    #[error(
+        "{}: not done, because key {id} of {} is missing or another one than before (was the server restored or replaced?): \
+         list the keys again{}", .report.operation(), .report.node(), .report.tail()
+    )]
+    #[non_exhaustive]
+    AnotherKey {
+        /// The id of the key that is missing or another one: of that which was to be deleted, or that replaces it.
         id: KeyId,
         /// The attempts of the call, and the last response.
         report: CallReport,

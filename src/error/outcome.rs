@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use super::{Attempt, CallReport, Error, Joined, Source};
-use crate::key::{CreatedKey, KeyId};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A create or delete with an unknown outcome.
 ///
@@ -74,7 +74,7 @@ pub struct NotReplicated {
 pub struct Incomplete {
     pub(crate) what: String,
     pub(crate) key: Option<CreatedKey>,
-    pub(crate) left_over: Option<KeyId>,
+    pub(crate) left_over: Option<KeyInfo>,
     pub(crate) cause: Error,
     /// The remaining steps of a rotation. Their type is private to the module of that request.
     pub(crate) rest: Option<Box<dyn Any + Send + Sync>>,
@@ -96,8 +96,8 @@ impl Incomplete {
     /// The key to delete as the only remaining step. It exists, or may exist if [`cause`](Self::cause) is an
     /// [`Error::OutcomeUnknown`] about its deletion. `None` if no step remains, or another one.
     #[must_use]
-    pub fn left_over(&self) -> Option<KeyId> {
-        self.left_over
+    pub fn left_over(&self) -> Option<&KeyInfo> {
+        self.left_over.as_ref()
     }
 
     /// The error that interrupted the call. It contains the value of a key that the call may have created.

@@ -27,6 +27,7 @@ fn report(operation: Operation, count: u64) -> CallReport {
         },
         attempts: (0..count).map(attempt).collect(),
         oddity: None,
+        earlier: None,
     }))
 }
 
@@ -67,7 +68,7 @@ fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {
     Error::Incomplete(Box::new(Incomplete {
         what: "what".into(),
         key,
-        left_over: Some(KeyId::from(1)),
+        left_over: Some(KeyInfo { id: KeyId::from(1), ..self::key().info() }),
         cause,
         rest: None,
     }))
@@ -82,6 +83,7 @@ fn errors() -> Vec<Error> {
         Error::Configuration { setting: "node", reason: "reason".into(), source: Some(cause()) },
         Error::Unauthorized(report()),
         Error::NotFound { id: KeyId::from(7), report: report() },
+        Error::AnotherKey { id: KeyId::from(7), report: report() },
         Error::Conflict(report()),
         Error::Rejected(report()),
         Error::RateLimited(report()),
@@ -115,6 +117,7 @@ fn every_kind_has_a_stable_name_and_effect() {
             ("configuration", false, false),
             ("unauthorized", false, false),
             ("not_found", false, false),
+            ("another_key", false, false),
             ("conflict", false, false),
             ("rejected", false, false),
             ("rate_limited", false, true),

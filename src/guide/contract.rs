@@ -110,6 +110,16 @@
 //! | `ensure` and `apply` with [`replace_on_drift`](crate::EnsureKey::replace_on_drift) | keys with the same description and another scope, or not with the derived value, that were listed before the run created anything, once every node knows the key that replaces them (with [`keep_old`](crate::EnsureKey::keep_old): none) |
 //! | `apply` with [`prune`](crate::plan::PlanKeys::prune) | keys that the plan shows as to be deleted, if they are unchanged since |
 //!
+//! **An id is not an identity.** A restore from a backup counts ids from an earlier number on, and two clusters behind one
+//! address have other keys with the same ids. So a key that was listed or created is deleted only if the node that deletes
+//! it has just confirmed it: a `GET` on this node shows the same id, prefix, description, actions, collections and expiry.
+//! Before `rotate` or `replace_on_drift` delete an old key, the same node has also shown the key that replaces it. Otherwise
+//! nothing is sent, and the error is [`Error::AnotherKey`], or [`Error::Incomplete`] with this cause. To delete a key that
+//! you have listed, give the key to [`delete`](crate::KeysClient::delete), and not its id: `client.delete(&key)`.
+//!
+//! What remains: the moment between this `GET` and the `DELETE`; keys that look the same in all of these; and a create whose
+//! response is lost and which is then repeated on another cluster: the first cluster may have a key with this value, too.
+//!
 //! No key is ever deleted
 //!
 //! * because its value has the right prefix,
@@ -121,6 +131,12 @@
 //! * by `rotate` or `replace_on_drift` if it has [members that this crate does not
 //!   know](crate::KeyInfo::unknown_members), because a replacement without them might allow more (`rotate` copies them
 //!   if [told to](crate::RotateKey::copy_unknown_members)).
+//!
+//! # Panics
+//!
+//! This crate does not panic. A panic inside an attempt, such as that of a logger, is the failure of this attempt; elsewhere
+//! in a request, it is [`Error::OutcomeUnknown`] with the value. A panic of your `progress` passes on after it was called for
+//! every request in progress, so that it was told all values; the client remains usable.
 //!
 //! # Errors that change nothing
 //!
@@ -163,14 +179,16 @@
 //! # How it is tested
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
-//! requests and responses, server errors, wrong clocks and killed processes, up to a bounded number of requests, and
+//! requests and responses, server errors, wrong clocks, killed processes, panics, and clusters that become another one, up to a bounded number of requests, and
 //! checks these promises after each. It also checks that what an error advises then succeeds, if the operation would have
 //! without faults and no other key looks the same. Further tests use a real server behind a proxy that loses responses,
 //! and a real cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action
 //! [`CollectionPattern`]: crate::CollectionPattern
+//! [`Error::AnotherKey`]: crate::Error::AnotherKey
 //! [`Error::Drift`]: crate::Error::Drift
+//! [`Error::Incomplete`]: crate::Error::Incomplete
 //! [`Error::OutcomeUnknown`]: crate::Error::OutcomeUnknown
 //! [`Error::PlanOutdated`]: crate::Error::PlanOutdated
 //! [`Error::UnexpectedResponse`]: crate::Error::UnexpectedResponse

@@ -42,6 +42,7 @@
 //! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
 //! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
+//! | [`AnotherKey`](Error::AnotherKey) | the id belongs to another key by now | no | list the keys again |
 //! | [`Conflict`](Error::Conflict) | 409: a key has this `value` | no | if an earlier call may have created it, look for it in a list; otherwise choose another value, or leave it out |
 //! | [`Rejected`](Error::Rejected) | any other refusal by the server, with its message | no | read the message |
 //! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::retry_after) | no | wait, then call again |

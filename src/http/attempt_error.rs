@@ -8,6 +8,8 @@ use super::framing::ProtocolError;
 #[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};
+use crate::key::KeyId;
+use crate::operation::Operation;
 use crate::text::Oddity;
 
 /// The message with 404 about an unknown id. For an unknown route, it is `Not Found`.
@@ -20,6 +22,8 @@ pub(crate) struct AttemptError {
     /// The response, if there was one.
     pub(crate) quoted: Quoted,
     pub(crate) source: Option<Source>,
+    /// The part of the operation that failed, if it has several requests.
+    pub(crate) during: Option<Operation>,
 }
 
 #[derive(Debug, Clone)]
@@ -38,11 +42,13 @@ pub(crate) enum Cause {
     TooLarge { limit: u64 },
     /// A logger made this call while its thread was making another call.
     Reentrant,
+    /// The key with this id is missing, or another one than before.
+    AnotherKey { id: KeyId },
 }
 
 impl From<Cause> for AttemptError {
     fn from(cause: Cause) -> Self {
-        Self { cause, quoted: Quoted::default(), source: None }
+        Self { cause, quoted: Quoted::default(), source: None, during: None }
     }
 }
 
@@ -92,7 +98,9 @@ impl AttemptError {
             Cause::Unexpected { status: Some(200..=299) | None, .. } | Cause::TooLarge { .. } => {
                 ServerEffect::ResponseUnreadable
             }
-            Cause::Status { .. } | Cause::Unexpected { .. } | Cause::Reentrant => ServerEffect::Refused,
+            Cause::Status { .. } | Cause::Unexpected { .. } | Cause::Reentrant | Cause::AnotherKey { .. } => {
+                ServerEffect::Refused
+            }
         }
     }
 
@@ -103,7 +111,7 @@ impl AttemptError {
 
     /// Whether the node sent a response.
     pub(crate) fn is_response(&self) -> bool {
-        matches!(self.cause, Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. })
+        !matches!(self.cause, Cause::Connection { .. } | Cause::Tls { .. } | Cause::Timeout { .. } | Cause::Reentrant)
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
@@ -137,7 +145,9 @@ impl AttemptError {
             Cause::Connection { phase, .. } | Cause::Timeout { phase } => phase,
             Cause::Tls { .. } => Phase::Handshake,
             Cause::Reentrant => Phase::Resolve,
-            Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. } => Phase::ReadResponse,
+            Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. } | Cause::AnotherKey { .. } => {
+                Phase::ReadResponse
+            }
         }
     }
 
@@ -150,6 +160,7 @@ impl AttemptError {
             Cause::Timeout { phase } => format!("timed out while {phase}").into(),
             Cause::Status { status, .. } => format!("status {status}").into(),
             Cause::TooLarge { limit } => format!("the response is larger than {limit} bytes").into(),
+            Cause::AnotherKey { id } => format!("key {id} is missing or another one than before").into(),
             Cause::Reentrant => "called from a logger while this thread was making another call".into(),
         }
     }

@@ -2,27 +2,63 @@
 
 use std::sync::Arc;
 
+use super::get;
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
-use crate::engine::{Call, Engine, NO_BODY};
+use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::Error;
-use crate::http::DecodeError;
-use crate::key::{KeyId, KeyInfo};
+use crate::http::{AttemptError, Cause, DecodeError};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::node::Node;
 use crate::operation::Operation;
+
+/// What [`delete`](crate::KeysClient::delete) deletes: whichever key has an id, or one key that was listed or created.
+///
+/// By a [`KeyId`] or a number, the key that has this id now is deleted. By a key, only this key is: it is requested first,
+/// and must look as it did. Its id may belong to another key by now: see [`KeyId`].
+#[derive(Debug, Clone)]
+pub struct KeyToDelete {
+    id: KeyId,
+    known: Option<Box<KeyInfo>>,
+}
+
+impl From<KeyId> for KeyToDelete {
+    fn from(id: KeyId) -> Self {
+        Self { id, known: None }
+    }
+}
+
+impl From<u32> for KeyToDelete {
+    fn from(id: u32) -> Self {
+        KeyId::from(id).into()
+    }
+}
+
+impl From<&KeyInfo> for KeyToDelete {
+    fn from(key: &KeyInfo) -> Self {
+        Self { id: key.id, known: Some(Box::new(key.clone())) }
+    }
+}
+
+impl From<&CreatedKey> for KeyToDelete {
+    fn from(key: &CreatedKey) -> Self {
+        (&key.info()).into()
+    }
+}
 
 /// A request to delete a key. Made by [`KeysClient::delete`](crate::KeysClient::delete).
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct DeleteKey {
     engine: Arc<Engine>,
-    id: KeyId,
+    key: KeyToDelete,
     pub(super) ignore_missing: bool,
     options: CallOptions,
 }
 
 impl DeleteKey {
-    pub(crate) fn new(engine: Arc<Engine>, id: KeyId) -> Self {
-        Self { engine, id, ignore_missing: false, options: CallOptions::default() }
+    pub(crate) fn new(engine: Arc<Engine>, key: KeyToDelete) -> Self {
+        Self { engine, key, ignore_missing: false, options: CallOptions::default() }
     }
 
     /// Whether deleting a missing key succeeds. Defaults to `false`: [`Error::NotFound`].
@@ -42,9 +78,9 @@ impl DeleteKey {
     /// # Errors
     ///
     /// * [`Error::NotFound`] if no key has this id,
-    /// * [`Error::Unauthorized`] if the client's key lacks `keys:delete`,
-    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (deleting it again does no harm: ids are never
-    ///   reused),
+    /// * [`Error::AnotherKey`] if a key was given and its id belongs to another key,
+    /// * [`Error::Unauthorized`] if the client's key lacks `keys:delete` or, if a key was given, `keys:get`,
+    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (send the request again),
     /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
@@ -53,10 +89,16 @@ impl DeleteKey {
 
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
-        let &Self { engine: _, id, ignore_missing, options } = self;
-        let delete = if ignore_missing { ensure_deleted } else { delete };
-        let call = options.call(engine)?;
-        delete(call, id)?;
+        let Self { engine: _, key: KeyToDelete { id, known }, ignore_missing, options } = self;
+        let (id, call) = (*id, options.call(engine)?);
+        let deleted = call.guard(Operation::Delete(id), || match known {
+            Some(key) => delete_known(call, key, None),
+            None => to_deleted(call.send(Operation::Delete(id), NO_BODY, decode(id))),
+        });
+        match deleted {
+            Err(Error::NotFound { .. }) if *ignore_missing => {}
+            result => result?,
+        }
         replication::wait_for_all(call, Wanted::Gone(id), options.replicated_within).map_err(Error::NotReplicated)?;
         Ok(id)
     }
@@ -71,24 +113,45 @@ pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes the key, if it exists.
-pub(super) fn ensure_deleted(call: Call<'_>, id: KeyId) -> Result<(), Error> {
-    match delete(call, id) {
-        Err(Error::NotFound { .. }) => Ok(()),
-        result => result,
-    }
+/// Deletes `key`, as it was listed or created, and no other key: the only way to delete a key whose id is remembered.
+///
+/// The node that deletes it has just confirmed it. `kept`: the key that replaces it, which the node must have, too. If the
+/// node does not have `key`, the result is [`Error::NotFound`], and with `kept`, another run has deleted it.
+pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<(), Error> {
+    let is_missing = |error: &AttemptError| error.typesense_status() == Some(404);
+    let attempt = |node: &Node, deadlines| {
+        let check = |key: &KeyInfo| {
+            get::known_by(call, node, deadlines, key.id, |found| found.is_same_as(key)).map_err(|error| {
+                let during = (!is_missing(&error)).then_some(Operation::Get(key.id));
+                AttemptError { during, ..error }
+            })
+        };
+        let found = check(key);
+        if let (Some(kept), true) = (kept, found.as_ref().err().is_none_or(is_missing)) {
+            let or_another =
+                |error| if is_missing(&error) { Cause::AnotherKey { id: kept.id }.into() } else { error };
+            check(kept).map_err(or_another)?;
+        }
+        found?;
+        call.attempt(node, Operation::Delete(key.id), NO_BODY, deadlines, decode(key.id))
+    };
+    to_deleted(call.engine.run(Operation::Delete(key.id), call.deadline, attempt))
 }
 
-fn delete(call: Call<'_>, id: KeyId) -> Result<(), Error> {
+/// Decodes the response to a request to delete key `id`.
+fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<(), DecodeError> {
     #[derive(serde::Deserialize)]
     struct Response {
         id: KeyId,
     }
-    let decode = |body: &[u8]| {
-        let response: Response = serde_json::from_slice(body)?;
+    move |response| {
+        let response: Response = serde_json::from_slice(response)?;
         if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
-    };
-    match call.send(Operation::Delete(id), NO_BODY, decode) {
+    }
+}
+
+fn to_deleted(result: Result<(), CallFailure>) -> Result<(), Error> {
+    match result {
         Err(failure) if failure.is_already_applied() => Ok(()),
         result => Ok(result?),
     }

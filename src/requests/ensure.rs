@@ -175,7 +175,8 @@ impl EnsureKey {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
-        let ensured = Run { call, target: &target }.finish();
+        let run = Run { call, target: &target };
+        let ensured = call.guard(target.key.operation(), || run.finish());
         ensured
             .and_then(|it| it.replicated(call, options.replicated_within))
             .map_err(|error| error.hiding(call.secrets))

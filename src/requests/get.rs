@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::options::{CallOptions, timeout_method};
-use crate::engine::{Call, Engine, NO_BODY};
+use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::Error;
-use crate::http::DecodeError;
+use crate::http::{AttemptError, Cause, Deadlines, DecodeError};
 use crate::key::{KeyId, KeyInfo};
+use crate::node::Node;
 use crate::operation::Operation;
 
 /// A request for the metadata of a key. Made by [`KeysClient::get`](crate::KeysClient::get).
@@ -39,6 +40,24 @@ impl GetKey {
 
 pub(super) fn get(call: Call<'_>, id: KeyId) -> Result<KeyInfo, Error> {
     Ok(call.send(Operation::Get(id), NO_BODY, decode(id))?)
+}
+
+/// Requests a key that is known. Another key with its id is an error.
+pub(super) fn known(call: Call<'_>, id: KeyId, is_it: impl Fn(&KeyInfo) -> bool) -> Result<KeyInfo, CallFailure> {
+    let attempt = |node: &Node, deadlines| known_by(call, node, deadlines, id, &is_it);
+    call.engine.run(Operation::Get(id), call.deadline, attempt)
+}
+
+/// Requests a key that is known from one node.
+pub(super) fn known_by(
+    call: Call<'_>,
+    node: &Node,
+    deadlines: Deadlines,
+    id: KeyId,
+    is_it: impl Fn(&KeyInfo) -> bool,
+) -> Result<KeyInfo, AttemptError> {
+    let found = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, decode(id))?;
+    if is_it(&found) { Ok(found) } else { Err(Cause::AnotherKey { id }.into()) }
 }
 
 /// Decodes the response to a request for key `id`.

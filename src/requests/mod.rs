@@ -20,7 +20,7 @@ mod tests;
 mod value;
 
 pub use self::create::{CreateKey, PreparedCreate};
-pub use self::delete::DeleteKey;
+pub use self::delete::{DeleteKey, KeyToDelete};
 pub use self::ensure::EnsureKey;
 pub use self::get::GetKey;
 pub use self::list::{KeyStream, ListKeys};

@@ -4,7 +4,7 @@ mod apply;
 mod fingerprint;
 mod spec;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -81,6 +81,9 @@ impl<'a> PlanKeys<'a> {
     }
 
     /// Also deletes the keys that no spec describes and for which `is_unwanted` returns `true`. Defaults to none.
+    ///
+    /// It is also called for each key that has the description of a spec and a different scope, beside a key that is as
+    /// described.
     ///
     /// Limit it to keys that are certainly yours, for example by the beginning of their description. A key that may be
     /// the client's own, because it has the same prefix and may allow `keys:list`, is never pruned.
@@ -159,11 +162,14 @@ impl<'a> PlanKeys<'a> {
         let client_prefix = engine.client_prefix();
         // Not while the list is read: the caller's function may make calls of its own.
         others.retain(|key| !key.may_be_clients(&client_prefix) && prune.as_ref().is_some_and(|prune| prune(key)));
+        let is_unwanted = |key: &KeyInfo| prune.as_ref().is_some_and(|prune| prune(key));
         let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
         let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
         for (target, listed) in targets.into_iter().zip(listed) {
-            keys.push(PlannedKey::of_spec(target, listed, &client_prefix, &mut values)?);
+            let mut survey = Survey::of(listed, &target, None, &client_prefix);
+            survey.prune(is_unwanted);
+            keys.push(PlannedKey::of_spec(target, &survey, &mut values)?);
         }
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, connections, keep_going, options, keys })
@@ -171,7 +177,7 @@ impl<'a> PlanKeys<'a> {
 }
 
 fn check_unique(targets: &[Target]) -> Result<(), Error> {
-    let mut positions = HashMap::with_capacity(targets.len());
+    let mut positions = BTreeMap::new();
     for (at, target) in targets.iter().enumerate() {
         let description = &*target.key.description;
         if let Some(earlier) = positions.insert(description, at) {
@@ -184,7 +190,7 @@ fn check_unique(targets: &[Target]) -> Result<(), Error> {
 }
 
 /// Listed keys by description.
-type Groups<'d> = HashMap<&'d str, Vec<KeyInfo>>;
+type Groups<'d> = BTreeMap<&'d str, Vec<KeyInfo>>;
 
 /// Lists the keys with these descriptions, by description, and the other keys that `admits` accepts.
 fn list_groups<'d>(
@@ -254,9 +260,9 @@ pub struct PlannedKey {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// The keys that are to be deleted: those that are replaced, those with this description that expired more than a
-    /// day ago, or the listed key itself.
+    /// day ago or that [`prune`](PlanKeys::prune) accepts, or the listed key itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deletes: Vec<KeyId>,
+    pub deletes: Vec<KeyInfo>,
     /// Other keys with this description, whatever their scope, which stay as they are: only a newer key replaces a
     /// drifted one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -284,23 +290,18 @@ pub enum Change {
     /// The listed keys differ: they are to be deleted after a new one is created (not with
     /// [`keep_old`](PlanKeys::keep_old)).
     Replace,
-    /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`].
+    /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`]. Or it differs, and another key
+    /// with this description is as described: see [`PlanKeys::prune`].
     Drift,
     /// No spec describes the key, and it is to be deleted: see [`PlanKeys::prune`].
     Delete,
 }
 
 impl PlannedKey {
-    fn of_spec(
-        mut target: Target,
-        listed: Vec<KeyInfo>,
-        client_prefix: &str,
-        values: &mut Values<'_>,
-    ) -> Result<Self, Error> {
-        let has_none = listed.is_empty();
-        let survey = Survey::of(listed, &target, None, client_prefix);
+    fn of_spec(mut target: Target, survey: &Survey, values: &mut Values<'_>) -> Result<Self, Error> {
+        let has_none = survey.ids().is_empty();
         let key = &mut target.key;
-        let mut planned = Self::of(&survey, &key.description);
+        let mut planned = Self::of(survey, &key.description);
         if planned.creates() && key.value.known().is_none() {
             let stored = match values {
                 // The value of a listed key cannot be used again.
@@ -316,32 +317,27 @@ impl PlannedKey {
     }
 
     fn of(survey: &Survey, description: &str) -> Self {
+        let drifted = |change, Drifted { key, differences, .. }: Drifted| (change, Some(key), differences);
         let (change, key, differences) = match survey.verdict() {
-            Verdict::Keep(key) => (Change::Keep, Some(key), &[][..]),
-            Verdict::Create => (Change::Create, None, &[][..]),
-            Verdict::Renew(Drifted { key, differences, .. }) => (Change::Renew, Some(key), &differences[..]),
-            Verdict::Replace(Drifted { key, differences, .. }) => (Change::Replace, Some(key), &differences[..]),
-            Verdict::Refuse(Drifted { key, differences, .. }) => (Change::Drift, Some(key), &differences[..]),
+            Verdict::Keep(key) => match survey.left_beside(key) {
+                Some(left) => drifted(Change::Drift, left),
+                None => (Change::Keep, Some(key.clone()), Vec::new()),
+            },
+            Verdict::Create => (Change::Create, None, Vec::new()),
+            Verdict::Renew(old) => drifted(Change::Renew, old.clone()),
+            Verdict::Replace(old) => drifted(Change::Replace, old.clone()),
+            Verdict::Refuse(old) => drifted(Change::Drift, old.clone()),
         };
         let deletes: Vec<_> = match change {
             Change::Drift => Vec::new(),
             _ => {
-                let kept = key.filter(|_| change == Change::Keep).map(|key| key.id);
-                survey.replaced_by(kept).chain(survey.long_expired()).collect()
+                let kept = key.as_ref().filter(|_| change == Change::Keep).map(|key| key.id);
+                survey.replaced_by(kept).chain(&survey.long_expired).cloned().collect()
             }
         };
         let mut duplicates = survey.ids();
-        let deleted: HashSet<_> = deletes.iter().collect();
-        duplicates.retain(|id| key.is_none_or(|key| key.id != *id) && !deleted.contains(id));
-        Self {
-            description: description.to_owned(),
-            change,
-            key: key.cloned(),
-            differences: differences.to_vec(),
-            deletes,
-            duplicates,
-            target: None,
-        }
+        duplicates.retain(|id| key.iter().chain(&deletes).all(|key| key.id != *id));
+        Self { description: description.to_owned(), change, key, differences, deletes, duplicates, target: None }
     }
 
     /// No spec describes `key`.
@@ -350,7 +346,7 @@ impl PlannedKey {
             description: key.description.clone(),
             change: Change::Delete,
             differences: Vec::new(),
-            deletes: vec![key.id],
+            deletes: vec![key.clone()],
             duplicates: Vec::new(),
             key: Some(key),
             target: None,
@@ -409,13 +405,13 @@ impl fmt::Display for PlannedKey {
             write!(f, "\n    {field}: {found} -> {wanted}")?;
         }
         if let (Change::Renew | Change::Replace, Some(key)) = (change, key) {
-            if !deletes.contains(&key.id) {
+            if !deletes.contains(key) {
                 write!(f, "\n    key {} is kept beside the new one", key.id)?;
             }
         }
         let replaced = key.as_ref().map(|key| key.id);
-        for id in deletes.iter().filter(|id| Some(**id) != replaced) {
-            write!(f, "\n    also delete key {id}, which has this description")?;
+        for key in deletes.iter().filter(|key| Some(key.id) != replaced) {
+            write!(f, "\n    also delete key {}, which has this description", key.id)?;
         }
         for id in duplicates {
             write!(f, "\n    key {id} has the same description, and is left unchanged")?;
@@ -432,6 +428,11 @@ impl fmt::Display for Plan {
             writeln!(f, "{key}")?;
         }
         let count = |change| self.keys.iter().filter(|key| key.change == change).count();
+        // A replaced key is not counted again.
+        let is_counted =
+            |of: &PlannedKey, key: &KeyInfo| of.change != Change::Replace || of.key.as_ref() != Some(key);
+        let deletes_of = |of: &PlannedKey| of.deletes.iter().filter(|key| is_counted(of, key)).count();
+        let deletes: usize = self.keys.iter().map(deletes_of).sum();
         // Most plans have none.
         match count(Change::Renew) {
             0 => {}
@@ -442,7 +443,7 @@ impl fmt::Display for Plan {
             "{} to create, {} to replace, {} to delete, {} drifted, {} to keep",
             count(Change::Create),
             count(Change::Replace),
-            count(Change::Delete),
+            deletes,
             count(Change::Drift),
             count(Change::Keep)
         )

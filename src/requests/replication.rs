@@ -123,7 +123,7 @@ fn ask(call: Call<'_>, node: &Node, wanted: Wanted<'_>, finish_by: Instant) -> O
     let (phase, result) = match response {
         Ok(key) => match wanted {
             Wanted::Gone(_) => (Phase::ReadResponse, "still has the key".into()),
-            Wanted::Known(wanted) if (&wanted.prefix, &wanted.description) != (&key.prefix, &key.description) => {
+            Wanted::Known(wanted) if !key.is_same_as(wanted) => {
                 (Phase::ReadResponse, "has another key with this id (is it a node of another cluster?)".into())
             }
             Wanted::Known(_) | Wanted::Any(_) => return None,

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::create::Prior;
-use super::delete::{check_replacement, ensure_deleted};
+use super::delete::{check_replacement, delete_known};
 use super::get::{self, get};
 use super::list;
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Wanted};
 use super::value::KeyValue;
-use crate::engine::{Call, Engine, NO_BODY};
+use crate::engine::{Call, Engine};
 use crate::error::{Error, Incomplete};
 use crate::expiry::Expires;
-use crate::key::{CreatedKey, KeyId};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
 
 /// A request to replace a key with a new one that has the same description, actions, collections and expiry. Made by
@@ -34,7 +34,7 @@ use crate::operation::Operation;
 /// // The old key works until its users have the new one.
 /// let new = client.rotate(old.id).keep_old(true).send()?;
 /// deploy(&new);
-/// client.delete(old.id).send()?;
+/// client.delete(&old).send()?;
 /// # assert_eq!(client.list().send()?.len(), 1);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -162,8 +162,7 @@ impl RotateKey {
             others.extend(listed.iter().map(|listed| listed.id));
         }
         let gone_within = options.replicated_within;
-        let old_prefix = old.prefix;
-        let rotation = Rotation { key, old: id, old_prefix, others, keep_old, accept_majority, gone_within };
+        let rotation = Rotation { key, old, others, keep_old, accept_majority, gone_within };
         rotation.create(call, false)
     }
 }
@@ -171,8 +170,7 @@ impl RotateKey {
 /// The steps of a rotation. An [`Incomplete`] contains them so that the rotation can be resumed.
 struct Rotation {
     key: NewKey,
-    old: KeyId,
-    old_prefix: String,
+    old: KeyInfo,
     /// Keys that existed before, so that none of them is the new one.
     others: Vec<KeyId>,
     keep_old: bool,
@@ -184,9 +182,9 @@ impl Rotation {
     fn create(self, call: Call<'_>, may_exist: bool) -> Result<CreatedKey, Error> {
         match self.key.create(call, Prior { may_exist, others: &self.others }) {
             Ok(created) => self.finish(call, created.key),
-            Err(cause @ Error::OutcomeUnknown(_)) => {
-                let what = format!("key {} is as it was, and a key to replace it may exist", self.old);
-                Err(self.interrupted(what, None, None, cause))
+            Err(cause) if cause.may_have_acted() => {
+                let what = format!("key {} is as it was, and a key to replace it may exist", self.old.id);
+                Err(self.interrupted(what, None, false, cause))
             }
             Err(nothing_changed) => Err(nothing_changed),
         }
@@ -196,35 +194,51 @@ impl Rotation {
     fn finish(self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
         let value = key.value.clone();
         let call = call.hiding(Some(&value));
-        let old = self.old;
-        let info = key.info();
-        let known = Wanted::Known(&info);
-        if let Err(lag) = replication::wait(call, known, self.accept_majority) {
-            let what = format!("key {old} is as it was, and key {} exists to replace it", key.id);
-            return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
+        let mut what = format!("key {} is as it was, and key {} exists to replace it", self.old.id, key.id);
+        let mut is_left_over = false;
+        let replace = || self.replace(call, &key, &mut what, &mut is_left_over);
+        match call.guard(Operation::Delete(self.old.id), replace) {
+            Ok(()) => Ok(key),
+            Err(cause) => Err(self.interrupted(what, Some(key), is_left_over, cause)),
         }
-        // A server that was set up again counts its ids from 0, so the new key can have the id of the old one.
-        if self.keep_old || key.id == old {
-            return Ok(key);
-        }
-        if let Err(cause) = check_replacement(&info) {
-            let what = format!("key {old} is left as it is, and key {} exists", key.id);
-            return Err(self.interrupted(what, Some(key), None, cause));
-        }
-        if let Err(cause) = ensure_deleted(call, old) {
-            let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
-            let what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
-            return Err(self.interrupted(what, Some(key), Some(old), cause));
-        }
-        if let Err(lag) = replication::wait_for_all(call, Wanted::Gone(old), self.gone_within) {
-            let what = format!("key {} replaces key {old}, which is deleted", key.id);
-            return Err(self.interrupted(what, Some(key), None, Error::NotReplicated(lag)));
-        }
-        Ok(key)
     }
 
-    /// `left_over`: the old key, if all that is left to do is to delete it.
-    fn interrupted(self, what: String, key: Option<CreatedKey>, left_over: Option<KeyId>, cause: Error) -> Error {
+    /// Sets what is to be said if it fails: the state of the keys, and whether all that is left to do is to delete the old
+    /// one.
+    fn replace(
+        &self,
+        call: Call<'_>,
+        key: &CreatedKey,
+        what: &mut String,
+        is_left_over: &mut bool,
+    ) -> Result<(), Error> {
+        let (old, info) = (self.old.id, key.info());
+        replication::wait(call, Wanted::Known(&info), self.accept_majority).map_err(Error::NotReplicated)?;
+        // A server that was set up again counts its ids from 0, so the new key can have the id of the old one.
+        if self.keep_old || key.id == old {
+            return Ok(());
+        }
+        *what = format!("key {old} is left as it is, and key {} exists", key.id);
+        check_replacement(&info)?;
+        match delete_known(call, &self.old, Some(&info)) {
+            // Another rotation has deleted it.
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(cause) => {
+                *is_left_over = !matches!(cause, Error::AnotherKey { .. });
+                let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
+                if *is_left_over {
+                    *what = format!("key {} replaces key {old}, which {exists} (delete it)", key.id);
+                }
+                return Err(cause);
+            }
+        }
+        *what = format!("key {} replaces key {old}, which is deleted", key.id);
+        replication::wait_for_all(call, Wanted::Gone(old), self.gone_within).map_err(Error::NotReplicated)
+    }
+
+    /// `is_left_over`: whether all that is left to do is to delete the old key.
+    fn interrupted(self, what: String, key: Option<CreatedKey>, is_left_over: bool, cause: Error) -> Error {
+        let left_over = is_left_over.then(|| self.old.clone());
         Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: Some(Box::new(self)) }))
     }
 }
@@ -240,17 +254,18 @@ pub(crate) fn resume(
         return Err(Error::Incomplete(Box::new(incomplete)));
     };
     let call = engine.call(timeout);
-    // The client may be one of another cluster, which has another key with this id.
-    let Rotation { key, old, old_prefix, .. } = &*rotation;
-    match call.hiding(key.value.known()).send(Operation::Get(*old), NO_BODY, get::decode(*old)) {
-        Ok(found) if (&found.prefix, &found.description) != (old_prefix, &key.description) => {
+    // The client may be one of another cluster, which has no such keys, or others.
+    let Rotation { key, old, .. } = &*rotation;
+    match get::known(call.hiding(key.value.known()), old.id, |found| found.is_same_as(old)) {
+        // The old key is deleted only after the new one exists.
+        Err(failure) if failure.is_another_key() || (failure.is_missing() && incomplete.key.is_none()) => {
             incomplete.what = format!(
-                "nothing was done, because key {old} of this client's cluster is another key (resume with a client of \
-                 its own cluster): {}",
-                incomplete.what
+                "nothing was done, because key {} of this client's cluster is missing or another key (resume with a \
+                 client of its own cluster): {}",
+                old.id, incomplete.what
             );
         }
-        Err(failure) if failure.last.typesense_status() != Some(404) => {
+        Err(failure) if !failure.is_missing() => {
             incomplete.cause = match incomplete.key {
                 Some(_) => failure.into(),
                 None => {

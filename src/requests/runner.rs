@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -41,9 +42,14 @@ pub(super) fn run<I, O: Send>(
     let todo = Mutex::new(Some(inputs));
     let todo = || todo.lock().unwrap_or_else(PoisonError::into_inner);
     let next = || todo().as_mut()?.next();
-    let mut report = |output| {
-        if report(output).is_break() {
+    // The first panic of `report` passes on once it was called for the jobs in progress: their outputs hold values.
+    let mut panic = None;
+    let mut report = |output| match catch_unwind(AssertUnwindSafe(|| report(output))) {
+        Ok(ControlFlow::Continue(())) => {}
+        Ok(ControlFlow::Break(())) => *todo() = None,
+        Err(payload) => {
             *todo() = None;
+            panic.get_or_insert(payload);
         }
     };
     thread::scope(|scope| {
@@ -55,7 +61,6 @@ pub(super) fn run<I, O: Send>(
                 while let Some(input) = next() {
                     let (reported, is_reported) = mpsc::channel::<()>();
                     let is_sent = sender.send((job(input), reported)).is_ok();
-                    // If the result is not reported, `report` has panicked.
                     if !is_sent || is_reported.recv().is_err() {
                         break;
                     }
@@ -76,4 +81,7 @@ pub(super) fn run<I, O: Send>(
             }
         }
     });
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
 }

@@ -36,6 +36,7 @@ pub fn error(kind: ErrorKind) -> Error {
             "Forbidden - a valid `x-typesense-api-key` header must be sent.",
         )),
         ErrorKind::NotFound => Error::NotFound { id, report: response(Operation::Get(id), 404, "Not found.") },
+        ErrorKind::AnotherKey => Error::AnotherKey { id, report: response(Operation::Delete(id), 200, "") },
         ErrorKind::Conflict => Error::Conflict(response(create, 409, "API key generation conflict.")),
         ErrorKind::Rejected => Error::Rejected(response(create, 400, "Bad request.")),
         ErrorKind::RateLimited => {
@@ -83,7 +84,7 @@ pub fn error(kind: ErrorKind) -> Error {
         ErrorKind::Incomplete => Error::Incomplete(Box::new(Incomplete {
             what: "key 8 replaces key 7, which was not deleted".to_owned(),
             key: Some(key.created(8)),
-            left_over: Some(id),
+            left_over: Some(key.info(id)),
             cause: Error::Unavailable(response(Operation::Delete(id), 503, "Not Ready or Lagging")),
             rest: None,
         })),
@@ -114,6 +115,7 @@ fn report(operation: Operation, phase: Phase, result: &str) -> CallReport {
         quoted: Quoted::default(),
         attempts: vec![attempt(phase, result)],
         oddity: None,
+        earlier: None,
     }))
 }
 

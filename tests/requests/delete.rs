@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use typesense_keys::testing::{FakeServer, Fault};
+use typesense_keys::testing::{FakeServer, Fault, Operation};
 use typesense_keys::{Error, KeyId, KeysClient};
 
 use crate::start;
@@ -14,6 +14,25 @@ fn missing_key_is_an_error_unless_it_is_ignored() {
     assert!(matches!(client.delete(7).send(), Err(Error::NotFound { .. })));
     assert!(matches!(client.delete(7).ignore_missing(false).send(), Err(Error::NotFound { .. })));
     assert_eq!(client.delete(7).ignore_missing(true).send().unwrap(), KeyId::from(7));
+}
+
+#[test]
+fn listed_key_is_deleted_only_if_its_id_still_belongs_to_it() {
+    let (server, client) = start();
+    let (other, standby) = start();
+    let request =
+        |client: &KeysClient, name| client.create().description(name).actions(["*"]).collections(["*"]).send();
+    let key = request(&client, "import").unwrap();
+    request(&standby, "payments backend").unwrap();
+    let listed = client.list().send().unwrap().remove(0);
+    for result in [standby.delete(&listed).send(), standby.delete(&key).ignore_missing(true).send()] {
+        assert!(matches!(result, Err(Error::AnotherKey { id, .. }) if id == key.id), "{result:?}");
+    }
+    assert_eq!((other.key_count(), other.requests(Operation::Delete)), (1, 0));
+    assert_eq!(client.delete(&listed).send().unwrap(), key.id);
+    assert!(matches!(client.delete(&listed).send(), Err(Error::NotFound { .. })));
+    assert_eq!(client.delete(&listed).ignore_missing(true).send().unwrap(), key.id);
+    assert_eq!(server.key_count(), 0);
 }
 
 #[test]

@@ -40,6 +40,10 @@ fn changes(plan: &Plan) -> Vec<Change> {
     plan.keys().iter().map(|key| key.change).collect()
 }
 
+fn deletes(plan: &Plan) -> Vec<KeyId> {
+    plan.keys().iter().flat_map(|planned| &planned.deletes).map(|key| key.id).collect()
+}
+
 fn errors(applied: &Applied) -> Vec<(&str, String)> {
     applied.failed().map(|(description, error)| (description, error.to_string())).collect()
 }
@@ -129,7 +133,7 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
     let server = FakeServer::start().unwrap();
     let old = server.seed(drifted("key 0")).unwrap();
     let plan = hasty(&server).plan(specs(1)).replace_on_drift(true).send().unwrap();
-    assert_eq!((plan.keys()[0].change, plan.keys()[0].deletes.as_slice()), (Change::Replace, &[old][..]));
+    assert_eq!((plan.keys()[0].change, deletes(&plan)), (Change::Replace, vec![old]));
     let applied = plan.apply().unwrap();
     let new = applied.ensured().next().unwrap();
     assert_eq!(new.replaced, [old]);
@@ -157,12 +161,34 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
 #[test]
 fn duplicates_are_reported_and_stay() {
     let server = FakeServer::start().unwrap();
-    let ids = [wanted("key 0"), wanted("key 0"), drifted("key 0")].map(|key| server.seed(key).unwrap());
+    let ids = [wanted("key 0"), wanted("key 0")].map(|key| server.seed(key).unwrap());
     let plan = hasty(&server).plan(specs(1)).send().unwrap();
     assert_eq!((plan.keys()[0].change, plan.keys()[0].duplicates.as_slice()), (Change::Keep, &ids[1..]));
     let applied = plan.apply().unwrap();
     assert_eq!(applied.ensured().next().unwrap().duplicates, ids[1..]);
-    assert_eq!(server.key_count(), 3);
+    assert_eq!(server.key_count(), 2);
+}
+
+#[test]
+fn key_that_shares_a_description_and_allows_more_is_a_drift_unless_prune_accepts_it() {
+    let server = FakeServer::start().unwrap();
+    let [kept, wider] = [wanted("key 0"), TestKey::new("key 0", ["*"], ["*"])].map(|key| server.seed(key).unwrap());
+    let client = hasty(&server);
+    for replace_on_drift in [false, true] {
+        let plan = client.plan(specs(1)).replace_on_drift(replace_on_drift).send().unwrap();
+        assert!(plan.has_changes(), "{plan}");
+        assert_eq!((plan.keys()[0].change, plan.keys()[0].key.as_ref().unwrap().id), (Change::Drift, wider));
+        assert!(plan.to_string().ends_with("0 to delete, 1 drifted, 0 to keep"), "{plan}");
+        let applied = plan.apply().unwrap();
+        assert!(!applied.is_complete());
+        assert!(errors(&applied)[0].1.contains("delete it, or let `prune` cover it"), "{:?}", errors(&applied));
+        assert_eq!(server.key_count(), 2);
+    }
+    let plan = client.plan(specs(1)).prune(|key| key.description.starts_with("key ")).send().unwrap();
+    assert_eq!((plan.keys()[0].change, deletes(&plan)), (Change::Keep, vec![wider]));
+    assert!(plan.to_string().ends_with("1 to delete, 0 drifted, 1 to keep"), "{plan}");
+    assert!(plan.apply().unwrap().is_complete());
+    assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [kept]);
 }
 
 #[test]
@@ -181,7 +207,7 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
     // Beside a key that is kept, too.
     let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(72))).unwrap();
     let plan = hasty(&server).plan(specs(1)).send().unwrap();
-    assert!(plan.has_changes() && plan.keys()[0].change == Change::Keep && plan.keys()[0].deletes == [long_ago]);
+    assert!(plan.has_changes() && plan.keys()[0].change == Change::Keep && deletes(&plan) == [long_ago]);
     assert!(plan.apply().unwrap().is_complete());
     assert!(server.value_of(long_ago).is_none());
 }
@@ -557,7 +583,7 @@ fn plan_is_shown_to_people_and_to_programs_without_values() {
     assert_eq!(keys[0], json!({"change": "create", "description": "docs", "wanted": wanted}));
     assert_eq!(
         (&keys[1]["change"], &keys[1]["key"]["id"], &keys[1]["deletes"]),
-        (&json!("replace"), &json!(0), &json!([0]))
+        (&json!("replace"), &json!(0), &json!([keys[1]["key"]]))
     );
     assert_eq!(keys[1]["differences"][0]["field"], "actions");
     assert_eq!((&keys[2]["change"], &keys[2]["duplicates"]), (&json!("keep"), &json!([2])));
@@ -668,5 +694,5 @@ fn prune_may_ask_another_server() {
     let only_here = mirror.1.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     let is_unknown = |key: &KeyInfo| matches!(primary.1.get(key.id).send(), Err(Error::NotFound { .. }));
     let plan = mirror.1.plan([]).prune(is_unknown).send().unwrap();
-    assert_eq!(plan.keys().iter().map(|planned| planned.deletes[0]).collect::<Vec<_>>(), [only_here.id]);
+    assert_eq!(deletes(&plan), [only_here.id]);
 }

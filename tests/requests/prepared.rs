@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use typesense_keys::testing::{FakeServer, Fault, Operation};
-use typesense_keys::{CreateKey, Error, ExposeSecret, KeysClient};
+use typesense_keys::{CreateKey, Error, ErrorKind, ExposeSecret, KeysClient};
 
 use crate::{client, start};
 
@@ -121,21 +121,48 @@ fn stored_value_of_a_key_that_has_expired_returns_no_key() {
 }
 
 #[test]
-fn stored_value_and_a_wrong_admin_key_leave_the_outcome_unknown() {
+fn stored_value_and_a_wrong_admin_key_keep_the_kind_and_the_value() {
     let server = FakeServer::start().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key("not-the-admin-key").build().unwrap();
     assert!(matches!(request(&client).send(), Err(Error::Unauthorized(_))));
     // An earlier process may have created the key with the right one.
     let error = request(&client).stored_value(STORED).send().unwrap_err();
-    assert!(matches!(&error, Error::OutcomeUnknown(_)), "{error}");
-    let url = server.url();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "create a key: the server may have created it; its value is in this error; last attempt, {url}: status 401, \
-             so the client's key is wrong, has expired, or lacks an action"
-        )
-    );
+    assert!(matches!(&error, Error::Unauthorized(_)), "{error}");
+    assert!(error.may_have_acted() && !error.is_retryable());
+    assert_eq!(error.value().unwrap().expose_secret(), STORED);
+    let end = "; an earlier call may have created the key, whose value is in this error";
+    assert!(error.to_string().ends_with(end), "{error}");
+}
+
+#[test]
+fn stored_value_and_a_busy_server_can_be_repeated() {
+    let server = FakeServer::start().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).retries(false).build().unwrap();
+    let wait = Some(Duration::from_secs(7));
+    for (fault, kind) in [
+        (Fault::RateLimited { retry_after: wait }, ErrorKind::RateLimited),
+        (Fault::NotReady { retry_after: wait }, ErrorKind::Unavailable),
+        (Fault::LoseResponse, ErrorKind::OutcomeUnknown),
+    ] {
+        server.inject(fault);
+        let error = request(&client).stored_value(STORED).send().unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.may_have_acted() && error.is_retryable(), "{error}");
+        assert_eq!(error.value().unwrap().expose_secret(), STORED);
+        assert_eq!(error.retry_after(), if kind == ErrorKind::OutcomeUnknown { None } else { wait });
+    }
+    assert_eq!(request(&client).stored_value(STORED).send().unwrap().id, server.keys()[0].id);
+}
+
+#[test]
+fn prepared_key_that_was_deleted_since_is_not_created_again() {
+    let (server, client) = start();
+    let prepared = request(&client).prepare().unwrap();
+    let key = prepared.send().unwrap();
+    assert_eq!(prepared.send().unwrap().id, key.id);
+    client.delete(&key).send().unwrap();
+    assert!(matches!(prepared.send(), Err(Error::NotFound { .. })));
+    assert_eq!(server.key_count(), 0);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
     let (node, elapsed) = (node.into(), reader.waited());
     let attempt =
         Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
-    CallFailure { operation: Operation::List, last, in_doubt: false, attempts: vec![attempt] }.into()
+    CallFailure { operation: Operation::List, last, in_doubt: false, attempts: vec![attempt], earlier: None }.into()
 }
 
 impl fmt::Debug for KeyStream {

@@ -1,15 +1,15 @@
 //! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::{Change, Plan, PlannedKey, list_groups};
 use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
-use crate::requests::delete::ensure_deleted;
+use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
-use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Target, Verdict, drift};
+use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Target, Verdict};
 use crate::requests::runner::{self, Connections};
 
 /// The progress of [`Plan::apply_with`].
@@ -160,7 +160,7 @@ struct Todo<'a> {
 enum Other<'a> {
     /// This key is kept, and others with its description are to be deleted.
     CleanUp(Box<Steps<'a>>, &'a KeyInfo),
-    Delete(KeyId),
+    Delete(&'a KeyInfo),
 }
 
 impl<'a> Run<'a> {
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
         let changed = || keys.iter().filter(|planned| planned.is_change());
         let targets = || changed().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
         let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
-        let unwanted: HashMap<_, _> =
+        let unwanted: BTreeMap<_, _> =
             unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
         let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
@@ -176,19 +176,20 @@ impl<'a> Run<'a> {
         let (mut groups, others) = list_groups(self.call().hiding_all(&values), descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
-        let changed: HashSet<_> = changed.map(|key| key.id).collect();
+        let changed: BTreeSet<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
             let started = match &planned.target {
                 Some(target) => {
                     let listed = groups.remove(&*planned.description).unwrap_or_default();
-                    start(at, planned, Steps::new(self.call(), target, listed), &mut todo)
+                    let mut steps = Steps::new(self.call(), target, listed);
+                    steps.before.prune(|key| planned.deletes.contains(key));
+                    start(at, planned, steps, &mut todo)
                 }
-                None => match planned.deletes.iter().find(|id| changed.contains(id)) {
-                    Some(id) => Err(planned.outdated(format!("key {id} has changed"))),
+                None => match planned.deletes.iter().find(|key| changed.contains(&key.id)) {
+                    Some(key) => Err(planned.outdated(format!("key {} has changed", key.id))),
                     None => {
-                        // Deleting a key that is gone does no harm.
-                        todo.others.extend(planned.deletes.iter().map(|id| (at, Other::Delete(*id))));
+                        todo.others.extend(planned.deletes.iter().map(|key| (at, Other::Delete(key))));
                         Ok(())
                     }
                 },
@@ -211,8 +212,8 @@ impl<'a> Run<'a> {
     fn create(&self, creations: Vec<(usize, Steps<'a>)>, report: &mut Report<'_>) -> Vec<(usize, Creation<'a>)> {
         let mut created = Vec::with_capacity(creations.len());
         let job = |(at, steps): (usize, Steps<'a>)| {
-            let call = self.call_about(steps.target);
-            (at, steps.create(call))
+            let (call, operation) = (self.call_about(steps.target), steps.target.key.operation());
+            (at, call.guard(operation, || steps.create(call)))
         };
         runner::run(self.connections, &mut creations.into_iter(), job, |(at, result)| {
             match result {
@@ -230,9 +231,9 @@ impl<'a> Run<'a> {
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
     fn settle(&self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
         let job = |(at, creation, after): (usize, Creation<'a>, Survey)| {
-            let call = self.call_about(creation.target());
-            let ensured = creation.settle(call, &after);
-            let ensured = ensured.and_then(|ensured| ensured.replicated(call, self.options.replicated_within));
+            let (call, operation) = (self.call_about(creation.target()), creation.target().key.operation());
+            let ensured = call
+                .guard(operation, || creation.settle(call, &after)?.replicated(call, self.options.replicated_within));
             (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
         };
         // Most keys are the only ones with their description, which takes no request and is not worth a thread.
@@ -297,7 +298,11 @@ impl<'a> Run<'a> {
                 Other::CleanUp(steps, kept) => {
                     steps.keep(self.call_about(steps.target), kept).map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
-                Other::Delete(id) => ensure_deleted(self.call(), id).map(|()| Done::Deleted(id)),
+                Other::Delete(key) => match delete_known(self.call(), key, None) {
+                    // It is gone already.
+                    Ok(()) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(key.id)),
+                    Err(error) => Err(error),
+                },
             };
             (at, done)
         };
@@ -328,9 +333,11 @@ fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut To
         return Err(planned.outdated("the expiry of the new key has passed".to_owned()));
     }
     match (steps.before.verdict(), &planned.key) {
-        (Verdict::Refuse(drifted), _) => return Err(drift(drifted)),
+        (_, Some(key)) if planned.change == Change::Drift => {
+            return Err(Error::Drift { key: Box::new(key.clone()), differences: planned.differences.clone() });
+        }
         (Verdict::Keep(_), Some(key)) if !steps.needs_proof() => {
-            todo.others.push((at, Other::CleanUp(Box::new(steps), key)))
+            todo.others.push((at, Other::CleanUp(Box::new(steps), key)));
         }
         _ => todo.creations.push((at, steps)),
     }
@@ -405,8 +412,7 @@ impl PlannedKey {
     }
 
     fn is_same_change(&self, other: &Self) -> bool {
-        let id = |planned: &Self| planned.key.as_ref().map(|key| key.id);
-        (self.change, id(self), &self.differences, &self.deletes)
-            == (other.change, id(other), &other.differences, &other.deletes)
+        (self.change, &self.key, &self.differences, &self.deletes)
+            == (other.change, &other.key, &other.differences, &other.deletes)
     }
 }

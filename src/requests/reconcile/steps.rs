@@ -1,6 +1,5 @@
 //! The steps for one description. Each happens once. The caller reads the lists between them.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -9,8 +8,8 @@ use super::survey::{Drifted, Survey, Target};
 use crate::engine::Call;
 use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
-use crate::requests::create::{Created, Prior};
-use crate::requests::delete::{check_replacement, ensure_deleted};
+use crate::requests::create::{Created, Prior, ROUNDS_FOR_GIVEN};
+use crate::requests::delete::{check_replacement, delete_known};
 use crate::requests::get::get;
 use crate::requests::replication::{self, Wanted};
 use crate::requests::value::KeyValue;
@@ -53,11 +52,11 @@ impl<'a> Steps<'a> {
         let Self { target, before } = &self;
         if let Some(old) = before.replaced_by(None).last() {
             // A missing permission is reported as such.
-            match get(call, old) {
+            match get(call, old.id) {
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
-            replication::check_nodes(call, old, false)?;
+            replication::check_nodes(call, old.id, false)?;
         }
         let mut others = before.ids();
         if target.key.value.may_be_in_use() {
@@ -107,21 +106,29 @@ impl<'a> Steps<'a> {
                 }
             }
             let drifted = replaced.len();
-            replaced.extend(before.long_expired());
-            for (at, &id) in replaced.iter().enumerate() {
-                let (deleted, to_delete) = replaced.split_at(at);
-                if at < drifted {
-                    if let Err(cause) = check_replacement(stays) {
-                        return Err(interrupted(created, deleted, &[], cause));
-                    }
+            let to_delete: Vec<_> = replaced.drain(..).chain(&before.long_expired).collect();
+            for (at, key) in to_delete.iter().copied().enumerate() {
+                let replaces = at < drifted;
+                if let Err(cause) = if replaces { check_replacement(stays) } else { Ok(()) } {
+                    return Err(interrupted(created, &replaced, &[], cause));
                 }
-                if let Err(cause) = ensure_deleted(call, id) {
-                    return Err(interrupted(created, deleted, to_delete, cause));
+                match delete_known(call, key, Some(stays)) {
+                    // Otherwise, another run has deleted it.
+                    Ok(()) | Err(Error::NotFound { .. }) => replaced.push(key),
+                    Err(cause @ Error::AnotherKey { .. }) if replaces => {
+                        return Err(interrupted(created, &replaced, &[], cause));
+                    }
+                    // A key that has expired can stay, for example because a node that lags does not know the new one.
+                    Err(Error::AnotherKey { .. }) => {}
+                    Err(cause) => {
+                        let left = to_delete.get(at..).unwrap_or_default();
+                        return Err(interrupted(created, &replaced, left, cause));
+                    }
                 }
             }
         }
-        let gone: HashSet<_> = replaced.iter().collect();
-        seen.retain(|id| *id != stays.id && !gone.contains(id));
+        let replaced: Vec<_> = replaced.into_iter().map(|key| key.id).collect();
+        seen.retain(|id| *id != stays.id && !replaced.contains(id));
         Ok(EnsuredKey {
             key: stays.clone(),
             created: created.as_ref().is_some_and(|created| created.is_certain || wanted.value.is_generated()),
@@ -150,9 +157,9 @@ impl<'a> Creation<'a> {
     /// Compares the keys with this description, listed since. `None` if they were listed by a node that lags, and does
     /// not know the created key.
     pub(in crate::requests) fn survey(&self, call: Call<'_>, listed: Vec<KeyInfo>) -> Option<Survey> {
-        let own = self.key();
-        let after = Survey::of(listed, self.target(), Some(own.id), &call.engine.client_prefix());
-        let is_shown = after.wanted.iter().any(|key| key.id == own.id) || own.info().may_be_purged();
+        let own = self.key().info();
+        let after = Survey::of(listed, self.target(), Some(&own), &call.engine.client_prefix());
+        let is_shown = after.wanted.iter().any(|key| own.is_same_as(key)) || own.may_be_purged();
         is_shown.then_some(after)
     }
 
@@ -191,10 +198,16 @@ impl<'a> Creation<'a> {
     /// Deletes the created key.
     fn undo(self, call: Call<'_>) -> Result<Steps<'a>, Error> {
         let Self { steps, created } = self;
-        let own = created.key.id;
-        match ensure_deleted(call, own) {
-            Ok(()) => Ok(steps),
-            Err(cause) => Err(interrupted(Some(created), &[], &[own], cause)),
+        let own = created.key.info();
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            match delete_known(call, &own, None) {
+                Ok(()) => return Ok(steps),
+                // A node that lags does not know the key yet.
+                Err(Error::NotFound { .. }) if rounds < ROUNDS_FOR_GIVEN && call.pause(rounds) => {}
+                Err(cause) => return Err(interrupted(Some(created), &[], &[&own], cause)),
+            }
         }
     }
 
@@ -206,7 +219,7 @@ impl<'a> Creation<'a> {
 
 /// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that are still to
 /// be deleted.
-fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId], cause: Error) -> Error {
+fn interrupted(created: Option<Created>, deleted: &[&KeyInfo], to_delete: &[&KeyInfo], cause: Error) -> Error {
     if created.is_none() && deleted.is_empty() {
         return cause;
     }
@@ -215,15 +228,16 @@ fn interrupted(created: Option<Created>, deleted: &[KeyId], to_delete: &[KeyId],
         true => format!("key {} is created", key.id),
         false => format!("key {} was found in a list", key.id),
     });
-    let others: Vec<_> = to_delete.iter().copied().filter(|id| own != Some(*id)).collect();
+    let ids = |keys: &[&KeyInfo]| keys.iter().map(|key| key.id).filter(|id| own != Some(*id)).collect::<Vec<_>>();
+    let others = ids(to_delete);
     let what = created_as
-        .chain(named(deleted, "deleted"))
+        .chain(named(&ids(deleted), "deleted"))
         .chain(named(&others, "to be deleted"))
         .collect::<Vec<_>>()
         .join(", ");
     let left_over = match to_delete {
         // The nodes that do not know the created key need the old one.
-        [id] if !matches!(cause, Error::NotReplicated(_)) => Some(*id),
+        [key] if !matches!(cause, Error::NotReplicated(_)) => Some((*key).clone()),
         _ => None,
     };
     let key = created.map(|created| created.key);

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::error::{CLIENT_KEY, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
+use crate::error::{CLIENT_KEY, DUPLICATE, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
@@ -80,6 +80,8 @@ pub(in crate::requests) struct Drifted {
     is_replaceable: bool,
     /// Whether no key with the wanted value can be created because of this one.
     is_obstacle: bool,
+    /// Whether it is to be deleted if another key is as wanted.
+    is_unwanted: bool,
 }
 
 impl Drifted {
@@ -99,8 +101,8 @@ pub(in crate::requests) struct Survey {
     expiring: Vec<Drifted>,
     /// Expired by the local clock.
     expired: Vec<KeyInfo>,
-    /// Those of the expired keys that may be deleted.
-    long_expired: Vec<KeyId>,
+    /// Expired long ago, so that they may be deleted.
+    pub(in crate::requests) long_expired: Vec<KeyInfo>,
     keeps_old: bool,
 }
 
@@ -112,12 +114,12 @@ impl Survey {
     pub(in crate::requests) fn of(
         keys: Vec<KeyInfo>,
         target: &Target,
-        created: Option<KeyId>,
+        created: Option<&KeyInfo>,
         client_prefix: &str,
     ) -> Self {
         let mut survey = Self { keeps_old: target.succession.keep_old, ..Self::default() };
         for key in keys {
-            if created == Some(key.id) {
+            if created.is_some_and(|created| created.is_same_as(&key)) {
                 survey.wanted.push(key);
                 continue;
             }
@@ -125,10 +127,8 @@ impl Survey {
             let mut differences = differences(&key, target);
             let is_obstacle = created.is_none() && survey.is_obstacle(&key, &mut differences, target);
             if !is_obstacle && key.is_expired() {
-                if key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients {
-                    survey.long_expired.push(key.id);
-                }
-                survey.expired.push(key);
+                let is_long_expired = key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients;
+                if is_long_expired { &mut survey.long_expired } else { &mut survey.expired }.push(key);
                 continue;
             }
             let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));
@@ -139,7 +139,8 @@ impl Survey {
             if !is_obstacle && target.expires_soon(&key) && differences.iter().all(|it| it.field == GENERATION) {
                 let (found, wanted) = (format!("{:?}", key.expires_at), format!("{:?}", target.key.expires_at));
                 differences.push(Difference { field: "expires_at", found, wanted });
-                survey.expiring.push(Drifted { key, differences, is_replaceable: false, is_obstacle });
+                let (is_replaceable, is_unwanted) = (false, false);
+                survey.expiring.push(Drifted { key, differences, is_replaceable, is_obstacle, is_unwanted });
                 continue;
             }
             if differences.is_empty() {
@@ -153,7 +154,7 @@ impl Survey {
             let is_replaceable = target.succession.replace_on_drift
                 && !is_obstacle
                 && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
-            survey.drifted.push(Drifted { key, differences, is_replaceable, is_obstacle });
+            survey.drifted.push(Drifted { key, differences, is_replaceable, is_obstacle, is_unwanted: false });
         }
         survey
     }
@@ -189,9 +190,17 @@ impl Survey {
         true
     }
 
+    /// Marks drifted keys as to be deleted if another key is as wanted.
+    pub(in crate::requests) fn prune(&mut self, is_unwanted: impl Fn(&KeyInfo) -> bool) {
+        for drifted in &mut self.drifted {
+            let may_be_clients = drifted.differences.iter().any(|difference| difference.field == CLIENT_KEY);
+            drifted.is_unwanted = !may_be_clients && is_unwanted(&drifted.key);
+        }
+    }
+
     fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
         let drifted = self.drifted.iter().chain(&self.expiring).map(|drifted| &drifted.key);
-        self.wanted.iter().chain(drifted).chain(&self.expired)
+        self.wanted.iter().chain(drifted).chain(&self.expired).chain(&self.long_expired)
     }
 
     /// The ids of all keys, in order.
@@ -237,15 +246,25 @@ impl Survey {
         }
     }
 
-    /// The drifted keys that are deleted once a key with the wanted scope replaces them. `stays`: its id, if it exists already.
-    pub(in crate::requests) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = KeyId> {
-        let replaceable = self.drifted.iter().filter(|drifted| drifted.is_replaceable && !self.keeps_old);
-        replaceable.map(|drifted| drifted.key.id).filter(move |id| stays.is_none_or(|stays| *id < stays))
+    /// The newest drifted key that is left beside `kept`, which is as wanted. A key that replaces it would be newer.
+    pub(in crate::requests) fn left_beside(&self, kept: &KeyInfo) -> Option<Drifted> {
+        let is_left =
+            |drifted: &&Drifted| !(drifted.is_unwanted || drifted.is_replaceable && drifted.key.id < kept.id);
+        let mut left = self.drifted.iter().rfind(is_left)?.clone();
+        let found = format!("that of key {}, which is as described", kept.id);
+        left.differences.push(Difference { field: DUPLICATE, found, wanted: "one of its own".to_owned() });
+        Some(left)
     }
 
-    /// The keys that expired long enough ago to be deleted.
-    pub(in crate::requests) fn long_expired(&self) -> impl Iterator<Item = KeyId> {
-        self.long_expired.iter().copied()
+    /// The drifted keys to delete once a key is as wanted. `stays`: its id, if it exists already.
+    pub(in crate::requests) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = &KeyInfo> {
+        let is_replaced = move |drifted: &&Drifted| match stays {
+            Some(stays) => {
+                drifted.is_unwanted || (drifted.is_replaceable && !self.keeps_old && drifted.key.id < stays)
+            }
+            None => drifted.is_replaceable && !self.keeps_old,
+        };
+        self.drifted.iter().filter(is_replaced).map(|drifted| &drifted.key)
     }
 }
 
@@ -340,7 +359,7 @@ mod tests {
         assert!(matches!(other(&keep).verdict(), Verdict::Refuse(_)));
         let other = other(&replace);
         assert!(matches!(other.verdict(), Verdict::Replace(_)));
-        assert_eq!(other.replaced_by(None).collect::<Vec<_>>(), [KeyId::from(7)]);
+        assert_eq!(other.replaced_by(None).map(|key| key.id).collect::<Vec<_>>(), [KeyId::from(7)]);
         assert_eq!(other.replaced_by(Some(KeyId::from(7))).count(), 0, "a newer key would be needed");
     }
 

@@ -1,19 +1,24 @@
 //! A server in memory, whose responses go wrong as told.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::client::KeysClient;
-use crate::engine::{Engine, Nodes, RetryConfig, TestClock};
+use crate::engine::{Clock, Engine, Nodes, RetryConfig, TestClock};
 use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::{self, SecretBuf};
+
+pub(super) const NEVER: u64 = 64_723_363_199;
+const EVERYTHING: &str = r#"["*"]"#;
 
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +39,14 @@ pub(super) enum Event {
     Foreign,
     /// A node that lags shows the keys as they were before the run.
     Lagging,
+    /// The transport panics before the server has seen the request.
+    PanicBefore,
+    /// The transport panics after the server has carried out the request.
+    PanicAfter,
 }
 
 impl Event {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Normal,
         Self::LostBefore,
         Self::LostAfter,
@@ -47,6 +56,8 @@ impl Event {
         Self::Unauthorized,
         Self::Foreign,
         Self::Lagging,
+        Self::PanicBefore,
+        Self::PanicAfter,
     ];
 
     /// One of each kind that the client can tell apart.
@@ -57,16 +68,63 @@ impl Event {
     fn applies_to(self, operation: Operation) -> bool {
         let is_write = matches!(operation, Operation::Create { .. } | Operation::Delete(_));
         match self {
-            Self::Normal | Self::LostBefore | Self::Unauthorized => true,
-            Self::LostAfter | Self::Error500Before | Self::Error500After | Self::Timeout408After => is_write,
+            Self::Normal | Self::LostBefore | Self::Unauthorized | Self::PanicBefore => true,
+            Self::LostAfter
+            | Self::Error500Before
+            | Self::Error500After
+            | Self::Timeout408After
+            | Self::PanicAfter => is_write,
             Self::Foreign => operation != Operation::List,
             Self::Lagging => !is_write,
         }
     }
 
     fn acts(self) -> bool {
-        !matches!(self, Self::LostBefore | Self::Error500Before | Self::Unauthorized)
+        !matches!(self, Self::LostBefore | Self::Error500Before | Self::Unauthorized | Self::PanicBefore)
     }
+
+    /// Whether the client gets the response of the server.
+    fn delivers(self) -> bool {
+        matches!(self, Self::Normal | Self::Lagging)
+    }
+}
+
+/// What the cluster becomes between two requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum World {
+    /// The server after so many of the changes of this course: first those that made the keys that exist before, then
+    /// those of the run. A restore does so.
+    Restored(usize),
+    /// Another cluster, to which the address now leads. Each id belongs to another key.
+    Standby(Others),
+    /// Somebody deletes the keys that the run has created.
+    Revoked,
+}
+
+/// The keys of another cluster, compared with those that have the same ids on the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    SameDescription,
+    OtherDescription,
+    /// And the same description.
+    SamePrefix,
+    /// There are none.
+    None,
+}
+
+impl World {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Restored(0),
+        Self::Restored(1),
+        Self::Restored(2),
+        Self::Restored(3),
+        Self::Restored(4),
+        Self::Standby(Others::SameDescription),
+        Self::Standby(Others::OtherDescription),
+        Self::Standby(Others::SamePrefix),
+        Self::Standby(Others::None),
+        Self::Revoked,
+    ];
 }
 
 /// A key on the server.
@@ -75,22 +133,26 @@ pub(super) struct Entry {
     pub(super) id: u32,
     pub(super) value: String,
     pub(super) description: String,
-    pub(super) actions: Value,
-    pub(super) collections: Value,
+    /// In JSON, as `collections` are.
+    pub(super) actions: String,
+    pub(super) collections: String,
     pub(super) expires_at: u64,
     /// The bootstrap key is in no list.
     pub(super) is_listed: bool,
 }
 
 impl Entry {
-    fn json(&self, with_value: bool) -> Value {
+    fn json(&self, with_value: bool) -> String {
         let Self { id, value, description, actions, collections, expires_at, is_listed: _ } = self;
-        let (member, shown) =
-            if with_value { ("value", value.as_str()) } else { ("value_prefix", value.get(..4).unwrap_or(value)) };
-        json!({
-            "id": id, member: shown, "description": description, "actions": actions, "collections": collections,
-            "expires_at": expires_at,
-        })
+        let (member, shown) = if with_value { ("value", value.as_str()) } else { ("value_prefix", self.prefix()) };
+        format!(
+            r#"{{"id":{id},"{member}":"{shown}","description":"{description}","actions":{actions},
+            "collections":{collections},"expires_at":{expires_at}}}"#
+        )
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        self.value.get(..4).unwrap_or(&self.value)
     }
 }
 
@@ -98,7 +160,16 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Act {
     Created(Entry),
-    Deleted { key: Entry, others: Vec<Entry> },
+    Deleted {
+        key: Entry,
+        others: Vec<Entry>,
+        /// Whether the run has seen this key, in this cluster, after its last change.
+        is_confirmed: bool,
+    },
+    /// The cluster became another one. `lives_on`: the keys of the first one, unless they are gone.
+    Changed {
+        lives_on: Vec<Entry>,
+    },
 }
 
 #[derive(Default)]
@@ -106,13 +177,27 @@ pub(super) struct State {
     pub(super) keys: Vec<Entry>,
     before: Vec<Entry>,
     next_id: u32,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     pub(super) requests: usize,
     /// The process is killed after so many requests.
     pub(super) killed_after: Option<usize>,
     /// An event was asked for that makes no difference to its operation: the course repeats another one.
     pub(super) is_redundant: bool,
     pub(super) acts: Vec<Act>,
+    /// Before which request the cluster becomes another one.
+    pub(super) change: Option<(usize, World)>,
+    /// The keys and the next id after each change.
+    history: Vec<(Vec<Entry>, u32)>,
+    /// The keys that the first response has shown.
+    pub(super) first_shown: Option<Vec<Entry>>,
+    /// The keys that the run has seen after its last change.
+    confirmed: Vec<Entry>,
+    /// Whether the last response has shown a key.
+    just_shown: bool,
+    /// The time, as the client was told last.
+    now: Option<Instant>,
+    /// After how many calls the clock panics. `None` once it has.
+    pub(super) clock_panics_at: Option<usize>,
     /// The keys whose creator was not told.
     pub(super) lost_creates: Vec<u32>,
 }
@@ -123,8 +208,10 @@ pub(super) struct Model(pub(super) Arc<Mutex<State>>);
 impl Model {
     pub(super) fn new(keys: &[Entry], events: &[Event]) -> Self {
         let next_id = keys.iter().map(|key| key.id + 1).max().unwrap_or_default();
+        let until = |count: usize| (keys[..count].to_vec(), keys[..count].last().map_or(0, |key| key.id + 1));
+        let history = (0..=keys.len()).map(until).collect();
         let (keys, before, events) = (keys.to_vec(), keys.to_vec(), events.to_vec());
-        Self(Arc::new(Mutex::new(State { keys, before, next_id, events, ..State::default() })))
+        Self(Arc::new(Mutex::new(State { keys, before, next_id, events, history, ..State::default() })))
     }
 
     /// From now on, nothing goes wrong.
@@ -132,11 +219,12 @@ impl Model {
         let mut state = self.state();
         state.events.clear();
         state.killed_after = None;
+        state.change = None;
         state.acts.clear();
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client of two nodes, which both are this server.
@@ -151,13 +239,14 @@ impl Model {
             timeout: seconds(30),
             attempt_timeout: seconds(10),
             connect_timeout: seconds(5),
-            retries: true,
+            // A process that was killed repeats nothing.
+            retries: self.state().killed_after.is_none(),
         };
         KeysClient::new(Engine {
             nodes: Nodes::new(None, vec![node("a"), node("b")]),
             config,
             max_list_size: 1 << 20,
-            clock: Box::new(TestClock::new(1.0)),
+            clock: Box::new(ModelClock { clock: TestClock::new(1.0), model: self.clone() }),
             sender: Box::new(sender),
             api_key: Arc::default(),
         })
@@ -173,8 +262,11 @@ impl Model {
         }
         let event = state.events.get(number).copied().unwrap_or(Event::Normal);
         state.is_redundant |= !event.applies_to(operation);
-        let response =
-            if event.acts() { state.act(operation, body, event == Event::Lagging) } else { (200, Value::Null) };
+        if let Some((_, world)) = state.change.filter(|(at, _)| *at == number) {
+            state.become_another(world, operation);
+        }
+        state.just_shown = false;
+        let response = if event.acts() { state.act(operation, body, event) } else { (200, String::new()) };
         let is_lost = matches!(event, Event::LostAfter | Event::Error500After | Event::Timeout408After);
         let created = match state.acts.last() {
             Some(Act::Created(key)) if is_lost && matches!(operation, Operation::Create { .. }) => Some(key.id),
@@ -182,61 +274,80 @@ impl Model {
         };
         state.lost_creates.extend(created);
         match event {
-            Event::Normal | Event::Lagging => Ok((response.0, response.1.to_string().into_bytes())),
+            Event::Normal | Event::Lagging => Ok((response.0, response.1.into_bytes())),
+            Event::PanicBefore | Event::PanicAfter => {
+                drop(state);
+                resume_unwind(Box::new("the transport"));
+            }
             Event::LostBefore | Event::LostAfter => Err(broken(Phase::AwaitResponse)),
             Event::Error500Before | Event::Error500After => Ok((500, Vec::new())),
             Event::Timeout408After => Ok((408, Vec::new())),
-            Event::Unauthorized => Ok((401, json!({"message": "Forbidden"}).to_string().into_bytes())),
+            Event::Unauthorized => Ok((401, b"Forbidden".to_vec())),
             Event::Foreign => {
                 let foreign = Entry {
                     id: 4_000_000_000,
                     value: "FRGN-value".to_owned(),
                     description: "of another".to_owned(),
-                    actions: json!(["*"]),
-                    collections: json!(["*"]),
-                    expires_at: 64_723_363_199,
+                    actions: EVERYTHING.to_owned(),
+                    collections: EVERYTHING.to_owned(),
+                    expires_at: NEVER,
                     is_listed: true,
                 };
                 let is_create = matches!(operation, Operation::Create { .. });
-                Ok((operation.success(), foreign.json(is_create).to_string().into_bytes()))
+                Ok((operation.success(), foreign.json(is_create).into_bytes()))
             }
         }
     }
 }
 
 impl State {
-    fn act(&mut self, operation: Operation, body: &SecretBuf, lags: bool) -> (u16, Value) {
-        let not_found = || (404, json!({"message": "Not found."}));
-        let shown = if lags { &self.before } else { &self.keys };
+    fn act(&mut self, operation: Operation, body: &SecretBuf, event: Event) -> (u16, String) {
+        let not_found = || (404, "Not found.".to_owned());
         match operation {
             Operation::List => {
-                let keys: Vec<_> = shown.iter().filter(|key| key.is_listed).map(|key| key.json(false)).collect();
-                (200, json!({ "keys": keys }))
+                let keys: Vec<_> = self.shown(event).into_iter().filter(|key| key.is_listed).collect();
+                let list: Vec<_> = keys.iter().map(|key| key.json(false)).collect();
+                self.show(event, keys);
+                (200, format!("{{\"keys\":[{}]}}", list.join(",")))
             }
             // No test waits for a server.
             Operation::Ready => not_found(),
             Operation::Get(id) => {
-                let found = shown.iter().find(|key| key.is_listed && KeyId::from(key.id) == id);
-                found.map_or_else(not_found, |key| (200, key.json(false)))
+                let found = self.shown(event).into_iter().find(|key| key.is_listed && KeyId::from(key.id) == id);
+                let Some(found) = found else { return not_found() };
+                let json = found.json(false);
+                self.show(event, vec![found]);
+                (200, json)
             }
             Operation::Create { .. } => {
-                let body: Value = serde_json::from_slice(body.as_slice()).unwrap();
-                let value =
-                    body["value"].as_str().map_or_else(|| format!("server-made-{}", self.next_id), str::to_owned);
+                #[derive(serde::Deserialize)]
+                struct Body<'a> {
+                    value: Option<String>,
+                    description: String,
+                    #[serde(borrow)]
+                    actions: &'a RawValue,
+                    #[serde(borrow)]
+                    collections: &'a RawValue,
+                    expires_at: Option<u64>,
+                }
+                let Body { value, description, actions, collections, expires_at } =
+                    serde_json::from_slice(body.as_slice()).unwrap();
+                let value = value.unwrap_or_else(|| format!("server-made-{}", self.next_id));
                 if self.keys.iter().any(|key| key.value == value) {
-                    return (409, json!({"message": "API key generation conflict."}));
+                    return (409, "API key generation conflict.".to_owned());
                 }
                 let created = Entry {
                     id: self.next_id,
                     value,
-                    description: body["description"].as_str().unwrap().to_owned(),
-                    actions: body["actions"].clone(),
-                    collections: body["collections"].clone(),
-                    expires_at: body["expires_at"].as_u64().unwrap_or(64_723_363_199),
+                    description,
+                    actions: actions.get().to_owned(),
+                    collections: collections.get().to_owned(),
+                    expires_at: expires_at.unwrap_or(NEVER),
                     is_listed: true,
                 };
                 self.next_id += 1;
                 self.keys.push(created.clone());
+                self.has_changed();
                 self.acts.push(Act::Created(created.clone()));
                 (201, created.json(true))
             }
@@ -245,10 +356,72 @@ impl State {
                     return not_found();
                 };
                 let key = self.keys.remove(at);
-                self.acts.push(Act::Deleted { key, others: self.keys.clone() });
-                (200, json!({ "id": id.get() }))
+                let is_confirmed = self.confirmed.contains(&key);
+                self.has_changed();
+                self.acts.push(Act::Deleted { key, others: self.keys.clone(), is_confirmed });
+                (200, json!({ "id": id.get() }).to_string())
             }
         }
+    }
+
+    /// What the node shows.
+    fn shown(&self, event: Event) -> Vec<Entry> {
+        if event == Event::Lagging { self.before.clone() } else { self.keys.clone() }
+    }
+
+    fn show(&mut self, event: Event, keys: Vec<Entry>) {
+        if event.delivers() {
+            self.first_shown.get_or_insert_with(|| keys.clone());
+            self.confirmed.extend(keys);
+            self.just_shown = true;
+        }
+    }
+
+    fn has_changed(&mut self) {
+        self.history.push((self.keys.clone(), self.next_id));
+        self.confirmed.clear();
+    }
+
+    /// Before `operation`. Nothing can help a delete whose key was confirmed a moment ago.
+    fn become_another(&mut self, world: World, operation: Operation) {
+        let is_confirmed = |id| self.just_shown && self.confirmed.iter().any(|key| KeyId::from(key.id) == id);
+        self.is_redundant |= matches!(operation, Operation::Delete(id) if is_confirmed(id));
+        let (keys, next_id) = (self.keys.clone(), self.next_id);
+        let is_made = |key: &Entry| self.acts.iter().any(|act| matches!(act, Act::Created(made) if made == key));
+        match world {
+            World::Restored(changes) => match self.history.get(changes) {
+                Some((keys, next_id)) => (self.keys, self.next_id) = (keys.clone(), *next_id),
+                None => self.is_redundant = true,
+            },
+            World::Standby(others) => {
+                self.keys = keys.iter().filter_map(|key| others.instead_of(key)).collect();
+                self.next_id = if self.keys.is_empty() { 0 } else { next_id };
+            }
+            World::Revoked => self.keys = keys.iter().filter(|key| !is_made(key)).cloned().collect(),
+        }
+        self.is_redundant |= self.keys == keys && self.next_id == next_id;
+        let lives_on = if matches!(world, World::Standby(_)) { keys } else { Vec::new() };
+        self.before.clone_from(&self.keys);
+        let keys = &self.keys;
+        self.confirmed.retain(|key| keys.contains(key));
+        self.acts.push(Act::Changed { lives_on });
+    }
+}
+
+impl Others {
+    fn instead_of(self, key: &Entry) -> Option<Entry> {
+        let (value, description) = match self {
+            Self::SameDescription => ("stby-same", key.description.as_str()),
+            Self::OtherDescription => ("stby-other", "payments backend"),
+            Self::SamePrefix => (key.prefix(), key.description.as_str()),
+            Self::None => return None,
+        };
+        Some(Entry {
+            value: format!("{value}-standby-{}", key.id),
+            description: description.to_owned(),
+            actions: EVERYTHING.to_owned(),
+            ..key.clone()
+        })
     }
 }
 
@@ -256,8 +429,54 @@ fn broken(phase: Phase) -> AttemptError {
     Cause::Connection { phase, result: "broken".into() }.into()
 }
 
+/// A clock that panics as told.
+struct ModelClock {
+    clock: TestClock,
+    model: Model,
+}
+
+impl ModelClock {
+    fn count(&self) -> &TestClock {
+        let mut state = self.model.state();
+        match state.clock_panics_at {
+            Some(0) => {
+                state.clock_panics_at = None;
+                drop(state);
+                resume_unwind(Box::new("the clock"));
+            }
+            Some(calls) => state.clock_panics_at = Some(calls - 1),
+            None => {}
+        }
+        &self.clock
+    }
+}
+
+impl Clock for ModelClock {
+    fn now(&self) -> Instant {
+        let now = self.count().now();
+        self.model.state().now = Some(now);
+        now
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.count().sleep(duration);
+    }
+
+    fn jitter(&self) -> f64 {
+        self.count().jitter()
+    }
+}
+
 impl RequestSender for Model {
-    fn send(&self, _: &Node, request: Request<'_>, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
+    fn send(
+        &self,
+        _: &Node,
+        request: Request<'_>,
+        deadlines: Deadlines,
+    ) -> Result<Box<dyn ResponseBody>, AttemptError> {
+        if self.state().now.is_some_and(|now| now >= deadlines.finish_by) {
+            return Err(Cause::Timeout { phase: Phase::Connect }.into());
+        }
         let (status, body) = self.respond(request.operation, request.body)?;
         if status == request.operation.success() {
             Ok(Box::new(Whole { status, body }))

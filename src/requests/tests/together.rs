@@ -3,9 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use serde_json::json;
-
-use super::courses::{Before, ENSURE, Ensure, Operation, Told, Value};
+use super::courses::{Before, DOCS, ENSURE, Ensure, Operation, Told, Value};
 use super::model::{Act, Entry, Event, Model};
 use crate::client::KeysClient;
 use crate::http::{AttemptError, Deadlines, Request, RequestSender, ResponseBody};
@@ -180,7 +178,7 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
                     }
                 }
             }
-            let wanted = after.iter().filter(|key| key.collections == json!(["docs"]) && !entries.contains(key));
+            let wanted = after.iter().filter(|key| key.collections == DOCS && !entries.contains(key));
             let are_ensured = results.iter().all(|(told, _)| matches!(told, Told::Ensured(_)));
             assert!(!are_ensured || wanted.count() == 1, "not one key: {context}: {after:?}");
             assert!(!after.is_empty(), "no key is left: {context}");
