@@ -27,8 +27,8 @@ use serde_json::json;
 use typesense_keys::audit::ServerVersion;
 use typesense_keys::scoped::{ExactValue, ScopedKeyBuilder};
 use typesense_keys::{
-    Action, ClientBuilder, CollectionPattern, CreatedKey, Error as KeysError, ErrorKind, Expiry, KeyId, KeyInfo,
-    KeysClient, SecretString,
+    Action, ClientBuilder, CollectionPattern, CreatedKey, DeleteKey, Error as KeysError, ErrorKind, Expiry, KeyId,
+    KeyInfo, KeysClient, SecretString,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -472,22 +472,17 @@ fn row(key: &KeyInfo) -> [String; 6] {
 }
 
 fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Result<(), Box<dyn Error>> {
-    let ids: BTreeSet<KeyId> = if expired {
+    let requests: Vec<DeleteKey> = if expired {
         let a_day_ago = Expiry::from(SystemTime::now() - Duration::from_secs(86_400));
-        client
-            .list()
-            .expired(true)
-            .send()?
-            .iter()
-            .filter(|key| key.expires_at < a_day_ago)
-            .map(|key| key.id)
-            .collect()
+        let keys = client.list().expired(true).send()?;
+        // A newer server deletes some of them itself.
+        let delete = |key| client.delete(key).ignore_missing(true);
+        keys.iter().filter(|key| key.expires_at < a_day_ago).map(delete).collect()
     } else {
-        ids.into_iter().collect()
+        BTreeSet::from_iter(ids).into_iter().map(|id| client.delete(id)).collect()
     };
-    let bar = ProgressBar::new(ids.len() as u64);
-    // A newer server deletes some expired keys itself.
-    let requests = ids.iter().map(|id| client.delete(*id).ignore_missing(expired));
+    let count = requests.len();
+    let bar = ProgressBar::new(count as u64);
     let mut printed = Ok(());
     // An earlier run, which was killed, may have deleted some of them.
     let batch = client.delete_many(requests).keep_going(true).send_with(|progress| {
@@ -500,7 +495,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     })?;
     bar.finish_and_clear();
     let done = batch.succeeded().count();
-    printed.map_err(|error| Changed(format!("{done} of {} deleted; {error}", ids.len())))?;
+    printed.map_err(|error| Changed(format!("{done} of {count} deleted; {error}")))?;
     let mut errors: Vec<KeysError> = batch.into_results().into_iter().flatten().filter_map(Result::err).collect();
     let may_have_acted = done > 0 || errors.iter().any(KeysError::may_have_acted);
     match (errors.pop(), errors.is_empty()) {
@@ -511,7 +506,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
         (Some(error), true) if done == 0 => Err(error.into()),
         (Some(last), _) => {
             let errors: Vec<String> = errors.iter().chain([&last]).map(ToString::to_string).collect();
-            let message = format!("{done} of {} deleted; {}", ids.len(), errors.join("; "));
+            let message = format!("{done} of {count} deleted; {}", errors.join("; "));
             Err(if may_have_acted { Changed(message).into() } else { message.into() })
         }
     }

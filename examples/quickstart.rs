@@ -53,7 +53,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     println!("got      key {}: \"{}\", actions {:?}", info.id, info.description, info.actions);
     let new = client.rotate(key.id).send()?;
     println!("rotated  key {} to key {}, which expires at {}", key.id, new.id, new.expires_at);
-    client.delete(new.id).send()?;
+    client.delete(&new).send()?;
     println!("deleted  key {}", new.id);
     Ok(())
 }

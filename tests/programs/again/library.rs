@@ -31,7 +31,7 @@ impl Sites {
     fn end(&self, site: &str) -> Result<bool, Error> {
         let keys = self.client.list().description(format!("site {site}")).send()?;
         for key in &keys {
-            self.client.delete(key.id).send()?;
+            self.client.delete(key).send()?;
         }
         Ok(!keys.is_empty())
     }

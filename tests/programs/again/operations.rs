@@ -40,7 +40,7 @@ fn run(client: &KeysClient, words: &[&str]) -> Result<String, Box<dyn Error>> {
         }
         ["delete", id] => {
             let key = client.get(id.parse::<KeyId>()?).send()?;
-            client.delete(key.id).send()?;
+            client.delete(&key).send()?;
             writeln!(out, "key {id} ({}) is deleted", key.description.escape_debug())?;
         }
         _ => {
