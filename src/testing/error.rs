@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::TestKey;
+use crate::engine::CallFailure;
 use crate::error::{
-    Attempt, CallReport, Details, Difference, Error, ErrorKind, Incomplete, NotReplicated, OutcomeUnknown, Phase,
-    Quoted, Secrets, Snippet,
+    Attempt, Difference, Error, ErrorKind, Incomplete, NotReplicated, Phase, Quoted, Secrets, Snippet,
 };
+use crate::http::{AttemptError, Cause};
 use crate::key::KeyId;
 use crate::operation::Operation;
 
@@ -27,65 +28,54 @@ pub fn error(kind: ErrorKind) -> Error {
     let id = KeyId::from(7);
     let create = Operation::Create { repeatable: true };
     let key = TestKey::new("docs site", ["documents:search", "documents:get"], ["docs"]);
+    let refused = || Cause::Connection { phase: Phase::Connect, result: "connection refused".into() };
+    let timeout = || Cause::Timeout { phase: Phase::AwaitResponse };
+    let call = |operation, cause| failure(operation, cause, "").into();
+    let status = |operation, status, message| {
+        let retry_after = (status == 429).then_some(Duration::from_secs(1));
+        failure(operation, Cause::Status { status, retry_after, oddity: None }, message).into()
+    };
     match kind {
         ErrorKind::InvalidRequest => Error::invalid("actions", "name at least one"),
         ErrorKind::Configuration => Error::configuration("node", "name at least one"),
-        ErrorKind::Unauthorized => Error::Unauthorized(response(
-            create,
-            401,
-            "Forbidden - a valid `x-typesense-api-key` header must be sent.",
-        )),
-        ErrorKind::NotFound => Error::NotFound { id, report: response(Operation::Get(id), 404, "Not found.") },
-        ErrorKind::AnotherKey => Error::AnotherKey { id, report: response(Operation::Delete(id), 200, "") },
-        ErrorKind::Conflict => Error::Conflict(response(create, 409, "API key generation conflict.")),
-        ErrorKind::Rejected => Error::Rejected(response(create, 400, "Bad request.")),
-        ErrorKind::RateLimited => {
-            let CallReport(details) = response(create, 429, "Rate limit exceeded or blocked");
-            let retry_after = Some(Duration::from_secs(1));
-            Error::RateLimited(CallReport(Box::new(Details { retry_after, ..*details })))
+        ErrorKind::Unauthorized => {
+            status(create, 401, "Forbidden - a valid `x-typesense-api-key` header must be sent.")
         }
-        ErrorKind::Unavailable => Error::Unavailable(response(create, 503, "Not Ready or Lagging")),
-        ErrorKind::Timeout => {
-            let phase = Phase::AwaitResponse;
-            Error::Timeout {
-                phase,
-                report: report(Operation::List, phase, "timed out while waiting for the response"),
-            }
-        }
-        ErrorKind::Connection => {
-            Error::Connection { report: report(create, Phase::Connect, "connection refused"), source: None }
-        }
-        ErrorKind::Tls => {
-            Error::Tls { report: report(create, Phase::Handshake, "the certificate has expired"), source: None }
-        }
+        ErrorKind::NotFound => status(Operation::Get(id), 404, "Not found."),
+        ErrorKind::AnotherKey => match status(Operation::Delete(id), 404, "Not found.") {
+            Error::NotFound { id, report } => Error::AnotherKey { id, report },
+            other => other,
+        },
+        ErrorKind::Conflict => status(create, 409, "API key generation conflict."),
+        ErrorKind::Rejected => status(create, 400, "Bad request."),
+        ErrorKind::RateLimited => status(create, 429, "Rate limit exceeded or blocked"),
+        ErrorKind::Unavailable => status(create, 503, "Not Ready or Lagging"),
+        ErrorKind::Timeout => call(Operation::List, timeout()),
+        ErrorKind::Connection => call(create, refused()),
+        ErrorKind::Tls => call(create, Cause::Tls { result: "the certificate has expired".into() }),
         ErrorKind::UnexpectedResponse => {
-            Error::UnexpectedResponse { report: response(Operation::List, 502, "<h1>Bad gateway</h1>"), source: None }
+            let cause = Cause::Unexpected { status: Some(502), result: "status 502".into() };
+            failure(Operation::List, cause, "<h1>Bad gateway</h1>").into()
         }
-        ErrorKind::TooLarge => {
-            Error::TooLarge { limit: 1 << 20, report: report(Operation::List, Phase::ReadResponse, "status 200") }
-        }
+        ErrorKind::TooLarge => call(Operation::List, Cause::TooLarge { limit: 1 << 20 }),
         ErrorKind::NodesUnavailable => {
-            let nodes = vec![attempt(Phase::Connect, "connection refused")];
-            Error::NodesUnavailable { nodes, needed: 1, total: 1 }
+            Error::NodesUnavailable { nodes: failure(Operation::List, refused(), "").attempts, needed: 1, total: 1 }
         }
-        ErrorKind::OutcomeUnknown => Error::OutcomeUnknown(Box::new(OutcomeUnknown {
-            what: "the server may have created it; its value is in this error",
-            value: Some(key.created(8).value),
-            candidates: Vec::new(),
-            report: report(create, Phase::AwaitResponse, "timed out while waiting for the response"),
-            source: None,
-        })),
+        ErrorKind::OutcomeUnknown => {
+            let failure = CallFailure { in_doubt: true, ..failure(create, timeout(), "") };
+            failure.into_error(Some(&key.created(8).value))
+        }
         ErrorKind::NotReplicated => Error::NotReplicated(Box::new(NotReplicated {
             id: KeyId::from(8),
             state: "exists",
             key: Some(key.created(8)),
-            nodes: vec![attempt(Phase::ReadResponse, "has no such key")],
+            nodes: failure(Operation::List, timeout(), "").attempts,
         })),
         ErrorKind::Incomplete => Error::Incomplete(Box::new(Incomplete {
             what: "key 8 replaces key 7, which was not deleted".to_owned(),
             key: Some(key.created(8)),
             left_over: Some(key.info(id)),
-            cause: Error::Unavailable(response(Operation::Delete(id), 503, "Not Ready or Lagging")),
+            cause: status(Operation::Delete(id), 503, "Not Ready or Lagging"),
             rest: None,
         })),
         ErrorKind::Drift => {
@@ -101,25 +91,12 @@ pub fn error(kind: ErrorKind) -> Error {
     }
 }
 
-fn response(operation: Operation, status: u16, message: &str) -> CallReport {
-    let CallReport(details) = report(operation, Phase::ReadResponse, &format!("status {status}"));
+/// A call that failed after one attempt.
+fn failure(operation: Operation, cause: Cause, message: &str) -> CallFailure {
     let quoted = Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
-    CallReport(Box::new(Details { status: Some(status), quoted, ..*details }))
-}
-
-fn report(operation: Operation, phase: Phase, result: &str) -> CallReport {
-    CallReport(Box::new(Details {
-        operation,
-        status: None,
-        retry_after: None,
-        quoted: Quoted::default(),
-        attempts: vec![attempt(phase, result)],
-        oddity: None,
-        earlier: None,
-    }))
-}
-
-fn attempt(phase: Phase, result: &str) -> Attempt {
+    let last = AttemptError { quoted, ..cause.into() };
+    let (phase, result) = (last.phase(), last.result().into());
     let (node, elapsed) = ("http://127.0.0.1:8108".into(), Duration::from_millis(1));
-    Attempt { node, phase, result: result.into(), started: Instant::now(), elapsed }
+    let attempts = vec![Attempt { node, phase, result, started: Instant::now(), elapsed }];
+    CallFailure { operation, last, in_doubt: false, attempts, earlier: None }
 }
