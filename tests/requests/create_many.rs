@@ -252,3 +252,22 @@ fn batch_shows_no_value() {
     assert!(text.contains("CreatedKey { id: 0"), "{text}");
     assert!(batch.succeeded().all(|(_, key)| !text.contains(key.value.expose_secret())));
 }
+
+#[test]
+fn panic_of_progress_passes_on_after_it_was_told_every_key() {
+    let server = FakeServer::start().unwrap();
+    let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap();
+    let request = |index| client.create().description(format!("{index}")).actions(["*"]).collections(["*"]);
+    let mut told = Vec::new();
+    let batch = client.create_many((0..40).map(request));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        batch.send_with(|progress| {
+            told.push(progress.result.unwrap().id);
+            std::panic::resume_unwind(Box::new("the caller's"))
+        })
+    }));
+    assert!(result.is_err());
+    told.sort();
+    assert_eq!(told, client.list().send().unwrap().iter().map(|key| key.id).collect::<Vec<_>>());
+    assert!((1..=4).contains(&told.len()), "one for each connection: {told:?}");
+}
