@@ -924,6 +924,25 @@ fn prepared_request_that_is_sent_again_creates_nothing() {
     }
 }
 
+/// A rotation whose new key may exist creates nothing on a cluster that has no such old key.
+#[test]
+fn rotation_is_not_resumed_on_another_cluster() {
+    for world in World::ALL.into_iter().filter(|world| matches!(world, World::Standby(_))) {
+        let before = [Before::Unlike.entry(0, 0)];
+        // The response to the create, after the old key and both nodes were asked, is that of another key.
+        let events = [Event::Normal, Event::Normal, Event::Normal, Event::Foreign];
+        let model = Model::new(&before, &events);
+        let error = model.client().rotate(0).send().unwrap_err();
+        let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+        let requests = model.state().requests;
+        model.heal();
+        model.state().change = Some((requests, world));
+        assert!(incomplete.resume(&model.client()).is_err(), "{world:?}");
+        let has_acted = model.state().acts.iter().any(|act| !matches!(act, Act::Changed { .. }));
+        assert!(!has_acted, "{world:?}");
+    }
+}
+
 /// Takes minutes: `cargo test --release --lib every_course -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes; the tests above take the courses that matter most"]
