@@ -2,9 +2,8 @@
 
 mod severity;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::Hash;
 
 pub use self::severity::Severity;
 
@@ -195,8 +194,8 @@ struct Audit<'a> {
     version: Option<ServerVersion>,
     actions: Vec<&'a Action>,
     entries: Vec<&'a CollectionPattern>,
-    dead_actions: HashSet<&'a Action>,
-    dead_entries: HashSet<&'a CollectionPattern>,
+    dead_actions: BTreeSet<&'a Action>,
+    dead_entries: BTreeSet<&'a CollectionPattern>,
     has_every_action: bool,
     names_every_collection: bool,
 }
@@ -293,8 +292,8 @@ impl<'a> Audit<'a> {
 }
 
 /// Each entry once, in the order of the first occurrences.
-fn distinct<T: Eq + Hash>(entries: &[T]) -> Vec<&T> {
-    let mut seen = HashSet::new();
+fn distinct<T: Ord>(entries: &[T]) -> Vec<&T> {
+    let mut seen = BTreeSet::new();
     entries.iter().filter(|entry| seen.insert(*entry)).collect()
 }
 

@@ -59,8 +59,12 @@ pub(crate) const MIN_ATTEMPT: Duration = Duration::from_millis(25);
 impl Engine {
     /// Begins a call, which ends by `timeout` from now; without one, by the client's.
     pub(crate) fn call(&self, timeout: Option<Duration>) -> Call<'_> {
-        let secrets = Secrets { client_key: Some(&*self.api_key), ..Secrets::default() };
-        Call { engine: self, deadline: self.clock.now(), secrets }.within(timeout)
+        Call { engine: self, deadline: self.clock.now(), secrets: self.secrets() }.within(timeout)
+    }
+
+    /// What no error shows.
+    pub(crate) fn secrets(&self) -> Secrets<'_> {
+        Secrets { client_key: Some(&*self.api_key), ..Secrets::default() }
     }
 
     /// The beginning of the client's own key, as a list shows it.

@@ -92,8 +92,8 @@ impl DeleteKey {
         let Self { engine: _, key: KeyToDelete { id, known }, ignore_missing, options } = self;
         let (id, call) = (*id, options.call(engine)?);
         let deleted = call.guard(Operation::Delete(id), || match known {
-            Some(key) => delete_known(call, key, None),
-            None => to_deleted(call.send(Operation::Delete(id), NO_BODY, decode(id))),
+            Some(key) => delete_known(call, key, None).map(drop),
+            None => to_deleted(call.send(Operation::Delete(id), NO_BODY, decode(id))).map(drop),
         });
         match deleted {
             Err(Error::NotFound { .. }) if *ignore_missing => {}
@@ -117,7 +117,9 @@ pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
 ///
 /// The node that deletes it has just confirmed it. `kept`: the key that replaces it, which the node must have, too. If the
 /// node does not have `key`, the result is [`Error::NotFound`], and with `kept`, another run has deleted it.
-pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<(), Error> {
+///
+/// Returns [`Deleted::Unseen`] if a node does not have `key` after a lost response.
+pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<Deleted, Error> {
     let is_missing = |error: &AttemptError| error.typesense_status() == Some(404);
     let attempt = |node: &Node, deadlines| {
         let check = |key: &KeyInfo| {
@@ -150,9 +152,18 @@ fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<(), DecodeError> {
     }
 }
 
-fn to_deleted(result: Result<(), CallFailure>) -> Result<(), Error> {
+/// How it is known that a key is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deleted {
+    /// By a response.
+    Confirmed,
+    /// The response was lost, and then a node did not have the key. If the key is new, the node may lag instead.
+    Unseen,
+}
+
+fn to_deleted(result: Result<(), CallFailure>) -> Result<Deleted, Error> {
     match result {
-        Err(failure) if failure.is_already_applied() => Ok(()),
-        result => Ok(result?),
+        Err(failure) if failure.is_already_applied() => Ok(Deleted::Unseen),
+        result => Ok(result.map(|()| Deleted::Confirmed)?),
     }
 }

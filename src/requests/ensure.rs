@@ -176,10 +176,8 @@ impl EnsureKey {
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
         let run = Run { call, target: &target };
-        let ensured = call.guard(target.key.operation(), || run.finish());
-        ensured
-            .and_then(|it| it.replicated(call, options.replicated_within))
-            .map_err(|error| error.hiding(call.secrets))
+        let ensured = call.guard(target.key.operation(), || run.finish())?;
+        ensured.replicated(call, options.replicated_within)
     }
 
     fn check(self) -> Result<Target, Error> {

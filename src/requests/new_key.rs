@@ -1,7 +1,6 @@
 //! A new key: checked, serialized as a request, and compared with the server's response.
 
-use std::collections::HashSet;
-use std::hash::Hash;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -239,9 +238,9 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
 }
 
 /// Whether both contain the same items, ignoring order and repetition.
-pub(super) fn are_same_set<T: Eq + Hash>(left: &[T], right: &[T]) -> bool {
+pub(super) fn are_same_set<T: Ord>(left: &[T], right: &[T]) -> bool {
     // Mostly, the order is the same. A scope may have thousands of items.
-    left == right || HashSet::<_>::from_iter(left) == HashSet::from_iter(right)
+    left == right || BTreeSet::from_iter(left) == BTreeSet::from_iter(right)
 }
 
 /// Whether `json` is `secret` as a JSON string. Takes constant time, wherever the two differ.

@@ -424,8 +424,9 @@ impl fmt::Display for PlannedKey {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_all = f.alternate();
+        let secrets = self.engine.secrets();
         for key in self.keys.iter().filter(|key| is_all || key.is_change() || !key.duplicates.is_empty()) {
-            writeln!(f, "{key}")?;
+            writeln!(f, "{}", secrets.hide(&key.to_string()))?;
         }
         let count = |change| self.keys.iter().filter(|key| key.change == change).count();
         // A replaced key is not counted again.

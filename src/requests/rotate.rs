@@ -153,7 +153,8 @@ impl RotateKey {
         let Self { engine: _, id, value, expiry, keep_old, accept_majority, copy_unknown_members, options } = self;
         let call = options.call(engine)?;
         let old = get(call, id)?;
-        let key = NewKey::replacing(&old, value, expiry, copy_unknown_members)?;
+        let key = NewKey::replacing(&old, value, expiry, copy_unknown_members)
+            .map_err(|error| error.hiding(call.secrets))?;
         replication::check_nodes(call, id, accept_majority)?;
         let mut others = vec![id];
         if key.value.is_provided() {
@@ -222,7 +223,7 @@ impl Rotation {
         check_replacement(&info)?;
         match delete_known(call, &self.old, Some(&info)) {
             // Another rotation has deleted it.
-            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Ok(_) | Err(Error::NotFound { .. }) => {}
             Err(cause) => {
                 *is_left_over = !matches!(cause, Error::AnotherKey { .. });
                 let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };

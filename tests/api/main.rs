@@ -107,6 +107,20 @@ fn secrets_are_exposed_in_few_files() {
     );
 }
 
+/// A map that is seeded panics without a random source, and `thread::spawn` at the limit of threads: after a create, the
+/// value of the key would be lost.
+#[test]
+fn no_call_panics_without_a_random_source_or_a_thread() {
+    for file in source::files() {
+        let module = file.module.join("::");
+        for seeded in ["HashMap", "HashSet", "RandomState"] {
+            assert!(!file.tokens.iter().any(|token| token == seeded), "{module}: {seeded}");
+        }
+        let spawns = file.tokens.windows(3).any(|tokens| tokens == ["thread", "::", "spawn"]);
+        assert!(!spawns, "{module}: thread::spawn");
+    }
+}
+
 /// `public-api.txt` lists the whole public API; `.ci/run` compares it with the source.
 #[test]
 fn public_api_shows_types_of_few_crates() {

@@ -30,6 +30,9 @@ pub(crate) fn files() -> Vec<File> {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let inside = path.strip_prefix(&root).unwrap().with_extension("");
             let mut module: Vec<String> = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
             if name == "mod" {

@@ -7,6 +7,7 @@ use super::{Change, Plan, PlannedKey, list_groups};
 use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::operation::Operation;
 use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
 use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Target, Verdict};
@@ -173,7 +174,8 @@ impl<'a> Run<'a> {
         let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(|key| key.value.known()).collect();
-        let (mut groups, others) = list_groups(self.call().hiding_all(&values), descriptions, has_changed)?;
+        let call = self.call().hiding_all(&values);
+        let (mut groups, others) = list_groups(call, descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
         let changed: BTreeSet<_> = changed.map(|key| key.id).collect();
@@ -195,7 +197,7 @@ impl<'a> Run<'a> {
                 },
             };
             if let Err(refused) = started {
-                report.finish(at, Err(refused));
+                report.finish(at, Err(refused.hiding(call.secrets)));
             }
         }
         if !report.is_stopped {
@@ -296,11 +298,13 @@ impl<'a> Run<'a> {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
                 Other::CleanUp(steps, kept) => {
-                    steps.keep(self.call_about(steps.target), kept).map(|ensured| Done::Ensured(Box::new(ensured)))
+                    let call = self.call_about(steps.target);
+                    call.guard(Operation::Delete(kept.id), || steps.keep(call, kept))
+                        .map(|ensured| Done::Ensured(Box::new(ensured)))
                 }
                 Other::Delete(key) => match delete_known(self.call(), key, None) {
                     // It is gone already.
-                    Ok(()) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(key.id)),
+                    Ok(_) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(key.id)),
                     Err(error) => Err(error),
                 },
             };

@@ -9,7 +9,7 @@ use crate::engine::Call;
 use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::requests::create::{Created, Prior, ROUNDS_FOR_GIVEN};
-use crate::requests::delete::{check_replacement, delete_known};
+use crate::requests::delete::{Deleted, check_replacement, delete_known};
 use crate::requests::get::get;
 use crate::requests::replication::{self, Wanted};
 use crate::requests::value::KeyValue;
@@ -114,7 +114,7 @@ impl<'a> Steps<'a> {
                 }
                 match delete_known(call, key, Some(stays)) {
                     // Otherwise, another run has deleted it.
-                    Ok(()) | Err(Error::NotFound { .. }) => replaced.push(key),
+                    Ok(_) | Err(Error::NotFound { .. }) => replaced.push(key),
                     Err(cause @ Error::AnotherKey { .. }) if replaces => {
                         return Err(interrupted(created, &replaced, &[], cause));
                     }
@@ -199,13 +199,18 @@ impl<'a> Creation<'a> {
     fn undo(self, call: Call<'_>) -> Result<Steps<'a>, Error> {
         let Self { steps, created } = self;
         let own = created.key.info();
-        let mut rounds = 0;
+        let (mut rounds, mut was_sent) = (0, false);
         loop {
             rounds += 1;
-            match delete_known(call, &own, None) {
-                Ok(()) => return Ok(steps),
+            let deleted = delete_known(call, &own, None);
+            was_sent |= deleted.is_ok();
+            match deleted {
+                Ok(Deleted::Confirmed) => return Ok(steps),
                 // A node that lags does not know the key yet.
-                Err(Error::NotFound { .. }) if rounds < ROUNDS_FOR_GIVEN && call.pause(rounds) => {}
+                Ok(Deleted::Unseen) | Err(Error::NotFound { .. })
+                    if rounds < ROUNDS_FOR_GIVEN && call.pause(rounds) => {}
+                Ok(Deleted::Unseen) => return Ok(steps),
+                Err(Error::NotFound { .. }) if was_sent => return Ok(steps),
                 Err(cause) => return Err(interrupted(Some(created), &[], &[&own], cause)),
             }
         }

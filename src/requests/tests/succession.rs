@@ -204,6 +204,7 @@ impl Run {
             _ => {}
         }
         if first.is_err() || killed_after.is_some() {
+            let has_drifted = before.iter().any(|key| !Self::has_scope(key) || !self.has_value(key));
             let undisturbed = Model::new(&before, &[]);
             let succeeds = self.run(&undisturbed.client(), "abcd-first").is_ok();
             model.heal();
@@ -212,6 +213,8 @@ impl Run {
             self.check_acts(&after, &state.acts, &format!("next after {context}"));
             match next {
                 Ok(ensured) => self.check_ok(&ensured, &state.keys, is_alike, &context),
+                // The first run has renewed a key beside a drifted one, which the next plan reports.
+                Err(Error::Drift { .. }) if self.planned && self.on_drift == OnDrift::Refuse && has_drifted => {}
                 Err(error) => assert!(!succeeds, "no way out: {context}: {error}"),
             }
             if succeeds && self.generation.is_some() && !is_alike {
