@@ -56,7 +56,8 @@ pub(crate) fn copy(text: &str) -> SecretString {
     SecretString::new(Box::from(text))
 }
 
-/// The text of a valid JSON string, unless it is empty. `None` for any other JSON.
+/// The text of a valid JSON string, unless it is empty. `None` for any other JSON, and for text with a character that is
+/// escaped as a pair: servers do not escape these, and half of a pair is no character.
 ///
 /// serde_json would unescape it into a buffer that it does not wipe.
 pub(crate) fn from_json(json: &str) -> Option<SecretString> {
@@ -74,8 +75,7 @@ pub(crate) fn from_json(json: &str) -> Option<SecretString> {
             'u' => {
                 let code = u32::from_str_radix(after.as_str().get(..4)?, 16).ok()?;
                 after.nth(3);
-                // Each half of a pair becomes the replacement character: servers do not escape what needs two.
-                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                char::from_u32(code)?
             }
             other => other,
         };
@@ -283,8 +283,8 @@ pub(crate) mod tests {
             let json = serde_json::to_string(text).unwrap();
             assert_eq!(from_json(&json).unwrap().expose_secret(), text, "{json}");
         }
-        assert_eq!(from_json(r#""\u00e9\/\ud83d""#).unwrap().expose_secret(), "é/\u{fffd}");
-        for other in [r#""""#, "7", "null", r#"""#, r#"["a"]"#] {
+        assert_eq!(from_json(r#""\u00e9\/""#).unwrap().expose_secret(), "é/");
+        for other in [r#""""#, "7", "null", r#"""#, r#"["a"]"#, r#""\ud83d""#, r#""\ud83d\ude00""#] {
             assert!(from_json(other).is_none(), "{other}");
         }
     }
