@@ -8,7 +8,9 @@ use typesense_keys::{ClientBuilder, KeysClient};
 
 use crate::child;
 use crate::support::Scripted;
-use crate::support::faulty::{CLOSED_PORT, tunnel};
+#[cfg(feature = "tls")]
+use crate::support::faulty::CLOSED_PORT;
+use crate::support::faulty::tunnel;
 use crate::support::harness::PlainTest;
 
 const NODES: &str = "TYPESENSE_URL";
