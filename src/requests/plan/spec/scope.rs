@@ -11,7 +11,7 @@ use crate::key::{KeyId, KeyInfo};
 use crate::requests::new_key::NewKey;
 use crate::server_version::ServerVersion;
 
-/// What a described key allows, and until when: of a [`KeySpec`], or of a key that a plan creates.
+/// The actions, collections and expiry of a [`KeySpec`], or of a key that a plan creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Scope<'a> {
