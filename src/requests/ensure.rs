@@ -10,7 +10,8 @@ use super::options::{
     CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, renewal_method,
     replication_method, scope_methods, timeout_method, value_method,
 };
-use super::reconcile::{EnsuredKey, Steps, Succession, Target, Verdict, drift};
+use super::steps::{EnsuredKey, Steps, drift};
+use super::survey::{Succession, Target, Verdict};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine};
 use crate::error::Error;

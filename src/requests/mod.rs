@@ -11,10 +11,12 @@ mod new_key;
 mod options;
 mod plan;
 mod ready;
-mod reconcile;
+
 mod replication;
 mod rotate;
 mod runner;
+mod steps;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -28,6 +30,6 @@ pub(crate) use self::many::CreateItem;
 pub use self::many::{Batch, Progress, SendMany};
 pub use self::plan::{Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey, Scope};
 pub(crate) use self::ready::wait_until_ready;
-pub use self::reconcile::EnsuredKey;
 pub use self::rotate::RotateKey;
 pub(crate) use self::rotate::resume;
+pub use self::steps::EnsuredKey;

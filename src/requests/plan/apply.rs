@@ -10,8 +10,9 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
 use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
-use crate::requests::reconcile::{Creation, EnsuredKey, Steps, Survey, Target, Verdict};
 use crate::requests::runner::{self, Connections};
+use crate::requests::steps::{Creation, EnsuredKey, Steps};
+use crate::requests::survey::{Survey, Target, Verdict};
 
 /// The progress of [`Plan::apply_with`].
 #[derive(Debug, Clone, Copy)]

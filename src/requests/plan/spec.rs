@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
 use crate::requests::options::{KeySettings, autodelete_method, renewal_method, scope_methods};
-use crate::requests::reconcile::{Succession, Target};
+use crate::requests::survey::{Succession, Target};
 use crate::requests::value::KeyValue;
 use crate::value_root::{DerivedValue, ValueRoot};
 

@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
+use super::options::KeySettings;
+use super::value::KeyValue;
 use crate::error::{CLIENT_KEY, DUPLICATE, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
-use crate::requests::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
-use crate::requests::options::KeySettings;
-use crate::requests::value::KeyValue;
 
 /// How long ago a key must have expired before it is deleted, so that a wrong local clock does not delete a working
 /// key.
@@ -16,24 +16,24 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(86_400);
 
 /// The key that should exist.
 #[derive(Debug)]
-pub(in crate::requests) struct Target {
-    pub(in crate::requests) key: NewKey,
-    pub(in crate::requests) succession: Succession,
+pub(super) struct Target {
+    pub(super) key: NewKey,
+    pub(super) succession: Succession,
 }
 
 /// How a new key succeeds one that exists.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::requests) struct Succession {
+pub(super) struct Succession {
     /// Whether to replace keys with the same description and a different scope.
-    pub(in crate::requests) replace_on_drift: bool,
+    pub(super) replace_on_drift: bool,
     /// Whether to leave those that are replaced.
-    pub(in crate::requests) keep_old: bool,
+    pub(super) keep_old: bool,
     /// How long before the expiry of a key with the wanted scope it is succeeded by another.
-    pub(in crate::requests) renew_before: Option<Duration>,
+    pub(super) renew_before: Option<Duration>,
 }
 
 impl Target {
-    pub(in crate::requests) fn new(settings: KeySettings, succession: Succession) -> Result<Self, Error> {
+    pub(super) fn new(settings: KeySettings, succession: Succession) -> Result<Self, Error> {
         let Succession { replace_on_drift, keep_old, renew_before } = succession;
         if settings.description.trim().is_empty() {
             return Err(Error::invalid("description", "is empty: the key is found by it"));
@@ -59,7 +59,7 @@ impl Target {
 }
 
 /// What the listed keys with one description call for.
-pub(in crate::requests) enum Verdict<'a> {
+pub(super) enum Verdict<'a> {
     /// This key is as wanted. Drifted and expired ones may be left over.
     Keep(&'a KeyInfo),
     /// There is none.
@@ -74,9 +74,9 @@ pub(in crate::requests) enum Verdict<'a> {
 
 /// A key with a different scope than the wanted one.
 #[derive(Clone)]
-pub(in crate::requests) struct Drifted {
-    pub(in crate::requests) key: KeyInfo,
-    pub(in crate::requests) differences: Vec<Difference>,
+pub(super) struct Drifted {
+    pub(super) key: KeyInfo,
+    pub(super) differences: Vec<Difference>,
     is_replaceable: bool,
     /// Whether no key with the wanted value can be created because of this one.
     is_obstacle: bool,
@@ -85,24 +85,24 @@ pub(in crate::requests) struct Drifted {
 }
 
 impl Drifted {
-    pub(in crate::requests) fn has_other_value(&self) -> bool {
+    pub(super) fn has_other_value(&self) -> bool {
         self.differences.iter().any(|difference| difference.field == VALUE)
     }
 }
 
 /// The listed keys with one description, in the order of their ids.
 #[derive(Clone, Default)]
-pub(in crate::requests) struct Survey {
+pub(super) struct Survey {
     /// Not expired, with the wanted scope.
-    pub(in crate::requests) wanted: Vec<KeyInfo>,
+    pub(super) wanted: Vec<KeyInfo>,
     /// Not expired, with a different scope.
-    pub(in crate::requests) drifted: Vec<Drifted>,
+    pub(super) drifted: Vec<Drifted>,
     /// Not expired, but soon, and otherwise with the wanted scope. Of any earlier generation.
     expiring: Vec<Drifted>,
     /// Expired by the local clock.
     expired: Vec<KeyInfo>,
     /// Expired long ago, so that they may be deleted.
-    pub(in crate::requests) long_expired: Vec<KeyInfo>,
+    pub(super) long_expired: Vec<KeyInfo>,
     keeps_old: bool,
 }
 
@@ -111,12 +111,7 @@ impl Survey {
     ///
     /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor
     /// deleted, because the server would refuse all further requests.
-    pub(in crate::requests) fn of(
-        keys: Vec<KeyInfo>,
-        target: &Target,
-        created: Option<&KeyInfo>,
-        client_prefix: &str,
-    ) -> Self {
+    pub(super) fn of(keys: Vec<KeyInfo>, target: &Target, created: Option<&KeyInfo>, client_prefix: &str) -> Self {
         let mut survey = Self { keeps_old: target.succession.keep_old, ..Self::default() };
         for key in keys {
             if created.is_some_and(|created| created.is_same_as(&key)) {
@@ -191,7 +186,7 @@ impl Survey {
     }
 
     /// Marks drifted keys as to be deleted if another key is as wanted.
-    pub(in crate::requests) fn prune(&mut self, is_unwanted: impl Fn(&KeyInfo) -> bool) {
+    pub(super) fn prune(&mut self, is_unwanted: impl Fn(&KeyInfo) -> bool) {
         for drifted in &mut self.drifted {
             let may_be_clients = drifted.differences.iter().any(|difference| difference.field == CLIENT_KEY);
             drifted.is_unwanted = !may_be_clients && is_unwanted(&drifted.key);
@@ -204,7 +199,7 @@ impl Survey {
     }
 
     /// The ids of all keys, in order.
-    pub(in crate::requests) fn ids(&self) -> Vec<KeyId> {
+    pub(super) fn ids(&self) -> Vec<KeyId> {
         let mut ids: Vec<_> = self.keys().map(|key| key.id).collect();
         ids.sort_unstable();
         ids
@@ -215,7 +210,7 @@ impl Survey {
     /// # Errors
     ///
     /// [`Error::Drift`] about another key with the prefix of the value, even an expired one: it may have the value, too.
-    pub(in crate::requests) fn holder(&self, key: &NewKey) -> Result<Option<&KeyInfo>, Error> {
+    pub(super) fn holder(&self, key: &NewKey) -> Result<Option<&KeyInfo>, Error> {
         let holder = self.wanted.first();
         let is_other = |listed: &&KeyInfo| holder.is_none_or(|holder| holder.id != listed.id);
         match self.keys().filter(is_other).find(|listed| key.has_prefix_of(listed)) {
@@ -229,7 +224,7 @@ impl Survey {
     }
 
     /// What the listed keys call for.
-    pub(in crate::requests) fn verdict(&self) -> Verdict<'_> {
+    pub(super) fn verdict(&self) -> Verdict<'_> {
         if let Some(obstacle) = self.drifted.iter().rfind(|drifted| drifted.is_obstacle) {
             return Verdict::Refuse(obstacle);
         }
@@ -247,7 +242,7 @@ impl Survey {
     }
 
     /// The newest drifted key that is left beside `kept`, which is as wanted. A key that replaces it would be newer.
-    pub(in crate::requests) fn left_beside(&self, kept: &KeyInfo) -> Option<Drifted> {
+    pub(super) fn left_beside(&self, kept: &KeyInfo) -> Option<Drifted> {
         let is_left =
             |drifted: &&Drifted| !(drifted.is_unwanted || drifted.is_replaceable && drifted.key.id < kept.id);
         let mut left = self.drifted.iter().rfind(is_left)?.clone();
@@ -257,7 +252,7 @@ impl Survey {
     }
 
     /// The drifted keys to delete once a key is as wanted. `stays`: its id, if it exists already.
-    pub(in crate::requests) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = &KeyInfo> {
+    pub(super) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = &KeyInfo> {
         let is_replaced = move |drifted: &&Drifted| match stays {
             Some(stays) => {
                 drifted.is_unwanted || (drifted.is_replaceable && !self.keeps_old && drifted.key.id < stays)

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::create::{Created, Prior, ROUNDS_FOR_GIVEN};
+use super::delete::{Deleted, check_replacement, delete_known};
+use super::get::get;
+use super::replication::{self, Wanted};
 use super::survey::{Drifted, Survey, Target};
+use super::value::KeyValue;
 use crate::engine::Call;
 use crate::error::{Error, Incomplete, Joined, NotReplicated};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
-use crate::requests::create::{Created, Prior, ROUNDS_FOR_GIVEN};
-use crate::requests::delete::{Deleted, check_replacement, delete_known};
-use crate::requests::get::get;
-use crate::requests::replication::{self, Wanted};
-use crate::requests::value::KeyValue;
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
 /// each spec of a [`Plan`](crate::plan::Plan).
@@ -36,19 +36,19 @@ pub struct EnsuredKey {
 
 /// The steps for one description, before anything is changed.
 #[derive(Clone)]
-pub(in crate::requests) struct Steps<'a> {
-    pub(in crate::requests) target: &'a Target,
-    pub(in crate::requests) before: Survey,
+pub(super) struct Steps<'a> {
+    pub(super) target: &'a Target,
+    pub(super) before: Survey,
 }
 
 impl<'a> Steps<'a> {
     /// `listed`: the keys with this description.
-    pub(in crate::requests) fn new(call: Call<'_>, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
+    pub(super) fn new(call: Call<'_>, target: &'a Target, listed: Vec<KeyInfo>) -> Self {
         let before = Survey::of(listed, target, None, &call.engine.client_prefix());
         Self { target, before }
     }
 
-    pub(in crate::requests) fn create(self, call: Call<'_>) -> Result<Creation<'a>, Error> {
+    pub(super) fn create(self, call: Call<'_>) -> Result<Creation<'a>, Error> {
         let Self { target, before } = &self;
         if let Some(old) = before.replaced_by(None).last() {
             // A missing permission is reported as such.
@@ -69,14 +69,14 @@ impl<'a> Steps<'a> {
 
     /// Whether a listed key is as wanted, but only its prefix shows that it has the derived value, and others are to be
     /// deleted because of it. Then the key is created: the server refuses a value that it has.
-    pub(in crate::requests) fn needs_proof(&self) -> bool {
+    pub(super) fn needs_proof(&self) -> bool {
         let stays = self.before.wanted.first().map(|key| key.id);
         let is_derived = matches!(self.target.key.value, KeyValue::Derived(_));
         is_derived && stays.is_some() && self.before.replaced_by(stays).next().is_some()
     }
 
     /// Keeps `stays`, which is listed with the wanted scope.
-    pub(in crate::requests) fn keep(&self, call: Call<'_>, stays: &KeyInfo) -> Result<EnsuredKey, Error> {
+    pub(super) fn keep(&self, call: Call<'_>, stays: &KeyInfo) -> Result<EnsuredKey, Error> {
         let kept = self.conclude(call, None, stays, self.before.ids())?;
         Ok(EnsuredKey { value: self.target.key.value_of(stays), ..kept })
     }
@@ -140,23 +140,23 @@ impl<'a> Steps<'a> {
 }
 
 /// The steps after this run has created the key.
-pub(in crate::requests) struct Creation<'a> {
+pub(super) struct Creation<'a> {
     steps: Steps<'a>,
     created: Created,
 }
 
 impl<'a> Creation<'a> {
-    pub(in crate::requests) fn key(&self) -> &CreatedKey {
+    pub(super) fn key(&self) -> &CreatedKey {
         &self.created.key
     }
 
-    pub(in crate::requests) fn target(&self) -> &'a Target {
+    pub(super) fn target(&self) -> &'a Target {
         self.steps.target
     }
 
     /// Compares the keys with this description, listed since. `None` if they were listed by a node that lags, and does
     /// not know the created key.
-    pub(in crate::requests) fn survey(&self, call: Call<'_>, listed: Vec<KeyInfo>) -> Option<Survey> {
+    pub(super) fn survey(&self, call: Call<'_>, listed: Vec<KeyInfo>) -> Option<Survey> {
         let own = self.key().info();
         let after = Survey::of(listed, self.target(), Some(&own), &call.engine.client_prefix());
         let is_shown = after.wanted.iter().any(|key| own.is_same_as(key)) || own.may_be_purged();
@@ -164,12 +164,12 @@ impl<'a> Creation<'a> {
     }
 
     /// Whether no other key has this description, so that [`settle`](Self::settle) sends nothing.
-    pub(in crate::requests) fn is_alone(&self, after: &Survey) -> bool {
+    pub(super) fn is_alone(&self, after: &Survey) -> bool {
         self.steps.before.ids().is_empty() && after.ids().len() == 1
     }
 
     /// Keeps the created key unless another key takes precedence.
-    pub(in crate::requests) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
+    pub(super) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (self.key().info(), self.created.is_certain);
         let replace_on_drift = self.target().succession.replace_on_drift;
         // A renewal is begun although these are listed.
@@ -217,7 +217,7 @@ impl<'a> Creation<'a> {
     }
 
     /// The error of a run that ends here.
-    pub(in crate::requests) fn interrupted(self, cause: Error) -> Error {
+    pub(super) fn interrupted(self, cause: Error) -> Error {
         interrupted(Some(self.created), &[], &[], cause)
     }
 }
@@ -263,7 +263,7 @@ fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
 
 impl EnsuredKey {
     /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
-    pub(in crate::requests) fn replicated(self, call: Call<'_>, limit: Option<Duration>) -> Result<Self, Error> {
+    pub(super) fn replicated(self, call: Call<'_>, limit: Option<Duration>) -> Result<Self, Error> {
         match replication::wait_for_all(call, Wanted::Known(&self.key), limit) {
             Ok(()) => Ok(self),
             Err(lag) => {
@@ -276,7 +276,7 @@ impl EnsuredKey {
     }
 }
 
-pub(in crate::requests) fn drift(Drifted { key, differences, .. }: &Drifted) -> Error {
+pub(super) fn drift(Drifted { key, differences, .. }: &Drifted) -> Error {
     Error::Drift { key: Box::new(key.clone()), differences: differences.clone() }
 }
 
