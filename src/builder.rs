@@ -12,11 +12,9 @@ use secrecy::SecretString;
 
 use self::api_key::ApiKey;
 use crate::client::KeysClient;
-use crate::engine::{Engine, Nodes, RetryConfig, SystemClock};
+use crate::engine::{Engine, Limits, Nodes, SystemClock};
 use crate::error::Error;
-#[cfg(feature = "tls")]
-use crate::http::TlsSettings;
-use crate::http::{Http, ProxySource};
+use crate::http::{Http, ProxySource, TlsSettings};
 use crate::node::Node;
 use crate::text;
 
@@ -34,19 +32,16 @@ use crate::text;
 /// # #[cfg(feature = "tls")]
 /// assert!(client.is_ok());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     /// Each with the name under which errors report it: a method or an environment variable.
     nodes: Vec<(String, &'static str)>,
     nearest_node: Option<String>,
     api_key: Option<(ApiKey, &'static str)>,
-    config: RetryConfig,
-    max_list_size: u64,
+    limits: Limits,
     allow_plaintext: bool,
-    proxy: Option<SecretString>,
-    proxy_from_env: bool,
-    #[cfg(feature = "tls")]
+    proxy: ProxySource,
     tls: TlsSettings,
 }
 
@@ -55,28 +50,6 @@ impl KeysClient {
     /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
-    }
-}
-
-impl Default for ClientBuilder {
-    fn default() -> Self {
-        Self {
-            nodes: Vec::new(),
-            nearest_node: None,
-            api_key: None,
-            config: RetryConfig {
-                timeout: Duration::from_secs(30),
-                attempt_timeout: Duration::from_secs(10),
-                connect_timeout: Duration::from_secs(5),
-                retries: true,
-            },
-            max_list_size: 64 * 1024 * 1024,
-            allow_plaintext: false,
-            proxy: None,
-            proxy_from_env: true,
-            #[cfg(feature = "tls")]
-            tls: TlsSettings::default(),
-        }
     }
 }
 
@@ -128,26 +101,26 @@ impl ClientBuilder {
     /// Limits a whole call, with all attempts and the pauses between them. Defaults to 30 seconds, which is enough for a
     /// cluster to elect a new leader (about 7 seconds). More than a year counts as a year.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.config.timeout = timeout;
+        self.limits.timeout = timeout;
         self
     }
 
     /// Limits one attempt, from the host lookup to the end of the response. Defaults to 10 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.config.attempt_timeout = timeout;
+        self.limits.attempt_timeout = timeout;
         self
     }
 
     /// Limits how long one attempt may take to open a connection, including the TLS handshake. Defaults to 5 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
+        self.limits.connect_timeout = timeout;
         self
     }
 
     /// Whether a call makes another attempt after a failed one, where that is safe. Defaults to `true`. Use `false`
     /// if you repeat calls yourself: see [`Error::is_retryable`].
     pub fn retries(mut self, retries: bool) -> Self {
-        self.config.retries = retries;
+        self.limits.retries = retries;
         self
     }
 
@@ -167,7 +140,7 @@ impl ClientBuilder {
     /// Connections to all nodes use it, by the method `CONNECT`, except plain http to this host. It can read every key
     /// that is sent by plain http, and nothing that is sent by https.
     pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
-        self.proxy = Some(url.into());
+        self.proxy = ProxySource::Setting(url.into());
         self
     }
 
@@ -179,7 +152,11 @@ impl ClientBuilder {
     /// a port. `example.net` also stands for the hosts below it, `.example.net` and `*.example.net` stand only for
     /// those, and `*` for all hosts. What else it contains is ignored, and logged at `warn`.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
-        self.proxy_from_env = proxy_from_env;
+        self.proxy = match self.proxy {
+            ProxySource::Setting(url) => ProxySource::Setting(url),
+            _ if proxy_from_env => ProxySource::Environment,
+            _ => ProxySource::None,
+        };
         self
     }
 
@@ -189,7 +166,7 @@ impl ClientBuilder {
     /// `ensure` or a create whose response was lost. It does not apply to
     /// [`ListKeys::stream`](crate::ListKeys::stream).
     pub fn max_list_size(mut self, bytes: u64) -> Self {
-        self.max_list_size = bytes;
+        self.limits.max_list_size = bytes;
         self
     }
 
@@ -231,10 +208,10 @@ impl ClientBuilder {
     /// * the proxy, given here or by the environment, is not an http proxy.
     pub fn build(self) -> Result<KeysClient, Error> {
         let limits = [
-            ("timeout", self.config.timeout.is_zero()),
-            ("attempt_timeout", self.config.attempt_timeout.is_zero()),
-            ("connect_timeout", self.config.connect_timeout.is_zero()),
-            ("max_list_size", self.max_list_size == 0),
+            ("timeout", self.limits.timeout.is_zero()),
+            ("attempt_timeout", self.limits.attempt_timeout.is_zero()),
+            ("connect_timeout", self.limits.connect_timeout.is_zero()),
+            ("max_list_size", self.limits.max_list_size == 0),
         ];
         if let Some((setting, _)) = limits.into_iter().find(|(_, is_zero)| *is_zero) {
             return Err(Error::configuration(
@@ -258,20 +235,15 @@ impl ClientBuilder {
         let uses_https = nearest.iter().chain(&others).any(Node::is_https);
         let (api_key, setting) = self.api_key.ok_or_else(|| Error::configuration("api_key", "is not set"))?;
         let api_key = Arc::new(api_key.read(setting)?);
-        let http = Http::new(
-            Arc::clone(&api_key),
-            #[cfg(feature = "tls")]
-            &self.tls,
-            match &self.proxy {
-                Some(url) => ProxySource::Setting(url),
-                None if self.proxy_from_env && uses_https => ProxySource::Environment,
-                None => ProxySource::None,
-            },
-        )?;
+        let proxy = match &self.proxy {
+            // The environment's proxy is for https.
+            ProxySource::Environment if !uses_https => &ProxySource::None,
+            proxy => proxy,
+        };
+        let http = Http::new(Arc::clone(&api_key), &self.tls, proxy)?;
         Ok(KeysClient::new(Engine {
             nodes: Nodes::new(nearest, others),
-            config: self.config,
-            max_list_size: self.max_list_size,
+            limits: self.limits,
             clock: Box::new(SystemClock),
             sender: Box::new(http),
             api_key,
@@ -310,25 +282,12 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     /// Omits the addresses, too: an unchecked address may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            nodes,
-            nearest_node: _,
-            api_key: _,
-            config,
-            max_list_size,
-            allow_plaintext,
-            proxy,
-            proxy_from_env,
-            #[cfg(feature = "tls")]
-                tls: _,
-        } = self;
+        let Self { nodes, nearest_node: _, api_key: _, limits, allow_plaintext, proxy, tls: _ } = self;
         f.debug_struct("ClientBuilder")
             .field("nodes", &nodes.len())
-            .field("config", config)
-            .field("max_list_size", max_list_size)
+            .field("limits", limits)
             .field("allow_plaintext", allow_plaintext)
-            .field("proxy", &proxy.is_some())
-            .field("proxy_from_env", proxy_from_env)
+            .field("proxy", proxy)
             .finish_non_exhaustive()
     }
 }

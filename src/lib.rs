@@ -41,6 +41,7 @@ pub mod error;
 mod expiry;
 #[cfg(fuzzing)]
 #[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
 pub mod fuzzing;
 pub mod guide;
 mod http;

@@ -34,7 +34,7 @@ impl<'a> Call<'a> {
 
     /// The same call, which ends by `limit` from now; without a limit, by the client's.
     pub(crate) fn within(self, limit: Option<Duration>) -> Self {
-        let limit = limit.unwrap_or(self.engine.config.timeout);
+        let limit = limit.unwrap_or(self.engine.limits.timeout);
         Self { deadline: deadline_after(self.engine.clock.now(), limit), ..self }
     }
 

@@ -7,7 +7,7 @@ mod failure;
 mod nodes;
 mod policy;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,8 +18,6 @@ use log::debug;
 use secrecy::SecretString;
 
 pub(crate) use self::call::{Call, NO_BODY};
-#[cfg(test)]
-pub(crate) use self::clock::TestClock;
 pub(crate) use self::clock::{Clock, SystemClock, backoff};
 pub(crate) use self::failure::CallFailure;
 pub(crate) use self::nodes::Nodes;
@@ -33,23 +31,35 @@ use crate::operation::Operation;
 /// The state that all calls of a client share.
 pub(crate) struct Engine {
     pub(crate) nodes: Nodes,
-    pub(crate) config: RetryConfig,
-    /// The maximum size of the response to a list, in bytes.
-    pub(crate) max_list_size: u64,
+    pub(crate) limits: Limits,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) sender: Box<dyn RequestSender>,
     /// The client's own key.
     pub(crate) api_key: Arc<SecretString>,
 }
 
-/// The time limits of calls and attempts, and whether attempts are repeated.
+/// The limits of calls, attempts and responses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RetryConfig {
+pub(crate) struct Limits {
     pub(crate) timeout: Duration,
     pub(crate) attempt_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     /// Whether an attempt may be repeated at all.
     pub(crate) retries: bool,
+    /// The maximum size of the response to a list, in bytes.
+    pub(crate) max_list_size: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            attempt_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            retries: true,
+            max_list_size: 64 * 1024 * 1024,
+        }
+    }
 }
 
 /// The least time that a repeated attempt must have. A shorter one would rarely succeed, and its failure would hide the
@@ -83,7 +93,7 @@ impl Engine {
             // Without a record in the log, which would call the logger again.
             return Err(CallFailure::new(operation, Cause::Reentrant.into()));
         };
-        run(&self.nodes, self.config, &*self.clock, operation, deadline, attempt)
+        run(&self.nodes, self.limits, &*self.clock, operation, deadline, attempt)
     }
 }
 
@@ -109,16 +119,12 @@ impl Drop for CallGuard {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, config, max_list_size, clock: _, sender: _, api_key: _ } = self;
-        f.debug_struct("Engine")
-            .field("nodes", nodes)
-            .field("config", config)
-            .field("max_list_size", max_list_size)
-            .finish_non_exhaustive()
+        let Self { nodes, limits, clock: _, sender: _, api_key: _ } = self;
+        f.debug_struct("Engine").field("nodes", nodes).field("limits", limits).finish_non_exhaustive()
     }
 }
 
-impl RetryConfig {
+impl Limits {
     /// The deadlines of an attempt that starts at `now`.
     fn deadlines(self, now: Instant, deadline: Instant) -> Deadlines {
         let finish_by = deadline.min(deadline_after(now, self.attempt_timeout));
@@ -129,7 +135,7 @@ impl RetryConfig {
 /// Makes attempts at `operation` until one succeeds, the policy forbids another, or `deadline` expires.
 fn run<T>(
     nodes: &Nodes,
-    config: RetryConfig,
+    limits: Limits,
     clock: &dyn Clock,
     operation: Operation,
     deadline: Instant,
@@ -142,12 +148,12 @@ fn run<T>(
     let mut fail_at = if nodes.have_responded() {
         deadline
     } else {
-        deadline.min(deadline_after(clock.now(), config.connect_timeout))
+        deadline.min(deadline_after(clock.now(), limits.connect_timeout))
     };
     while let Some(member) = route.next(clock.now()) {
         let node = &member.node;
         let started = clock.now();
-        let error = match attempt(node, config.deadlines(started, deadline)) {
+        let error = match attempt(node, limits.deadlines(started, deadline)) {
             Ok(result) => {
                 nodes.record_success(member);
                 return Ok(result);
@@ -177,7 +183,7 @@ fn run<T>(
             backoff(failures, clock).max(retry_after.unwrap_or_default())
         };
         let has_time = deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) < fail_at;
-        if route.is_empty() || !config.retries || !has_time {
+        if route.is_empty() || !limits.retries || !has_time {
             break;
         }
         clock.sleep(wait);

@@ -1,12 +1,48 @@
 //! The retry loop without a network and without waiting. The last part checks its accounting exhaustively.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::clock::TestClock;
 use super::*;
 use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::key::KeyId;
+
+/// A clock that advances only when a test sleeps or makes an attempt.
+pub(crate) struct TestClock {
+    start: Instant,
+    passed_ns: AtomicU64,
+    jitter: f64,
+}
+
+impl TestClock {
+    pub(crate) fn new(jitter: f64) -> Self {
+        Self { start: Instant::now(), passed_ns: Default::default(), jitter }
+    }
+
+    pub(crate) fn pass(&self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).unwrap();
+        self.passed_ns.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    pub(crate) fn passed(&self) -> Duration {
+        Duration::from_nanos(self.passed_ns.load(Ordering::SeqCst))
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        self.start + self.passed()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.pass(duration);
+    }
+
+    fn jitter(&self) -> f64 {
+        self.jitter
+    }
+}
 
 const SECOND: Duration = Duration::from_secs(1);
 const CREATE: Operation = Operation::Create { repeatable: true };
@@ -28,11 +64,12 @@ fn name(node: &Node) -> String {
     node.origin().trim_start_matches("http://").trim_end_matches(".example.net").to_owned()
 }
 
-const CONFIG: RetryConfig = RetryConfig {
+const CONFIG: Limits = Limits {
     timeout: Duration::from_secs(30),
     attempt_timeout: Duration::from_secs(10),
     connect_timeout: Duration::from_secs(5),
     retries: true,
+    max_list_size: 0,
 };
 
 fn refused() -> AttemptError {
@@ -73,14 +110,14 @@ fn unexpected(status: u16) -> AttemptError {
 /// Makes a call whose attempts on a node end as `error` says. Returns its result and the names of the tried nodes.
 fn call(
     nodes: &Nodes,
-    config: RetryConfig,
+    limits: Limits,
     clock: &TestClock,
     operation: Operation,
     error: impl Fn(&str) -> Result<(), AttemptError>,
 ) -> (Result<(), CallFailure>, Vec<String>) {
     let asked = RefCell::new(Vec::new());
-    let deadline = deadline_after(clock.now(), config.timeout);
-    let result = run(nodes, config, clock, operation, deadline, |node, deadlines| {
+    let deadline = deadline_after(clock.now(), limits.timeout);
+    let result = run(nodes, limits, clock, operation, deadline, |node, deadlines| {
         assert!(deadlines.connect_by <= deadlines.finish_by && deadlines.finish_by <= deadline, "{deadlines:?}");
         asked.borrow_mut().push(name(node));
         error(&name(node))
@@ -138,8 +175,7 @@ fn node_with_too_large_list_is_not_set_aside() {
 #[test]
 fn set_aside_nodes_are_tried_if_no_other_is_left() {
     let (nodes, clock) = (nodes(&["a", "b"]), TestClock::new(0.5));
-    let all_fail =
-        call(&nodes, RetryConfig { timeout: SECOND, ..CONFIG }, &clock, Operation::List, |_| Err(refused()));
+    let all_fail = call(&nodes, Limits { timeout: SECOND, ..CONFIG }, &clock, Operation::List, |_| Err(refused()));
     assert!(all_fail.0.is_err());
     assert!(matches!(call(&nodes, CONFIG, &clock, Operation::List, |_| Ok(())).0, Ok(())));
 }
@@ -249,7 +285,7 @@ fn node_with_bad_certificate_is_not_tried_again() {
 
 #[test]
 fn call_without_retries_makes_one_attempt() {
-    let once = RetryConfig { retries: false, ..CONFIG };
+    let once = Limits { retries: false, ..CONFIG };
     for (error, in_doubt) in [(refused as fn() -> AttemptError, false), (reset, true), (untrusted, false)] {
         let (result, asked) = call(&nodes(&["a", "b"]), once, &TestClock::new(0.5), CREATE, |_| Err(error()));
         assert_eq!((result.unwrap_err().in_doubt, asked.len()), (in_doubt, 1));
@@ -259,7 +295,7 @@ fn call_without_retries_makes_one_attempt() {
 #[test]
 fn failed_read_is_never_in_doubt() {
     for error in [reset, garbled, refused] {
-        let short = RetryConfig { timeout: SECOND, ..CONFIG };
+        let short = Limits { timeout: SECOND, ..CONFIG };
         let (result, _) = call(&nodes(&["a"]), short, &TestClock::new(0.5), Operation::List, |_| Err(error()));
         assert!(!result.unwrap_err().in_doubt);
     }

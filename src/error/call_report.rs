@@ -90,12 +90,6 @@ impl Attempt {
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
-
-    #[cfg(test)]
-    pub(crate) fn example(result: &str) -> Self {
-        let (started, elapsed) = (Instant::now(), Duration::from_micros(1_500));
-        Self { node: "http://a.test:80".into(), phase: Phase::Connect, result: result.into(), started, elapsed }
-    }
 }
 
 /// `http://127.0.0.1:8108: connection refused after 0.2 ms`

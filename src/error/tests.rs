@@ -13,6 +13,13 @@ use crate::secret::copy;
 
 const VALUE: &str = "s3cr3t-value-of-a-key";
 
+impl Attempt {
+    pub(crate) fn example(result: &str) -> Self {
+        let (started, elapsed) = (Instant::now(), Duration::from_micros(1_500));
+        Self { node: "http://a.test:80".into(), phase: Phase::Connect, result: result.into(), started, elapsed }
+    }
+}
+
 /// A report of `count` attempts of 1.5 ms each, one per second.
 fn report(operation: Operation, count: u64) -> CallReport {
     let start = Instant::now();

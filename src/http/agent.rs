@@ -2,11 +2,11 @@
 
 use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
+use ureq::typestate::AgentScope;
 
 use super::connect::{DeferredResolver, SwapConnector};
 use super::connection::BUFFER;
 use super::proxy::ProxySource;
-#[cfg(feature = "tls")]
 use super::tls::TlsSettings;
 use crate::error::Error;
 
@@ -15,18 +15,15 @@ const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
 /// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
+pub(super) type ConfigBuilder = ureq::config::ConfigBuilder<AgentScope>;
+
 /// The agent, and how errors name its proxy.
-pub(super) fn agent(
-    #[cfg(feature = "tls")] tls: &TlsSettings,
-    proxy: ProxySource<'_>,
-) -> Result<(Agent, String), Error> {
+pub(super) fn agent(tls: &TlsSettings, proxy: &ProxySource) -> Result<(Agent, String), Error> {
     let (covers_plain_http, no_proxy) = (proxy.covers_plain_http(), proxy.no_proxy());
     let (proxy, proxy_name) = proxy.resolve()?.unzip();
-    let config = Config::builder();
-    #[cfg(feature = "tls")]
-    let config = config.tls_config(tls.config()?);
     // The transport enforces the time limits: ureq's limits would start a thread for each request.
-    let config = config
+    let config = tls
+        .apply_to(Config::builder())?
         .user_agent(USER_AGENT)
         .accept("application/json")
         .accept_encoding(AutoHeaderValue::None)

@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use super::framing::ProtocolError;
-#[cfg(feature = "tls")]
 use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};
 use crate::key::KeyId;
@@ -233,12 +232,6 @@ impl AttemptError {
 /// Whether a 422 is about the node's own state and not about the request.
 fn refuses_all_writes(message: &str) -> bool {
     message == "Skipping writes." || message.starts_with("Rejecting write: running out of resource type")
-}
-
-/// Without TLS, there is nothing to explain.
-#[cfg(not(feature = "tls"))]
-fn explain(_: &(dyn std::error::Error + 'static), _: Phase) -> Option<Cow<'static, str>> {
-    None
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ use std::{io, thread};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-#[cfg(feature = "tls")]
-use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
@@ -20,6 +18,7 @@ use super::deadline::remaining;
 use super::exchange::current;
 use super::proxy::NoProxy;
 use super::tcp::TcpTransport;
+use super::tls::TlsConnector;
 use super::transport::SwapTransport;
 use crate::error::Phase;
 use crate::node::is_loopback;
@@ -48,8 +47,7 @@ pub(super) struct SwapConnector {
     proxies_plain_http: bool,
     no_proxy: NoProxy,
     tunnel: ConnectProxyConnector,
-    #[cfg(feature = "tls")]
-    tls: RustlsConnector,
+    tls: TlsConnector,
 }
 
 impl SwapConnector {
@@ -85,17 +83,6 @@ impl SwapConnector {
             Some(Either::A(())) | None => Err(Error::ConnectionFailed),
         }
     }
-
-    #[cfg(feature = "tls")]
-    fn connect_tls(
-        &self,
-        details: &ConnectionDetails,
-        connection: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, Error> {
-        current(|exchange| exchange.phase = Phase::Handshake)?;
-        let connection = self.tls.connect(details, Some(connection))?.ok_or(Error::ConnectionFailed)?;
-        Ok(Box::new(connection))
-    }
 }
 
 impl Connector for SwapConnector {
@@ -103,13 +90,15 @@ impl Connector for SwapConnector {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let is_to_proxy = current(|exchange| exchange.is_tunnelling)?;
-        let connection = if !is_to_proxy && self.uses_proxy(details) {
+        let mut connection = if !is_to_proxy && self.uses_proxy(details) {
             self.connect_tunnel(details)?
         } else {
             self.connect_tcp(details)?
         };
-        #[cfg(feature = "tls")]
-        let connection = if details.needs_tls() { self.connect_tls(details, connection)? } else { connection };
+        if details.needs_tls() {
+            current(|exchange| exchange.phase = Phase::Handshake)?;
+            connection = self.tls.connect(details, connection)?;
+        }
         Ok(Some(if is_to_proxy {
             Box::new(ProxyTransport(connection))
         } else {

@@ -10,11 +10,15 @@ mod exchange;
 mod framing;
 #[cfg(any(fuzzing, test))]
 #[cfg_attr(not(fuzzing), allow(dead_code, unreachable_pub, reason = "unit tests use a part of it"))]
+#[path = "tests/fuzzing.rs"]
 pub(crate) mod fuzzing;
 mod proxy;
 mod response;
 mod tcp;
 #[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 mod tls;
 mod transport;
 
@@ -30,7 +34,6 @@ use self::exchange::{Exchange, Received, enter};
 pub(crate) use self::proxy::ProxySource;
 pub(crate) use self::response::DecodeError;
 use self::response::Response;
-#[cfg(feature = "tls")]
 pub(crate) use self::tls::TlsSettings;
 use crate::error::{Error, Secrets};
 use crate::node::Node;
@@ -82,16 +85,8 @@ pub(crate) trait ResponseBody: Send {
 }
 
 impl Http {
-    pub(crate) fn new(
-        api_key: Arc<SecretString>,
-        #[cfg(feature = "tls")] tls: &TlsSettings,
-        proxy: ProxySource<'_>,
-    ) -> Result<Self, Error> {
-        let (agent, proxy_name) = agent::agent(
-            #[cfg(feature = "tls")]
-            tls,
-            proxy,
-        )?;
+    pub(crate) fn new(api_key: Arc<SecretString>, tls: &TlsSettings, proxy: &ProxySource) -> Result<Self, Error> {
+        let (agent, proxy_name) = agent::agent(tls, proxy)?;
         Ok(Self { agent, proxy_name, api_key })
     }
 }

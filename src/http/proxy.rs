@@ -14,20 +14,21 @@ use crate::node::{has_valid_port, normalized_host};
 use crate::text;
 
 /// Where the address of the proxy comes from.
-#[derive(Clone, Copy)]
-pub(crate) enum ProxySource<'a> {
+#[derive(Debug, Clone, Default)]
+pub(crate) enum ProxySource {
     /// The builder's setting `proxy`.
-    Setting(&'a SecretString),
+    Setting(SecretString),
     /// `HTTPS_PROXY`, else `ALL_PROXY`, each also in lower case. `NO_PROXY` lists the hosts that are connected
     /// directly.
+    #[default]
     Environment,
     /// There is no proxy.
     None,
 }
 
-impl ProxySource<'_> {
+impl ProxySource {
     /// The proxy, and how errors name it: without user and password, and with where its address comes from.
-    pub(super) fn resolve(self) -> Result<Option<(Proxy, String)>, Error> {
+    pub(super) fn resolve(&self) -> Result<Option<(Proxy, String)>, Error> {
         let (setting, hint, address) = match self {
             Self::Setting(url) => ("proxy", "", url.expose_secret().to_owned()),
             Self::Environment => {
@@ -46,7 +47,7 @@ impl ProxySource<'_> {
     }
 
     /// The hosts that are connected directly.
-    pub(super) fn no_proxy(self) -> NoProxy {
+    pub(super) fn no_proxy(&self) -> NoProxy {
         let list = match self {
             Self::Environment => variable("no_proxy").or_else(|| variable("NO_PROXY")),
             Self::Setting(_) | Self::None => None,
@@ -56,7 +57,7 @@ impl ProxySource<'_> {
 
     /// Whether connections to plain http nodes on other hosts use the proxy, too. The environment's variables are for
     /// https.
-    pub(super) fn covers_plain_http(self) -> bool {
+    pub(super) fn covers_plain_http(&self) -> bool {
         matches!(self, Self::Setting(_))
     }
 }

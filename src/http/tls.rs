@@ -9,7 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject}
 use rustls::{AlertDescription, CertificateError, ClientConfig, PeerIncompatible, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector, Transport};
 
+use super::agent::ConfigBuilder;
 use crate::error::{Error, Phase};
 use crate::expiry::Expiry;
 
@@ -22,7 +24,7 @@ pub(crate) struct TlsSettings {
 }
 
 impl TlsSettings {
-    pub(super) fn config(&self) -> Result<TlsConfig, Error> {
+    pub(super) fn apply_to(&self, builder: ConfigBuilder) -> Result<ConfigBuilder, Error> {
         let Self { ca_certificates, native_roots, client_certificate } = self;
         let mut config = TlsConfig::builder();
         if let Some(ca_certificates) = ca_certificates {
@@ -46,7 +48,20 @@ impl TlsSettings {
         if let Some((chain, key)) = client_certificate {
             config = config.client_cert(Some(client_cert(chain, key)?));
         }
-        Ok(config.build())
+        Ok(builder.tls_config(config.build()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TlsConnector(RustlsConnector);
+
+impl TlsConnector {
+    pub(super) fn connect(
+        &self,
+        details: &ConnectionDetails,
+        connection: Box<dyn Transport>,
+    ) -> Result<Box<dyn Transport>, ureq::Error> {
+        Ok(Box::new(self.0.connect(details, Some(connection))?.ok_or(ureq::Error::ConnectionFailed)?))
     }
 }
 

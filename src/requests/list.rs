@@ -140,7 +140,7 @@ impl ListKeys {
             filter,
             node,
             reader: Some(Reader::new(response, u64::MAX)),
-            timeout: options.timeout.unwrap_or(engine.config.timeout),
+            timeout: options.timeout.unwrap_or(engine.limits.timeout),
             engine,
         })
     }
@@ -149,7 +149,7 @@ impl ListKeys {
 /// All keys that `admits` accepts, in the order of their ids.
 pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, CallFailure> {
     call.list(|_, response, deadlines| {
-        let mut reader = Reader::new(response, call.engine.max_list_size);
+        let mut reader = Reader::new(response, call.engine.limits.max_list_size);
         let mut keys = Vec::new();
         while let Some(key) = reader.next(|_| deadlines.finish_by, call.secrets)? {
             if admits(&key) {

@@ -52,7 +52,7 @@ pub(super) fn wait_for_all(
 
 /// Checks that the nodes are available before a key is created that they must confirm. `id`: of any key.
 pub(super) fn check_nodes(call: Call<'_>, id: KeyId, accept_majority: bool) -> Result<(), Error> {
-    let soon = call.within(Some(call.engine.config.connect_timeout));
+    let soon = call.within(Some(call.engine.limits.connect_timeout));
     let call = Call { deadline: call.deadline.min(soon.deadline), ..call };
     wait(call, Wanted::Any(id), accept_majority)
         .map_err(|lag| nodes_unavailable(call.engine, lag.nodes, accept_majority))
@@ -143,7 +143,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::engine::{MIN_ATTEMPT, Nodes, RetryConfig, TestClock, backoff};
+    use crate::engine::tests::TestClock;
+    use crate::engine::{Limits, MIN_ATTEMPT, Nodes, backoff};
     use crate::expiry::Expiry;
     use crate::http::{Request, RequestSender, ResponseBody};
 
@@ -166,8 +167,13 @@ mod tests {
             let limit = Duration::from_secs(1);
             let engine = Engine {
                 nodes: Nodes::new(None, vec![Node::parse("http://a.test").unwrap()]),
-                config: RetryConfig { timeout: limit, attempt_timeout: limit, connect_timeout: limit, retries: true },
-                max_list_size: 0,
+                limits: Limits {
+                    timeout: limit,
+                    attempt_timeout: limit,
+                    connect_timeout: limit,
+                    retries: true,
+                    max_list_size: 0,
+                },
                 clock: Box::new(TestClock::new(1.0)),
                 sender: Box::new(Unreachable(Arc::clone(&attempts))),
                 api_key: Arc::default(),

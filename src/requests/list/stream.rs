@@ -33,7 +33,7 @@ impl Iterator for KeyStream {
     fn next(&mut self) -> Option<Self::Item> {
         let Self { filter, node, reader, engine, timeout } = self;
         // The limit of one wait.
-        let limit = engine.config.attempt_timeout;
+        let limit = engine.limits.attempt_timeout;
         let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(limit));
         let secrets = engine.call(None).secrets;
         loop {

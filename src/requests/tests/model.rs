@@ -9,7 +9,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::client::KeysClient;
-use crate::engine::{Clock, Engine, Nodes, RetryConfig, TestClock};
+use crate::engine::tests::TestClock;
+use crate::engine::{Clock, Engine, Limits, Nodes};
 use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
@@ -234,18 +235,11 @@ impl Model {
 
     pub(super) fn client_by(&self, sender: impl RequestSender + 'static) -> KeysClient {
         let node = |name| Node::parse(&format!("http://{name}.test")).unwrap();
-        let seconds = Duration::from_secs;
-        let config = RetryConfig {
-            timeout: seconds(30),
-            attempt_timeout: seconds(10),
-            connect_timeout: seconds(5),
-            // A process that was killed repeats nothing.
-            retries: self.state().killed_after.is_none(),
-        };
+        // A process that was killed repeats nothing.
+        let limits = Limits { retries: self.state().killed_after.is_none(), ..Limits::default() };
         KeysClient::new(Engine {
             nodes: Nodes::new(None, vec![node("a"), node("b")]),
-            config,
-            max_list_size: 1 << 20,
+            limits,
             clock: Box::new(ModelClock { clock: TestClock::new(1.0), model: self.clone() }),
             sender: Box::new(sender),
             api_key: Arc::default(),

@@ -58,11 +58,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
 
 /// Receives `pieces` as the response to each request, which has a connection of its own.
 pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
-    let usual = agent(
-        #[cfg(feature = "tls")]
-        &super::TlsSettings::default(),
-        super::ProxySource::None,
-    )?;
+    let usual = agent(&super::TlsSettings::default(), &super::ProxySource::None)?;
     let agent = Agent::with_parts(usual.0.config().clone(), Responses(pieces), DeferredResolver);
     Ok(Http { agent, proxy_name: String::new(), api_key })
 }

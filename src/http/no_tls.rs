@@ -1,0 +1,36 @@
+//! Stands in for `tls.rs` without the feature `tls`. [`ClientBuilder`](crate::ClientBuilder) refuses nodes and proxies
+//! with https then, so that no connection needs TLS.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+use ureq::unversioned::transport::{ConnectionDetails, Transport};
+
+use super::agent::ConfigBuilder;
+use crate::error::{Error, Phase};
+
+#[derive(Clone, Default)]
+pub(crate) struct TlsSettings;
+
+impl TlsSettings {
+    pub(super) fn apply_to(&self, config: ConfigBuilder) -> Result<ConfigBuilder, Error> {
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TlsConnector;
+
+impl TlsConnector {
+    pub(super) fn connect(
+        &self,
+        _: &ConnectionDetails,
+        _: Box<dyn Transport>,
+    ) -> Result<Box<dyn Transport>, ureq::Error> {
+        Err(ureq::Error::TlsRequired)
+    }
+}
+
+pub(super) fn explain(_: &(dyn StdError + 'static), _: Phase) -> Option<Cow<'static, str>> {
+    None
+}
