@@ -103,11 +103,8 @@ impl RequestSender for Http {
         exchange.request_body = body.copy();
         let url = node.url(&operation.path());
         let entered = enter(exchange, || match operation {
-            Operation::Create { .. } => self.agent.post(url).content_type("application/json").send_empty(),
-            // An intermediary must not answer with an old response.
-            Operation::Get(_) | Operation::List | Operation::Ready => {
-                self.agent.get(url).header("cache-control", "no-cache").call()
-            }
+            Operation::Create { .. } => self.agent.post(url).send_empty(),
+            Operation::Get(_) | Operation::List | Operation::Ready => self.agent.get(url).call(),
             Operation::Delete(_) => self.agent.delete(url).call(),
         });
         let (exchange, result) = entered.ok_or(Cause::Reentrant)?;

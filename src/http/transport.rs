@@ -34,6 +34,14 @@ const SHOWN: usize = 128;
 
 const LINE_END: &[u8] = b"\r\n";
 
+/// What every request has, up to the value of the key. ureq would copy each header several times.
+const HEADERS: &[u8] = concat!(
+    "accept: application/json\r\nuser-agent: typesense-keys/",
+    env!("CARGO_PKG_VERSION"),
+    "\r\nx-typesense-api-key: "
+)
+.as_bytes();
+
 /// The body that ureq sees of a streamed response.
 const FILLER: &str = "-";
 
@@ -81,9 +89,10 @@ impl Transport for SwapTransport {
             remaining(exchange.deadlines.finish_by)?;
             exchange.phase = Phase::Send;
             let (head, body) = (mem::take(&mut exchange.request_head), mem::take(&mut exchange.request_body));
-            Ok::<_, Error>(Some((head, body, exchange.api_key.clone(), exchange.deadlines.finish_by)))
+            let (api_key, operation) = (exchange.api_key.clone(), exchange.operation);
+            Ok::<_, Error>(Some((head, body, api_key, operation, exchange.deadlines.finish_by)))
         })??;
-        let Some((head, body, api_key, finish_by)) = request else {
+        let Some((head, body, api_key, operation, finish_by)) = request else {
             return Ok(());
         };
         let headers = head.strip_suffix(LINE_END).unwrap_or(&head);
@@ -93,8 +102,9 @@ impl Transport for SwapTransport {
             let (before, after) = without_length(headers);
             (before, after, format!("content-length: {}\r\n", body.as_slice().len()))
         };
-        let (name, key) = (b"x-typesense-api-key: ".as_slice(), api_key.expose_secret().as_bytes());
-        let mut parts = [before, after, length.as_bytes(), name, key, LINE_END, LINE_END, body.as_slice()];
+        let end = b"\r\n\r\n".as_slice();
+        let [length, own, key] = [&length, own_header(operation), api_key.expose_secret()].map(str::as_bytes);
+        let mut parts = [before, after, length, own, HEADERS, key, end, body.as_slice()];
         connection.send(&mut parts, finish_by)?;
         current(|exchange| exchange.phase = Phase::AwaitResponse)
     }
@@ -138,6 +148,16 @@ impl Transport for SwapTransport {
 
     fn is_tls(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::is_tls)
+    }
+}
+
+/// The header of the operation, apart from those of all operations.
+fn own_header(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create { .. } => "content-type: application/json\r\n",
+        // An intermediary must not answer with an old response.
+        Operation::Get(_) | Operation::List | Operation::Ready => "cache-control: no-cache\r\n",
+        Operation::Delete(_) => "",
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn measure(_: &Server) -> Vec<Row> {
     let ours =
         |features: &str| format!("typesense-keys = {{ path = '{}/../..', {features} }}", env!("CARGO_MANIFEST_DIR"));
     let raw =
-        |features: &str| format!("{SERDE}ureq = {{ version = '~3.5.2', default-features = false, {features} }}");
+        |features: &str| format!("{SERDE}ureq = {{ version = '3.5', default-features = false, {features} }}");
     let official = Built::new("official", "typesense = '0.4'\ntokio = { version = '1', features = ['rt'] }");
     let plain = [Built::new("ours", &ours("default-features = false")), Built::new("raw", &raw(""))];
     let tls = [Built::new("ours", &ours("")), Built::new("raw", &raw("features = ['rustls']"))];
