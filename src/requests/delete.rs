@@ -122,6 +122,10 @@ pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
 pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<Deleted, Error> {
     let is_missing = |error: &AttemptError| error.typesense_status() == Some(404);
     let attempt = |node: &Node, deadlines| {
+        // A server that was restored or replaced counts its ids from an earlier number on.
+        if kept.is_some_and(|kept| kept.id == key.id) {
+            return Err(Cause::AnotherKey { id: key.id }.into());
+        }
         let check = |key: &KeyInfo| {
             get::known_by(call, node, deadlines, key.id, |found| found.is_same_as(key)).map_err(|error| {
                 let during = (!is_missing(&error)).then_some(Operation::Get(key.id));

@@ -215,8 +215,7 @@ impl Rotation {
     ) -> Result<(), Error> {
         let (old, info) = (self.old.id, key.info());
         replication::wait(call, Wanted::Known(&info), self.accept_majority).map_err(Error::NotReplicated)?;
-        // A server that was set up again counts its ids from 0, so the new key can have the id of the old one.
-        if self.keep_old || key.id == old {
+        if self.keep_old {
             return Ok(());
         }
         *what = format!("key {old} is left as it is, and key {} exists", key.id);

@@ -15,6 +15,7 @@ macro_rules! live_tests {
 
 mod actions;
 mod audit;
+mod changing_world;
 mod closed_parameters;
 mod collections;
 #[cfg(feature = "testing")]
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         noninterference::TESTS,
         environment::TESTS,
         exactly_once::TESTS,
+        changing_world::TESTS,
         #[cfg(feature = "testing")]
         differential::TESTS,
         #[cfg(feature = "tls")]

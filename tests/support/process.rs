@@ -25,6 +25,10 @@ pub struct Setup {
 }
 
 impl Setup {
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     pub fn log_file(&self) -> PathBuf {
         self.directory.join("server.log")
     }
@@ -35,7 +39,7 @@ impl Setup {
 
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
-            format!("--data-dir={}", self.directory.join("data").display()),
+            format!("--data-dir={}", self.data().display()),
             format!("--api-key={}", self.api_key),
             "--api-address=127.0.0.1".to_owned(),
             format!("--api-port={}", self.api_port),
@@ -53,7 +57,7 @@ pub struct Process(Child);
 
 impl Process {
     pub fn spawn(setup: &Setup) -> io::Result<Process> {
-        fs::create_dir_all(setup.directory.join("data"))?;
+        fs::create_dir_all(setup.data())?;
         let log = File::options().create(true).append(true).open(setup.log_file())?;
         let mut child = outlived_by_nobody(&setup.binary);
         // The server reads each of its settings from the environment, too: a TYPESENSE_NODES that is meant for clients

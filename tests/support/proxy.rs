@@ -124,13 +124,33 @@ impl Link {
         _ = server.write_all(head).and_then(|()| server.write_all(body));
     }
 
-    /// The server's response, head and body.
     fn ask(&self, head: &[u8], body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).expect("the server");
-        server.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
-        server.write_all(head).and_then(|()| server.write_all(body)).ok()?;
-        read_message(&mut BufReader::new(&server))
+        ask(self.server, head, body)
     }
+}
+
+/// A load balancer. `route` is told the first line of each request, and returns the port of the server that gets it.
+pub fn balance(route: impl FnMut(&str) -> u16 + Send + 'static) -> Scripted {
+    let route = Mutex::new(route);
+    Scripted::start(move |peer| {
+        let mut client = &peer.stream;
+        let mut requests = BufReader::new(client);
+        while let Some((head, body)) = read_message(&mut requests) {
+            let head_text = String::from_utf8_lossy(&head);
+            let port = (route.lock().expect("a route"))(head_text.lines().next().unwrap_or_default());
+            let Some((response_head, response_body)) = ask(port, &head, &body) else { break };
+            client.write_all(&[response_head, response_body].concat())?;
+        }
+        Ok(())
+    })
+}
+
+/// The response of the server on this port, head and body.
+fn ask(port: u16, head: &[u8], body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server");
+    server.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    server.write_all(head).and_then(|()| server.write_all(body)).ok()?;
+    read_message(&mut BufReader::new(&server))
 }
 
 /// A head, with its blank line, and the body that it announces, as they are on the wire.

@@ -1,7 +1,9 @@
 //! One real server.
 
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,12 +47,27 @@ impl Server {
 
     /// A new server with no data.
     pub fn start() -> Result<Server, Unavailable> {
-        Server::start_with(None)
+        Server::start_with(None, random_text(32), |_| {})
+    }
+
+    /// A new server with no data and the same bootstrap key, as a standby has it.
+    pub fn start_beside(&self) -> Result<Server, Unavailable> {
+        Server::start_with(None, self.api_key.clone(), |_| {})
+    }
+
+    /// A new server with the same bootstrap key and the data that this one has now: it is restored from a backup.
+    pub fn restore(&self) -> Result<Server, Unavailable> {
+        let backup = fresh_directory();
+        let path = format!("/operations/snapshot?snapshot_path={}", backup.path().display());
+        let request = raw::Request::new("POST", &path).api_key(&self.api_key).body("");
+        let response = self.send(&request, Duration::from_secs(30)).expect("a response to a snapshot");
+        assert_eq!(response.status, 201, "{}", response.text());
+        Server::start_with(None, self.api_key.clone(), |data| copy_all(backup.path(), data))
     }
 
     /// A new server that speaks https only, and shows `identity`.
     pub fn start_tls(identity: &Identity) -> Result<Server, Unavailable> {
-        Server::start_with(Some(identity))
+        Server::start_with(Some(identity), random_text(32), |_| {})
     }
 
     pub fn url(&self) -> String {
@@ -108,7 +125,8 @@ impl Server {
         Server { url: url.to_owned(), api_key, started: None }
     }
 
-    fn start_with(identity: Option<&Identity>) -> Result<Server, Unavailable> {
+    /// `fill` is told the directory of its data.
+    fn start_with(identity: Option<&Identity>, api_key: String, fill: impl Fn(&Path)) -> Result<Server, Unavailable> {
         let binary = binary::find()?;
         let mut log = String::new();
         for _ in 0..TRIES {
@@ -117,11 +135,12 @@ impl Server {
             let setup = Setup {
                 binary: binary.clone(),
                 directory: directory.path().to_owned(),
-                api_key: random_text(32),
+                api_key: api_key.clone(),
                 api_port,
                 peering_port,
                 more: identity.map(Identity::arguments).unwrap_or_default(),
             };
+            fill(&setup.data());
             let mut process =
                 Process::spawn(&setup).unwrap_or_else(|error| panic!("{} does not run: {error}", binary.display()));
             let healthy = process.becomes_healthy(|| is_healthy(api_port, identity));
@@ -145,6 +164,18 @@ impl Server {
             }
         }
         panic!("the server ended by itself {TRIES} times; the last log:\n{log}");
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("a type").is_dir() {
+            true => copy_all(&entry.path(), &target),
+            false => _ = fs::copy(entry.path(), target).expect("a copy"),
+        }
     }
 }
 
