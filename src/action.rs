@@ -66,7 +66,6 @@ impl Action {
     /// An action that this crate does not know, for servers newer than the crate.
     ///
     /// A request with it is refused only if it can never match: it must be `resource:verb` without spaces and commas.
-    #[must_use]
     pub fn custom(text: impl Into<String>) -> Self {
         Self(Cow::Owned(text.into()))
     }
@@ -77,7 +76,6 @@ impl Action {
     }
 
     /// The action as the server writes it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -127,7 +125,6 @@ impl Action {
     ///
     /// For `resource:*`, the first version with any action of the resource; `None` for an action that no server
     /// knows.
-    #[must_use]
     pub fn since(&self) -> Option<ServerVersion> {
         self.routes_in(None).map(|route| route.since).min()
     }
@@ -142,7 +139,6 @@ impl Action {
     /// assert_eq!(Action::SYNONYMS_UPSERT.until(), Some(ServerVersion::V30));
     /// assert_eq!(Action::DOCUMENTS_SEARCH.until(), None);
     /// ```
-    #[must_use]
     pub fn until(&self) -> Option<ServerVersion> {
         let ends: Option<Vec<_>> = self.routes_in(None).map(|route| route.until).collect();
         ends?.into_iter().max()

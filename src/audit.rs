@@ -67,29 +67,26 @@ const MAX_OF_A_KIND: usize = 50;
 
 impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = Shown(self.entry().unwrap_or_default());
         match self {
             Self::EveryAction => f.write_str("may do everything, as the bootstrap key may"),
-            Self::GainsEveryRight(action) => {
-                write!(f, "has the action `{}`, with which it can gain every right", Shown(action.as_str()))
-            }
+            Self::GainsEveryRight(_) => write!(f, "has the action `{entry}`, with which it can gain every right"),
             Self::EveryCollection => f.write_str("may act in every collection, present and future"),
-            Self::SignsForEveryCollection => {
-                f.write_str(
-                    "can sign scoped keys for every collection, although it names some (up to v29.0, and on v30.0 and v30.1)",
-                )
-            }
+            Self::SignsForEveryCollection => f.write_str(
+                "can sign scoped keys for every collection, although it names some (up to v29.0, and on v30.0 and v30.1)",
+            ),
             Self::NotLimitedByCollections(action) => {
                 let since = if *action == Action::COLLECTIONS_LIST { " before v27" } else { "" };
-                write!(f, "has the action `{}`, which its collections do not limit{since}", Shown(action.as_str()))
+                write!(f, "has the action `{entry}`, which its collections do not limit{since}")
             }
             Self::Expired => f.write_str("is expired, but not deleted"),
             Self::NeverExpires => f.write_str("never expires"),
             Self::DeadAction(action) => {
-                write!(f, "has the action `{}`, which allows nothing", Shown(action.as_str()))?;
+                write!(f, "has the action `{entry}`, which allows nothing")?;
                 action.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
             Self::NotOnServer(action, version) => {
-                write!(f, "has the action `{}`, which allows nothing on {version}: ", Shown(action.as_str()))?;
+                write!(f, "has the action `{entry}`, which allows nothing on {version}: ")?;
                 match (action.since(), action.until()) {
                     (_, Some(until)) if until <= *version => write!(f, "gone since {until}")?,
                     (Some(ServerVersion::AFTER_V30_2), _) => f.write_str("in no release up to v30.2")?,
@@ -98,26 +95,18 @@ impl fmt::Display for AuditFinding {
                 }
                 let replacements = action.replacements_on(*version);
                 let replacements: Vec<_> = replacements.iter().map(|action| format!("`{action}`")).collect();
-                if replacements.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, "; grant {} there", replacements.join(" or "))
-                }
+                if replacements.is_empty() { Ok(()) } else { write!(f, "; grant {} there", replacements.join(" or ")) }
             }
-            Self::DeadCollection(entry) if entry.as_str().is_empty() => {
+            Self::DeadCollection(_) if entry.0.is_empty() => {
                 f.write_str("has an empty entry of collections, which matches none")
             }
-            Self::DeadCollection(entry) => {
-                let entry = Shown(entry.as_str());
+            Self::DeadCollection(_) => {
                 write!(f, "has the collections `{entry}`, a pattern that does not compile and matches none")
             }
-            Self::HangsCollectionList(entry) => {
-                let entry = Shown(entry.as_str());
-                write!(
-                    f,
-                    "never gets a response to a list of collections from v27 on, because of its entry `{entry}`"
-                )
-            }
+            Self::HangsCollectionList(_) => write!(
+                f,
+                "never gets a response to a list of collections from v27 on, because of its entry `{entry}`"
+            ),
             Self::AllowsNothing => f.write_str("allows nothing"),
             Self::Omitted(count) => write!(f, "and {count} more like the last one"),
         }

@@ -15,29 +15,7 @@ macro_rules! checked_text {
             }
         }
 
-        impl TryFrom<String> for $text {
-            type Error = $invalid;
-
-            fn try_from(text: String) -> Result<Self, $invalid> {
-                Self::parse(text)
-            }
-        }
-
-        impl TryFrom<&String> for $text {
-            type Error = $invalid;
-
-            fn try_from(text: &String) -> Result<Self, $invalid> {
-                Self::parse(text.to_owned())
-            }
-        }
-
-        impl TryFrom<&str> for $text {
-            type Error = $invalid;
-
-            fn try_from(text: &str) -> Result<Self, $invalid> {
-                Self::parse(text.to_owned())
-            }
-        }
+        $crate::checked_text::try_from!($text, $invalid, String, &String, &str);
 
         impl std::str::FromStr for $text {
             type Err = $invalid;
@@ -91,4 +69,16 @@ macro_rules! checked_text {
     };
 }
 
-pub(crate) use checked_text;
+macro_rules! try_from {
+    ($text:ident, $invalid:ident, $($from:ty),*) => {$(
+        impl TryFrom<$from> for $text {
+            type Error = $invalid;
+
+            fn try_from(text: $from) -> Result<Self, $invalid> {
+                Self::parse(text.into())
+            }
+        }
+    )*};
+}
+
+pub(crate) use {checked_text, try_from};

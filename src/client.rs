@@ -1,6 +1,5 @@
 //! The client: a handle that threads share, with one entry point per operation.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ use crate::requests::{
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct KeysClient(Arc<Engine>);
 
 impl KeysClient {
@@ -213,11 +212,5 @@ impl Incomplete {
     /// is sent: store the value of [`key`](Self::key), and run `ensure` again.
     pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
         resume(self, &client.0, None)
-    }
-}
-
-impl fmt::Debug for KeysClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeysClient").field(&self.0).finish()
     }
 }

@@ -46,14 +46,12 @@ impl CollectionPattern {
     pub const ALL: Self = Self(Cow::Borrowed("*"));
 
     /// The one collection with exactly this name, whatever its characters. A request with an empty name is refused.
-    #[must_use]
     pub fn exact(name: &str) -> Self {
         Self::stored(escape(name))
     }
 
     /// Every collection whose name begins with `start`, including future ones. A request with an empty `start` is
     /// refused: [`ALL`](Self::ALL) means all collections.
-    #[must_use]
     pub fn prefix(start: &str) -> Self {
         if start.is_empty() { Self::stored("") } else { Self::stored(escape(start) + ".*") }
     }
@@ -78,7 +76,6 @@ impl CollectionPattern {
     ///
     /// A request with it is refused only if no server could compile it. Elsewhere, a pattern of this kind counts as
     /// matching every name: see [`matches`](Self::matches).
-    #[must_use]
     pub fn custom(pattern: impl Into<String>) -> Self {
         Self::stored(pattern)
     }
@@ -126,7 +123,6 @@ impl CollectionPattern {
     }
 
     /// The entry as the server stores it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -47,19 +47,16 @@ impl Expiry {
     /// `duration` from now, rounded up to a whole second.
     ///
     /// A time beyond the server's range becomes its maximum, which a request refuses.
-    #[must_use]
     pub fn after(duration: Duration) -> Self {
         local_clock::now().checked_add(duration).map_or(Self(Self::MAX), Self::from)
     }
 
     /// The expiry at this number of seconds since 1970-01-01 00:00 UTC, capped at `i64::MAX`, the server's maximum.
-    #[must_use]
     pub const fn from_unix_seconds(seconds: u64) -> Self {
         Self(if seconds > Self::MAX { Self::MAX } else { seconds })
     }
 
     /// The number of seconds since 1970-01-01 00:00 UTC. For [`NEVER`](Self::NEVER), the server's number for it.
-    #[must_use]
     pub const fn unix_seconds(self) -> u64 {
         self.0
     }
@@ -87,7 +84,6 @@ impl Expiry {
     }
 
     /// The expiry as a `SystemTime`; `None` for never, or if `SystemTime` cannot represent it.
-    #[must_use]
     pub fn system_time(self) -> Option<SystemTime> {
         if self.is_never() {
             return None;
@@ -96,7 +92,6 @@ impl Expiry {
     }
 
     /// The time left until the expiry, by the local clock: zero if it has passed, `None` for never.
-    #[must_use]
     pub fn remaining(self) -> Option<Duration> {
         let left = Duration::from_secs(self.0).saturating_sub(since_epoch(local_clock::now()));
         (!self.is_never()).then_some(left)

@@ -51,7 +51,6 @@ pub struct KeyId(u32);
 
 impl KeyId {
     /// The id as a number.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -178,7 +177,6 @@ impl KeyInfo {
     /// assert_eq!(key.unknown_members()["synonym_sets"], serde_json::json!(["shop"]));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    #[must_use]
     pub fn unknown_members(&self) -> Map<String, Value> {
         self.unknown.to_map()
     }
@@ -273,7 +271,6 @@ pub struct CreatedKey {
 
 impl CreatedKey {
     /// The key's metadata, as the server lists it.
-    #[must_use]
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
         KeyInfo {

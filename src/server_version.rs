@@ -45,7 +45,6 @@ impl ServerVersion {
     pub const AFTER_V30_2: Self = Self::new(30, 3);
 
     /// The version `major.minor`: v27.1 is `new(27, 1)`, and v0.25.2 is `new(0, 25)`.
-    #[must_use]
     pub const fn new(major: u16, minor: u16) -> Self {
         Self { major, minor }
     }

@@ -38,10 +38,8 @@ fn read(path: &Path, setting: &'static str) -> Result<SecretString, Error> {
     let mut content = Zeroizing::new(Vec::with_capacity(LIMIT));
     let limit = u64::try_from(LIMIT).unwrap_or(u64::MAX);
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut content));
-    read.map_err(|source| Error::Configuration {
-        setting,
-        reason: format!("names a file that cannot be read: {}", source.kind()),
-        source: Some(source.into()),
+    read.map_err(|source| {
+        Error::configuration_from(setting, format!("names a file that cannot be read: {}", source.kind()), source)
     })?;
     let text = std::str::from_utf8(&content)
         .map_err(|_| Error::configuration(setting, "names a file that is not UTF-8 text"))?;

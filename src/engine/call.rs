@@ -64,7 +64,7 @@ impl<'a> Call<'a> {
         operation: Operation,
         body: &SecretBuf,
         decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, CallFailure> {
+    ) -> Result<T, Box<CallFailure>> {
         self.engine
             .run(operation, self.deadline, |node, deadlines| self.attempt(node, operation, body, deadlines, &decode))
     }
@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
     pub(crate) fn list<T>(
         self,
         read: impl Fn(&Node, Box<dyn ResponseBody>, Deadlines) -> Result<T, AttemptError>,
-    ) -> Result<T, CallFailure> {
+    ) -> Result<T, Box<CallFailure>> {
         let request = Request { operation: Operation::List, body: NO_BODY, secrets: self.secrets };
         self.engine.run(Operation::List, self.deadline, |node, deadlines| {
             caught(|| read(node, self.engine.sender.send(node, request, deadlines)?, deadlines))

@@ -66,11 +66,10 @@ impl CallFailure {
 
     /// The same failure for another key that the call was about. A source cannot be copied.
     pub(crate) fn copy(&self) -> Self {
-        let Self { operation, last, in_doubt, attempts, earlier } = self;
-        let AttemptError { cause, quoted, source: _, during } = last;
+        let AttemptError { cause, quoted, source: _, during } = &self.last;
         let last = AttemptError { quoted: quoted.clone(), during: *during, ..cause.clone().into() };
-        let (attempts, earlier) = (attempts.clone(), earlier.clone());
-        Self { operation: *operation, last, in_doubt: *in_doubt, attempts, earlier }
+        let (attempts, earlier) = (self.attempts.clone(), self.earlier.clone());
+        Self { operation: self.operation, last, in_doubt: self.in_doubt, attempts, earlier }
     }
 
     /// `value`: the value of the key that the call may have created.
@@ -89,7 +88,7 @@ impl CallFailure {
         let (cause, report, source) = Self { operation, ..self }.into_parts();
         match cause {
             Cause::Connection { .. } => Error::Connection { report, source },
-            Cause::Reentrant => Error::invalid("client", result),
+            Cause::Reentrant => Error::invalid("send", format!("{result}: send it later, or in another thread")),
             Cause::Tls { .. } => Error::Tls { report, source },
             Cause::Timeout { phase } => Error::Timeout { phase, report },
             Cause::TooLarge { limit } => Error::TooLarge { limit, report },
@@ -132,8 +131,8 @@ impl CallFailure {
     }
 }
 
-impl From<CallFailure> for Error {
-    fn from(failure: CallFailure) -> Self {
+impl From<Box<CallFailure>> for Error {
+    fn from(failure: Box<CallFailure>) -> Self {
         failure.into_error(None)
     }
 }

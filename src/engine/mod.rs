@@ -87,13 +87,20 @@ impl Engine {
         &self,
         operation: Operation,
         deadline: Instant,
-        attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
-    ) -> Result<T, CallFailure> {
+        mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
+    ) -> Result<T, Box<CallFailure>> {
+        let failed = |last: AttemptError| Box::new(CallFailure::new(operation, last));
         let Some(_guard) = CallGuard::enter() else {
             // Without a record in the log, which would call the logger again.
-            return Err(CallFailure::new(operation, Cause::Reentrant.into()));
+            return Err(failed(Cause::Reentrant.into()));
         };
-        run(&self.nodes, self.limits, &*self.clock, operation, deadline, attempt)
+        let mut result = None;
+        let mut attempt = |node: &Node, deadlines| {
+            result = Some(attempt(node, deadlines)?);
+            Ok(())
+        };
+        run(&self.nodes, self.limits, &*self.clock, operation, deadline, &mut attempt)?;
+        result.ok_or_else(|| failed(AttemptError::no_node()))
     }
 }
 
@@ -132,15 +139,16 @@ impl Limits {
     }
 }
 
-/// Makes attempts at `operation` until one succeeds, the policy forbids another, or `deadline` expires.
-fn run<T>(
+/// Makes attempts at `operation` until one succeeds, the policy forbids another, or `deadline` expires. Not generic, so
+/// that it is compiled once.
+fn run(
     nodes: &Nodes,
     limits: Limits,
     clock: &dyn Clock,
     operation: Operation,
     deadline: Instant,
-    mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
-) -> Result<T, CallFailure> {
+    attempt: &mut dyn FnMut(&Node, Deadlines) -> Result<(), AttemptError>,
+) -> Result<(), Box<CallFailure>> {
     let mut route = nodes.route();
     let mut so_far = CallFailure::new(operation, AttemptError::no_node());
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
@@ -154,9 +162,9 @@ fn run<T>(
         let node = &member.node;
         let started = clock.now();
         let error = match attempt(node, limits.deadlines(started, deadline)) {
-            Ok(result) => {
+            Ok(()) => {
                 nodes.record_success(member);
-                return Ok(result);
+                return Ok(());
             }
             Err(error) => error,
         };
@@ -188,5 +196,5 @@ fn run<T>(
         }
         clock.sleep(wait);
     }
-    Err(so_far)
+    Err(Box::new(so_far))
 }

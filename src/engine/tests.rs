@@ -114,10 +114,10 @@ fn call(
     clock: &TestClock,
     operation: Operation,
     error: impl Fn(&str) -> Result<(), AttemptError>,
-) -> (Result<(), CallFailure>, Vec<String>) {
+) -> (Result<(), Box<CallFailure>>, Vec<String>) {
     let asked = RefCell::new(Vec::new());
     let deadline = deadline_after(clock.now(), limits.timeout);
-    let result = run(nodes, limits, clock, operation, deadline, |node, deadlines| {
+    let result = run(nodes, limits, clock, operation, deadline, &mut |node, deadlines| {
         assert!(deadlines.connect_by <= deadlines.finish_by && deadlines.finish_by <= deadline, "{deadlines:?}");
         asked.borrow_mut().push(name(node));
         error(&name(node))
@@ -241,7 +241,7 @@ fn attempt_and_connection_have_their_own_deadlines() {
     let clock = TestClock::new(1.0);
     let seen = Cell::new(None);
     let begun = clock.now();
-    _ = run(&nodes(&["a"]), CONFIG, &clock, Operation::List, begun + 30 * SECOND, |_, limits| {
+    _ = run(&nodes(&["a"]), CONFIG, &clock, Operation::List, begun + 30 * SECOND, &mut |_, limits| {
         seen.set(Some((limits.connect_by - begun, limits.finish_by - begun)));
         Ok(())
     });
@@ -427,7 +427,7 @@ fn accounting_holds(operation: Operation, events: &[Event]) -> bool {
     let mut coming = events.iter();
     let mut is_over = true;
     let deadline = clock.now() + CONFIG.timeout;
-    let result = run(&nodes(&["a"]), CONFIG, &clock, operation, deadline, |_, _| {
+    let result = run(&nodes(&["a"]), CONFIG, &clock, operation, deadline, &mut |_, _| {
         clock.pass(Duration::from_millis(1));
         if let Some(&event) = coming.next() {
             return server.meet(event, operation);
@@ -444,10 +444,10 @@ fn accounting_holds(operation: Operation, events: &[Event]) -> bool {
         Err(failure) if failure.is_already_applied() => {
             assert_eq!(keys, wanted, "already applied, but it is not: {operation} {events:?}");
         }
-        Err(CallFailure { in_doubt: false, .. }) => {
+        Err(failure) if !failure.in_doubt => {
             assert_eq!(keys, existed, "an error that hides an act: {operation} {events:?}");
         }
-        Err(CallFailure { in_doubt: true, .. }) => {
+        Err(_) => {
             let clear = [
                 Event::Succeeded,
                 Event::NotSent,

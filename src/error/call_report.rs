@@ -68,25 +68,21 @@ fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok
 
 impl Attempt {
     /// The node, as `scheme://host[:port][/path]`.
-    #[must_use]
     pub fn node(&self) -> &str {
         &self.node
     }
 
     /// What the attempt was doing when it ended.
-    #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
     /// The result in a few words, such as `connection refused` or `status 500`.
-    #[must_use]
     pub fn result(&self) -> &str {
         &self.result
     }
 
     /// How long the attempt took.
-    #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -131,51 +127,37 @@ pub(crate) struct Details {
 
 impl CallReport {
     /// The node of the last attempt, as `scheme://host[:port][/path]`.
-    #[must_use]
     pub fn node(&self) -> &str {
         self.0.attempts.last().map_or("", Attempt::node)
     }
 
     /// The HTTP status of the last response, if there was one.
-    #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
     /// The `Content-Type` of the last response, if it named one.
-    #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         Some(self.0.quoted.content_type.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The message of the last response, or the beginning of its body: at most 200 characters.
-    #[must_use]
     pub fn message(&self) -> Option<&str> {
         Some(self.0.quoted.message.as_str()).filter(|text| !text.is_empty())
     }
 
     /// Every attempt of the call, in order.
-    #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
     }
 
     /// How long the call took, from the start of its first attempt to the end of its last.
-    #[must_use]
     pub fn elapsed(&self) -> Duration {
         match self.attempts() {
             [first, .., last] => last.started.saturating_duration_since(first.started) + last.elapsed,
             [only] => only.elapsed,
             [] => Duration::ZERO,
         }
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
-    }
-
-    pub(super) fn operation(&self) -> Operation {
-        self.0.operation
     }
 
     pub(super) fn last_result(&self) -> &str {
@@ -213,7 +195,7 @@ impl CallReport {
     pub(super) fn tail(&self) -> String {
         const SHOWN: usize = 3;
         let wait =
-            self.retry_after().map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
+            self.0.retry_after.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
         let attempts = self.attempts();
         let earlier_call = match self.0.earlier {
             Some(_) => "; an earlier call may have created the key, whose value is in this error",

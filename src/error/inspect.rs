@@ -10,7 +10,6 @@ use crate::key::KeyId;
 
 impl Error {
     /// The kind of the error.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidRequest { .. } => ErrorKind::InvalidRequest,
@@ -108,31 +107,27 @@ impl Error {
 
     /// The id of the key that the error is about, if it is known. If there is a [`value`](Self::value), it is that
     /// key's.
-    #[must_use]
     pub fn key_id(&self) -> Option<KeyId> {
         match self {
             Self::NotReplicated(lag) => Some(lag.id),
             Self::Incomplete(partial) => partial.key().map(|key| key.id).or_else(|| partial.cause().key_id()),
             Self::Drift { key, .. } => Some(key.id),
-            _ => self.report().and_then(|report| report.operation().key_id()),
+            _ => self.report().and_then(|report| report.0.operation.key_id()),
         }
     }
 
     /// The HTTP status of the last response, if there was one.
-    #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.report().and_then(CallReport::status)
     }
 
     /// How long the last response (429 or 503) asked to wait, by its `Retry-After`, if it did. Typesense sends none; a
     /// proxy in front of it may.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.report().and_then(CallReport::retry_after)
+        self.report().and_then(|report| report.0.retry_after)
     }
 
     /// The report of the call that failed; `None` if none did, or if the error has its own list of nodes.
-    #[must_use]
     pub fn report(&self) -> Option<&CallReport> {
         match self {
             Self::Unauthorized(report)

@@ -64,7 +64,7 @@ pub enum Error {
         /// What is wrong with it, and what to write instead.
         reason: String,
         /// The cause, if another library found the problem.
-        source: Option<Box<dyn StdError + Send + Sync>>,
+        source: Option<Source>,
     },
 
     /// Status 401: the client's key is wrong, has expired, or lacks the action. The server did not act.
@@ -73,12 +73,12 @@ pub enum Error {
     /// cluster may have been started with different bootstrap keys.
     #[error(
         "{}: {} responded with 401: the client's key is wrong, has expired, or lacks the action `{}` ({}){}",
-        .0.operation(), .0.node(), .0.operation().needed_action(), .0.key_hint(), .0.tail()
+        .0.0.operation, .0.node(), .0.0.operation.needed_action(), .0.key_hint(), .0.tail()
     )]
     Unauthorized(CallReport),
 
     /// Status 404: no key has this id. The server did not act.
-    #[error("{}: {} has no key with this id{}", .report.operation(), .report.node(), .report.tail())]
+    #[error("{}: {} has no key with this id{}", .report.0.operation, .report.node(), .report.tail())]
     #[non_exhaustive]
     NotFound {
         /// The id that was asked for.
@@ -91,7 +91,7 @@ pub enum Error {
     /// as it did is deleted: after a restore or a failover, ids belong to other keys. List the keys again.
     #[error(
         "{}: not done, because key {id} of {} is missing or another one than before (was the server restored or replaced?): \
-         list the keys again{}", .report.operation(), .report.node(), .report.tail()
+         list the keys again{}", .report.0.operation, .report.node(), .report.tail()
     )]
     #[non_exhaustive]
     AnotherKey {
@@ -105,18 +105,18 @@ pub enum Error {
     #[error(
         "{}: {} responded with 409: a key already has this value; if an earlier call may have created it, \
          look for it with `list().prefix(value)`; otherwise, choose another value, or leave `value` out{}",
-        .0.operation(), .0.node(), .0.tail()
+        .0.0.operation, .0.node(), .0.tail()
     )]
     Conflict(CallReport),
 
     /// Any other refusal by a Typesense server, which did not act: status 400 or 422 with its message, or 404 for a path
     /// that it does not have.
-    #[error("{}: {} refused with {}{}", .0.operation(), .0.node(), .0.status_and_message(), .0.tail())]
+    #[error("{}: {} refused with {}{}", .0.0.operation, .0.node(), .0.status_and_message(), .0.tail())]
     Rejected(CallReport),
 
     /// Status 429: too many requests. The server did not act. Call again later: see [`retry_after`](Self::retry_after).
     #[error(
-        "{}: {} responded with 429, too many requests{}", .0.operation(), .0.node(), .0.tail()
+        "{}: {} responded with 429, too many requests{}", .0.0.operation, .0.node(), .0.tail()
     )]
     RateLimited(CallReport),
 
@@ -125,14 +125,14 @@ pub enum Error {
     /// reads. Call again later.
     #[error(
         "{}: {} responded with {}; the server or its cluster cannot serve requests now, try again later{}",
-        .0.operation(), .0.node(), .0.status_and_message(), .0.tail()
+        .0.0.operation, .0.node(), .0.status_and_message(), .0.tail()
     )]
     Unavailable(CallReport),
 
     /// The deadline expired. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
-        .report.operation(), .report.node(), .report.last_result(), .report.tail()
+        .report.0.operation, .report.node(), .report.last_result(), .report.tail()
     )]
     #[non_exhaustive]
     Timeout {
@@ -145,44 +145,44 @@ pub enum Error {
     /// No connection could be opened, or it broke. The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}; is the address right (http or https?), and is the server running?{}",
-        .report.operation(), .report.node(), .report.last_result(), .report.tail()
+        .report.0.operation, .report.node(), .report.last_result(), .report.tail()
     )]
     #[non_exhaustive]
     Connection {
         /// The attempts of the call, and the last response.
         report: CallReport,
         /// The cause.
-        source: Option<Box<dyn StdError + Send + Sync>>,
+        source: Option<Source>,
     },
 
     /// The node could not prove its identity, or did not speak TLS. No part of the request was sent.
-    #[error("{}: {}: {}{}", .report.operation(), .report.node(), .report.last_result(), .report.tail())]
+    #[error("{}: {}: {}{}", .report.0.operation, .report.node(), .report.last_result(), .report.tail())]
     #[non_exhaustive]
     Tls {
         /// The attempts of the call, and the last response.
         report: CallReport,
         /// The cause.
-        source: Option<Box<dyn StdError + Send + Sync>>,
+        source: Option<Source>,
     },
 
     /// The response did not come from a Typesense server (a proxy's error page, or a 401 that asks for another password,
     /// for example). The server did not act, or the call only reads.
     #[error(
         "{}: {}: {}{}{}",
-        .report.operation(), .report.node(), .report.last_result(), .report.quotation(), .report.tail()
+        .report.0.operation, .report.node(), .report.last_result(), .report.quotation(), .report.tail()
     )]
     #[non_exhaustive]
     UnexpectedResponse {
         /// The attempts of the call; [`CallReport::message`] is the beginning of the last response.
         report: CallReport,
         /// The cause, if the response could not be decoded.
-        source: Option<Box<dyn StdError + Send + Sync>>,
+        source: Option<Source>,
     },
 
     /// The response is larger than the limit. The call only reads.
     #[error(
         "{}: the response of {} is larger than the limit of {limit} bytes{}{}",
-        .report.operation(), .report.node(), about_limit(.report.operation()), .report.tail()
+        .report.0.operation, .report.node(), about_limit(.report.0.operation), .report.tail()
     )]
     #[non_exhaustive]
     TooLarge {
@@ -251,7 +251,7 @@ pub enum Error {
     /// The operating system provided no random bytes, so no value could be generated. The server did not act: at most,
     /// keys were read. Give a value of your own.
     #[error("no random bytes from the operating system, so no value can be generated (give a value of your own)")]
-    RandomSource(#[source] Box<dyn StdError + Send + Sync>),
+    RandomSource(#[source] Source),
 }
 
 fn about_limit(operation: Operation) -> &'static str {
@@ -276,6 +276,14 @@ impl Error {
 
     pub(crate) fn configuration(setting: &'static str, reason: impl Into<String>) -> Self {
         Self::Configuration { setting, reason: reason.into(), source: None }
+    }
+
+    pub(crate) fn configuration_from(
+        setting: &'static str,
+        reason: impl Into<String>,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Self::Configuration { setting, reason: reason.into(), source: Some(source.into()) }
     }
 
     pub(crate) fn invalid_expiry(reason: &str) -> Self {

@@ -20,7 +20,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: {what}{}; last attempt, {}: {}{}{}",
-    .report.operation(), named(.candidates), .report.node(), .report.last_result(), refused_key(.report),
+    .report.0.operation, named(.candidates), .report.node(), .report.last_result(), refused_key(.report),
     .report.tail()
 )]
 pub struct OutcomeUnknown {
@@ -82,7 +82,6 @@ pub struct Incomplete {
 
 impl Incomplete {
     /// The key that this call created. It exists.
-    #[must_use]
     pub fn key(&self) -> Option<&CreatedKey> {
         self.key.as_ref()
     }
@@ -95,13 +94,11 @@ impl Incomplete {
 
     /// The key to delete as the only remaining step. It exists, or may exist if [`cause`](Self::cause) is an
     /// [`Error::OutcomeUnknown`] about its deletion. `None` if no step remains, or another one.
-    #[must_use]
     pub fn left_over(&self) -> Option<&KeyInfo> {
         self.left_over.as_ref()
     }
 
     /// The error that interrupted the call. It contains the value of a key that the call may have created.
-    #[must_use]
     pub fn cause(&self) -> &Error {
         &self.cause
     }

@@ -89,9 +89,7 @@ impl Secrets<'_> {
         }
         masked
     }
-}
 
-impl Secrets<'_> {
     /// The same text, in which the secrets are masked. It is not shortened.
     pub(crate) fn hide(self, text: &str) -> String {
         String::from_utf8_lossy(&self.mask(text.as_bytes())).into_owned()

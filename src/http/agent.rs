@@ -2,7 +2,6 @@
 
 use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::typestate::AgentScope;
 
 use super::connect::{DeferredResolver, SwapConnector};
 use super::connection::BUFFER;
@@ -12,8 +11,6 @@ use crate::error::Error;
 
 /// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
-
-pub(super) type ConfigBuilder = ureq::config::ConfigBuilder<AgentScope>;
 
 /// The agent, and how errors name its proxy.
 pub(super) fn agent(tls: &TlsSettings, proxy: &ProxySource) -> Result<(Agent, String), Error> {

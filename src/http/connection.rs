@@ -1,7 +1,7 @@
-//! One connection to a node, inside TLS if there is TLS: sends and receives the bytes that ureq must not see.
+//! One connection to a node, inside TLS if there is TLS: sends and receives the bytes that ureq must not see, and the
+//! body of a response.
 
-use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::process;
 use std::time::Instant;
 
@@ -10,6 +10,8 @@ use ureq::unversioned::transport::{NextTimeout, Transport, time};
 use zeroize::Zeroize;
 
 use super::deadline::remaining;
+use super::framing::{BodyDecoder, Head};
+use crate::secret::SecretBuf;
 
 /// The size of the write buffer in bytes, and half of that of the read buffer.
 pub(super) const BUFFER: usize = 16 * 1024;
@@ -100,9 +102,41 @@ impl Drop for Connection {
     }
 }
 
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, limit: _, unwiped: _, process: _ } = self;
-        f.debug_struct("Connection").field("inner", inner).finish_non_exhaustive()
+/// The body of a response, read from its connection.
+pub(super) struct Body {
+    connection: Connection,
+    decoder: BodyDecoder,
+    closes: bool,
+}
+
+impl Body {
+    pub(super) fn new(connection: Connection, head: &Head) -> Self {
+        Self { connection, decoder: head.body, closes: head.closes }
+    }
+
+    /// Waits for more of the body, and appends it to `content`. Returns `false` at the end of the body.
+    pub(super) fn read_more(&mut self, content: &mut SecretBuf, finish_by: Instant) -> Result<bool, Error> {
+        let before = content.as_slice().len();
+        loop {
+            let taken = self.decoder.decode(self.connection.arrived(), content)?;
+            self.connection.take(taken);
+            if content.as_slice().len() > before {
+                return Ok(true);
+            }
+            if self.decoder.is_done() {
+                return Ok(false);
+            }
+            if !self.connection.receive(finish_by)? {
+                if self.decoder.is_done_at_close() {
+                    return Ok(false);
+                }
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+
+    /// The connection, if the body was read to its end and the connection can take another request.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        (self.decoder.is_done() && !self.closes).then_some(self.connection)
     }
 }

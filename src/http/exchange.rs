@@ -9,8 +9,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::Deadlines;
-use super::body::Body;
-use super::connection::Connection;
+use super::connection::{Body, Connection};
 use super::framing::Head;
 use crate::error::Phase;
 use crate::operation::Operation;

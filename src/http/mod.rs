@@ -2,7 +2,6 @@
 
 mod agent;
 mod attempt_error;
-mod body;
 mod connect;
 mod connection;
 mod deadline;

@@ -4,16 +4,19 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::{ConnectionDetails, Transport};
 
-use super::agent::ConfigBuilder;
 use crate::error::{Error, Phase};
+
+type Builder = ConfigBuilder<AgentScope>;
 
 #[derive(Clone, Default)]
 pub(crate) struct TlsSettings;
 
 impl TlsSettings {
-    pub(super) fn apply_to(&self, config: ConfigBuilder) -> Result<ConfigBuilder, Error> {
+    pub(super) fn apply_to(&self, config: Builder) -> Result<Builder, Error> {
         Ok(config)
     }
 }

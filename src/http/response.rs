@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 
 use super::attempt_error::{AttemptError, Cause, NO_SUCH_KEY};
-use super::body::Body;
+use super::connection::Body;
 use super::exchange::{Exchange, enter};
 use super::framing::Head;
 use super::{Deadlines, ResponseBody};

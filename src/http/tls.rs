@@ -8,12 +8,15 @@ use std::io;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use rustls::{AlertDescription, CertificateError, ClientConfig, PeerIncompatible, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
+use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector, Transport};
 
-use super::agent::ConfigBuilder;
 use crate::error::{Error, Phase};
 use crate::expiry::Expiry;
+
+type Builder = ConfigBuilder<AgentScope>;
 
 /// As the caller gave them, unchecked.
 #[derive(Clone, Default)]
@@ -24,7 +27,7 @@ pub(crate) struct TlsSettings {
 }
 
 impl TlsSettings {
-    pub(super) fn apply_to(&self, builder: ConfigBuilder) -> Result<ConfigBuilder, Error> {
+    pub(super) fn apply_to(&self, builder: Builder) -> Result<Builder, Error> {
         let Self { ca_certificates, native_roots, client_certificate } = self;
         let mut config = TlsConfig::builder();
         if let Some(ca_certificates) = ca_certificates {
@@ -35,11 +38,9 @@ impl TlsSettings {
             let authorities = certificates("ca_certificates", ca_certificates)?;
             let mut store = RootCertStore::empty();
             for authority in &authorities {
-                store.add(authority.clone()).map_err(|source| Error::Configuration {
-                    setting: "ca_certificates",
-                    reason: "contains a certificate that cannot be used as an authority's".to_owned(),
-                    source: Some(source.into()),
-                })?;
+                let why = "contains a certificate that cannot be used as an authority's";
+                let refused = |source| Error::configuration_from("ca_certificates", why, source);
+                store.add(authority.clone()).map_err(refused)?;
             }
             config = config.root_certs(RootCerts::new_with_certs(&owned(&authorities)));
         } else if *native_roots {
@@ -104,10 +105,9 @@ fn client_cert(chain: &[u8], key: &SecretString) -> Result<ClientCert, Error> {
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_root_certificates(RootCertStore::empty()))
         .and_then(|builder| builder.with_client_auth_cert(chain.clone(), parsed))
-        .map_err(|source| Error::Configuration {
-            setting: SETTING,
-            reason: "the certificate and the key do not match, or the key is of an unsupported kind".to_owned(),
-            source: Some(source.into()),
+        .map_err(|source| {
+            let why = "the certificate and the key do not match, or the key is of an unsupported kind";
+            Error::configuration_from(SETTING, why, source)
         })?;
     Ok(ClientCert::new_with_certs(&owned(&chain), key))
 }
@@ -165,21 +165,12 @@ fn describe(error: &rustls::Error) -> Cow<'static, str> {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another host name"
             }
-            CertificateError::ExpiredContext { time, not_after } => {
-                return format!(
-                    "its certificate expired at {}, and here it is {} (is this machine's clock right?)",
-                    date(not_after),
-                    date(time)
-                )
-                .into();
-            }
-            CertificateError::NotValidYetContext { time, not_before } => {
-                return format!(
-                    "its certificate is not valid before {}, and here it is {} (is this machine's clock right?)",
-                    date(not_before),
-                    date(time)
-                )
-                .into();
+            CertificateError::ExpiredContext { time, not_after: limit }
+            | CertificateError::NotValidYetContext { time, not_before: limit } => {
+                let what = if time < limit { "is not valid before" } else { "expired at" };
+                let (limit, now) = (date(limit), date(time));
+                let clock = "(is this machine's clock right?)";
+                return format!("its certificate {what} {limit}, and here it is {now} {clock}").into();
             }
             CertificateError::Expired => "its certificate has expired",
             CertificateError::NotValidYet => "its certificate is not valid yet (is this machine's clock right?)",

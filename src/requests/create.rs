@@ -337,11 +337,11 @@ impl NewKey {
         match call.send(self.operation(), &self.to_json()?, |response| self.decode(response)) {
             Ok(key) => Ok(Created { key, is_certain: true }),
             Err(failure) if failure.is_already_applied() || self.is_created_by_conflict(&failure, may_exist) => {
-                self.find(call, prior.others, failure)
+                self.find(call, prior.others, *failure)
             }
             Err(failure) => {
                 let earlier = secret.filter(|_| may_exist).cloned();
-                Err(CallFailure { earlier, ..failure }.into_error(secret))
+                Err(CallFailure { earlier, ..*failure }.into_error(secret))
             }
         }
     }
@@ -367,7 +367,7 @@ impl NewKey {
                     let what =
                         "the value is in use, but the key's id could not be looked up; its value is in this error";
                     let earlier = secret.filter(|_| self.value.may_be_in_use()).cloned();
-                    let failure = CallFailure { earlier, ..conflict.followed_by(failure) };
+                    let failure = CallFailure { earlier, ..conflict.followed_by(*failure) };
                     return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
                 }
             };

@@ -165,7 +165,7 @@ pub(super) enum Deleted {
     Unseen,
 }
 
-fn to_deleted(result: Result<(), CallFailure>) -> Result<Deleted, Error> {
+fn to_deleted(result: Result<(), Box<CallFailure>>) -> Result<Deleted, Error> {
     match result {
         Err(failure) if failure.is_already_applied() => Ok(Deleted::Unseen),
         result => Ok(result.map(|()| Deleted::Confirmed)?),

@@ -1,6 +1,7 @@
-//! Get a key's metadata.
+//! Get a key's metadata, and wait until a server responds to such a request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::options::{CallOptions, timeout_method};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
@@ -43,7 +44,11 @@ pub(super) fn get(call: Call<'_>, id: KeyId) -> Result<KeyInfo, Error> {
 }
 
 /// Requests a key that is known. Another key with its id is an error.
-pub(super) fn known(call: Call<'_>, id: KeyId, is_it: impl Fn(&KeyInfo) -> bool) -> Result<KeyInfo, CallFailure> {
+pub(super) fn known(
+    call: Call<'_>,
+    id: KeyId,
+    is_it: impl Fn(&KeyInfo) -> bool,
+) -> Result<KeyInfo, Box<CallFailure>> {
     let attempt = |node: &Node, deadlines| known_by(call, node, deadlines, id, &is_it);
     call.engine.run(Operation::Get(id), call.deadline, attempt)
 }
@@ -65,5 +70,26 @@ pub(super) fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, DecodeError
     move |response| {
         let info: KeyInfo = serde_json::from_slice(response)?;
         if info.id == id { Ok(info) } else { Err(DecodeError::AnotherKey) }
+    }
+}
+
+/// Waits until a node serves requests, for at most `limit`.
+pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), Error> {
+    let call = CallOptions { timeout: Some(limit), replicated_within: None }.call(engine)?;
+    let mut failures = 0;
+    loop {
+        let failure = match call.send(Operation::Ready, NO_BODY, decode(KeyId::from(u32::MAX))) {
+            Ok(_) => return Ok(()),
+            Err(failure) => failure,
+        };
+        // A server that is not ready says so before it looks at the key.
+        if matches!(failure.last.typesense_status(), Some(401 | 404)) {
+            return Ok(());
+        }
+        failures += 1;
+        let error = Error::from(failure);
+        if !error.is_retryable() || !call.pause(failures) {
+            return Err(error);
+        }
     }
 }

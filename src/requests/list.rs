@@ -1,21 +1,19 @@
 //! List the metadata of all keys, as a whole or key by key.
 
 mod decoder;
-mod filter;
 mod reader;
 mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::filter::Filter;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::options::{CallOptions, timeout_method};
 use crate::action::{Action, InvalidAction};
 use crate::engine::{Call, CallFailure, Engine};
 use crate::error::Error;
-use crate::key::KeyInfo;
+use crate::key::{KeyInfo, PREFIX};
 
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
 /// [`KeysClient::list`](crate::KeysClient::list).
@@ -146,8 +144,47 @@ impl ListKeys {
     }
 }
 
+/// The filter of a list.
+#[derive(Debug, Clone, Default)]
+struct Filter {
+    /// At most as many bytes as the server shows: more could be a whole value, which must not be kept.
+    prefix: Option<Box<[u8]>>,
+    description: Option<String>,
+    expired: Option<bool>,
+    expires_within: Option<Duration>,
+    allows: Vec<(Action, String)>,
+    invalid_action: Option<InvalidAction>,
+}
+
+impl Filter {
+    fn set_prefix(&mut self, prefix: &str) {
+        self.prefix = prefix.as_bytes().get(..PREFIX).or(Some(prefix.as_bytes())).map(Into::into);
+    }
+
+    /// Checks the actions, because an invalid one would silently match no key, and the prefix, because an empty one would
+    /// match every key.
+    fn check(&self) -> Result<(), Error> {
+        if self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty()) {
+            return Err(Error::invalid("prefix", "is empty, so every key has it: leave it out to list all keys"));
+        }
+        if let Some(invalid) = &self.invalid_action {
+            return Err(invalid.clone().into());
+        }
+        Ok(self.allows.iter().try_for_each(|(action, _)| action.check_form())?)
+    }
+
+    fn admits(&self, key: &KeyInfo) -> bool {
+        let Self { prefix, description, expired, expires_within, allows, invalid_action: _ } = self;
+        prefix.as_ref().is_none_or(|prefix| key.prefix.as_bytes().starts_with(prefix))
+            && description.as_ref().is_none_or(|description| key.description == *description)
+            && expired.is_none_or(|expired| key.is_expired() == expired)
+            && expires_within.is_none_or(|duration| key.expires_at.is_within(duration))
+            && allows.iter().all(|(action, collection)| key.allows(action, collection))
+    }
+}
+
 /// All keys that `admits` accepts, in the order of their ids.
-pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, CallFailure> {
+pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, Box<CallFailure>> {
     call.list(|_, response, deadlines| {
         let mut reader = Reader::new(response, call.engine.limits.max_list_size);
         let mut keys = Vec::new();
@@ -161,4 +198,18 @@ pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<V
         keys.sort_unstable_by_key(|key| key.id);
         Ok(keys)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_prefix_is_truncated_to_what_the_server_shows() {
+        let mut filter = Filter::default();
+        filter.set_prefix("abcdefghijklmnop");
+        assert_eq!(filter.prefix.as_deref(), Some(b"abcd".as_slice()));
+        filter.set_prefix("ab");
+        assert_eq!(filter.prefix.as_deref(), Some(b"ab".as_slice()));
+    }
 }

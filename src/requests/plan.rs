@@ -197,7 +197,7 @@ fn list_groups<'d>(
     call: Call<'_>,
     descriptions: impl Iterator<Item = &'d str>,
     admits: impl Fn(&KeyInfo) -> bool,
-) -> Result<(Groups<'d>, Vec<KeyInfo>), CallFailure> {
+) -> Result<(Groups<'d>, Vec<KeyInfo>), Box<CallFailure>> {
     let mut groups: Groups<'_> = descriptions.map(|description| (description, Vec::new())).collect();
     let mut others = Vec::new();
     let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
@@ -225,7 +225,6 @@ pub struct Plan {
 impl Plan {
     /// The planned keys: those of the specs in the order of the specs, then those that are to be deleted because no
     /// spec describes them, in the order of their ids.
-    #[must_use]
     pub fn keys(&self) -> &[PlannedKey] {
         &self.keys
     }
@@ -356,7 +355,6 @@ impl PlannedKey {
     /// The scope that the spec describes: that of the key to be created, or, for [`Change::Drift`], the one that the
     /// listed key does not have. `None` for a key that is deleted, or kept without a derived value. In JSON, it is the
     /// member `wanted`.
-    #[must_use]
     pub fn wanted(&self) -> Option<Scope<'_>> {
         self.target.as_ref().map(|target| Scope::from(&target.key))
     }

@@ -117,35 +117,17 @@ fn uuid_groups(text: &str) -> Option<[&str; 5]> {
     (groups.map(str::len) == UUID_GROUPS).then_some(groups)
 }
 
-macro_rules! from_integer {
-    ($($integer:ty),*) => {$(
-        impl From<$integer> for ExactValue {
-            fn from(number: $integer) -> Self {
-                Self(Kind::Integer(number.into()))
+macro_rules! from {
+    ($($from:ty => $kind:ident),*) => {$(
+        impl From<$from> for ExactValue {
+            fn from(value: $from) -> Self {
+                Self(Kind::$kind(value.into()))
             }
         }
     )*};
 }
 
-from_integer!(i32, i64, u32, u64);
-
-impl From<bool> for ExactValue {
-    fn from(truth: bool) -> Self {
-        Self(Kind::Bool(truth))
-    }
-}
-
-impl From<&str> for ExactValue {
-    fn from(text: &str) -> Self {
-        Self(Kind::Text(text.to_owned()))
-    }
-}
-
-impl From<String> for ExactValue {
-    fn from(text: String) -> Self {
-        Self(Kind::Text(text))
-    }
-}
+from!(i32 => Integer, i64 => Integer, u32 => Integer, u64 => Integer, bool => Bool, &str => Text, String => Text);
 
 #[cfg(test)]
 mod tests {

@@ -91,19 +91,16 @@ impl ScopedKeyInfo {
 
     /// The first 4 bytes of the parent's value, with which the server finds the parent: see
     /// [`ListKeys::prefix`](crate::ListKeys::prefix).
-    #[must_use]
     pub fn parent_prefix(&self) -> &str {
         &self.parent_prefix
     }
 
     /// The embedded search parameters, including `expires_at`.
-    #[must_use]
     pub fn params(&self) -> &Map<String, Value> {
         &self.params
     }
 
     /// The embedded filter, without the guard that [`ScopedKeyBuilder`](crate::scoped::ScopedKeyBuilder) adds.
-    #[must_use]
     pub fn filter_by(&self) -> Option<&str> {
         let embedded = self.params.get("filter_by").and_then(Value::as_str)?;
         Some(filter::unguarded(embedded).unwrap_or(embedded))
@@ -119,7 +116,6 @@ impl ScopedKeyInfo {
     }
 
     /// When the key expires, unless its parent expires earlier.
-    #[must_use]
     pub fn expires_at(&self) -> Expiry {
         self.expires_at
     }

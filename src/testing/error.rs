@@ -23,17 +23,16 @@ use crate::operation::Operation;
 /// assert!(lost.may_have_acted());
 /// assert!(lost.value().is_some());
 /// ```
-#[must_use]
 pub fn error(kind: ErrorKind) -> Error {
     let id = KeyId::from(7);
     let create = Operation::Create { repeatable: true };
     let key = TestKey::new("docs site", ["documents:search", "documents:get"], ["docs"]);
     let refused = || Cause::Connection { phase: Phase::Connect, result: "connection refused".into() };
     let timeout = || Cause::Timeout { phase: Phase::AwaitResponse };
-    let call = |operation, cause| failure(operation, cause, "").into();
+    let call = |operation, cause| failure(operation, cause, "").into_error(None);
     let status = |operation, status, message| {
         let retry_after = (status == 429).then_some(Duration::from_secs(1));
-        failure(operation, Cause::Status { status, retry_after, oddity: None }, message).into()
+        failure(operation, Cause::Status { status, retry_after, oddity: None }, message).into_error(None)
     };
     match kind {
         ErrorKind::InvalidRequest => Error::invalid("actions", "name at least one"),
@@ -55,7 +54,7 @@ pub fn error(kind: ErrorKind) -> Error {
         ErrorKind::Tls => call(create, Cause::Tls { result: "the certificate has expired".into() }),
         ErrorKind::UnexpectedResponse => {
             let cause = Cause::Unexpected { status: Some(502), result: "status 502".into() };
-            failure(Operation::List, cause, "<h1>Bad gateway</h1>").into()
+            failure(Operation::List, cause, "<h1>Bad gateway</h1>").into_error(None)
         }
         ErrorKind::TooLarge => call(Operation::List, Cause::TooLarge { limit: 1 << 20 }),
         ErrorKind::NodesUnavailable => {

@@ -112,6 +112,12 @@ impl Fault {
 #[must_use = "call `with` to register the fault"]
 pub struct FaultRule<'a> {
     server: &'a FakeServer,
+    due: Due,
+}
+
+/// Some requests, as a [`FaultRule`] describes them.
+#[derive(Debug)]
+struct Due {
     /// `None` for any operation.
     operation: Option<Operation>,
     /// `None` for any key.
@@ -129,51 +135,42 @@ pub(super) enum Subject {
 
 impl<'a> FaultRule<'a> {
     pub(super) fn new(server: &'a FakeServer, operation: Option<Operation>) -> Self {
-        FaultRule { server, operation, subject: None, skip: 0, times: 1 }
+        FaultRule { server, due: Due { operation, subject: None, skip: 0, times: 1 } }
     }
 
     /// Only requests for `/keys/{id}` with this id. Replaces [`described`](Self::described).
     pub fn key(mut self, id: impl Into<KeyId>) -> Self {
-        self.subject = Some(Subject::Id(id.into().get()));
+        self.due.subject = Some(Subject::Id(id.into().get()));
         self
     }
 
     /// Only requests that create a key with this description, or that get or delete one. Replaces [`key`](Self::key).
     pub fn described(mut self, description: impl Into<String>) -> Self {
-        self.subject = Some(Subject::Description(description.into()));
+        self.due.subject = Some(Subject::Description(description.into()));
         self
     }
 
     /// Sets the first request that fails, counted from now, starting at 1. Defaults to 1.
     pub fn nth(mut self, nth: usize) -> Self {
-        self.skip = nth.saturating_sub(1);
+        self.due.skip = nth.saturating_sub(1);
         self
     }
 
     /// Sets how many successive requests fail; [`usize::MAX`] for all. Defaults to 1.
     pub fn times(mut self, times: usize) -> Self {
-        self.times = times;
+        self.due.times = times;
         self
     }
 
     /// Registers the fault.
     pub fn with(self, fault: Fault) {
-        let Self { server, operation, subject, skip, times } = self;
-        lock(&server.node.own).faults.0.push(Due { operation, subject, skip, times, fault });
+        lock(&self.server.node.own).faults.0.push((self.due, fault));
     }
 }
 
 /// The pending faults, in the order of registration.
 #[derive(Default)]
-pub(super) struct Faults(Vec<Due>);
-
-struct Due {
-    operation: Option<Operation>,
-    subject: Option<Subject>,
-    skip: usize,
-    times: usize,
-    fault: Fault,
-}
+pub(super) struct Faults(Vec<(Due, Fault)>);
 
 impl Faults {
     pub(super) fn clear(&mut self) {
@@ -183,18 +180,18 @@ impl Faults {
     /// The fault of the next request: the first one that is due. Other due faults wait.
     pub(super) fn next(&mut self, operation: Operation, is_about: impl Fn(&Subject) -> bool) -> Option<Fault> {
         let mut next = None;
-        let concerns = |due: &&mut Due| {
+        let concerns = |(due, _): &&mut (Due, Fault)| {
             due.operation.is_none_or(|named| named == operation) && due.subject.as_ref().is_none_or(&is_about)
         };
-        for due in self.0.iter_mut().filter(concerns) {
+        for (due, fault) in self.0.iter_mut().filter(concerns) {
             if due.skip > 0 {
                 due.skip -= 1;
             } else if next.is_none() && due.times > 0 {
                 due.times -= 1;
-                next = Some(due.fault);
+                next = Some(*fault);
             }
         }
-        self.0.retain(|due| due.times > 0);
+        self.0.retain(|(due, _)| due.times > 0);
         next
     }
 }

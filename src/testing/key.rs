@@ -71,7 +71,6 @@ impl TestKey {
     }
 
     /// The key, as a create returns it.
-    #[must_use]
     pub fn created(&self, id: impl Into<KeyId>) -> CreatedKey {
         let Self { description, actions, collections, expires_at, autodelete, value } = self.clone();
         CreatedKey {
@@ -86,7 +85,6 @@ impl TestKey {
     }
 
     /// The key's metadata, as a list shows it.
-    #[must_use]
     pub fn info(&self, id: impl Into<KeyId>) -> KeyInfo {
         self.created(id).info()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::http::Request;
 use super::input;
@@ -173,17 +173,16 @@ impl Key {
     /// The key as JSON, with its members in alphabetical order.
     fn describe(&self, value_name: &str, value: &str) -> Value {
         let TestKey { value: _, description, actions, collections, expires_at, autodelete } = &self.settings;
-        let mut members = Map::new();
-        members.insert("actions".to_owned(), json!(actions));
-        if let Some(autodelete) = autodelete {
-            members.insert("autodelete".to_owned(), json!(autodelete));
-        }
-        members.insert("collections".to_owned(), json!(collections));
-        members.insert("description".to_owned(), json!(description));
-        members.insert("expires_at".to_owned(), json!(expires_at));
-        members.insert("id".to_owned(), json!(self.id));
-        members.insert(value_name.to_owned(), json!(value));
-        Value::Object(members)
+        let members = [
+            ("actions", json!(actions)),
+            ("autodelete", json!(autodelete)),
+            ("collections", json!(collections)),
+            ("description", json!(description)),
+            ("expires_at", json!(expires_at)),
+            ("id", json!(self.id)),
+            (value_name, json!(value)),
+        ];
+        members.into_iter().filter(|(_, member)| !member.is_null()).collect()
     }
 }
 

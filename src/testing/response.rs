@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::StatusCode;
 
 /// How a request ends.
 pub(super) enum Delivery {
@@ -86,20 +87,10 @@ impl Response {
     }
 }
 
-/// The real server's reason phrases. It has none for other statuses.
+/// The statuses for which the real server has a reason phrase.
+const NAMED: [u16; 10] = [200, 201, 400, 401, 403, 404, 409, 422, 429, 500];
+
 fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Not Allowed",
-        409 => "Conflict",
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        _ => "",
-    }
+    let named = StatusCode::from_u16(status).ok().filter(|_| NAMED.contains(&status));
+    named.and_then(|status| status.canonical_reason()).unwrap_or_default()
 }

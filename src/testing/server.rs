@@ -138,19 +138,16 @@ impl FakeServer {
     }
 
     /// The address for a client, as `http://127.0.0.1:PORT`.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// A client with the bootstrap key and the default settings. Of a cluster, it knows this node only.
-    #[must_use]
     pub fn client(&self) -> KeysClient {
         self.client.clone()
     }
 
     /// The bootstrap key, which allows everything. Each server or cluster has its own.
-    #[must_use]
     pub fn api_key(&self) -> SecretString {
         self.api_key.clone()
     }
@@ -241,7 +238,6 @@ impl FakeServer {
     }
 
     /// All keys except the bootstrap key, in the order of their ids. A lag has no effect.
-    #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
         let mut keys: Vec<KeyInfo> = lock(&self.node.keys).infos().collect();
         keys.sort_by_key(|key| key.id);
@@ -249,7 +245,6 @@ impl FakeServer {
     }
 
     /// The value of a key, which a real server never shows.
-    #[must_use]
     pub fn value_of(&self, id: impl Into<KeyId>) -> Option<SecretString> {
         lock(&self.node.keys).value(id.into().get())
     }
@@ -271,26 +266,22 @@ impl FakeServer {
 /// Counters.
 impl FakeServer {
     /// The number of keys now, without the bootstrap key.
-    #[must_use]
     pub fn key_count(&self) -> usize {
         lock(&self.node.keys).count()
     }
 
     /// The number of requests so far, on any route.
-    #[must_use]
     pub fn request_count(&self) -> usize {
         lock(&self.node.own).requests.len()
     }
 
     /// The number of requests so far for one operation, failed ones included.
-    #[must_use]
     pub fn requests(&self, operation: Operation) -> usize {
         let own = lock(&self.node.own);
         own.requests.iter().filter(|requested| **requested == Some(operation)).count()
     }
 
     /// The number of connections so far. It is less than the number of requests if a client reuses connections.
-    #[must_use]
     pub fn connection_count(&self) -> usize {
         lock(&self.node.own).connections
     }

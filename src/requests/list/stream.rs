@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::filter::Filter;
+use super::Filter;
 use super::reader::Reader;
 use crate::engine::{CallFailure, Engine};
 use crate::error::{Attempt, Error};
@@ -53,7 +53,8 @@ fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
     let (node, elapsed) = (node.into(), reader.waited());
     let attempt =
         Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
-    CallFailure { operation: Operation::List, last, in_doubt: false, attempts: vec![attempt], earlier: None }.into()
+    let attempts = vec![attempt];
+    CallFailure { operation: Operation::List, last, in_doubt: false, attempts, earlier: None }.into_error(None)
 }
 
 impl fmt::Debug for KeyStream {

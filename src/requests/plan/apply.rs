@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
                 Ok((groups, _)) => groups,
                 Err(failure) => {
                     for (at, creation) in created {
-                        let cause = Error::from(failure.copy());
+                        let cause = failure.copy().into_error(None);
                         report.finish(at, Err(creation.interrupted(cause)));
                     }
                     break;

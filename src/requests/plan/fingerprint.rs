@@ -24,7 +24,6 @@ impl Plan {
     /// It covers the description and the scope of each key to be created, the generation of a derived value, and the
     /// keys that are replaced, deleted, or left as duplicates, as the server has them; not the values, nor when a
     /// duration (`expires_in`) ends. It is comparable only with fingerprints of the same version of this crate.
-    #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for planned in self.keys.iter().filter(|planned| planned.is_change()) {

@@ -112,7 +112,6 @@ impl KeySpec {
     }
 
     /// The description, which identifies the key.
-    #[must_use]
     pub fn description(&self) -> &str {
         &self.settings.description
     }
@@ -244,44 +243,31 @@ impl TryFrom<Members> for KeySpec {
     type Error = String;
 
     fn try_from(members: Members) -> Result<Self, String> {
-        let Members {
-            description,
-            actions,
-            collections,
-            expires_at,
-            expires_in,
-            autodelete,
-            renew_before,
-            generation,
-            unknown,
-        } = members;
-        let of_key = |field: &dyn Display, why: &dyn Display| of_key(&description, field, why);
-        if let Some(name) = unknown.keys().next() {
-            return Err(of_key(
-                &name.escape_debug(),
-                &"is not a member: is it misspelled? (`KeySpec` lists them all)",
-            ));
+        let of_key = |field: &dyn Display, why: &dyn Display| of_key(&members.description, field, why);
+        if let Some(name) = members.unknown.keys().next() {
+            let why = "is not a member: is it misspelled? (`KeySpec` lists them all)";
+            return Err(of_key(&name.escape_debug(), &why));
         }
         let duration = |field: &str, text: &str| {
             let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
             humantime::parse_duration(text).map_err(|error| of_key(&field, &why(error)))
         };
-        let read = [expires_in.clone(), renew_before.clone()];
-        let renew_before = renew_before.map(|text| duration("renew_before", &text)).transpose()?;
-        let expiry = match (expires_at, expires_in) {
+        let renew_before = members.renew_before.as_ref().map(|text| duration("renew_before", text)).transpose()?;
+        let expiry = match (&members.expires_at, &members.expires_in) {
             (None, None) => None,
             (Some(time), None) => Some(Expires::At(time.parse().map_err(|error| of_key(&"expires_at", &error))?)),
-            (None, Some(text)) => Some(Expires::In(duration("expires_in", &text)?)),
+            (None, Some(text)) => Some(Expires::In(duration("expires_in", text)?)),
             (Some(_), Some(_)) => return Err(of_key(&"expires_in", &"cannot be combined with `expires_at`")),
         };
-        let actions = each("actions", &actions, of_key, |text| match text.strip_prefix(CUSTOM) {
+        let actions = each("actions", &members.actions, of_key, |text| match text.strip_prefix(CUSTOM) {
             Some(custom) => Ok(Action::custom(custom)),
             None => text.parse(),
         })?;
-        let collections = each("collections", &collections, of_key, str::parse::<CollectionPattern>)?;
-        let settings = KeySettings { actions, collections, expiry, autodelete, ..KeySettings::default() };
-        let settings = KeySettings { description: description.clone(), ..settings };
-        let spec = Self { settings, generation, renew_before, read };
+        let collections = each("collections", &members.collections, of_key, str::parse::<CollectionPattern>)?;
+        let Members { description, expires_in, autodelete, renew_before: read, generation, .. } = members;
+        let settings =
+            KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() };
+        let spec = Self { settings, generation, renew_before, read: [expires_in, read] };
         spec.check_named()?;
         Ok(spec)
     }

@@ -35,7 +35,6 @@ impl<'a> From<&'a NewKey> for Scope<'a> {
 
 impl KeySpec {
     /// What the described key allows, unchecked: see [`validate`](Self::validate).
-    #[must_use]
     pub fn scope(&self) -> Scope<'_> {
         let settings = &self.settings;
         let expires_at = match settings.expiry {
