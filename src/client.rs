@@ -113,7 +113,7 @@ impl KeysClient {
         DeleteKey::new(self.0.clone(), key.into())
     }
 
-    /// Deletes many keys over a few connections. Needs a key with the action `keys:delete`.
+    /// Deletes many keys over a few connections. Needs a key with the actions that [`delete`](Self::delete) needs.
     ///
     /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
     pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<KeyId> {
@@ -151,7 +151,8 @@ impl KeysClient {
     }
 
     /// Compares the server's keys with the keys that should exist, and plans the changes: [`ensure`](Self::ensure) for
-    /// many keys, with one list for all of them. Needs a key with the actions that `ensure` needs.
+    /// many keys, with one list for all of them. Needs a key with the actions that `ensure` needs: `keys:get` also
+    /// to [`prune`](PlanKeys::prune), because each key is requested before it is deleted.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {

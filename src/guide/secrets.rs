@@ -55,12 +55,16 @@
 //!   41 secrets after those of several threads.
 //! * **Unoptimized builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
 //! * **A key that a server encodes** neither as text nor as JSON is not masked in an error.
+//! * **The texts of listed keys** are not wiped: descriptions, actions, collections and the names of unknown members. A
+//!   secret is in them only if somebody wrote it there, or a server repeats it.
 //! * **The first four bytes of a value** are no secret: the server shows them in every list.
 //!
 //! # What you should do
 //!
-//! * Give a program a key with the `keys:…` actions that it needs, not the bootstrap key. `keys:create` leads to every
-//!   right, because such a key can create one for `*`.
+//! * Give a program a key with the `keys:…` actions that it needs, not the bootstrap key. Each method of
+//!   [`KeysClient`](crate::KeysClient) names them. `keys:get` is needed not only to get keys, but also to delete one that was
+//!   listed or created (`delete(&key)`, `prune`, replaced and expired keys), because it is requested first. `keys:create`
+//!   leads to every right, because such a key can create one for `*`.
 //! * Write a new value directly to where you keep secrets. The example `store` writes it to a file that only its owner can
 //!   read, or to a pipe into a secret manager.
 //! * Give keys an expiry, and audit all keys regularly: [`audit`](crate::KeyInfo::audit) reports what is too

@@ -20,7 +20,7 @@ use super::runner::Connections;
 use super::survey::{Drifted, Succession, Survey, Target, Verdict};
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
-use crate::error::{Difference, Error, Joined};
+use crate::error::{Difference, Error, Joined, Shown};
 use crate::key::{KeyId, KeyInfo};
 use crate::value_root::ValueRoot;
 
@@ -390,7 +390,7 @@ impl fmt::Display for PlannedKey {
             Change::Drift => '!',
             Change::Delete => '-',
         };
-        write!(f, "{mark} {change} `{}`", description.escape_debug())?;
+        write!(f, "{mark} {change} `{}`", Shown(description))?;
         if let Some(key) = key {
             write!(f, ": key {}", key.id)?;
         }

@@ -30,7 +30,8 @@ pub struct EnsuredKey {
     /// a day ago.
     pub replaced: Vec<KeyId>,
     /// Other keys with this description, whatever their scope, that this run did not change. They may be left over
-    /// from an interrupted run.
+    /// from an interrupted run. [Get](crate::KeysClient::get) one before you delete it, because more than its description
+    /// may differ, and then [delete](crate::KeysClient::delete) the key and not its id.
     pub duplicates: Vec<KeyId>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
 use super::options::KeySettings;
 use super::value::KeyValue;
-use crate::error::{CLIENT_KEY, DUPLICATE, Difference, Error, GENERATION, UNKNOWN_MEMBERS, VALUE};
+use crate::error::{CLIENT_KEY, DUPLICATE, Difference, Error, GENERATION, Shown, UNKNOWN_MEMBERS, VALUE};
 use crate::expiry::Expires;
 use crate::key::{KeyId, KeyInfo};
 
@@ -216,7 +216,7 @@ impl Survey {
         match self.keys().filter(is_other).find(|listed| key.has_prefix_of(listed)) {
             None => Ok(holder),
             Some(other) => {
-                let found = format!("one that begins with `{}`, as the given one does", other.prefix.escape_debug());
+                let found = format!("one that begins with `{}`, as the given one does", Shown(&other.prefix));
                 let difference = Difference { field: VALUE, found, wanted: "one that begins differently".to_owned() };
                 Err(Error::Drift { key: Box::new(other.clone()), differences: vec![difference] })
             }
@@ -286,7 +286,7 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
     }
     let unknown = key.unknown_members();
     if !unknown.is_empty() {
-        let names = unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ").escape_debug().to_string();
+        let names = Shown(&unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ")).to_string();
         differences.push(Difference { field: UNKNOWN_MEMBERS, found: names, wanted: "none".to_owned() });
     }
     match &wanted.value {
@@ -295,7 +295,7 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
         KeyValue::Derived(derived) => {
             let found = match derived.other_generation(&key.prefix) {
                 Some(generation) => generation.to_string(),
-                None => format!("none: the value begins with `{}`", key.prefix.escape_debug()),
+                None => format!("none: the value begins with `{}`", Shown(&key.prefix)),
             };
             let wanted = derived.generation().to_string();
             differences.push(Difference { field: GENERATION, found, wanted });
@@ -306,7 +306,7 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
 }
 
 fn other_value(key: &KeyInfo) -> Difference {
-    let found = format!("another, which begins with `{}`", key.prefix.escape_debug());
+    let found = format!("another, which begins with `{}`", Shown(&key.prefix));
     Difference { field: VALUE, found, wanted: "the one given".to_owned() }
 }
 
