@@ -27,6 +27,7 @@ fn main() {
         None => KeysClient::from_env().unwrap(),
     };
     create(&client);
+    complete(&client);
     nothing_to_do(&client);
 }
 
@@ -56,6 +57,31 @@ fn create(client: &KeysClient) {
     println!("{CREATED} new keys                 time     rate");
     println!("create_many            {many:>12.1?}     1.00");
     println!("plan and apply         {plan:>12.1?}{:>9.2}\n", many.as_secs_f64() / plan.as_secs_f64());
+}
+
+/// Completes requests whose keys exist among many others, next to one list of all of them. The requests share one list.
+fn complete(client: &KeysClient) {
+    assert!(client.plan(specs(LISTED)).send().unwrap().apply().unwrap().is_complete());
+    let request = |tenant| {
+        let request = client.create().description(format!("bench stored {tenant}")).actions(["documents:search"]);
+        request.collections([format!("tenant_{tenant}")])
+    };
+    let requests = || (0..CREATED).map(request);
+    let keys = client.create_many(requests()).send().unwrap().into_outputs().unwrap();
+    let stored = || requests().zip(&keys).map(|(request, key)| request.stored_value(key.value.clone()));
+    let (mut lists, mut completions, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        lists.push(measure(|| client.list().send().unwrap()));
+        completions.push(measure(|| assert!(client.create_many(stored()).send().unwrap().is_complete())));
+        reads.push(measure(|| keys.iter().for_each(|key| drop(client.get(key.id).send().unwrap()))));
+    }
+    delete(client);
+    let [list, completion, read] = [lists, completions, reads].map(|measured| best(measured).0);
+    let ratio = |time: Duration| time.as_secs_f64() / list.as_secs_f64();
+    println!("{CREATED} of {} keys exist already    time   in lists", LISTED + CREATED);
+    println!("one list               {list:>12.1?}     1.00");
+    println!("get each key           {read:>12.1?}{:>9.2}", ratio(read));
+    println!("create_many            {completion:>12.1?}{:>9.2}\n", ratio(completion));
 }
 
 fn nothing_to_do(client: &KeysClient) {

@@ -94,7 +94,10 @@ enum Command {
         /// The id of the key, as `list` shows it.
         id: KeyId,
         #[command(flatten)]
-        sink: Sink,
+        sink: Option<Sink>,
+        /// Complete an interrupted rotation of this key, which has written the new value to this file.
+        #[arg(long, value_name = "FILE", conflicts_with = "Sink", required_unless_present = "Sink")]
+        stored: Option<PathBuf>,
         #[command(flatten)]
         expiry: Lifetime,
         /// Leave the old key for you to delete.
@@ -256,14 +259,19 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::List { filter } => table(&filter.apply(&client()?).send()?, json)?,
         Command::Get { id } => table(&[client()?.get(id).send()?], json)?,
         Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
-        Command::Rotate { id, keep_old, accept_majority, expiry, sink } => {
-            let client = client()?;
-            let place = sink.place()?;
-            let request =
-                expiry.expires_in.into_iter().fold(client.rotate(id), |request, time| request.expires_in(time));
-            match request.keep_old(keep_old).accept_majority(accept_majority).send() {
-                Ok(key) => write(&key.value, place, &key.info(), json)?,
-                Err(error) => return failed(error, place),
+        Command::Rotate { id, keep_old, accept_majority, expiry, stored, sink } => {
+            let request = client()?.rotate(id).keep_old(keep_old).accept_majority(accept_majority);
+            let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
+            match (stored, sink) {
+                (Some(file), _) => table(&[request.stored_value(secret(&file)?).send()?.info()], json)?,
+                (None, Some(sink)) => {
+                    let place = sink.place()?;
+                    match request.prepare() {
+                        Ok(prepared) => keep(prepared.value(), || prepared.send(), place, json)?,
+                        Err(error) => return failed(error, place),
+                    }
+                }
+                (None, None) => {}
             }
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::error::{Error, Incomplete};
+use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeySpec, KeyToDelete, ListKeys, PlanKeys, RotateKey,
-    SendMany, resume, wait_until_ready,
+    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeyRef, KeySpec, ListKeys, PlanKeys, RotateItem, RotateKey,
+    SendMany, wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -89,7 +89,7 @@ impl KeysClient {
         I: IntoIterator,
         I::Item: Into<CreateItem>,
     {
-        SendMany::new(self.0.clone(), requests.into_iter().map(Into::into))
+        SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
     }
 
     /// Gets the metadata of a key: everything but its value. Needs a key with the action `keys:get`.
@@ -109,7 +109,7 @@ impl KeysClient {
     /// a restore or a failover: see [`KeyId`].
     ///
     /// The key stops working at once; on a cluster, on each node as soon as that node knows of the deletion.
-    pub fn delete(&self, key: impl Into<KeyToDelete>) -> DeleteKey {
+    pub fn delete(&self, key: impl Into<KeyRef>) -> DeleteKey {
         DeleteKey::new(self.0.clone(), key.into())
     }
 
@@ -117,31 +117,39 @@ impl KeysClient {
     ///
     /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
     pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<KeyId> {
-        SendMany::new(self.0.clone(), requests.into_iter())
+        SendMany::new(self.0.clone(), requests.into_iter().map(|request| Ok(Box::new(request) as _)))
     }
 
-    /// Replaces a key with a new one of the same scope. Needs a key with the actions `keys:get`, `keys:create`,
-    /// `keys:delete` and, if a response is lost or a value is given, `keys:list`.
+    /// Replaces a key with a new one of the same scope: whichever has an id, or a key that was listed or created. Needs a
+    /// key with the actions `keys:get`, `keys:create`, `keys:delete` and, if a response is lost or a value is given,
+    /// `keys:list`.
+    ///
+    /// Prefer to give the key: it is replaced only if it looks as it did.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
     /// # let server = typesense_keys::testing::FakeServer::start()?;
     /// # let client = server.client();
     /// # let old = client.create().actions(["documents:import"]).collections(["docs"]).send()?;
-    /// let new = client.rotate(old.id).send()?;
+    /// let new = client.rotate(&old).send()?;
     /// println!("key {} replaces key {}", new.id, old.id);
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn rotate(&self, id: impl Into<KeyId>) -> RotateKey {
-        RotateKey::new(self.0.clone(), id.into())
+    pub fn rotate(&self, key: impl Into<KeyRef>) -> RotateKey {
+        RotateKey::new(self.0.clone(), key.into())
     }
 
     /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
     ///
-    /// Accepts [`RotateKey`]s, each with its own options. This client sends all of them.
-    pub fn rotate_many(&self, requests: impl IntoIterator<Item = RotateKey>) -> SendMany<CreatedKey> {
-        SendMany::new(self.0.clone(), requests.into_iter())
+    /// Accepts [`RotateKey`]s or [`PreparedRotation`](crate::PreparedRotation)s, each with its own options. This client
+    /// sends all of them.
+    pub fn rotate_many<I>(&self, requests: I) -> SendMany<CreatedKey>
+    where
+        I: IntoIterator,
+        I::Item: Into<RotateItem>,
+    {
+        SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
     }
 
     /// Ensures that a key with this description and scope exists, for scripts that run again and again. Needs a key
@@ -195,23 +203,5 @@ impl KeysClient {
 
     pub(crate) fn new(engine: Engine) -> Self {
         Self(Arc::new(engine))
-    }
-}
-
-// Defined here because errors and requests do not depend on the client.
-impl Incomplete {
-    /// Finishes an interrupted rotation: creates the new key, unless it exists, with the same value; waits until
-    /// every node knows it; deletes the old key.
-    ///
-    /// The timeout is that of `client`. The call may be interrupted again. It first gets the old key: if the cluster of
-    /// `client` has another key with its id, nothing is changed there. If the expiry of the new key has passed, nothing is
-    /// created or deleted: rotate the old key again with a later expiry.
-    ///
-    /// # Errors
-    ///
-    /// As for [`RotateKey::send`]. An interrupted [`ensure`](KeysClient::ensure) is returned unchanged, and nothing
-    /// is sent: store the value of [`key`](Self::key), and run `ensure` again.
-    pub fn resume(self, client: &KeysClient) -> Result<CreatedKey, Error> {
-        resume(self, &client.0, None)
     }
 }

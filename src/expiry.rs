@@ -161,6 +161,14 @@ pub(crate) enum Expires {
 }
 
 impl Expires {
+    /// The duration, if one was given.
+    pub(crate) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::In(duration) => Some(duration),
+            Self::At(_) => None,
+        }
+    }
+
     /// The expiry as a request sends it, or why no request may have it.
     pub(crate) fn check(self) -> Result<Expiry, &'static str> {
         let expiry = match self {

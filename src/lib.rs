@@ -69,7 +69,8 @@ pub use crate::error::{Error, ErrorKind};
 pub use crate::expiry::Expiry;
 pub use crate::key::{CreatedKey, KeyId, KeyInfo};
 pub use crate::requests::{
-    CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyStream, KeyToDelete, ListKeys, PreparedCreate, RotateKey,
+    CreateKey, DeleteKey, EnsureKey, EnsuredKey, GetKey, KeyRef, KeyStream, ListKeys, PreparedCreate,
+    PreparedRotation, RotateKey,
 };
 pub use crate::value_root::{ValueRoot, generate_value};
 

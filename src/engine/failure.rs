@@ -5,7 +5,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::policy;
-use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Source};
+use crate::error::{Attempt, CallReport, Details, Error, OutcomeUnknown, Phase, Source};
 use crate::http::{AttemptError, Cause, ServerEffect};
 use crate::key::KeyId;
 use crate::node::Node;
@@ -27,6 +27,11 @@ impl CallFailure {
     /// The failure of a call that made no attempt.
     pub(super) fn new(operation: Operation, last: AttemptError) -> Self {
         Self { operation, last, in_doubt: false, attempts: Vec::new(), earlier: None }
+    }
+
+    /// The failure of a request that is not sent any more.
+    pub(crate) fn not_sent(operation: Operation) -> Self {
+        Self::new(operation, Cause::Connection { phase: Phase::Connect, result: "not sent".into() }.into())
     }
 
     /// Adds a failed attempt.
@@ -140,7 +145,6 @@ impl From<Box<CallFailure>> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Phase;
 
     fn timeout(phase: Phase, in_doubt: bool) -> CallFailure {
         CallFailure {

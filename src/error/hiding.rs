@@ -20,9 +20,9 @@ impl Error {
                 Self::PlanOutdated { description: secrets.hide(&description), reason: secrets.hide(&reason) }
             }
             Self::Incomplete(partial) => {
-                let Incomplete { what, key, left_over, cause, rest } = *partial;
+                let Incomplete { what, key, left_over, cause } = *partial;
                 let cause = cause.hiding(secrets);
-                Self::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest }))
+                Self::Incomplete(Box::new(Incomplete { what, key, left_over, cause }))
             }
             // Their texts are snippets already, or none of a server.
             other => other,
@@ -60,7 +60,7 @@ mod tests {
         let text = || format!("[{repeated:?}]");
         let differences = vec![Difference { field: "actions", found: text(), wanted: text() }];
         let drift = Error::Drift { key: Box::new(key), differences }.hiding(secrets);
-        let partial = Incomplete { what: String::new(), key: None, left_over: None, cause: drift, rest: None };
+        let partial = Incomplete { what: String::new(), key: None, left_over: None, cause: drift };
         let outdated = Error::PlanOutdated { description: repeated.to_owned(), reason: text() };
         for error in [
             Error::Incomplete(Box::new(partial)),

@@ -1,6 +1,5 @@
 //! Errors of calls that changed something, or may have.
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -18,11 +17,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete, the key may
 /// still exist: delete it again, which does no harm.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{}: {what}{}; last attempt, {}: {}{}{}",
-    .report.0.operation, named(.candidates), .report.node(), .report.last_result(), refused_key(.report),
-    .report.tail()
-)]
+#[error("{}: {what}{}{}", .report.0.operation, named(.candidates), last_attempt(.report))]
 pub struct OutcomeUnknown {
     pub(crate) what: &'static str,
     /// The value of the key that may exist; `None` after a delete, or if the server generates the value.
@@ -37,12 +32,16 @@ pub struct OutcomeUnknown {
     pub(crate) source: Option<Source>,
 }
 
-/// The call may end with 401 although an earlier call or attempt, perhaps with another client's key, has acted.
-fn refused_key(report: &CallReport) -> &'static str {
-    match report.status() {
+fn last_attempt(report: &CallReport) -> String {
+    if report.attempts().is_empty() {
+        return String::new();
+    }
+    // An earlier call or attempt, perhaps with another client's key, has acted.
+    let refused_key = match report.status() {
         Some(401) => ", so the client's key is wrong, has expired, or lacks an action",
         _ => "",
-    }
+    };
+    format!("; last attempt, {}: {}{refused_key}{}", report.node(), report.last_result(), report.tail())
 }
 
 fn named(candidates: &[KeyId]) -> String {
@@ -76,8 +75,6 @@ pub struct Incomplete {
     pub(crate) key: Option<CreatedKey>,
     pub(crate) left_over: Option<KeyInfo>,
     pub(crate) cause: Error,
-    /// The remaining steps of a rotation. Their type is private to the module of that request.
-    pub(crate) rest: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Incomplete {

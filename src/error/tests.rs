@@ -77,7 +77,6 @@ fn incomplete(key: Option<CreatedKey>, cause: Error) -> Error {
         key,
         left_over: Some(KeyInfo { id: KeyId::from(1), ..self::key().info() }),
         cause,
-        rest: None,
     }))
 }
 

@@ -103,7 +103,7 @@
 //!
 //! | by | key |
 //! |---|---|
-//! | [`delete`](crate::KeysClient::delete) | the one with the given id |
+//! | [`delete`](crate::KeysClient::delete) | the given key, or the one with the given id |
 //! | [`rotate`](crate::KeysClient::rotate) | the old key, once every node knows the new one, which has another id (with [`accept_majority`](crate::RotateKey::accept_majority): most nodes; with [`keep_old`](crate::RotateKey::keep_old): none) |
 //! | [`ensure`](crate::KeysClient::ensure) and [`apply`](crate::plan::Plan::apply) | a key that the same run has created, if another key with this description takes precedence |
 //! | `ensure` and `apply` with a generated, stored or derived value | keys with the same description that expired more than a day ago |
@@ -115,7 +115,8 @@
 //! it has just confirmed it: a `GET` on this node shows the same id, prefix, description, actions, collections and expiry.
 //! Before `rotate` or `replace_on_drift` delete an old key, the same node has also shown the key that replaces it. Otherwise
 //! nothing is sent, and the error is [`Error::AnotherKey`], or [`Error::Incomplete`] with this cause. To delete a key that
-//! you have listed, give the key to [`delete`](crate::KeysClient::delete), and not its id: `client.delete(&key)`.
+//! you have listed, give the key to [`delete`](crate::KeysClient::delete), and not its id: `client.delete(&key)`. Likewise
+//! `client.rotate(&key)`, which replaces only this key.
 //!
 //! What remains: the moment between this `GET` and the `DELETE`; keys that look the same in all of these; and a create whose
 //! response is lost and which is then repeated on another cluster: the first cluster may have a key with this value, too.

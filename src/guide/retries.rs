@@ -82,7 +82,8 @@
 //! Before `rotate` creates a key, and before `ensure` replaces one, they check that every node can be asked. If one cannot,
 //! the error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created.
 //! With [`accept_majority`](crate::RotateKey::accept_majority), most nodes are enough for `rotate`. A rotation that is
-//! interrupted later ends in [`Incomplete`](crate::error::Incomplete), which [`resume`](crate::error::Incomplete::resume) finishes.
+//! interrupted later ends in [`Incomplete`](crate::error::Incomplete). Send a [prepared](crate::PreparedRotation) rotation
+//! again to finish it, or send another one with its value as [`stored_value`](crate::RotateKey::stored_value).
 //!
 //! # Testing it
 //!

@@ -3,61 +3,28 @@
 use std::sync::Arc;
 
 use super::get;
+use super::key_ref::KeyRef;
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Wanted};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::Error;
 use crate::http::{AttemptError, Cause, DecodeError};
-use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
-
-/// What [`delete`](crate::KeysClient::delete) deletes: whichever key has an id, or one key that was listed or created.
-///
-/// By a [`KeyId`] or a number, the key that has this id now is deleted. By a key, only this key is: it is requested first,
-/// and must look as it did. Its id may belong to another key by now: see [`KeyId`].
-#[derive(Debug, Clone)]
-pub struct KeyToDelete {
-    id: KeyId,
-    known: Option<Box<KeyInfo>>,
-}
-
-impl From<KeyId> for KeyToDelete {
-    fn from(id: KeyId) -> Self {
-        Self { id, known: None }
-    }
-}
-
-impl From<u32> for KeyToDelete {
-    fn from(id: u32) -> Self {
-        KeyId::from(id).into()
-    }
-}
-
-impl From<&KeyInfo> for KeyToDelete {
-    fn from(key: &KeyInfo) -> Self {
-        Self { id: key.id, known: Some(Box::new(key.clone())) }
-    }
-}
-
-impl From<&CreatedKey> for KeyToDelete {
-    fn from(key: &CreatedKey) -> Self {
-        (&key.info()).into()
-    }
-}
 
 /// A request to delete a key. Made by [`KeysClient::delete`](crate::KeysClient::delete).
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct DeleteKey {
     engine: Arc<Engine>,
-    key: KeyToDelete,
+    key: KeyRef,
     pub(super) ignore_missing: bool,
     options: CallOptions,
 }
 
 impl DeleteKey {
-    pub(crate) fn new(engine: Arc<Engine>, key: KeyToDelete) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, key: KeyRef) -> Self {
         Self { engine, key, ignore_missing: false, options: CallOptions::default() }
     }
 
@@ -89,7 +56,7 @@ impl DeleteKey {
 
     /// Sends the request with `engine`, which may belong to another client.
     pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
-        let Self { engine: _, key: KeyToDelete { id, known }, ignore_missing, options } = self;
+        let Self { engine: _, key: KeyRef { id, known }, ignore_missing, options } = self;
         let (id, call) = (*id, options.call(engine)?);
         let deleted = call.guard(Operation::Delete(id), || match known {
             Some(key) => delete_known(call, key, None).map(drop),

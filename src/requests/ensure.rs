@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::create::ROUNDS_FOR_GIVEN;
+use super::create_once::ROUNDS_FOR_GIVEN;
 use super::list;
 use super::options::{
     CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, renewal_method,

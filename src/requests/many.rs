@@ -5,13 +5,13 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::create::{CheckedCreate, CreateKey, PreparedCreate};
-use super::delete::DeleteKey;
-use super::rotate::{RotateKey, resume};
+use secrecy::SecretString;
+
+use super::batch_item::BatchItem;
 use super::runner::{self, Connections};
+use super::shared_list::SharedList;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::key::{CreatedKey, KeyId};
 
 /// A request to send many requests of one kind. Made by [`KeysClient::create_many`](crate::KeysClient::create_many),
 /// [`delete_many`](crate::KeysClient::delete_many) and [`rotate_many`](crate::KeysClient::rotate_many).
@@ -53,16 +53,18 @@ use crate::key::{CreatedKey, KeyId};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Each week, replace the keys that expire soon. Here, each user's key has a description of its own:
+/// Each week, replace the keys that expire soon. Here, each user's key has a description of its own, and `vault` holds the
+/// new values by the id of the old key. A run that is interrupted is completed by the next one:
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
 /// # let server = typesense_keys::testing::FakeServer::start()?;
 /// # let (url, admin_key) = (server.url(), server.api_key());
-/// # fn store(_: &typesense_keys::CreatedKey) {}
+/// # let mut vault = std::collections::BTreeMap::new();
+/// # fn deploy(_: &typesense_keys::CreatedKey) {}
 /// # use std::ops::ControlFlow;
 /// # use std::time::Duration;
-/// # use typesense_keys::{KeyInfo, KeysClient};
+/// # use typesense_keys::{KeyId, KeyInfo, KeysClient};
 /// const WEEK: Duration = Duration::from_secs(7 * 86_400);
 ///
 /// let client = KeysClient::builder().node(url).api_key(admin_key).build()?;
@@ -70,54 +72,71 @@ use crate::key::{CreatedKey, KeyId};
 /// # key("ada").expires_in(WEEK * 3 / 2).send()?;
 /// # key("bob").send()?;
 /// # for replaced in [1, 0] {
+/// // The old key works until its users have the new one, and ends by itself.
+/// let rotate = |id: KeyId| client.rotate(id).keep_old(true).expires_in(12 * WEEK);
+/// let mut requests = Vec::new();
+/// for (id, value) in &vault {
+///     let interrupted = rotate(*id).stored_value(Clone::clone(value));
+///     requests.push((*id, interrupted.prepare()?));
+/// }
 /// let keys = client.list().expired(false).send()?;
+/// let is_replaced = |old: &KeyInfo| {
+///     let replaces = |new: &KeyInfo| new.description == old.description && new.id > old.id;
+///     keys.iter().any(replaces)
+/// };
 /// let expires_soon = |key: &KeyInfo| {
 ///     key.expires_at.remaining().is_some_and(|left| left < 2 * WEEK)
 /// };
-/// // The old key stays in the list until it expires: an earlier run may have
-/// // replaced it.
-/// let replaces = |new: &KeyInfo, old: &KeyInfo| {
-///     new.description == old.description && new.id > old.id
-/// };
-/// let is_replaced = |key: &KeyInfo| keys.iter().any(|new| replaces(new, key));
-/// let is_due = |key: &&KeyInfo| expires_soon(key) && !is_replaced(key);
-/// let expiring: Vec<_> = keys.iter().filter(is_due).collect();
-/// let requests = expiring.iter().map(|key| {
-///     client.rotate(key.id).keep_old(true).expires_in(12 * WEEK)
-/// });
+/// for key in keys.iter().filter(|key| expires_soon(key) && !is_replaced(key)) {
+///     if !vault.contains_key(&key.id) {
+///         let prepared = rotate(key.id).prepare()?;
+///         // Stored before the new key exists.
+///         vault.insert(key.id, prepared.value().clone());
+///         requests.push((key.id, prepared));
+///     }
+/// }
+/// let (ids, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
 /// let batch = client.rotate_many(requests).keep_going(true).send_with(|progress| {
+///     let old = ids[progress.index];
 ///     match progress.result {
-///         // The old key works until its users have the new one.
-///         Ok(key) => store(key),
-///         Err(error) => eprintln!("key {}: {error}", expiring[progress.index].id),
+///         Ok(key) => {
+///             deploy(key);
+///             vault.remove(&old);
+///         }
+///         Err(error) => eprintln!("key {old}: {error}"),
 ///     }
 ///     ControlFlow::Continue(())
 /// })?;
 /// # assert!(batch.is_complete() && batch.succeeded().count() == replaced && server.key_count() == 3);
+/// # assert!(vault.is_empty());
 /// # }
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The requests of a batch that have to find their keys, because an earlier process has created them, share one list.
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct SendMany<T> {
-    engine: Arc<Engine>,
-    items: Vec<Item<T>>,
-    /// Whether the requests were checked. A resumed batch was: a second check that fails would lose its outputs.
-    is_checked: bool,
-    connections: Connections,
-    keep_going: bool,
+    batch: Batch<T>,
+    /// What is wrong with the first request that is invalid.
+    invalid: Option<Error>,
 }
 
 /// The results of a [`SendMany`], each a `T`: the key that was created, or the id of the key that was deleted.
 #[derive(Debug)]
 #[must_use = "it holds the results, such as the keys that were created, and the errors"]
-pub struct Batch<T>(SendMany<T>);
+pub struct Batch<T> {
+    engine: Arc<Engine>,
+    items: Vec<Item<T>>,
+    connections: Connections,
+    keep_going: bool,
+}
 
 /// The state of one request. A failed one has its last error.
 enum Item<T> {
-    Pending(Box<dyn BatchRequest<T>>),
-    Failed(Box<dyn BatchRequest<T>>, Error),
+    Pending(Box<dyn BatchItem<T>>),
+    Failed(Box<dyn BatchItem<T>>, Error),
     Done(T),
 }
 
@@ -136,21 +155,34 @@ pub struct Progress<'a, T> {
 }
 
 impl<T: Send> SendMany<T> {
-    pub(crate) fn new<R: BatchRequest<T> + 'static>(engine: Arc<Engine>, requests: impl Iterator<Item = R>) -> Self {
-        let items = requests.map(|request| Item::Pending(Box::new(request))).collect();
-        Self { engine, items, is_checked: false, connections: Connections::default(), keep_going: false }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        requests: impl Iterator<Item = Result<Box<dyn BatchItem<T>>, Error>>,
+    ) -> Self {
+        let (mut items, mut invalid) = (Vec::with_capacity(requests.size_hint().0), None);
+        for (index, request) in requests.enumerate() {
+            match request {
+                Ok(request) => items.push(Item::Pending(request)),
+                Err(error) if invalid.is_none() => {
+                    invalid = Some(error.about(format_args!("request {index}, counted from 0")));
+                }
+                Err(_) => {}
+            }
+        }
+        let batch = Batch { engine, items, connections: Connections::default(), keep_going: false };
+        Self { batch, invalid }
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.into();
+        self.batch.connections = connections.into();
         self
     }
 
     /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
     /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.keep_going = keep_going;
+        self.batch.keep_going = keep_going;
         self
     }
 
@@ -174,12 +206,11 @@ impl<T: Send> SendMany<T> {
     ///
     /// As for [`send`](Self::send).
     pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Result<Batch<T>, Error> {
-        let Self { engine, mut items, is_checked, connections, keep_going } = self;
-        if !is_checked {
-            for (index, item) in items.iter_mut().enumerate() {
-                item.check(index)?;
-            }
+        let Self { batch: Batch { engine, items, connections, keep_going }, invalid } = self;
+        if let Some(error) = invalid {
+            return Err(error);
         }
+        let listed = SharedList::of(items.iter().filter_map(Item::value));
         let total = items.len();
         let (mut todo, mut finished) = (Vec::new(), Vec::new());
         for (index, item) in items.into_iter().enumerate() {
@@ -190,7 +221,7 @@ impl<T: Send> SendMany<T> {
         runner::run(
             connections,
             &mut todo,
-            |(index, item)| (index, item.sent(&engine)),
+            |(index, item)| (index, item.sent(&engine, &listed)),
             |(index, item)| {
                 done += 1;
                 let is_break = item.result().is_some_and(|result| {
@@ -203,7 +234,7 @@ impl<T: Send> SendMany<T> {
         finished.extend(todo);
         finished.sort_unstable_by_key(|(index, _)| *index);
         let items = finished.into_iter().map(|(_, item)| item).collect();
-        Ok(Batch(Self { engine, items, is_checked: true, connections, keep_going }))
+        Ok(Batch { engine, items, connections, keep_going })
     }
 }
 
@@ -211,7 +242,7 @@ impl<T> Batch<T> {
     /// Whether every request has succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.0.items.iter().all(|item| matches!(item, Item::Done(_)))
+        self.items.iter().all(|item| matches!(item, Item::Done(_)))
     }
 
     /// The outputs of the requests that succeeded, each with the position of its request, counted from 0.
@@ -226,7 +257,7 @@ impl<T> Batch<T> {
     }
 
     fn results(&self) -> impl Iterator<Item = (usize, Result<&T, &Error>)> {
-        self.0.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result()?)))
+        self.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result()?)))
     }
 
     /// The outputs, such as the keys that were created, in the order of the requests.
@@ -249,25 +280,20 @@ impl<T> Batch<T> {
             Item::Failed(_, error) => Some(Err(error)),
             Item::Done(output) => Some(Ok(output)),
         };
-        self.0.items.into_iter().map(result).collect()
+        self.items.into_iter().map(result).collect()
     }
 
     /// Returns a request that continues with the failed requests and those that were not started.
     ///
     /// A request to create a key is repeated with the same value, so that it cannot create a second key. If the server
-    /// generates the value and the outcome is unknown, the request is not repeated. An interrupted rotation is
-    /// [resumed](crate::error::Incomplete::resume).
+    /// generates the value and the outcome is unknown, the request is not repeated. A rotation is completed, whatever was
+    /// done: see [`PreparedRotation::send`](crate::PreparedRotation::send).
     pub fn resume(self) -> SendMany<T> {
-        self.0
+        SendMany { batch: self, invalid: None }
     }
 }
 
 impl<T> Item<T> {
-    fn check(&mut self, index: usize) -> Result<(), Error> {
-        let Self::Pending(request) = self else { return Ok(()) };
-        request.check().map_err(|error| error.about(format_args!("request {index}, counted from 0")))
-    }
-
     fn can_be_sent(&self) -> bool {
         match self {
             Self::Pending(_) => true,
@@ -276,13 +302,17 @@ impl<T> Item<T> {
         }
     }
 
-    fn sent(self, engine: &Engine) -> Self {
-        let (mut request, earlier) = match self {
-            Self::Pending(request) => (request, None),
-            Self::Failed(request, error) => (request, Some(error)),
-            Self::Done(output) => return Self::Done(output),
-        };
-        match request.send_through(engine, earlier) {
+    /// The value of the key that the request may create.
+    fn value(&self) -> Option<&SecretString> {
+        match self {
+            Self::Pending(request) | Self::Failed(request, _) => request.value(),
+            Self::Done(_) => None,
+        }
+    }
+
+    fn sent(self, engine: &Engine, listed: &SharedList) -> Self {
+        let (Self::Pending(mut request) | Self::Failed(mut request, _)) = self else { return self };
+        match request.send_by(engine, listed) {
             Ok(output) => Self::Done(output),
             Err(error) => Self::Failed(request, error),
         }
@@ -304,92 +334,6 @@ impl<T: fmt::Debug> fmt::Debug for Item<T> {
             Self::Pending(_) => f.write_str("not started"),
             Self::Failed(_, error) => write!(f, "failed: {error}"),
             Self::Done(output) => output.fmt(f),
-        }
-    }
-}
-
-/// A request that a [`SendMany`] can send.
-pub(crate) trait BatchRequest<T>: Send + Sync {
-    /// Checks the request before any of the requests is sent.
-    fn check(&mut self) -> Result<(), Error>;
-
-    /// Whether the request can be sent again after it has failed.
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    /// Sends the request through `engine`, which may belong to another client. `earlier`: its last error.
-    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<T, Error>;
-}
-
-/// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`]. No user names
-/// it, so it is public only for the bound of that method.
-#[derive(Debug)]
-pub struct CreateItem(Create);
-
-#[derive(Debug)]
-enum Create {
-    /// Not checked yet.
-    New(CreateKey),
-    Checked(CheckedCreate),
-}
-
-impl From<CreateKey> for CreateItem {
-    fn from(request: CreateKey) -> Self {
-        Self(Create::New(request))
-    }
-}
-
-impl From<PreparedCreate> for CreateItem {
-    fn from(request: PreparedCreate) -> Self {
-        Self(Create::Checked(request.request))
-    }
-}
-
-impl BatchRequest<CreatedKey> for CreateItem {
-    fn check(&mut self) -> Result<(), Error> {
-        if let Create::New(request) = &self.0 {
-            self.0 = Create::Checked(request.clone().check()?);
-        }
-        Ok(())
-    }
-
-    fn is_repeatable(&self) -> bool {
-        match &self.0 {
-            Create::New(_) => true,
-            Create::Checked(request) => request.is_repeatable(),
-        }
-    }
-
-    fn send_through(&mut self, engine: &Engine, _: Option<Error>) -> Result<CreatedKey, Error> {
-        match &self.0 {
-            Create::New(request) => request.clone().check()?.send_by(engine),
-            Create::Checked(request) => request.send_by(engine),
-        }
-    }
-}
-
-impl BatchRequest<KeyId> for DeleteKey {
-    fn check(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<KeyId, Error> {
-        // The key may be deleted already, which stays true if this attempt fails, too.
-        self.ignore_missing |= earlier.is_some_and(|error| error.may_have_acted());
-        self.send_by(engine)
-    }
-}
-
-impl BatchRequest<CreatedKey> for RotateKey {
-    fn check(&mut self) -> Result<(), Error> {
-        self.validate()
-    }
-
-    fn send_through(&mut self, engine: &Engine, earlier: Option<Error>) -> Result<CreatedKey, Error> {
-        match earlier {
-            Some(Error::Incomplete(interrupted)) => resume(*interrupted, engine, self.options.timeout),
-            _ => self.clone().send_by(engine),
         }
     }
 }

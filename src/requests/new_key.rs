@@ -84,24 +84,16 @@ impl NewKey {
         text::check(&description).map_err(|why| Error::invalid("description", why))?;
         check_size(&description, &actions, &collections)?;
         let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
-        let expires_in = match expiry {
-            Some(Expires::In(duration)) => Some(duration),
-            Some(Expires::At(_)) | None => None,
-        };
+        let expires_in = expiry.and_then(Expires::duration);
         let (value, unknown) = (KeyValue::default(), Map::new());
         Ok(Self { description, actions, collections, value, expires_at, expires_in, autodelete, unknown })
     }
 
-    /// A key with the same scope as `other`. The scope is copied unchecked, as the server has it.
+    /// A key with the same scope and expiry as `other`, copied unchecked, as the server has them. Its value is not
+    /// generated yet.
     ///
-    /// `expiry` replaces the other key's expiry. A key with unknown members is refused unless they are copied,
-    /// because they may restrict the key.
-    pub(super) fn replacing(
-        other: &KeyInfo,
-        value: KeyValue,
-        expiry: Option<Expires>,
-        copies_unknown_members: bool,
-    ) -> Result<Self, Error> {
+    /// A key with unknown members is refused unless they are copied, because they may restrict the key.
+    pub(super) fn like(other: &KeyInfo, copies_unknown_members: bool) -> Result<Self, Error> {
         let unknown = other.unknown_members();
         // The request contains these members itself.
         let is_reserved = ["value", "id"].iter().any(|name| unknown.contains_key(*name));
@@ -114,14 +106,8 @@ impl NewKey {
             );
             return Err(Error::invalid("copy_unknown_members", why));
         }
-        let KeyInfo { id, description, actions, collections, expires_at, autodelete, .. } = other.clone();
-        if expiry.is_none() && expires_at.is_past() {
-            let why = format!("key {id} has expired, and its replacement would have the same expiry: set a new one");
-            return Err(Error::invalid("expires_at", why));
-        }
-        let expires_at = expiry.map_or(Ok(expires_at), Expires::check).map_err(Error::invalid_expiry)?;
-        let value = value.check(autodelete)?;
-        let expires_in = None;
+        let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = other.clone();
+        let (value, expires_in) = (KeyValue::default(), None);
         Ok(Self { description, actions, collections, value, expires_at, expires_in, autodelete, unknown })
     }
 
@@ -328,13 +314,14 @@ mod tests {
 
     #[test]
     fn key_with_unknown_members_is_replaced_only_if_they_are_copied() {
-        let error = NewKey::replacing(&restricted(), KeyValue::ToGenerate, None, false).unwrap_err().to_string();
+        let error = NewKey::like(&restricted(), false).unwrap_err().to_string();
         assert_eq!(
             error,
             "invalid request: `copy_unknown_members`: key 7 has members that this crate does not know: `synonym_sets`; a \
              replacement without them might allow more"
         );
-        let key = NewKey::replacing(&restricted(), KeyValue::Provided("k3yA-value".into()), None, true).unwrap();
+        let mut key = NewKey::like(&restricted(), true).unwrap();
+        key.set_value(KeyValue::Provided("k3yA-value".into())).unwrap();
         let sent: Json = serde_json::from_slice(key.to_json().unwrap().as_slice()).unwrap();
         assert_eq!(sent["synonym_sets"], serde_json::json!(["shop"]));
         assert!(key.may_be(&restricted()));
@@ -351,7 +338,7 @@ mod tests {
         let json = r#"{"id": 7, "description": "", "actions": ["*"], "collections": ["*"], "expires_at": 64723363199,
             "value_prefix": "k3yA", "value": "k3yA-value"}"#;
         let odd: KeyInfo = serde_json::from_str(json).unwrap();
-        let error = NewKey::replacing(&odd, KeyValue::ToGenerate, None, true).unwrap_err();
+        let error = NewKey::like(&odd, true).unwrap_err();
         assert!(!error.to_string().contains("k3yA-value"), "{error}");
     }
 

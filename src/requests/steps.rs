@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::create::{Created, Prior, ROUNDS_FOR_GIVEN};
+use super::create_once::{Created, Prior, ROUNDS_FOR_GIVEN};
 use super::delete::{Deleted, check_replacement, delete_known};
 use super::get::get;
 use super::replication::{self, Wanted};
@@ -63,7 +63,7 @@ impl<'a> Steps<'a> {
         if target.key.value.may_be_in_use() {
             others.retain(|id| before.wanted.iter().all(|key| key.id != *id));
         }
-        let prior = Prior { may_exist: false, others: &others };
+        let prior = Prior { others: &others, ..Prior::default() };
         let created = target.key.create(call, prior)?;
         Ok(Creation { steps: self, created })
     }
@@ -247,7 +247,7 @@ fn interrupted(created: Option<Created>, deleted: &[&KeyInfo], to_delete: &[&Key
         _ => None,
     };
     let key = created.map(|created| created.key);
-    Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause, rest: None }))
+    Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause }))
 }
 
 /// Which keys are `deleted`. Names a few of them, so that an error is a short line.

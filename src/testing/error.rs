@@ -75,7 +75,6 @@ pub fn error(kind: ErrorKind) -> Error {
             key: Some(key.created(8)),
             left_over: Some(key.info(id)),
             cause: status(Operation::Delete(id), 503, "Not Ready or Lagging"),
-            rest: None,
         })),
         ErrorKind::Drift => {
             let (found, wanted) = (r#"["docs"]"#.to_owned(), r#"["blog"]"#.to_owned());

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use typesense_keys::testing::{FakeServer, Fault};
-use typesense_keys::{CreateKey, Error, KeysClient};
+use typesense_keys::testing::{FakeServer, Fault, Operation};
+use typesense_keys::{CreateKey, CreatedKey, Error, KeysClient};
 
 use crate::{PASS, hasty, start_hasty};
 
@@ -270,4 +270,48 @@ fn panic_of_progress_passes_on_after_it_was_told_every_key() {
     told.sort();
     assert_eq!(told, client.list().send().unwrap().iter().map(|key| key.id).collect::<Vec<_>>());
     assert!((1..=4).contains(&told.len()), "one for each connection: {told:?}");
+}
+
+/// Requests with the values that an earlier process has stored.
+fn stored(client: &KeysClient, keys: &[CreatedKey]) -> Vec<CreateKey> {
+    let requests = requests(client, keys.len()).into_iter().zip(keys);
+    requests.map(|(request, key)| request.stored_value(key.value.clone())).collect()
+}
+
+fn created(client: &KeysClient, count: usize) -> Vec<CreatedKey> {
+    client.create_many(requests(client, count)).send().unwrap().into_outputs().unwrap()
+}
+
+#[test]
+fn requests_whose_keys_exist_share_one_list() {
+    let (server, client) = start_hasty();
+    let keys = created(&client, 50);
+    let batch = client.create_many(stored(&client, &keys)).send().unwrap();
+    let ids = |keys: &[CreatedKey]| keys.iter().map(|key| key.id).collect::<Vec<_>>();
+    assert_eq!(ids(&batch.into_outputs().unwrap()), ids(&keys));
+    assert_eq!((server.requests(Operation::List), server.key_count()), (1, 50));
+}
+
+/// Whatever another process does to the second key after the list was read for the first one.
+#[test]
+fn key_is_not_believed_because_of_a_list_that_was_read_before() {
+    for (is_deleted, is_created) in [(true, false), (true, true), (false, false)] {
+        let (server, client) = start_hasty();
+        let keys = created(&client, 2);
+        let other =
+            |key: &CreatedKey| stored(&client, &keys).remove(1).stored_value(key.value.clone()).send().unwrap();
+        let batch = client.create_many(stored(&client, &keys)).connections(1).send_with(|progress| {
+            if progress.index == 0 {
+                assert!(!is_deleted || server.remove(keys[1].id));
+                assert!(!is_created || other(&keys[1]).id != keys[1].id);
+            }
+            ControlFlow::Continue(())
+        });
+        let completed = batch.unwrap().into_outputs().unwrap();
+        let there = server.keys().iter().map(|key| key.id).collect::<Vec<_>>();
+        assert_eq!(there, completed.iter().map(|key| key.id).collect::<Vec<_>>());
+        assert_eq!(server.value_of(completed[1].id).unwrap().expose_secret(), keys[1].value.expose_secret());
+        // The list shows a key that another one has replaced.
+        assert_eq!(server.requests(Operation::List), if is_created { 2 } else { 1 });
+    }
 }

@@ -17,6 +17,7 @@ mod lost_responses;
 mod many;
 mod plan;
 mod prepared;
+mod prepared_rotation;
 mod ready;
 mod renewal;
 mod repeated_values;

@@ -82,7 +82,7 @@ fn invalid_request_is_refused_by_validate_as_by_send() {
 
     let old = client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     for rotate in [client.rotate(old.id).value("line\nbreak"), client.rotate(old.id).expires_in(Duration::ZERO)] {
-        same(rotate.validate(), rotate.send().map(drop));
+        same(rotate.clone().prepare().map(drop), rotate.send().map(drop));
     }
     assert_eq!(server.key_count(), 1);
 }
@@ -93,7 +93,7 @@ fn valid_request_passes_validate_and_nothing_is_sent() {
     let client = builder(&server).build().unwrap();
     drop(client.create().actions(["documents:search"]).collections(["docs"]).prepare().unwrap());
     client.ensure("docs").actions(["documents:search"]).collections(["docs"]).validate().unwrap();
-    client.rotate(7).expires_in(LONG).validate().unwrap();
+    drop(client.rotate(7).expires_in(LONG).prepare().unwrap());
     assert_eq!(server.request_count(), 0);
 }
 

@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use secrecy::ExposeSecret;
-use typesense_keys::error::Incomplete;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{CreatedKey, Error, KeyId, KeysClient};
 
@@ -31,10 +30,11 @@ fn interrupted_rotation_to_a_provided_value_believes_no_key_that_begins_alike() 
     let admin = client.create().description("admin").actions(["*"]).collections(["*"]).value("prod-a");
     let admin = admin.send().unwrap().id;
     server.fail(Operation::Create).nth(1).with(Fault::DropConnection);
-    let Error::Incomplete(incomplete) = client.rotate(old).value("prod-a").send().unwrap_err() else { panic!() };
+    let rotation = client.rotate(old).value("prod-a").prepare().unwrap();
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
     let other = client.rotate(old).keep_old(true).value("prod-b").send().unwrap().id;
-    let error = incomplete.resume(&client).unwrap_err();
-    assert!(error.to_string().contains("several listed keys may have it"), "{error}");
+    let error = rotation.send().unwrap_err();
+    assert!(error.to_string().contains("several listed keys may have the value"), "{error}");
     assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [old, admin, other]);
 }
 
@@ -117,7 +117,8 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     // Get, check the nodes, create; the response about the new key arrives after it has expired.
     (0..3).for_each(|_| server.inject(PASS));
     server.inject(Fault::Delay(Duration::from_millis(4_100)));
-    let error = client.rotate(old.id).expires_in(Duration::from_secs(3)).send().unwrap_err();
+    let rotation = client.rotate(old.id).expires_in(Duration::from_secs(3)).prepare().unwrap();
+    let error = rotation.send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     let new = incomplete.key().unwrap().id;
     assert_eq!(
@@ -129,24 +130,21 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
         )
     );
     assert_eq!((ids(&client), incomplete.left_over()), (vec![old.id, new], None));
-    assert!(matches!(incomplete.resume(&client), Err(Error::Incomplete(_))), "it is still expired");
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))), "it is still expired");
     assert_eq!(ids(&client), [old.id, new]);
 }
 
 #[test]
-fn resumed_rotation_creates_no_key_that_has_expired_since() {
+fn repeated_rotation_creates_no_key_that_has_expired_since() {
     let (server, client) = start_hasty();
     let old = old_key(&client);
     (0..2).for_each(|_| server.inject(PASS));
     server.inject(Fault::DropConnection); // the create
-    let error = client.rotate(old.id).expires_in(Duration::from_secs(3)).send().unwrap_err();
-    let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+    let rotation = client.rotate(old.id).expires_in(Duration::from_secs(3)).prepare().unwrap();
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
     server.advance(Duration::from_secs(4));
-    let error = incomplete.resume(&client).unwrap_err();
-    assert!(
-        error.to_string().starts_with("nothing was done, because the expiry of the new key has passed: "),
-        "{error}"
-    );
+    let error = rotation.send().unwrap_err();
+    assert!(error.to_string().contains("its expiry has passed, so it is not created now"), "{error}");
     assert!(error.value().is_some(), "an earlier attempt may have created the key, and the local clock may be wrong");
     assert_eq!(ids(&client), [old.id]);
 }
@@ -257,14 +255,15 @@ fn old_key_is_not_deleted_while_a_node_does_not_know_the_new_one() {
     let builder = KeysClient::builder().nearest_node(server.url()).node(other.url()).api_key(server.api_key());
     let client = builder.timeout(Duration::from_secs(5)).build().unwrap();
     let old = old_key(&client);
-    let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("a node did not know") };
+    let rotation = client.rotate(old.id).prepare().unwrap();
+    let Err(Error::Incomplete(incomplete)) = rotation.send() else { panic!("a node did not know") };
     let new = incomplete.key().unwrap().id;
     assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&other.url()), "{incomplete}");
     // Not yet a key to delete: a node would accept neither.
     assert_eq!((incomplete.left_over(), ids(&client)), (None, vec![old.id, new]));
-    // The node is back.
-    let finished = incomplete.resume(&hasty(&server)).unwrap();
+    // Another process has a client without this node.
+    let finished = hasty(&server).rotate(&old).stored_value(rotation.value().clone()).send().unwrap();
     assert_eq!((finished.id, ids(&client)), (new, vec![new]));
 }
 
@@ -298,7 +297,7 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
 }
 
 #[test]
-fn resumed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_resumes_it() {
+fn completed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_completes_it() {
     let nodes: [FakeServer; 3] = FakeServer::cluster().unwrap();
     let three = KeysClient::builder().nodes(nodes.each_ref().map(FakeServer::url)).api_key(nodes[0].api_key());
     let three = three.retries(false).timeout(Duration::from_secs(1)).build().unwrap();
@@ -309,11 +308,12 @@ fn resumed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_resumes_it(
         for node in &nodes {
             node.fail(Operation::Create).with(Fault::ErrorBefore);
         }
-        let result = first.rotate(old.id).accept_majority(true).send();
-        let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
+        let rotation = first.rotate(old.id).accept_majority(true).prepare().unwrap();
+        assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
         nodes.iter().for_each(FakeServer::clear_faults);
         nodes[1..].iter().for_each(|node| node.set_lagging(true));
-        let result = incomplete.resume(second);
+        let later = second.rotate(old.id).accept_majority(true).stored_value(rotation.value().clone());
+        let result = later.send();
         nodes[1..].iter().for_each(|node| node.set_lagging(false));
         assert_eq!((result.is_ok(), nodes[0].value_of(old.id).is_none()), (is_enough, is_enough), "{result:?}");
     }
@@ -345,62 +345,14 @@ fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrup
         let old = old_key(&client);
         (0..step).for_each(|_| server.inject(PASS));
         server.inject(fault);
-        let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("it was interrupted") };
-        let value =
-            incomplete.cause().value().or(incomplete.key().map(|key| &key.value)).unwrap().expose_secret().to_owned();
-        let new = incomplete.resume(&client).unwrap();
-        assert_eq!((new.value.expose_secret(), ids(&client)), (value.as_str(), vec![new.id]), "{step}: {fault:?}");
+        let rotation = client.rotate(old.id).prepare().unwrap();
+        let error = rotation.send().unwrap_err();
+        assert!(matches!(error, Error::Incomplete(_)), "{error}");
+        assert_eq!(error.value().unwrap().expose_secret(), rotation.value().expose_secret());
+        let new = rotation.send().unwrap();
+        let value = rotation.value().expose_secret();
+        assert_eq!((new.value.expose_secret(), ids(&client)), (value, vec![new.id]), "{step}: {fault:?}");
     }
-}
-
-/// A rotation on `server` whose create never arrived, so that all of it is left to do.
-fn interrupted(server: &FakeServer) -> (CreatedKey, Box<Incomplete>) {
-    let client = hasty(server);
-    let old = old_key(&client);
-    server.fail(Operation::Create).with(Fault::ErrorBefore);
-    let Err(Error::Incomplete(incomplete)) = client.rotate(old.id).send() else { panic!("it was interrupted") };
-    server.clear_faults();
-    (old, incomplete)
-}
-
-#[test]
-fn rotation_resumed_on_another_server_changes_nothing_there() {
-    let (server, stray) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
-    let (old, incomplete) = interrupted(&server);
-    let precious = loop {
-        let id = stray.seed(TestKey::new("precious", ["*"], ["*"])).unwrap();
-        if id == old.id {
-            break id;
-        }
-    };
-    let before = stray.keys();
-    let result = incomplete.resume(&hasty(&stray));
-    assert!(stray.value_of(precious).is_some(), "{result:?}");
-    assert_eq!(stray.keys(), before);
-    let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
-    let text = incomplete.to_string();
-    assert!(text.starts_with(&format!("nothing was done, because key {} of this", old.id)), "{text}");
-    // It cannot be resumed without a look at the old key, and keeps the value.
-    server.fail(Operation::Get).with(Fault::ErrorBefore);
-    let Err(Error::Incomplete(incomplete)) = incomplete.resume(&hasty(&server)) else { panic!("it cannot look") };
-    assert!(incomplete.cause().value().is_some(), "{incomplete}");
-    server.clear_faults();
-    // Nothing is lost: the right server finishes it.
-    let new = incomplete.resume(&hasty(&server)).unwrap();
-    assert_eq!(ids(&hasty(&server)), [new.id]);
-}
-
-#[test]
-fn rotation_is_not_resumed_on_a_cluster_that_has_no_such_key() {
-    let (server, empty) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
-    let (_, incomplete) = interrupted(&server);
-    let Err(Error::Incomplete(incomplete)) = incomplete.resume(&hasty(&empty)) else {
-        panic!("it has created a key")
-    };
-    assert!(incomplete.to_string().starts_with("nothing was done, because key "), "{incomplete}");
-    assert_eq!(empty.key_count(), 0);
-    incomplete.resume(&hasty(&server)).unwrap();
-    assert_eq!(server.key_count(), 1);
 }
 
 #[test]
@@ -412,12 +364,13 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
     // The list of the keys that have this prefix comes before the create.
     (0..3).for_each(|_| server.inject(PASS));
     server.inject(Fault::LoseResponse);
-    let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();
+    let rotation = client.rotate(old.id).value(old.value.clone()).prepare().unwrap();
+    let error = rotation.send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     let Error::OutcomeUnknown(unknown) = incomplete.cause() else { panic!("{incomplete}") };
     assert_eq!(unknown.candidates, [], "the old key is not the new one");
     // It does not become known later, either: the error says why.
-    let error = incomplete.resume(&client).unwrap_err();
+    let error = rotation.send().unwrap_err();
     assert!(error.to_string().contains(" or rotate to another value;"), "{error}");
     assert_eq!(ids(&client), [old.id]);
     let error = client.rotate(old.id).value(old.value.clone()).send().unwrap_err();

@@ -21,7 +21,7 @@ use super::model::{Act, Entry, Event, Model, NEVER, World, exposed, generate_nex
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
-use crate::requests::{Applied, ApplyEvent, EnsuredKey, KeySpec};
+use crate::requests::{Applied, ApplyEvent, EnsuredKey, KeySpec, PreparedRotation};
 
 /// In the form of a generated value, so that it may also be a stored one.
 const VALUE: &str = "abcdWanted0000000000000000000000";
@@ -36,6 +36,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 thread_local! {
     /// After how many calls the caller's function panics.
     static CALLBACK_PANICS_AT: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The rotation that this run has sent.
+    static ROTATION: RefCell<Option<PreparedRotation>> = const { RefCell::new(None) };
     /// The values that the caller's function was told.
     static REPORTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
@@ -228,10 +230,14 @@ impl Operation {
             },
             Self::Rotate { value, keep_old } => {
                 let request = client.rotate(0).keep_old(keep_old);
-                created(match value {
-                    Value::Generated => request.send(),
-                    value => request.value(value_of(value)).send(),
-                })
+                let prepared = match value {
+                    Value::Generated => request.prepare(),
+                    value => request.value(value_of(value)).prepare(),
+                };
+                let rotation = prepared.expect("the request is valid");
+                let told = created(rotation.send());
+                ROTATION.set(Some(rotation));
+                told
             }
             Self::Ensure(ensure) => match ensure.run(client, value_of(ensure.value)) {
                 Ok(ensured) => Told::Ensured(ensured),
@@ -435,9 +441,10 @@ impl Course {
                 ensure.run(&client, &key0, VALUE)
             }
             (Operation::Create { value: Value::ServerGenerated }, Error::OutcomeUnknown(_)) => return, // it is lost
-            (Operation::Rotate { .. }, Error::Incomplete(incomplete)) => {
+            (Operation::Rotate { .. }, Error::Incomplete(_)) => {
                 let is_here = model.state().keys.iter().any(|key| end.belongs_to_run(key));
-                let told = match incomplete.resume(&client) {
+                let rotation = ROTATION.take().expect("it was sent");
+                let told = match rotation.send() {
                     Ok(key) => Told::Key(key.id, exposed(Some(&key.value))),
                     Err(error) => Told::Error(error),
                 };
@@ -926,18 +933,19 @@ fn prepared_request_that_is_sent_again_creates_nothing() {
 
 /// A rotation whose new key may exist creates nothing on a cluster that has no such old key.
 #[test]
-fn rotation_is_not_resumed_on_another_cluster() {
+fn rotation_is_not_completed_on_another_cluster() {
     for world in World::ALL.into_iter().filter(|world| matches!(world, World::Standby(_))) {
         let before = [Before::Unlike.entry(0, 0)];
         // The response to the create, after the old key and both nodes were asked, is that of another key.
         let events = [Event::Normal, Event::Normal, Event::Normal, Event::Foreign];
         let model = Model::new(&before, &events);
-        let error = model.client().rotate(0).send().unwrap_err();
-        let Error::Incomplete(incomplete) = error else { panic!("{error}") };
+        let rotation = model.client().rotate(0).prepare().unwrap();
+        let error = rotation.send().unwrap_err();
+        assert!(matches!(error, Error::Incomplete(_)), "{error}");
         let requests = model.state().requests;
         model.heal();
         model.state().change = Some((requests, world));
-        assert!(incomplete.resume(&model.client()).is_err(), "{world:?}");
+        assert!(rotation.send().is_err(), "{world:?}");
         let has_acted = model.state().acts.iter().any(|act| !matches!(act, Act::Changed { .. }));
         assert!(!has_acted, "{world:?}");
     }

@@ -34,9 +34,9 @@ fn run(client: &KeysClient, words: &[&str]) -> Result<String, Box<dyn Error>> {
             writeln!(out, "key {} is in {file}", prepared.send()?.id)?;
         }
         ["rotate", id, file] => {
-            let key = client.rotate(id.parse::<KeyId>()?).send()?;
-            store(&key.value, file)?;
-            writeln!(out, "key {} replaces key {id}", key.id)?;
+            let prepared = client.rotate(id.parse::<KeyId>()?).prepare()?;
+            store(prepared.value(), file)?; // before the new key exists
+            writeln!(out, "key {} replaces key {id}", prepared.send()?.id)?;
         }
         ["delete", id] => {
             let key = client.get(id.parse::<KeyId>()?).send()?;

@@ -44,7 +44,7 @@ const EXACT: [Setting; 7] = [
     }),
     ("value", "a value", |text| scoped(client().create().value(text))),
     ("stored_value", "abcdefghijklmnopqrstuvwxyz012345", |text| scoped(client().create().stored_value(text))),
-    ("value", "a value", |text| client().rotate(7).value(text).validate()),
+    ("value", "a value", |text| client().rotate(7).value(text).prepare().map(drop)),
 ];
 
 fn scoped(create: typesense_keys::CreateKey) -> Result<(), Error> {
