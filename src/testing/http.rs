@@ -1,10 +1,11 @@
 //! The subset of HTTP/1.1 that clients of a Typesense server use.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::listener::{POLL, is_timeout, read};
 use super::response::{Delivery, Response};
 
 /// The maximum size of the request line and headers. The real server has such a limit, too.
@@ -25,16 +26,15 @@ pub(super) struct Request {
 }
 
 /// Serves the requests of one connection until either side closes it.
-pub(super) fn serve(mut stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
+pub(super) fn serve(stream: &TcpStream, respond: impl Fn(&Request) -> Delivery) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let mut received = Vec::new();
     loop {
         match parse(&received) {
             Ok(None) => {
                 let mut buffer = [0; 8192];
-                match stream.read(&mut buffer)? {
+                match read(stream, &mut buffer, TIMEOUT)? {
                     0 => return Ok(()),
                     count => received.extend(buffer.iter().take(count)),
                 }
@@ -69,7 +69,7 @@ fn deliver(delivery: Delivery, keep_alive: bool, mut stream: &TcpStream) -> io::
             return Ok(keep_alive);
         }
         Delivery::SendBytes(bytes) => stream.write_all(bytes)?,
-        Delivery::Hang => drop(io::copy(&mut stream, &mut io::sink())?),
+        Delivery::Hang => while read(stream, &mut [0; 1024], TIMEOUT)? > 0 {},
         Delivery::Close => {}
     }
     Ok(false)
@@ -79,16 +79,16 @@ fn deliver(delivery: Delivery, keep_alive: bool, mut stream: &TcpStream) -> io::
 fn wait_for(wait: Duration, stream: &TcpStream) -> io::Result<()> {
     let started = Instant::now();
     while let Some(left) = wait.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
-        stream.set_read_timeout(Some(left))?;
+        stream.set_read_timeout(Some(left.min(POLL)))?;
         match stream.peek(&mut [0]) {
             Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
             // The client has already sent its next request, so a closed connection cannot be detected.
             Ok(_) => thread::sleep(left.min(Duration::from_millis(10))),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error) if is_timeout(&error) => {}
             Err(error) => return Err(error),
         }
     }
-    stream.set_read_timeout(Some(TIMEOUT))
+    Ok(())
 }
 
 /// A request that is malformed or exceeds the limits.

@@ -1,12 +1,16 @@
 //! Accepts connections, and serves each on its own thread.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lock;
+
+/// How long a connection waits for bytes before it looks again whether it was closed: on Windows, closing a connection
+/// does not wake a thread that waits for bytes.
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// Accepts connections until it is dropped. Dropping it closes all connections and waits for their threads.
 pub(super) struct Listener {
@@ -64,6 +68,22 @@ fn accept(listener: &TcpListener, connections: &Mutex<Connections>, serve: &(dyn
     });
 }
 
+/// Reads from a connection. Fails after `timeout`, and soon after the listener was dropped.
+pub(super) fn read(mut stream: &TcpStream, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+    stream.set_read_timeout(Some(POLL))?;
+    let started = Instant::now();
+    loop {
+        match stream.read(buffer) {
+            Err(error) if is_timeout(&error) && started.elapsed() < timeout => {}
+            result => return result,
+        }
+    }
+}
+
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut connections = lock(&self.connections);
@@ -83,8 +103,6 @@ impl Drop for Listener {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     #[test]
@@ -92,10 +110,10 @@ mod tests {
         let alive = Arc::new(());
         let in_thread = Arc::clone(&alive);
         let (started, all_started) = std::sync::mpsc::channel();
-        let listener = Listener::start(SocketAddr::from(([127, 0, 0, 1], 0)), move |mut stream| {
+        let listener = Listener::start(SocketAddr::from(([127, 0, 0, 1], 0)), move |stream| {
             let _alive = Arc::clone(&in_thread);
             started.send(()).unwrap();
-            let _ = stream.read(&mut [0]);
+            let _ = read(stream, &mut [0], Duration::from_secs(3600));
         });
         let listener = listener.unwrap();
         let clients = [(); 3].map(|()| TcpStream::connect(listener.address()).unwrap());

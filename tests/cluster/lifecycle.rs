@@ -11,7 +11,7 @@ use typesense_keys::plan::{Applied, ApplyEvent, KeySpec};
 use typesense_keys::{Action, EnsureKey, EnsuredKey, Error, KeyId, KeysClient};
 
 use super::support::Cluster;
-use super::{Shared, agreed_keys, client, request, status, with};
+use super::{Clusters, agreed_keys, client, request, status, with};
 
 /// A client that asks this node first.
 fn near(cluster: &Cluster, node: usize) -> KeysClient {
@@ -41,8 +41,8 @@ fn eight_runs(cluster: &Cluster, value: Option<&str>) -> Vec<Result<EnsuredKey, 
     })
 }
 
-pub(crate) fn eight_runs_of_ensure(cluster: &Shared) {
-    with(cluster, |cluster| {
+pub(crate) fn eight_runs_of_ensure(clusters: &Clusters) {
+    with(clusters, |cluster| {
         for round in 0..2 {
             for (value, has_drifted) in [(None, false), (None, true), (Some("a-value-of-my-own"), false)] {
                 let client = client(cluster);
@@ -68,46 +68,46 @@ pub(crate) fn eight_runs_of_ensure(cluster: &Shared) {
     });
 }
 
-pub(crate) fn eight_runs_of_ensure_without_leader(cluster: &Shared) {
-    with(cluster, |cluster| {
-        for value in [None, Some("a-value-of-my-own")] {
-            let client = client(cluster);
-            if value.is_none() {
-                client.create().description("deploy").actions(["keys:list"]).collections(["*"]).send().unwrap();
-            }
-            cluster.kill(cluster.leader());
-            let results = eight_runs(cluster, value);
-            let done = results.iter().filter(|result| result.is_ok()).count();
-            println!(
-                "{done} of 8 runs have ended well: {:?}",
-                results.iter().find_map(|result| result.as_ref().err())
-            );
-            cluster.mend();
-            // Whatever became of them, the next runs agree on one key, and name those that others have left.
-            let again: Vec<_> = eight_runs(cluster, value).into_iter().map(Result::unwrap).collect();
-            let keys = agreed_keys(cluster);
-            let ensured = ensure(cluster, 0, value).send().unwrap();
-            assert!(!ensured.created && again.iter().all(|other| other.key == ensured.key), "{again:?}, {ensured:?}");
-            assert!(keys.iter().all(|key| key.actions == [Action::KEYS_GET]), "{keys:?}");
-            let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
-            assert_eq!((ids[0], &ids[1..]), (ensured.key.id, &*ensured.duplicates));
-            // Whichever run has created it, its value is in the result or in the error.
-            let values = results.iter().map(|result| match result {
-                Ok(ensured) => ensured.value.as_ref(),
-                Err(error) => error.value(),
-            });
-            let mut values = values.chain(again.iter().map(|ensured| ensured.value.as_ref())).flatten();
-            assert!(values.any(|value| works_everywhere(cluster, value, ensured.key.id)), "the value is lost");
-            println!("{} keys were left over", ensured.duplicates.len());
-            for id in ids {
-                client.delete(id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
-            }
+pub(crate) fn eight_runs_of_ensure_without_leader(clusters: &Clusters) {
+    runs_of_ensure_while_the_leader_dies(clusters, None);
+}
+
+pub(crate) fn eight_runs_of_ensure_with_a_value_without_leader(clusters: &Clusters) {
+    runs_of_ensure_while_the_leader_dies(clusters, Some("a-value-of-my-own"));
+}
+
+fn runs_of_ensure_while_the_leader_dies(clusters: &Clusters, value: Option<&str>) {
+    with(clusters, |cluster| {
+        let client = client(cluster);
+        if value.is_none() {
+            client.create().description("deploy").actions(["keys:list"]).collections(["*"]).send().unwrap();
         }
+        cluster.kill(cluster.leader());
+        let results = eight_runs(cluster, value);
+        let done = results.iter().filter(|result| result.is_ok()).count();
+        println!("{done} of 8 runs have ended well: {:?}", results.iter().find_map(|result| result.as_ref().err()));
+        cluster.mend();
+        // Whatever became of them, the next runs agree on one key, and name those that others have left.
+        let again: Vec<_> = eight_runs(cluster, value).into_iter().map(Result::unwrap).collect();
+        let keys = agreed_keys(cluster);
+        let ensured = ensure(cluster, 0, value).send().unwrap();
+        assert!(!ensured.created && again.iter().all(|other| other.key == ensured.key), "{again:?}, {ensured:?}");
+        assert!(keys.iter().all(|key| key.actions == [Action::KEYS_GET]), "{keys:?}");
+        let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+        assert_eq!((ids[0], &ids[1..]), (ensured.key.id, &*ensured.duplicates));
+        // Whichever run has created it, its value is in the result or in the error.
+        let values = results.iter().map(|result| match result {
+            Ok(ensured) => ensured.value.as_ref(),
+            Err(error) => error.value(),
+        });
+        let mut values = values.chain(again.iter().map(|ensured| ensured.value.as_ref())).flatten();
+        assert!(values.any(|value| works_everywhere(cluster, value, ensured.key.id)), "the value is lost");
+        println!("{} keys were left over", ensured.duplicates.len());
     });
 }
 
-pub(crate) fn rotations(cluster: &Shared) {
-    with(cluster, |cluster| {
+pub(crate) fn rotations(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let client = client(cluster);
         let old: Vec<_> = (0..60).map(|_| request(&client).send().unwrap()).collect();
         let (done, leader) = (AtomicUsize::new(0), cluster.leader());
@@ -171,8 +171,8 @@ pub(crate) fn rotations(cluster: &Shared) {
     });
 }
 
-pub(crate) fn many_keys(cluster: &Shared) {
-    with(cluster, |cluster| {
+pub(crate) fn many_keys(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let client = client(cluster);
         let leader = cluster.leader();
         let requests = (0..200).map(|_| request(&client));
@@ -192,8 +192,8 @@ pub(crate) fn many_keys(cluster: &Shared) {
     });
 }
 
-pub(crate) fn plan(cluster: &Shared) {
-    with(cluster, |cluster| {
+pub(crate) fn plan(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let client = client(cluster);
         let descriptions: Vec<String> = (0..100).map(|number| format!("plan {number}")).collect();
         // Some exist with another scope, and are to be replaced.

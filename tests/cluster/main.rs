@@ -1,4 +1,5 @@
-//! A real cluster of three at its worst: afterwards every key is accounted for, and no call was late.
+//! A real cluster of three nodes that are killed, stopped and restarted. Afterwards, every key on the cluster is one
+//! that a call has reported, and no call has ended later than its deadline.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail loudly")]
 
@@ -7,67 +8,86 @@ mod lifecycle;
 mod support;
 
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use support::harness::{self, Subject};
+use support::harness::{self, Subject, cases, or_ignore};
 use support::time::{HANG, wait_until};
 use support::{Cluster, raw};
 use typesense_keys::{CreateKey, Error, KeyId, KeyInfo, KeysClient};
 
-/// Beyond its deadline, a call may need this much: the promise is 100 ms, the rest is for a machine that is busy with
-/// three servers which start up, and with more. A call that its deadline does not end takes much longer.
+/// A call may end this long after its deadline. The crate promises 100 ms; the rest is for a machine that is busy with
+/// many servers. A call that its deadline does not end takes much longer.
 const LATE: Duration = Duration::from_secs(5);
 
-type Shared = Mutex<Cluster>;
+/// Clusters that no test uses now. Each test has a cluster of its own meanwhile, so that several can run at once.
+#[derive(Default)]
+struct Clusters(Mutex<Vec<Cluster>>);
 
 fn main() -> ExitCode {
     harness::run_on(
-        || Cluster::start().map(Mutex::new),
+        || support::find_server_binary().map(|_| Clusters::default()),
         &[],
+        // Those that take longest come first.
         &[
-            ("every_node_knows_a_key_after_waiting_for_replication", every_node_knows),
-            ("node_that_is_down_or_stopped_is_named_in_not_replicated", absent_nodes_are_named),
-            ("create_just_after_the_leader_died_succeeds", leader_killed),
-            ("concurrent_calls_while_the_leader_dies_lose_nothing", storm),
-            ("stopped_leader_delays_no_call_beyond_its_deadline", stopped_leader),
-            ("quorum_that_is_lost_and_regained_within_the_deadline_loses_nothing", quorum_lost_and_regained),
-            ("quorum_that_stays_lost_ends_in_outcome_unknown_at_the_deadline", quorum_lost),
-            ("node_that_restarts_is_waited_for", restarted_node),
-            ("rolling_restart_under_load_loses_nothing", rolling_restart),
-            ("eight_runs_of_ensure_at_once_end_with_one_key", lifecycle::eight_runs_of_ensure),
             (
-                "interrupted_runs_of_ensure_are_completed_by_the_next_run",
+                "plan_applied_while_the_leader_dies_and_again_after_that_leads_to_one_key_for_each_spec",
+                lifecycle::plan,
+            ),
+            (
+                "runs_of_ensure_while_the_leader_dies_are_completed_by_the_next_run",
                 lifecycle::eight_runs_of_ensure_without_leader,
             ),
-            ("rotations_while_the_leader_dies_say_which_keys_exist", lifecycle::rotations),
+            (
+                "runs_of_ensure_with_a_value_while_the_leader_dies_are_completed_by_the_next_run",
+                lifecycle::eight_runs_of_ensure_with_a_value_without_leader,
+            ),
+            ("rolling_restart_under_load_loses_no_key", rolling_restart),
+            ("rotations_while_the_leader_dies_report_every_key_that_exists", lifecycle::rotations),
+            ("stopped_leader_delays_no_call_beyond_its_deadline", stopped_leader),
+            ("every_node_knows_a_key_after_waiting_for_replication", every_node_knows),
+            ("leader_alone_ends_calls_with_outcome_unknown_at_the_deadline", |clusters| quorum_lost(clusters, true)),
+            ("follower_alone_ends_calls_with_outcome_unknown_at_the_deadline", |clusters| {
+                quorum_lost(clusters, false)
+            }),
+            ("calls_succeed_if_the_leader_regains_its_quorum_before_the_deadline", |clusters| {
+                quorum_lost_and_regained(clusters, true);
+            }),
+            ("calls_succeed_if_a_follower_regains_its_quorum_before_the_deadline", |clusters| {
+                quorum_lost_and_regained(clusters, false);
+            }),
+            ("create_just_after_the_leader_died_succeeds", leader_killed),
+            ("concurrent_calls_while_the_leader_dies_lose_no_key", storm),
             ("create_many_while_the_leader_dies_creates_each_key_once", lifecycle::many_keys),
-            ("plan_applied_while_the_leader_dies_and_again_leads_to_one_key_each", lifecycle::plan),
+            ("eight_simultaneous_runs_of_ensure_end_with_one_key", lifecycle::eight_runs_of_ensure),
+            ("killed_or_stopped_node_is_named_in_not_replicated", absent_nodes_are_named),
+            ("call_waits_for_a_node_that_restarts", restarted_node),
         ],
     )
 }
 
-impl Subject for Shared {
-    const ONE_BY_ONE: bool = true;
+impl Subject for Clusters {
+    const SIDE_BY_SIDE: usize = 7;
 
     fn describe(&self) -> String {
-        let cluster = self.lock().unwrap();
-        format!("a Typesense cluster of three, {}", cluster.urls().join(", "))
+        format!("up to {} Typesense clusters of three nodes", Self::SIDE_BY_SIDE)
     }
 }
 
-/// One test at a time has the cluster; each finds it healthy and without keys.
-fn with(cluster: &Shared, test: impl FnOnce(&mut Cluster)) {
-    let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+/// Runs a test on a cluster that is healthy and has no keys. A cluster whose test has failed is not used again.
+fn with(clusters: &Clusters, test: impl FnOnce(&mut Cluster)) {
+    let free = clusters.0.lock().unwrap().pop();
+    let mut cluster = free.unwrap_or_else(|| or_ignore(Cluster::start()));
     cluster.mend();
     let client = client(&cluster);
     for key in agreed_keys(&cluster) {
         client.delete(key.id).send().unwrap();
     }
     test(&mut cluster);
+    clusters.0.lock().unwrap().push(cluster);
 }
 
 fn client(cluster: &Cluster) -> KeysClient {
@@ -84,14 +104,15 @@ fn only(cluster: &Cluster, index: usize) -> KeysClient {
     builder.timeout(Duration::from_secs(40)).attempt_timeout(Duration::from_secs(3)).build().unwrap()
 }
 
-/// Each with a description of its own: after a lost response, a key is looked up by that and four bytes.
+/// Each request has a description of its own, because a key is looked up by its description and four characters after
+/// a lost response.
 fn request(client: &KeysClient) -> CreateKey {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let description = format!("cluster {}", COUNT.fetch_add(1, Ordering::Relaxed));
     client.create().description(description).actions(["keys:get"]).collections(["*"])
 }
 
-/// The keys on which all nodes have come to agree.
+/// The keys of the cluster, once all nodes list the same keys.
 fn agreed_keys(cluster: &Cluster) -> Vec<KeyInfo> {
     let started = Instant::now();
     let clients = [0, 1, 2].map(|index| only(cluster, index));
@@ -99,17 +120,17 @@ fn agreed_keys(cluster: &Cluster) -> Vec<KeyInfo> {
     loop {
         let lists = clients.each_ref().map(|client| client.list().send().unwrap());
         let agreed = (lists[0] == lists[1] && lists[1] == lists[2]).then(|| lists[0].clone());
-        // Twice the same: nothing is on its way any more.
+        // The same list twice: no write is on its way any more.
         if agreed.is_some() && agreed == before {
             return lists[0].clone();
         }
-        assert!(started.elapsed() < HANG, "the nodes never agree: {lists:?}");
+        assert!(started.elapsed() < HANG, "the nodes list different keys: {lists:?}");
         before = agreed;
         thread::sleep(Duration::from_millis(500));
     }
 }
 
-/// What the calls of one test came to.
+/// The results of all calls of one test.
 #[derive(Default)]
 struct Ledger {
     created: Vec<(KeyId, SecretString)>,
@@ -158,30 +179,34 @@ impl Ledger {
         self.overshoot = self.overshoot.max(other.overshoot);
     }
 
-    /// Compares with what the cluster has. `existed`: keys from before.
+    /// Lets every node run, and compares the results with the keys on the cluster. `existed`: keys from before the test.
     fn settle(&self, cluster: &mut Cluster, existed: &[KeyId]) {
         cluster.mend();
         let keys = agreed_keys(cluster);
         let has = |id: KeyId| keys.iter().filter(|key| key.id == id).count();
         for id in &self.deleted {
-            assert_eq!(has(*id), 0, "deleted, but there: {id}");
+            assert_eq!(has(*id), 0, "key {id} was deleted, but exists");
         }
         for (id, value) in &self.created {
             if !self.deleted.contains(id) && !self.perhaps_deleted.contains(id) {
-                assert_eq!(has(*id), 1, "created, but not there: {id}");
+                assert_eq!(has(*id), 1, "key {id} was created, but does not exist");
                 for node in 0..3 {
-                    assert_eq!(status(cluster, node, value, *id), 200, "the value of key {id} allows nothing");
+                    assert_eq!(
+                        status(cluster, node, value, *id),
+                        200,
+                        "node {node} does not accept the value of key {id}"
+                    );
                 }
             }
         }
         let known = |id: KeyId| existed.contains(&id) || self.created.iter().any(|(created, _)| *created == id);
-        let unaccounted: Vec<_> = keys.iter().filter(|key| !known(key.id)).collect();
-        for key in &unaccounted {
+        let unreported: Vec<_> = keys.iter().filter(|key| !known(key.id)).collect();
+        for key in &unreported {
             let is_perhaps = |value: &SecretString| value.expose_secret().starts_with(&key.prefix);
-            assert!(self.perhaps_created.iter().any(is_perhaps), "an orphan: {key:?}");
+            assert!(self.perhaps_created.iter().any(is_perhaps), "no call has reported {key:?}");
         }
-        assert!(unaccounted.len() <= self.perhaps_created.len(), "duplicates: {unaccounted:?}");
-        assert!(self.overshoot < LATE, "a call was late by {:?}", self.overshoot);
+        assert!(unreported.len() <= self.perhaps_created.len(), "one create made several keys: {unreported:?}");
+        assert!(self.overshoot < LATE, "a call ended {:?} after its deadline", self.overshoot);
         println!(
             "{} created, {} deleted, {} in doubt; longest call {:.1?}, largest overshoot {:.1?}",
             self.created.len(),
@@ -198,10 +223,10 @@ fn status(cluster: &Cluster, node: usize, value: &SecretString, id: KeyId) -> u1
     request.send(("127.0.0.1", cluster.node(node).port()), Duration::from_secs(10)).unwrap().status
 }
 
-fn every_node_knows(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn every_node_knows(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let client = client(cluster);
-        for _ in 0..20 {
+        for _ in 0..cases(20) {
             let key = request(&client).wait_for_replication(Duration::from_secs(10)).send().unwrap();
             assert_eq!([0, 1, 2].map(|node| status(cluster, node, &key.value, key.id)), [200; 3]);
             client.delete(key.id).wait_for_replication(Duration::from_secs(10)).send().unwrap();
@@ -210,18 +235,18 @@ fn every_node_knows(cluster: &Shared) {
     });
 }
 
-fn absent_nodes_are_named(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn absent_nodes_are_named(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let follower = (cluster.leader() + 1) % 3;
         let limit = Duration::from_secs(3);
-        for take_away in [Cluster::kill as fn(&mut Cluster, usize), |cluster, node| cluster.stop(node)] {
-            take_away(cluster, follower);
+        for disable in [Cluster::kill as fn(&mut Cluster, usize), |cluster, node| cluster.stop(node)] {
+            disable(cluster, follower);
             let client = client(cluster);
             let started = Instant::now();
             let Err(Error::NotReplicated(lag)) = request(&client).wait_for_replication(limit).send() else {
-                panic!("a node that is away knows of the key");
+                panic!("the call succeeded although a node cannot know the key");
             };
-            // The create itself may first have tried the node that is away.
+            // The create itself may first have tried that node.
             assert!(started.elapsed() < limit + Duration::from_secs(3) + LATE, "{:?}", started.elapsed());
             let named: Vec<_> = lag.nodes.iter().map(|node| node.node().to_owned()).collect();
             assert_eq!(named, [cluster.node(follower).url()], "{lag}");
@@ -232,8 +257,8 @@ fn absent_nodes_are_named(cluster: &Shared) {
     });
 }
 
-fn leader_killed(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn leader_killed(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let (client, mut ledger) = (client(cluster), Ledger::default());
         cluster.kill(cluster.leader());
         ledger.create(&client, Duration::from_secs(30));
@@ -242,8 +267,8 @@ fn leader_killed(cluster: &Shared) {
     });
 }
 
-fn storm(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn storm(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let client = client(cluster);
         let existing: Vec<_> = (0..200).map(|_| request(&client).send().unwrap().id).collect();
         let (done, leader) = (AtomicUsize::new(0), cluster.leader());
@@ -275,8 +300,8 @@ fn storm(cluster: &Shared) {
     });
 }
 
-fn stopped_leader(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn stopped_leader(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let (client, mut ledger) = (client(cluster), Ledger::default());
         let leader = cluster.leader();
         cluster.stop(leader);
@@ -284,71 +309,70 @@ fn stopped_leader(cluster: &Shared) {
             ledger.create(&client, Duration::from_secs(40));
         }
         assert_eq!(ledger.created.len(), 10);
-        // It comes back with writes that it had accepted and nobody else knows.
+        // It returns with writes that it has accepted and that no other node knows.
         cluster.cont(leader);
         ledger.settle(cluster, &[]);
     });
 }
 
-fn quorum_lost_and_regained(cluster: &Shared) {
-    with(cluster, |cluster| {
-        // Once with the leader left, which accepts writes and cannot respond, and once with a follower.
-        for leader_is_left in [true, false] {
-            let (client, mut ledger) = (client(cluster), Ledger::default());
-            let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();
-            let leader = cluster.leader();
-            let left = if leader_is_left { leader } else { (leader + 1) % 3 };
-            let others: Vec<_> = (0..3).filter(|node| *node != left).collect();
-            others.iter().for_each(|node| cluster.kill(*node));
-            thread::scope(|scope| {
-                let threads: Vec<_> = (0..4)
-                    .map(|_| {
-                        scope.spawn(|| {
-                            let mut ledger = Ledger::default();
-                            ledger.create(&client, Duration::from_secs(60));
-                            ledger
-                        })
+/// One node stays: the leader, which accepts writes and cannot respond, or a follower. The others are killed. Returns
+/// the killed nodes.
+fn kill_the_quorum(cluster: &mut Cluster, leader_stays: bool) -> Vec<usize> {
+    let leader = cluster.leader();
+    let staying = if leader_stays { leader } else { (leader + 1) % 3 };
+    let killed: Vec<_> = (0..3).filter(|node| *node != staying).collect();
+    killed.iter().for_each(|node| cluster.kill(*node));
+    killed
+}
+
+fn quorum_lost_and_regained(clusters: &Clusters, leader_stays: bool) {
+    with(clusters, |cluster| {
+        let (client, mut ledger) = (client(cluster), Ledger::default());
+        let killed = kill_the_quorum(cluster, leader_stays);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut ledger = Ledger::default();
+                        ledger.create(&client, Duration::from_secs(60));
+                        ledger
                     })
-                    .collect();
-                thread::sleep(Duration::from_secs(4));
-                others.iter().for_each(|node| cluster.restart(*node));
-                threads.into_iter().for_each(|thread| ledger.merge(thread.join().unwrap()));
-            });
-            assert_eq!(ledger.created.len(), 4, "leader left: {leader_is_left}");
-            ledger.settle(cluster, &existing);
-        }
+                })
+                .collect();
+            thread::sleep(Duration::from_secs(4));
+            killed.iter().for_each(|node| cluster.restart(*node));
+            threads.into_iter().for_each(|thread| ledger.merge(thread.join().unwrap()));
+        });
+        assert_eq!(ledger.created.len(), 4);
+        ledger.settle(cluster, &[]);
     });
 }
 
-fn quorum_lost(cluster: &Shared) {
-    with(cluster, |cluster| {
-        for leader_is_left in [true, false] {
-            // Attempts that nothing but the deadline of the call ends before it is much too late.
-            let (client, mut ledger) = (client_with(cluster, Duration::from_secs(20)), Ledger::default());
-            let existing: Vec<_> = agreed_keys(cluster).iter().map(|key| key.id).collect();
-            let leader = cluster.leader();
-            let left = if leader_is_left { leader } else { (leader + 1) % 3 };
-            (0..3).filter(|node| *node != left).for_each(|node| cluster.kill(node));
-            for timeout in [1_000, 2_500, 5_000] {
-                ledger.create(&client, Duration::from_millis(timeout));
-            }
-            assert_eq!((ledger.created.len(), ledger.perhaps_created.len()), (0, 3));
-            ledger.settle(cluster, &existing);
+fn quorum_lost(clusters: &Clusters, leader_stays: bool) {
+    with(clusters, |cluster| {
+        // The attempt timeout is long, so that only the deadline of the call can end an attempt in time.
+        let (client, mut ledger) = (client_with(cluster, Duration::from_secs(20)), Ledger::default());
+        kill_the_quorum(cluster, leader_stays);
+        for timeout in [1_000, 2_500, 5_000] {
+            ledger.create(&client, Duration::from_millis(timeout));
         }
+        assert_eq!((ledger.created.len(), ledger.perhaps_created.len()), (0, 3));
+        ledger.settle(cluster, &[]);
     });
 }
 
-fn restarted_node(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn restarted_node(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let key = request(&client(cluster)).wait_for_replication(Duration::from_secs(10)).send().unwrap();
         let follower = (cluster.leader() + 1) % 3;
         cluster.kill(follower);
         cluster.restart(follower);
-        // While it starts, it refuses connections and is not ready; it must not be taken for a node without keys.
+        // While the node starts, it refuses connections, and then responds that it is not ready. The client must wait,
+        // and must not report an empty list.
         let (client, started) = (only(cluster, follower), Instant::now());
         let keys = client.list().send().unwrap();
         println!("read {} key after {:.1?}", keys.len(), started.elapsed());
-        // Once it is ready, it may for a moment know only what it knew some time ago (seen with 0.24.1).
+        // A node that has just become ready may for a moment know only an older state (seen with 0.24.1).
         wait_until("the node knows the key again", || match client.get(key.id).send() {
             Ok(found) => found.id == key.id,
             Err(Error::NotFound { .. }) => false,
@@ -357,8 +381,8 @@ fn restarted_node(cluster: &Shared) {
     });
 }
 
-fn rolling_restart(cluster: &Shared) {
-    with(cluster, |cluster| {
+fn rolling_restart(clusters: &Clusters) {
+    with(clusters, |cluster| {
         let (client, is_over) = (client(cluster), AtomicBool::new(false));
         let mut ledger = Ledger::default();
         thread::scope(|scope| {

@@ -26,9 +26,8 @@ pub type PlainTest = (&'static str, fn());
 
 /// What tests run on.
 pub trait Subject: Send + Sync + 'static {
-    /// Whether the tests run one by one, in the main thread: those that start servers must, because a server ends with
-    /// the thread that started it.
-    const ONE_BY_ONE: bool = false;
+    /// How many tests run at once. They wait more than they compute.
+    const SIDE_BY_SIDE: usize = 8;
 
     /// Which server, and of which version.
     fn describe(&self) -> String;
@@ -52,12 +51,7 @@ pub fn run_on<S: Subject>(
     tests: &[LiveTest<S>],
 ) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    if S::ONE_BY_ONE {
-        arguments.test_threads = Some(1);
-    } else {
-        // They wait more than they compute.
-        arguments.test_threads.get_or_insert(8);
-    }
+    arguments.test_threads.get_or_insert(S::SIDE_BY_SIDE);
     let is_chosen = |name: &str| arguments.filter.as_ref().is_none_or(|part| name.contains(part));
     let server = if arguments.list || !tests.iter().any(|(name, _)| is_chosen(name)) {
         Err(Unavailable("no test needs it".to_owned()))

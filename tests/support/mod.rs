@@ -39,7 +39,7 @@ pub mod time;
 mod tls;
 mod typesense;
 
-pub use binary::Unavailable;
+pub use binary::{Unavailable, find as find_server_binary};
 pub use cluster::{Cluster, Node};
 pub use process::{free_ports, fresh_directory};
 pub use random::{Random, random_text};

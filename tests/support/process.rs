@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,8 @@ impl Process {
                 child.env_remove(variable);
             }
         }
-        child.args(setup.arguments()).stdout(log.try_clone()?).stderr(log).spawn().map(Process)
+        child.args(setup.arguments()).stdout(log.try_clone()?).stderr(log);
+        spawn(child).map(Process)
     }
 
     /// Waits until `is_healthy`. `Ok(false)`: the server ended by itself, as it does when a port
@@ -102,7 +103,7 @@ impl Drop for Process {
 
 /// Has the kernel end the program when this test process is killed and cannot do it itself.
 ///
-/// Strictly, when the *thread* that starts the program ends: a program must not outlive it.
+/// Strictly, when the *thread* that starts the program ends: a program must not outlive it, unless [`spawn`] starts it.
 pub fn outlived_by_nobody(binary: &Path) -> Command {
     static WORKS: OnceLock<bool> = OnceLock::new();
     let setpriv = |binary: &Path| {
@@ -112,6 +113,24 @@ pub fn outlived_by_nobody(binary: &Path) -> Command {
     };
     let works = WORKS.get_or_init(|| setpriv(Path::new("true")).output().is_ok_and(|output| output.status.success()));
     if *works { setpriv(binary) } else { Command::new(binary) }
+}
+
+/// Starts the program in a thread that lives as long as the process, so that the program may outlive the caller's thread.
+fn spawn(command: Command) -> io::Result<Child> {
+    type Order = (Command, mpsc::Sender<io::Result<Child>>);
+    static STARTER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (starter, orders) = mpsc::channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, reply) in orders {
+                let _ = reply.send(command.spawn());
+            }
+        });
+        starter
+    });
+    let (reply, child) = mpsc::channel();
+    starter.send((command, reply)).expect("the thread that starts programs");
+    child.recv().expect("the thread that starts programs")
 }
 
 /// Loopback ports that are free now, all different.

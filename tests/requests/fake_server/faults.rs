@@ -142,7 +142,9 @@ fn server_with_a_delayed_and_a_hanging_request_serves_others_and_ends() {
     for request in [Request::new("POST", "/keys").body(super::KEY), Request::new("DELETE", "/keys/0")] {
         let request = request.api_key(secrecy::ExposeSecret::expose_secret(&server.api_key()));
         let outcome = request.send(address(&server), Duration::from_millis(100));
-        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let error = outcome.unwrap_err().kind();
+        // On Windows, the second.
+        assert!(matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     }
     // The client may have given up before the server has read its requests.
     wait_until("both requests arrive", || {
