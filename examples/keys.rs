@@ -94,10 +94,7 @@ enum Command {
         /// The id of the key, as `list` shows it.
         id: KeyId,
         #[command(flatten)]
-        sink: Option<Sink>,
-        /// Complete an interrupted rotation of this key, which has written the new value to this file.
-        #[arg(long, value_name = "FILE", conflicts_with = "Sink", required_unless_present = "Sink")]
-        stored: Option<PathBuf>,
+        value: NewValue,
         #[command(flatten)]
         expiry: Lifetime,
         /// Leave the old key for you to delete.
@@ -198,6 +195,20 @@ struct Sink {
 }
 
 #[derive(Args)]
+#[group(required = true, multiple = false)]
+struct NewValue {
+    /// Write the new value to this new file, which only its owner can read.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write the new value to standard output.
+    #[arg(long)]
+    show: bool,
+    /// Complete an interrupted rotation, which has written the new value to this file.
+    #[arg(long, value_name = "FILE")]
+    stored: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct Filter {
     /// Only keys whose value begins with this.
     #[arg(long)]
@@ -259,19 +270,18 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::List { filter } => table(&filter.apply(&client()?).send()?, json)?,
         Command::Get { id } => table(&[client()?.get(id).send()?], json)?,
         Command::Delete { ids, expired } => delete(&client()?, ids, expired, json)?,
-        Command::Rotate { id, keep_old, accept_majority, expiry, stored, sink } => {
+        Command::Rotate { id, keep_old, accept_majority, expiry, value } => {
             let request = client()?.rotate(id).keep_old(keep_old).accept_majority(accept_majority);
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
-            match (stored, sink) {
-                (Some(file), _) => table(&[request.stored_value(secret(&file)?).send()?.info()], json)?,
-                (None, Some(sink)) => {
-                    let place = sink.place()?;
-                    match request.prepare() {
-                        Ok(prepared) => keep(prepared.value(), || prepared.send(), place, json)?,
-                        Err(error) => return failed(error, place),
-                    }
+            let NewValue { out, show, stored } = value;
+            if let Some(file) = stored {
+                table(&[request.stored_value(secret(&file)?).send()?.info()], json)?;
+            } else {
+                let place = Sink { out, show }.place()?;
+                match request.prepare() {
+                    Ok(prepared) => keep(prepared.value(), || prepared.send(), place, json)?,
+                    Err(error) => return failed(error, place),
                 }
-                (None, None) => {}
             }
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {

@@ -288,6 +288,12 @@ fn key_is_rotated() {
     stage.good(&["rotate", "1", "--out", "newer"]);
     let ids: Vec<_> = stage.client().list().send().unwrap().iter().map(|key| key.id.get()).collect();
     assert_eq!(ids, [0, 2]);
+    // A rotation that was interrupted before it created anything, and one that is completed already.
+    std::fs::write(stage.file("stored"), format!("{}\n", "a".repeat(32))).unwrap();
+    stage.good(&["rotate", "2", "--stored", "stored"]);
+    stage.bad(3, &["rotate", "2", "--stored", "stored"]);
+    stage.bad(2, &["rotate", "2"]);
+    stage.bad(2, &["rotate", "2", "--stored", "stored", "--show"]);
     // The value of a key that was to be kept is in no file that is left behind.
     stage.bad(1, &["rotate", "7", "--out", "none"]);
     assert!(!stage.file("none").exists());

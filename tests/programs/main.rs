@@ -7,6 +7,7 @@ mod again;
 mod build_script;
 mod keys;
 mod killed_apply;
+mod killed_rotation;
 mod quickstart;
 mod store;
 #[path = "../support/mod.rs"]
