@@ -211,10 +211,15 @@ impl Action {
     }
 
     /// The actions to grant instead of it on servers of this version, which do not know it.
-    pub(crate) fn replacements_on(&self, version: ServerVersion) -> BTreeSet<Self> {
-        let found = self.rows().iter().flat_map(|row| replacements(row, version));
-        let is_whole = self.whole_resource().is_some();
-        found.map(|row| if is_whole { row.whole_resource() } else { row.action.clone() }).collect()
+    pub(crate) fn replacements_on(&self, version: ServerVersion) -> Vec<Self> {
+        let mut found = Vec::new();
+        for row in self.rows().iter().flat_map(|row| replacements(row, version)) {
+            let action = if self.whole_resource().is_some() { row.whole_resource() } else { row.action.clone() };
+            if !found.contains(&action) {
+                found.push(action);
+            }
+        }
+        found
     }
 
     /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one

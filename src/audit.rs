@@ -183,8 +183,8 @@ struct Audit<'a> {
     version: Option<ServerVersion>,
     actions: Vec<&'a Action>,
     entries: Vec<&'a CollectionPattern>,
-    dead_actions: BTreeSet<&'a Action>,
-    dead_entries: BTreeSet<&'a CollectionPattern>,
+    dead_actions: BTreeSet<&'a str>,
+    dead_entries: BTreeSet<&'a str>,
     has_every_action: bool,
     names_every_collection: bool,
 }
@@ -195,8 +195,8 @@ impl<'a> Audit<'a> {
         Self {
             key,
             version,
-            dead_actions: actions.iter().copied().filter(|action| action.is_dead()).collect(),
-            dead_entries: entries.iter().copied().filter(|entry| entry.is_dead()).collect(),
+            dead_actions: actions.iter().filter(|action| action.is_dead()).map(|action| action.as_str()).collect(),
+            dead_entries: entries.iter().filter(|entry| entry.is_dead()).map(|entry| entry.as_str()).collect(),
             has_every_action: actions.contains(&&Action::ALL),
             names_every_collection: entries.iter().any(|entry| entry.matches_every_plain_name()),
             actions,
@@ -216,12 +216,15 @@ impl<'a> Audit<'a> {
         findings.add_each(&self.not_limited_by_collections(), AuditFinding::NotLimitedByCollections);
         findings.add(self.key.is_expired(), AuditFinding::Expired);
         findings.add(self.key.expires_at >= Expiry::NEVER, AuditFinding::NeverExpires);
-        findings.add_each(actions().filter(|action| self.dead_actions.contains(action)), AuditFinding::DeadAction);
+        findings.add_each(
+            actions().filter(|action| self.dead_actions.contains(action.as_str())),
+            AuditFinding::DeadAction,
+        );
         if let Some(version) = version {
             let not_there = |action| AuditFinding::NotOnServer(action, version);
             findings.add_each(actions().filter(|action| self.is_not_on_server(action)), not_there);
         }
-        let dead_entries = self.entries.iter().copied().filter(|entry| self.dead_entries.contains(entry));
+        let dead_entries = self.entries.iter().copied().filter(|entry| self.dead_entries.contains(entry.as_str()));
         findings.add_each(dead_entries, AuditFinding::DeadCollection);
         findings.add_each(self.hangs_collection_list(), AuditFinding::HangsCollectionList);
         findings.add(self.allows_nothing(), AuditFinding::AllowsNothing);
@@ -266,13 +269,13 @@ impl<'a> Audit<'a> {
         }
         // The server compiles the entries in order, up to `*`. An empty entry compiles.
         let mut compiled = self.entries.iter().take_while(|entry| ***entry != CollectionPattern::ALL);
-        compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(*entry)).copied()
+        compiled.find(|entry| !entry.as_str().is_empty() && self.dead_entries.contains(entry.as_str())).copied()
     }
 
     fn allows_nothing(&self) -> bool {
         let no_entry_matches = self.dead_entries.len() == self.entries.len();
         let is_ineffective = |action: &&Action| {
-            self.dead_actions.contains(action)
+            self.dead_actions.contains(action.as_str())
                 || self.is_not_on_server(action)
                 || (no_entry_matches && action.is_limited_by_collections(self.version))
         };
@@ -281,9 +284,9 @@ impl<'a> Audit<'a> {
 }
 
 /// Each entry once, in the order of the first occurrences.
-fn distinct<T: Ord>(entries: &[T]) -> Vec<&T> {
-    let mut seen = BTreeSet::new();
-    entries.iter().filter(|entry| seen.insert(*entry)).collect()
+fn distinct<T: AsRef<str>>(entries: &[T]) -> Vec<&T> {
+    let mut seen = BTreeSet::<&str>::new();
+    entries.iter().filter(|&entry| seen.insert(entry.as_ref())).collect()
 }
 
 /// Findings, limited to [`MAX_OF_A_KIND`] per kind.

@@ -224,9 +224,10 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
 }
 
 /// Whether both contain the same items, ignoring order and repetition.
-pub(super) fn are_same_set<T: Ord>(left: &[T], right: &[T]) -> bool {
+pub(super) fn are_same_set<T: AsRef<str> + PartialEq>(left: &[T], right: &[T]) -> bool {
+    let texts = |items| <[T]>::iter(items).map(AsRef::as_ref).collect::<BTreeSet<&str>>();
     // Mostly, the order is the same. A scope may have thousands of items.
-    left == right || BTreeSet::from_iter(left) == BTreeSet::from_iter(right)
+    left == right || texts(left) == texts(right)
 }
 
 /// Whether `json` is `secret` as a JSON string. Takes constant time, wherever the two differ.

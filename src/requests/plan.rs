@@ -198,7 +198,8 @@ fn list_groups<'d>(
     descriptions: impl Iterator<Item = &'d str>,
     admits: impl Fn(&KeyInfo) -> bool,
 ) -> Result<(Groups<'d>, Vec<KeyInfo>), Box<CallFailure>> {
-    let mut groups: Groups<'_> = descriptions.map(|description| (description, Vec::new())).collect();
+    let mut groups = Groups::new();
+    groups.extend(descriptions.map(|description| (description, Vec::new())));
     let mut others = Vec::new();
     let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
     for key in list::all(call, admits)? {

@@ -1,9 +1,10 @@
 //! Runs many jobs over a few threads, not faster than the caller processes their results.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use crate::local_clock::LocalClock;
@@ -28,9 +29,9 @@ impl From<usize> for Connections {
 /// Runs `job` on each of `inputs` over these connections, and calls `report` in this thread with each result. A single
 /// job at a time runs in this thread.
 ///
-/// A thread starts its next job only after its last result was reported: at any time, there are at most as many
-/// unreported results as connections. After `report` returns [`ControlFlow::Break`], no further job is started: jobs in
-/// progress are completed, and the other inputs remain in the iterator.
+/// At any time, there are at most as many unreported results as connections: a thread starts its next job only after a
+/// result was reported for its last one. After `report` returns [`ControlFlow::Break`], no further job is started: jobs
+/// in progress are completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(
     Connections(connections): Connections,
     inputs: &mut (impl ExactSizeIterator<Item = I> + Send),
@@ -40,44 +41,68 @@ pub(super) fn run<I, O: Send>(
     let threads = connections.get().min(inputs.len());
     // `None` once no further job is to be started.
     let todo = Mutex::new(Some(inputs));
-    let todo = || todo.lock().unwrap_or_else(PoisonError::into_inner);
-    let next = || todo().as_mut()?.next();
+    let outputs = Mutex::new(VecDeque::new());
+    let work = || {
+        let input = lock(&todo).as_mut().and_then(|inputs| inputs.next());
+        let output = input.map(&job);
+        let is_any = output.is_some();
+        lock(&outputs).extend(output);
+        is_any
+    };
+    let mut report = || {
+        let output = lock(&outputs).pop_front();
+        output.map_or(ControlFlow::Continue(()), &mut report)
+    };
+    run_in_threads(threads, &work, &mut report, &|| *lock(&todo) = None);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`run`], for jobs of any kind, so that this is compiled once. `work` carries out one job and keeps its result, or
+/// returns `false` if none is left. `report` reports one result. `stop`: no further job is to be started.
+fn run_in_threads(
+    threads: usize,
+    work: &(dyn Fn() -> bool + Sync),
+    report: &mut dyn FnMut() -> ControlFlow<()>,
+    stop: &dyn Fn(),
+) {
     // The first panic of `report` passes on once it was called for the jobs in progress: their outputs hold values.
     let mut panic = None;
-    let mut report = |output| match catch_unwind(AssertUnwindSafe(|| report(output))) {
+    let mut report = || match catch_unwind(AssertUnwindSafe(&mut *report)) {
         Ok(ControlFlow::Continue(())) => {}
-        Ok(ControlFlow::Break(())) => *todo() = None,
+        Ok(ControlFlow::Break(())) => stop(),
         Err(payload) => {
-            *todo() = None;
+            stop();
             panic.get_or_insert(payload);
         }
     };
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        let work = || {
-            let (sender, next, job, clock) = (sender.clone(), &next, &job, LocalClock::of_this_thread());
+        let worker = || {
+            let (sender, clock) = (sender.clone(), LocalClock::of_this_thread());
             move || {
                 clock.use_in_this_thread();
-                while let Some(input) = next() {
+                while work() {
                     let (reported, is_reported) = mpsc::channel::<()>();
-                    let is_sent = sender.send((job(input), reported)).is_ok();
-                    if !is_sent || is_reported.recv().is_err() {
+                    if sender.send(reported).is_err() || is_reported.recv().is_err() {
                         break;
                     }
                 }
             }
         };
         let threads = if threads == 1 { 0 } else { threads };
-        let begun = (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, work()).is_ok()).count();
+        let begun = (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, worker()).is_ok()).count();
         drop(sender);
-        for (output, reported) in receiver {
-            report(output);
+        for reported in receiver {
+            report();
             let _ = reported.send(());
         }
         if begun == 0 {
             // No thread is needed, or none could be started.
-            while let Some(input) = next() {
-                report(job(input));
+            while work() {
+                report();
             }
         }
     });

@@ -1,6 +1,6 @@
 //! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::{Change, Plan, PlannedKey, list_groups};
@@ -170,16 +170,16 @@ impl<'a> Run<'a> {
         let changed = || keys.iter().filter(|planned| planned.is_change());
         let targets = || changed().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
         let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
-        let unwanted: BTreeMap<_, _> =
-            unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)).collect();
-        let has_changed = |key: &KeyInfo| unwanted.get(&key.id).is_some_and(|planned| *planned != key);
+        let mut by_id = BTreeMap::new();
+        by_id.extend(unwanted.filter_map(|planned| planned.key.as_ref()).map(|key| (key.id, key)));
+        let has_changed = |key: &KeyInfo| by_id.get(&key.id).is_some_and(|planned| *planned != key);
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(|key| key.value.known()).collect();
         let call = self.call().hiding_all(&values);
         let (mut groups, others) = list_groups(call, descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
-        let changed: BTreeSet<_> = changed.map(|key| key.id).collect();
+        let changed: Vec<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
             let started = match &planned.target {
