@@ -312,7 +312,7 @@ impl<'a> ScopedKeyBuilder<'a> {
         }
         let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let length = (SIGNATURE + PREFIX + json.len()).div_ceil(3) * 4;
-        for warning in warning::warnings(|name| params.get(name), length) {
+        for warning in warning::warnings(&|name| params.get(name), length) {
             warn!("scoped key: {warning}");
         }
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));

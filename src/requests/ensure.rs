@@ -260,7 +260,7 @@ impl<'a> Run<'a> {
 
     /// Lists the keys with this description.
     fn list(self) -> Result<Vec<KeyInfo>, Error> {
-        Ok(list::all(self.call, |listed| listed.description == self.target.key.description)?)
+        Ok(list::all(self.call, &|listed| listed.description == self.target.key.description)?)
     }
 
     /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.

@@ -100,7 +100,7 @@ impl ListKeys {
     /// [`max_list_size`](crate::ClientBuilder::max_list_size) allows, or a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Vec<KeyInfo>, Error> {
         self.filter.check()?;
-        Ok(all(self.options.call(&self.engine)?, |key| self.filter.admits(key))?)
+        Ok(all(self.options.call(&self.engine)?, &|key| self.filter.admits(key))?)
     }
 
     /// Lists the keys one by one as they arrive, in the server's order, with little memory for any number of keys.
@@ -184,11 +184,11 @@ impl Filter {
 }
 
 /// All keys that `admits` accepts, in the order of their ids.
-pub(super) fn all(call: Call<'_>, admits: impl Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, Box<CallFailure>> {
+pub(super) fn all(call: Call<'_>, admits: &dyn Fn(&KeyInfo) -> bool) -> Result<Vec<KeyInfo>, Box<CallFailure>> {
     call.list(|_, response, deadlines| {
         let mut reader = Reader::new(response, call.engine.limits.max_list_size);
         let mut keys = Vec::new();
-        while let Some(key) = reader.next(|_| deadlines.finish_by, call.secrets)? {
+        while let Some(key) = reader.next(&|_| deadlines.finish_by, call.secrets)? {
             if admits(&key) {
                 reader.keep(&key)?;
                 keys.push(key);

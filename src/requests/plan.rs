@@ -202,7 +202,7 @@ fn list_groups<'d>(
     groups.extend(descriptions.map(|description| (description, Vec::new())));
     let mut others = Vec::new();
     let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
-    for key in list::all(call, admits)? {
+    for key in list::all(call, &admits)? {
         groups.get_mut(&*key.description).unwrap_or(&mut others).push(key);
     }
     Ok((groups, others))

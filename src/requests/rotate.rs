@@ -287,7 +287,7 @@ impl PreparedRotation {
         let mut others = vec![id];
         if key.value.is_provided() {
             if self.others.get().is_none() {
-                let listed = list::all(call, |listed| key.may_be(listed))?;
+                let listed = list::all(call, &|listed| key.may_be(listed))?;
                 self.others.get_or_init(|| listed.iter().map(|listed| listed.id).collect());
             }
             others.extend(self.others.get().into_iter().flatten());
@@ -329,7 +329,7 @@ impl PreparedRotation {
     fn guess(&self, call: Call<'_>, missing: CallFailure) -> Error {
         let value = Some(&self.value);
         let prefix = key::shown_prefix(&self.value);
-        let (what, candidates) = match list::all(call, |listed| listed.prefix == prefix) {
+        let (what, candidates) = match list::all(call, &|listed| listed.prefix == prefix) {
             Ok(keys) if keys.is_empty() => {
                 return CallFailure { earlier: value.cloned(), ..missing }.into_error(None);
             }

@@ -44,7 +44,7 @@ impl SharedList {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh = read.times <= *seen;
         if is_fresh {
-            read.keys = list::all(call, |listed| self.prefixes.contains(&listed.prefix))?;
+            read.keys = list::all(call, &|listed| self.prefixes.contains(&listed.prefix))?;
             read.times += 1;
         }
         *seen = read.times;

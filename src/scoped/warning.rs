@@ -89,7 +89,7 @@ impl fmt::Display for ScopedKeyWarning {
 }
 
 /// The warnings for the parameters, which `get` returns by name, of a key with this many characters.
-pub(super) fn warnings<'a>(get: impl Fn(&str) -> Option<&'a Value>, length: usize) -> Vec<ScopedKeyWarning> {
+pub(super) fn warnings<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, length: usize) -> Vec<ScopedKeyWarning> {
     let mut found = Vec::new();
     let mut add_if = |holds: bool, warning| found.extend(holds.then_some(warning));
     if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
@@ -204,7 +204,7 @@ mod tests {
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
         let params: Map<String, Value> = params.as_object().unwrap().clone();
         let other = |warning: &ScopedKeyWarning| !matches!(warning, NeverExpires | Unrestricted);
-        warnings(|name| params.get(name), 400).into_iter().filter(other).collect()
+        warnings(&|name| params.get(name), 400).into_iter().filter(other).collect()
     }
 
     /// The warnings for a guarded filter without any other gap.
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn key_without_limits_has_warnings() {
-        let of = |params: Value, length| warnings(|name| params.get(name), length);
+        let of = |params: Value, length| warnings(&|name| params.get(name), length);
         assert_eq!(of(json!({}), 70), [Unrestricted, NeverExpires]);
         assert_eq!(of(json!({"use_cache": true, "expires_at": 1_900_000_000}), 70), [Unrestricted]);
         assert_eq!(of(json!({"collection": "docs", "expires_at": 1_900_000_000}), 4_000), []);

@@ -57,7 +57,7 @@ impl Reader {
     /// the `secrets`.
     pub(super) fn next(
         &mut self,
-        finish_by: impl Fn(Duration) -> Instant,
+        finish_by: &dyn Fn(Duration) -> Instant,
         secrets: Secrets<'_>,
     ) -> Result<Option<KeyInfo>, AttemptError> {
         loop {

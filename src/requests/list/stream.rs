@@ -37,7 +37,7 @@ impl Iterator for KeyStream {
         let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(limit));
         let secrets = engine.call(None).secrets;
         loop {
-            match reader.as_mut()?.next(finish_by, secrets) {
+            match reader.as_mut()?.next(&finish_by, secrets) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
                 Ok(None) => *reader = None,
