@@ -279,7 +279,8 @@ fn stored(client: &KeysClient, keys: &[CreatedKey]) -> Vec<CreateKey> {
 }
 
 fn created(client: &KeysClient, count: usize) -> Vec<CreatedKey> {
-    client.create_many(requests(client, count)).send().unwrap().into_outputs().unwrap()
+    // One connection, so that the ids are in the order of the requests.
+    client.create_many(requests(client, count)).connections(1).send().unwrap().into_outputs().unwrap()
 }
 
 #[test]
