@@ -112,6 +112,8 @@ impl Error {
             Self::NotReplicated(lag) => Some(lag.id),
             Self::Incomplete(partial) => partial.key().map(|key| key.id).or_else(|| partial.cause().key_id()),
             Self::Drift { key, .. } => Some(key.id),
+            // The call was about another key, such as the old one of a rotation.
+            _ if self.value().is_some() => None,
             _ => self.report().and_then(|report| report.0.operation.key_id()),
         }
     }

@@ -138,7 +138,7 @@ fn completion_on_another_cluster_changes_nothing_there() {
     let before = stray.keys();
     for (other, kind) in [(&empty, ErrorKind::NotFound), (&stray, ErrorKind::AnotherKey)] {
         let error = later(other, &old, &rotation).unwrap_err();
-        assert_eq!((error.kind(), error.value().is_some()), (kind, true), "{error}");
+        assert_eq!((error.kind(), error.value().is_some(), error.key_id()), (kind, true, None), "{error}");
     }
     assert_eq!((empty.key_count(), stray.keys()), (0, before));
     let new = later(&server, &old, &rotation).unwrap();

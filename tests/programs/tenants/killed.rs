@@ -54,6 +54,8 @@ fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, 
     to_the_end(&names);
     let mut met = Kills::default();
     while met.kills < kills {
+        // Otherwise, what the run before has sent could make the plan of this one outdated.
+        target.catch_up();
         // More work after each run that had ended before this thread came to kill it, as on a busy machine.
         let more = 1 + random.below(MORE_TENANTS * (1 + met.too_late));
         let raised: Vec<String> = names.keys().filter(|_| random.below(8) == 0).take(more).cloned().collect();
