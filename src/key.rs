@@ -196,6 +196,28 @@ impl KeyInfo {
             && (&self.actions, &self.collections) == (&other.actions, &other.collections)
     }
 
+    /// Its texts, as a server shows them.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let collections = self.collections.iter().map(CollectionPattern::as_str);
+        let scope = self.actions.iter().map(Action::as_str).chain(collections);
+        [&*self.description, &*self.prefix, self.unknown.json()].into_iter().chain(scope)
+    }
+
+    /// The same key, with asterisks instead of `secret` in its texts.
+    pub(crate) fn without(mut self, secret: &str) -> Self {
+        // Most texts are shorter.
+        if self.texts().any(|text| text.len() >= secret.len() && text.contains(secret)) {
+            let hide = |text: &str| text.replace(secret, "*****");
+            self.description = hide(&self.description);
+            self.prefix = hide(&self.prefix);
+            self.actions = self.actions.iter().map(|text| Action::custom(hide(text.as_str()))).collect();
+            self.collections =
+                self.collections.iter().map(|text| CollectionPattern::stored(hide(text.as_str()))).collect();
+            self.unknown = self.unknown.with_json(hide);
+        }
+        self
+    }
+
     /// Whether a node may have deleted the key because it has expired. Each node does so by its own clock.
     pub(crate) fn may_be_purged(&self) -> bool {
         self.autodelete == Some(true) && self.is_expired()

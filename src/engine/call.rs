@@ -100,13 +100,12 @@ impl<'a> Call<'a> {
     }
 
     /// Carries out the steps of a request, which may create the key whose value this call hides. A panic is an error that
-    /// contains the value, so that it is not lost. No text of an error shows a secret.
+    /// contains the value, so that it is not lost.
     pub(crate) fn guard<T>(self, operation: Operation, steps: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let result = catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
             let failure = CallFailure::new(operation, panicked());
             Err(failure.into_outcome_unknown("a panic interrupted the call", self.secrets.value, Vec::new()))
-        });
-        result.map_err(|error| error.hiding(self.secrets))
+        })
     }
 }
 

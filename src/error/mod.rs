@@ -3,7 +3,6 @@
 
 mod call_report;
 mod difference;
-mod hiding;
 mod inspect;
 mod kind;
 mod outcome;

@@ -1,13 +1,11 @@
-//! The only ways for a server's text to get into an error: short, printable and without secrets.
+//! The only ways for a server's text to get out: without secrets and, in an error, short and printable.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::key::KeyInfo;
 use crate::secret;
 
 /// Enough to recognize an error page.
@@ -18,6 +16,9 @@ const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 
 /// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
+
+/// A secret of so many bytes is in no text by chance.
+const UNMISTAKABLE: usize = 16;
 
 /// The secrets that no error shows, even if a server repeats them.
 #[derive(Clone, Copy, Default)]
@@ -90,26 +91,29 @@ impl Secrets<'_> {
         masked
     }
 
-    /// The same text, in which the secrets are masked. It is not shortened.
-    pub(crate) fn hide(self, text: &str) -> String {
-        String::from_utf8_lossy(&self.mask(text.as_bytes())).into_owned()
-    }
-
-    /// The same item, in whose texts and names of members the secrets are masked.
-    pub(crate) fn hide_in<T: Serialize + DeserializeOwned>(self, item: T) -> T {
-        let masked = serde_json::to_value(&item).and_then(|json| serde_json::from_value(self.hide_in_json(json)));
-        masked.unwrap_or(item)
-    }
-
-    fn hide_in_json(self, json: Value) -> Value {
-        match json {
-            Value::String(text) => self.hide(&text).into(),
-            Value::Array(items) => items.into_iter().map(|item| self.hide_in_json(item)).collect(),
-            Value::Object(members) => {
-                members.into_iter().map(|(name, value)| (self.hide(&name), self.hide_in_json(value))).collect()
+    /// The same key, without the client's own key and the value of the call in its texts. Every key that a server shows
+    /// passes through here, so nothing that shows a key has to mask them.
+    ///
+    /// Only whole secrets are replaced, and none that may be in a text by chance: the texts are compared and copied.
+    pub(crate) fn hide_in(self, mut key: KeyInfo) -> KeyInfo {
+        for secret in self.unmistakable() {
+            key = key.without(secret.expose_secret());
+            // As an unknown member contains it.
+            if !secret::is_plain_json(secret) {
+                key = key.without(str::from_utf8(secret::to_json(secret).as_slice()).unwrap_or_default());
             }
-            other => other,
         }
+        key
+    }
+
+    /// Whether a key that is to be created would show the client's own key or its value by its description.
+    pub(crate) fn are_in(self, description: &str) -> bool {
+        self.unmistakable().any(|secret| description.contains(secret.expose_secret()))
+    }
+
+    fn unmistakable(&self) -> impl Iterator<Item = &SecretString> {
+        let secrets = self.client_key.into_iter().chain(self.value);
+        secrets.filter(|secret| secret.expose_secret().len() >= UNMISTAKABLE)
     }
 }
 
@@ -163,6 +167,8 @@ impl fmt::Debug for Snippet {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::secret;
 
@@ -196,5 +202,33 @@ mod tests {
             assert_eq!(snippet(format!("a{direction}b").as_bytes(), "key"), "a b");
         }
         assert_eq!(snippet(b"", "key"), "");
+    }
+
+    fn key_with(text: &str) -> KeyInfo {
+        let key = json!({
+            "id": 7, "description": format!("for {text}"), "actions": [text, "keys:get"], "collections": [text],
+            "expires_at": 1, "value_prefix": text, text: {"in": [text]},
+        });
+        serde_json::from_value(key).unwrap()
+    }
+
+    #[test]
+    fn key_shows_no_secret_that_a_server_repeats() {
+        for secret in ["An-Admin-Key-0123456789", r#"An"Admin\Key-0123456789"#] {
+            let own = secret::copy(secret);
+            let of_client = Secrets { client_key: Some(&own), ..Secrets::default() };
+            let of_call = Secrets { value: Some(&own), ..Secrets::default() };
+            for key in [of_client, of_call].map(|secrets| secrets.hide_in(key_with(secret))) {
+                assert_eq!(key, key_with("*****"), "{secret}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_has_a_part_of_a_secret_or_a_short_one_is_left_as_it_is() {
+        let long = secret::copy("search-documents-0123456789");
+        let short = secret::copy("documents");
+        let secrets = Secrets { client_key: Some(&long), value: Some(&short), ..Secrets::default() };
+        assert_eq!(secrets.hide_in(key_with("search-documents")), key_with("search-documents"));
     }
 }

@@ -248,3 +248,16 @@ fn text_says_how_many_attempts_were_made_and_how_long() {
     assert_eq!(tail(4), format!(" (4 attempts in 3.0 s: 1 earlier attempt, {last}, {last}, {last})"));
     assert_eq!(tail(30), format!(" (30 attempts in 29.0 s: 27 earlier attempts, {last}, {last}, {last})"));
 }
+
+#[test]
+fn drift_is_one_short_line() {
+    let long = "x".repeat(1 << 20);
+    let key = json!({
+        "id": 7, "description": format!("two\nlines{long}"), "actions": ["keys:get"], "collections": ["docs"],
+        "expires_at": 1, "value_prefix": "k3yA",
+    });
+    let key: KeyInfo = serde_json::from_value(key).unwrap();
+    let differences = vec![Difference { field: "actions", found: long.clone(), wanted: long }];
+    let text = Error::Drift { key: Box::new(key), differences }.to_string();
+    assert!(text.len() < 1_000 && text.contains("two\\nlines") && !text.contains('\n'), "{text}");
+}

@@ -13,9 +13,13 @@ use serde_json::{Map, Value};
 pub(crate) struct UnknownMembers(Option<Box<str>>);
 
 impl UnknownMembers {
-    /// The length of their JSON.
-    pub(crate) fn len(&self) -> usize {
-        self.0.as_deref().map_or(0, str::len)
+    /// Their JSON; empty if there are none.
+    pub(super) fn json(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn with_json(&self, change: impl Fn(&str) -> String) -> Self {
+        Self(self.0.as_deref().map(|json| change(json).into()))
     }
 
     pub(crate) fn to_map(&self) -> Map<String, Value> {

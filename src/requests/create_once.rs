@@ -107,6 +107,10 @@ impl NewKey {
     }
 
     fn create_unguarded(&self, call: Call<'_>, prior: Prior<'_>) -> Result<Created, Error> {
+        if call.secrets.are_in(&self.description) {
+            let why = "contains the client's own key or the new value, which every list of keys would show";
+            return Err(Error::invalid("description", why));
+        }
         let Prior { others, too_late, listed, .. } = prior;
         let may_exist = prior.may_exist || self.value.may_be_in_use();
         let too_late = match too_late {

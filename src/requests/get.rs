@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::{CallOptions, timeout_method};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
-use crate::error::Error;
+use crate::error::{Error, Secrets};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError};
 use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
@@ -40,7 +40,7 @@ impl GetKey {
 }
 
 pub(super) fn get(call: Call<'_>, id: KeyId) -> Result<KeyInfo, Error> {
-    Ok(call.send(Operation::Get(id), NO_BODY, decode(id))?)
+    Ok(call.send(Operation::Get(id), NO_BODY, decode(call.secrets, id))?)
 }
 
 /// Requests a key that is known. Another key with its id is an error.
@@ -61,15 +61,15 @@ pub(super) fn known_by(
     id: KeyId,
     is_it: impl Fn(&KeyInfo) -> bool,
 ) -> Result<KeyInfo, AttemptError> {
-    let found = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, decode(id))?;
+    let found = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, decode(call.secrets, id))?;
     if is_it(&found) { Ok(found) } else { Err(Cause::AnotherKey { id }.into()) }
 }
 
-/// Decodes the response to a request for key `id`.
-pub(super) fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, DecodeError> {
+/// Decodes the response to a request for key `id`. The key does not show the `secrets`.
+pub(super) fn decode(secrets: Secrets<'_>, id: KeyId) -> impl Fn(&[u8]) -> Result<KeyInfo, DecodeError> {
     move |response| {
         let info: KeyInfo = serde_json::from_slice(response)?;
-        if info.id == id { Ok(info) } else { Err(DecodeError::AnotherKey) }
+        if info.id == id { Ok(secrets.hide_in(info)) } else { Err(DecodeError::AnotherKey) }
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), E
     let call = CallOptions { timeout: Some(limit), replicated_within: None }.call(engine)?;
     let mut failures = 0;
     loop {
-        let failure = match call.send(Operation::Ready, NO_BODY, decode(KeyId::from(u32::MAX))) {
+        let failure = match call.send(Operation::Ready, NO_BODY, decode(call.secrets, KeyId::from(u32::MAX))) {
             Ok(_) => return Ok(()),
             Err(failure) => failure,
         };

@@ -423,9 +423,8 @@ impl fmt::Display for PlannedKey {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_all = f.alternate();
-        let secrets = self.engine.secrets();
         for key in self.keys.iter().filter(|key| is_all || key.is_change() || !key.duplicates.is_empty()) {
-            writeln!(f, "{}", secrets.hide(&key.to_string()))?;
+            writeln!(f, "{key}")?;
         }
         let count = |change| self.keys.iter().filter(|key| key.change == change).count();
         // A replaced key is not counted again.

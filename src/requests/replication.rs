@@ -118,7 +118,7 @@ fn ask(call: Call<'_>, node: &Node, wanted: Wanted<'_>, finish_by: Instant) -> O
     let started = clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
     let id = wanted.id();
-    let response = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, get::decode(id));
+    let response = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, get::decode(call.secrets, id));
     let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);
     let (phase, result) = match response {
         Ok(key) => match wanted {

@@ -53,8 +53,8 @@ impl Reader {
 
     /// The next key; `None` at the end of the list.
     ///
-    /// `finish_by` computes the deadline of the next read from the time that was waited so far. Errors do not show
-    /// the `secrets`.
+    /// `finish_by` computes the deadline of the next read from the time that was waited so far. Neither keys nor
+    /// errors show the `secrets`.
     pub(super) fn next(
         &mut self,
         finish_by: &dyn Fn(Duration) -> Instant,
@@ -62,7 +62,7 @@ impl Reader {
     ) -> Result<Option<KeyInfo>, AttemptError> {
         loop {
             match self.decoder.next(&mut self.arrived, self.is_all) {
-                Ok(Step::Key(key)) => return Ok(Some(key)),
+                Ok(Step::Key(key)) => return Ok(Some(secrets.hide_in(key))),
                 Ok(Step::End) => return Ok(None),
                 Ok(Step::More) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
@@ -109,13 +109,9 @@ impl Reader {
 }
 
 fn size_in_memory(key: &KeyInfo) -> u64 {
-    let KeyInfo { id: _, description, actions, collections, expires_at: _, prefix, autodelete: _, unknown } = key;
-    let texts = actions.iter().map(Action::as_str).chain(collections.iter().map(CollectionPattern::as_str));
     let size = size_of::<KeyInfo>()
-        + size_of::<Action>() * actions.capacity()
-        + size_of::<CollectionPattern>() * collections.capacity()
-        + [description, prefix].map(String::capacity).iter().sum::<usize>()
-        + texts.map(str::len).sum::<usize>()
-        + unknown.len();
+        + size_of::<Action>() * key.actions.capacity()
+        + size_of::<CollectionPattern>() * key.collections.capacity()
+        + key.texts().map(str::len).sum::<usize>();
     size as u64
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::{Change, Plan, PlannedKey, list_groups};
+use super::{Change, Groups, Plan, PlannedKey, list_groups};
 use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId, KeyInfo};
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
             let started = match &planned.target {
                 Some(target) => {
-                    let listed = groups.remove(&*planned.description).unwrap_or_default();
+                    let listed = self.take_group(&mut groups, target);
                     let mut steps = Steps::new(self.call(), target, listed);
                     steps.before.prune(|key| planned.deletes.contains(key));
                     start(at, planned, steps, &mut todo)
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
                 },
             };
             if let Err(refused) = started {
-                report.finish(at, Err(refused.hiding(call.secrets)));
+                report.finish(at, Err(refused));
             }
         }
         if !report.is_stopped {
@@ -279,7 +279,7 @@ impl<'a> Run<'a> {
             };
             let mut missing = Vec::new();
             for (at, creation) in created {
-                let listed = groups.remove(&*creation.target().key.description).unwrap_or_default();
+                let listed = self.take_group(&mut groups, creation.target());
                 match creation.survey(call, listed) {
                     Some(after) => shown.push((at, creation, after)),
                     None => missing.push((at, creation)),
@@ -315,6 +315,13 @@ impl<'a> Run<'a> {
             report.finish(at, done);
             report.flow()
         });
+    }
+
+    /// The listed keys with the description of `target`, which do not show its value.
+    fn take_group(&self, groups: &mut Groups<'_>, target: &'a Target) -> Vec<KeyInfo> {
+        let secrets = self.call_about(target).secrets;
+        let listed = groups.remove(&*target.key.description).unwrap_or_default();
+        listed.into_iter().map(|key| secrets.hide_in(key)).collect()
     }
 
     fn call(&self) -> Call<'a> {
