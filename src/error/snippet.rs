@@ -100,7 +100,7 @@ impl Secrets<'_> {
             key = key.without(secret.expose_secret());
             // As an unknown member contains it.
             if !secret::is_plain_json(secret) {
-                key = key.without(str::from_utf8(secret::to_json(secret).as_slice()).unwrap_or_default());
+                key = key.without(std::str::from_utf8(secret::to_json(secret).as_slice()).unwrap_or_default());
             }
         }
         key

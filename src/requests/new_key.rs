@@ -14,7 +14,7 @@ use super::options::KeySettings;
 use super::value::KeyValue;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
-use crate::error::Error;
+use crate::error::{Error, Shown};
 use crate::expiry::{Expires, Expiry};
 use crate::http::DecodeError;
 use crate::key::{self, CreatedKey, KeyId, KeyInfo};
@@ -98,11 +98,11 @@ impl NewKey {
         // The request contains these members itself.
         let is_reserved = ["value", "id"].iter().any(|name| unknown.contains_key(*name));
         if !unknown.is_empty() && (!copies_unknown_members || is_reserved) {
-            let names: Vec<_> = unknown.keys().map(|name| format!("`{}`", name.escape_debug())).collect();
+            let names = unknown.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let why = format!(
                 "key {} has members that this crate does not know: {}; a replacement without them might allow more",
                 other.id,
-                names.join(", ")
+                Shown(&names)
             );
             return Err(Error::invalid("copy_unknown_members", why));
         }

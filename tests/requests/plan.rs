@@ -696,3 +696,36 @@ fn prune_may_ask_another_server() {
     let plan = mirror.1.plan([]).prune(is_unknown).send().unwrap();
     assert_eq!(deletes(&plan), [only_here.id]);
 }
+
+#[test]
+fn nothing_shows_the_clients_key_if_a_listed_key_repeats_it() {
+    let server = FakeServer::start().unwrap();
+    let secret = server.api_key().expose_secret().to_owned();
+    server.seed(TestKey::new(format!("for {secret}"), ["documents:get"], ["docs"])).unwrap();
+    server.seed(TestKey::new("key 0", [secret.as_str()], [secret.as_str()])).unwrap();
+    let client = hasty(&server);
+    let plan = client.plan(specs(1)).replace_on_drift(true).prune(|_| true).send().unwrap();
+    let mut shown = format!("{plan} {plan:#} {plan:?} {}", json!(plan));
+    for planned in plan.keys() {
+        shown += &format!("{planned} {planned:?} {}", json!(planned));
+    }
+    let error = client.ensure("key 0").actions(["documents:search"]).collections(["docs"]).send().unwrap_err();
+    let listed = client.list().send().unwrap();
+    shown += &format!("{error} {error:?} {} {listed:?} {:?}", json!(error), client.get(0).send().unwrap());
+    assert!(shown.contains("for *****") && !shown.contains(&secret[..8]), "{shown}");
+    // What it shows is deleted nevertheless.
+    assert!(plan.apply().unwrap().is_complete());
+    assert_eq!(descriptions(&server), ["key 0"]);
+}
+
+#[test]
+fn clients_key_is_not_made_a_description() {
+    let server = FakeServer::start().unwrap();
+    let description = format!("for {}", server.api_key().expose_secret());
+    let error = hasty(&server).ensure(&description).actions(["*"]).collections(["*"]).send().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid request: `description`: contains the client's own key or the new value, which every list of keys would show"
+    );
+    assert_eq!(server.key_count(), 0);
+}
