@@ -1,7 +1,7 @@
 //! The direction of imports, read from the source: `cargo test --test api imports -- --nocapture` prints the graph.
 //!
-//! A module imports a thing from the module that owns it, not through a re-export in `lib.rs`, and no module can be
-//! reached from itself. The same holds inside each folder, between its files.
+//! A module imports a thing from the module that owns it, not through a re-export in `lib.rs`, and the imports form no
+//! cycle. The same holds inside each folder, between its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn imports_between_modules_form_no_cycle() {
             println!("  {module:15} → {}", imported.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
         }
     }
-    // These would be missing if the source were not read as it should be.
+    // Known imports: without them, the source was not read as a whole.
     for (from, to) in [("client", "requests"), ("requests", "engine"), ("engine", "http"), ("error", "key")] {
         assert!(graphs["crate"][from].contains(to), "{from} imports {to}");
     }
@@ -85,7 +85,7 @@ fn read_sources() -> (Imports, BTreeSet<Vec<String>>) {
     (imports, modules)
 }
 
-/// The paths from the crate's root that the tokens of `module` name.
+/// The paths that the tokens of `module` name, from the crate's root.
 fn paths(module: &[String], tokens: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -134,7 +134,7 @@ fn expand<'a>(mut path: Vec<String>, tokens: &'a [String], paths: &mut Vec<Vec<S
 fn graphs(imports: &Imports, modules: &BTreeSet<Vec<String>>) -> Graphs {
     let mut graphs = Graphs::new();
     for (from, to) in imports {
-        // The folder in which the paths part.
+        // The deepest folder that contains both modules.
         let common = from.iter().zip(to).take_while(|(from, to)| from == to).count();
         let (Some(importer), Some(imported)) = (from.get(common), to.get(common)) else { continue };
         if modules.iter().any(|module| module.starts_with(&to[..=common])) {
@@ -146,7 +146,7 @@ fn graphs(imports: &Imports, modules: &BTreeSet<Vec<String>>) -> Graphs {
     graphs
 }
 
-/// The modules that remain when those that import none of the others, or are imported by none, are taken away.
+/// Removes, again and again, each module that imports no other or that no other imports. What remains is a cycle.
 fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut left: BTreeSet<&String> = graph.keys().collect();
     loop {

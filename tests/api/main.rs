@@ -1,4 +1,5 @@
-//! Properties of the public API (auto traits, sizes, what may not appear in it) and of the source (what imports what).
+//! Properties of the public API (auto traits, sizes, types of other crates) and of the source (which module imports
+//! which).
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
@@ -67,7 +68,7 @@ fn values_compare_hash_and_copy_as_expected() {
 }
 
 #[test]
-fn client_is_a_pointer() {
+fn client_is_as_small_as_a_pointer() {
     assert_eq!(size_of::<KeysClient>(), size_of::<usize>());
 }
 
@@ -79,7 +80,7 @@ fn known_actions_are_sorted_and_unique() {
     assert!(texts.contains(&Action::DOCUMENTS_SEARCH.as_str()));
 }
 
-/// To review where secrets are exposed, these files are all there is to read.
+/// Only these files expose secrets, so only these must be read to review that.
 #[test]
 fn secrets_are_exposed_in_few_files() {
     let exposes = |file: &source::File| file.tokens.iter().any(|token| token == "expose_secret");
@@ -107,8 +108,8 @@ fn secrets_are_exposed_in_few_files() {
     );
 }
 
-/// A map that is seeded panics without a random source, and `thread::spawn` at the limit of threads: after a create, the
-/// value of the key would be lost.
+/// A seeded map panics without a random source, and `thread::spawn` panics at the limit of threads. After a create,
+/// such a panic would lose the value of the key.
 #[test]
 fn no_call_panics_without_a_random_source_or_a_thread() {
     for file in source::files() {
@@ -127,7 +128,7 @@ fn public_api_shows_types_of_few_crates() {
     let api = include_str!("../public-api.txt");
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let paths = api.split(|c| !is_part(c)).filter(|path| !path.starts_with("::"));
-    // A bound of an associated type is written without what separates them: `Errorcore::convert::Into`.
+    // Nothing separates an associated type from its bound: `Errorcore::convert::Into`.
     let krate =
         |path: &'static str| Some(path.split_once("::")?.0.trim_start_matches("Error").trim_start_matches("Item"));
     let crates: BTreeSet<_> = paths.filter_map(krate).filter(|&name| name != "Self").collect();

@@ -1,4 +1,4 @@
-//! The table of search parameters that scoped keys close, against the names that each version of the server reads.
+//! Compares the table of search parameters that scoped keys close with the names that each version of the server reads.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn versions_in_the_table_are_those_that_read_the_parameter() {
 }
 
 #[test]
-fn rows_say_what_a_request_can_do_and_how_that_is_known() {
+fn each_row_has_an_effect_and_its_evidence() {
     for (name, row) in rows() {
         assert!(!row.effect.is_empty() && !row.evidence.is_empty(), "`{name}`");
     }

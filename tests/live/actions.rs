@@ -1,4 +1,4 @@
-//! Actions that this crate refuses, and one that it does not know.
+//! Actions that this crate refuses, and an action that it does not know.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -41,7 +41,7 @@ fn unknown_action_is_sent_if_custom(server: &Server) {
     assert_eq!(key.actions, [newer]);
     let listed = stage.client().get(key.id).send().unwrap();
     assert_eq!(listed.actions, key.actions);
-    // What the server reports can be granted again, also after a detour through JSON.
+    // The action that the server reports can be granted again, also after serialization to JSON.
     let listed: KeyInfo = serde_json::from_str(&serde_json::to_string(&listed).unwrap()).unwrap();
     let again = stage.client().create().actions(&listed.actions).collections([CollectionPattern::ALL]);
     assert_eq!(stage.create(again).actions, listed.actions);

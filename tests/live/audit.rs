@@ -1,4 +1,4 @@
-//! What an audit reports about keys as the server keeps them, and that it is true.
+//! The findings of an audit about listed keys, and the proof on the server that they are true.
 
 use serde_json::{Value, json};
 use typesense_keys::Action;
@@ -9,13 +9,13 @@ use crate::support::Server;
 
 live_tests![each_kind_of_finding_is_reported_for_a_listed_key, dead_entries_open_nothing];
 
-/// Creates a key without this crate's checks; returns its value, and the audit of what the server reports about it.
+/// Creates a key without this crate's checks. Returns its value, and the findings about the key as the server lists it.
 fn audited(stage: &Stage<'_>, fields: Value) -> (String, Vec<AuditFinding>) {
     let (id, value) = stage.raw_key_with_id(fields);
     (value, stage.client().get(id).send().unwrap().audit())
 }
 
-/// About an entry as the server has it.
+/// A finding about an entry of the listed key.
 fn dead(entry: &str) -> AuditFinding {
     AuditFinding::DeadCollection(serde_json::from_value(entry.into()).unwrap())
 }
@@ -50,7 +50,7 @@ fn each_kind_of_finding_is_reported_for_a_listed_key(server: &Server) {
     assert_eq!(forever, [AuditFinding::NeverExpires]);
 }
 
-/// On every route, such a key gets the same response as one that does not exist.
+/// On every route, such a key gets the same response as a key that does not exist.
 fn dead_entries_open_nothing(server: &Server) {
     let stage = Stage::new(server);
     let name = unique("c");
@@ -60,7 +60,7 @@ fn dead_entries_open_nothing(server: &Server) {
         (method.to_owned(), path.replace(":collection", &name).replace(":id", "4294967294").replace(':', ""))
     };
     let routes: Vec<(String, String)> = Action::ALL.routes().map(route).collect();
-    // Names the collection where the path does not.
+    // Names the collection for routes whose path does not.
     let body = json!({"name": name, "searches": [{"collection": name, "q": "x", "query_by": "title"}]}).to_string();
     let all = ["*"];
     for (actions, collections, dead) in [

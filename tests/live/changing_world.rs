@@ -1,6 +1,7 @@
-//! A world that changes between two requests: behind a load balancer, the address comes to lead to a standby, whose ids
-//! belong to other keys, or to the server as a backup has it, which counts the ids again. Whatever the request before
-//! which this happens, a run deletes only the keys that it is about, and no `Ok` claims a deletion that did not happen.
+//! A server that is replaced between two requests. A load balancer passes later requests to a standby, on which the ids
+//! belong to other keys, or to a server that was restored from a backup, which gives ids out again. Whichever request
+//! is the first after the change, a run deletes only the keys that it is about, and no `Ok` reports a deletion that did
+//! not happen.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +22,7 @@ live_tests![
     plan_is_outdated_after_a_restore_from_a_backup,
 ];
 
-/// Too short to wait for a key that never appears, and long enough for all else.
+/// Long enough for everything except waiting for a key that never appears.
 const TIMEOUT: Duration = Duration::from_millis(700);
 const SCOPE: [&str; 1] = ["documents:search"];
 const OTHER_SCOPE: [&str; 2] = ["documents:search", "documents:get"];
@@ -44,28 +45,28 @@ fn known_key_is_not_deleted_in_a_world_that_changes(_: &Server) {
     Pair::start().take_every_course(&Operation::Delete);
 }
 
-/// What the address comes to lead to.
+/// The server that gets the requests after the change.
 #[derive(Debug, Clone, Copy)]
 enum World {
-    /// Another server. Its keys have the same ids and begin in the same way, and may do everything.
+    /// Another server. Its keys have the same ids, their values have the same prefix, and they allow everything.
     Standby { has_same_descriptions: bool },
     /// Another server without any key.
     Empty,
-    /// The same server after so many of the keys were created.
+    /// The same server as it was after this many of the keys were created.
     Restored(usize),
 }
 
-/// What an operation has told its caller.
+/// What an operation has reported to its caller.
 #[derive(Debug)]
 struct Told {
-    /// The keys that it claims to have deleted.
+    /// The keys that it has reported as deleted.
     deleted: Vec<KeyId>,
     errors: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Operation {
-    /// `has_value`: to a value that begins as the old one does.
+    /// `has_value`: to a value with the prefix of the old one.
     Rotate {
         has_value: bool,
     },
@@ -75,7 +76,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// The keys that exist before, in the order of their ids.
+    /// The keys that exist before the operation, in the order of their ids.
     fn keys(&self) -> Vec<(&'static str, &'static [&'static str])> {
         match self {
             Self::Rotate { .. } | Self::Delete => vec![("docs", &SCOPE)],
@@ -84,7 +85,7 @@ impl Operation {
         }
     }
 
-    /// Runs it about `keys`.
+    /// Runs the operation on `keys`.
     fn run(&self, client: &KeysClient, keys: &[KeyInfo]) -> Told {
         let deleted = match self {
             Self::Rotate { has_value } => {
@@ -119,18 +120,18 @@ impl Operation {
         }
     }
 
-    /// The first request before which the world can change: a key that is named by its id only, and a plan, are about
-    /// the keys of whichever cluster responds first.
+    /// The first request before which the server can change. A key that is named only by its id, and a plan, are about
+    /// the keys of the server that responds first.
     fn first_change(&self) -> usize {
         usize::from(!matches!(self, Self::Delete))
     }
 
-    /// Whether it may delete this one of its keys.
+    /// Whether the operation may delete this key.
     fn may_delete(&self, key: &KeyInfo) -> bool {
         !matches!(self, Self::Plan) || key.description != "app: kept"
     }
 
-    /// Whether it may delete the key only if another one replaces it.
+    /// Whether the operation may delete the key only if another one replaces it.
     fn replaces(&self, key: &KeyInfo) -> bool {
         !matches!(self, Self::Delete) && key.description == "docs"
     }
@@ -146,7 +147,7 @@ fn spec(description: &str) -> KeySpec {
     KeySpec::new(description).actions(SCOPE).collections(["*"])
 }
 
-/// A new value. A list shows the same four bytes of all of them.
+/// A new value. All of them have the same prefix.
 fn value() -> SecretString {
     unique("same prefix ").into()
 }
@@ -155,20 +156,20 @@ fn is_of_app(key: &KeyInfo) -> bool {
     key.description.starts_with("app: ")
 }
 
-/// The server to which an address leads first, and the one to which it leads later.
+/// The server before the change, and the server after it.
 struct Pair {
     servers: [Server; 2],
     clients: [KeysClient; 2],
 }
 
-/// A deletion, as the servers saw it.
+/// A deletion on one of the servers.
 #[derive(Debug)]
 struct Deletion {
     /// The key that had the id.
     key: KeyInfo,
     /// The other keys on that server.
     others: Vec<KeyInfo>,
-    /// Whether this is the first request after the change: the key was confirmed on the first server.
+    /// Whether this is the first request after the change. The key was confirmed on the first server.
     is_first: bool,
 }
 
@@ -193,7 +194,8 @@ impl Pair {
         assert!(requests.iter().any(|request| request.starts_with("DELETE")) && refused > 0);
     }
 
-    /// Changes the world before request `at`, and checks what was deleted. Returns the requests, unless it ends in an error.
+    /// Changes the server before request `at`, and checks what was deleted. Returns the requests, unless the operation
+    /// fails.
     fn take(&self, operation: &Operation, world: World, at: usize) -> Vec<String> {
         let keys = self.prepare(operation, world);
         let log = Arc::<Mutex<(Vec<String>, Vec<Deletion>)>>::default();
@@ -214,12 +216,14 @@ impl Pair {
         let is_restored = matches!(world, World::Restored(_));
         let end = self.clients[usize::from(at < requests.len())].list().send().unwrap();
         for claimed in &told.deleted {
-            let key =
-                keys.iter().find(|key| key.id == *claimed).unwrap_or_else(|| panic!("claims another: {context}"));
+            let key = keys
+                .iter()
+                .find(|key| key.id == *claimed)
+                .unwrap_or_else(|| panic!("the deletion of another key is reported: {context}"));
             let is_deleted = deletions.iter().any(|deletion| deletion.key == *key);
-            // Nothing can tell the cluster apart between the confirmation of a key and its deletion: the contract says so.
+            // Between the confirmation of a key and its deletion, a change cannot be noticed. The contract says so.
             let was_confirmed = requests.get(at).is_some_and(|first| *first == format!("DELETE /keys/{claimed}"));
-            // Whoever prunes a key, or replaces it after a restore, finds it gone.
+            // A key that is pruned, or replaced after a restore, may be gone already.
             let is_gone = !end.contains(key) && (is_restored || !operation.replaces(key));
             assert!(is_deleted || was_confirmed || is_gone, "key {claimed} is not deleted: {context}");
         }
@@ -250,7 +254,7 @@ impl Pair {
             }
         }
         if let World::Standby { has_same_descriptions } = world {
-            // The last ones have the ids of the keys that the run creates.
+            // The last keys have the ids of the keys that the run creates.
             for (description, _) in keys.iter().chain([&("docs", &SCOPE[..]), &("app: new", &SCOPE[..])]) {
                 create(second, if has_same_descriptions { description } else { "payments" }, &["*"], value());
             }
@@ -271,7 +275,7 @@ impl Pair {
         }
     }
 
-    /// Leads to the second server from request `at` on. Records the requests, and which keys they delete.
+    /// Passes requests to the second server from number `at` on. Records the requests, and the keys that they delete.
     fn balancer(&self, at: usize, log: Arc<Mutex<(Vec<String>, Vec<Deletion>)>>) -> Scripted {
         let clients = self.clients.clone();
         let ports = self.servers.each_ref().map(Server::port);
@@ -297,7 +301,8 @@ fn spec_actions() -> Vec<typesense_keys::Action> {
     SCOPE.map(typesense_keys::Action::custom).to_vec()
 }
 
-/// The ids of keys that a backup does not have are given out again. A plan that names them is outdated.
+/// A restored server gives the ids of keys that the backup does not have to new keys. A plan with such an id is
+/// outdated.
 fn plan_is_outdated_after_a_restore_from_a_backup(_: &Server) {
     let server = or_ignore(Server::start());
     let client = admin(&server).build().unwrap();
@@ -328,6 +333,6 @@ fn plan_is_outdated_after_a_restore_from_a_backup(_: &Server) {
     let new = keys.iter().find(|key| key.id == old.id).unwrap_or_else(|| panic!("{keys:?} {applied:?}"));
     assert_eq!((new.description.as_str(), keys.len()), ("app: new", 2), "{applied:?}");
     assert!(!applied.is_complete() && applied.deleted().next().is_none(), "{applied:?}");
-    // The server of before still has its keys.
+    // The first server still has its keys.
     assert_eq!(client.list().send().unwrap(), [kept.info(), old.info()]);
 }

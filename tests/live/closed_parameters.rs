@@ -1,5 +1,5 @@
-//! Search parameters that show more than a key allows, on a real server: with the parameter left open, the leak; with
-//! the key as it is signed by default, none.
+//! Search parameters that show more than a scoped key allows, on a real server: a key with the open parameter leaks,
+//! and a key as it is signed by default does not.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::stage::{Stage, percent, unique};
 use crate::support::Server;
 
 live_tests![
-    vector_search_after_hidden_hits_finds_documents_of_others_only_if_both_are_open,
-    distance_to_a_document_of_others_is_shown_only_if_vector_queries_are_open,
+    vector_query_finds_documents_of_others_only_if_vector_query_and_hidden_hits_are_open,
+    distance_to_a_document_of_others_is_shown_only_if_vector_query_is_open,
     number_of_all_documents_is_shown_only_if_exclude_fields_is_open,
     members_that_are_not_indexed_are_hidden_by_show_fields_and_not_by_hide_fields,
-    hidden_point_is_located_only_if_sort_by_is_open,
-    hidden_vector_is_computed_only_if_vector_queries_are_open,
+    hidden_point_can_be_located_only_if_sort_by_is_open,
+    hidden_vector_can_be_computed_only_if_vector_query_is_open,
     filter_with_more_clauses_than_the_server_takes_is_refused,
-    text_with_a_line_break_at_its_end_hides_and_finds_nothing,
+    text_that_ends_with_a_line_break_is_refused_because_it_hides_and_finds_nothing,
 ];
 
 /// Documents of tenants 1 (`1`, `2`) and 2 (`3`, `4`), each with a vector and a point.
@@ -44,7 +44,7 @@ fn vectors(stage: &Stage<'_>) -> String {
     name
 }
 
-/// A response to the same search by `GET` and by `multi_search`, which must not differ.
+/// The response to a search by `GET`, which must be the same as by `multi_search`.
 fn search(stage: &Stage<'_>, collection: &str, key: &SecretString, query: &[(&str, &str)]) -> Value {
     let text: String = query.iter().map(|(name, value)| format!("&{name}={}", percent(value))).collect();
     let path = format!("/collections/{collection}/documents/search?q=*{text}");
@@ -67,7 +67,7 @@ fn tenant<'a>(parent: &'a CreatedKey, open: &[&str]) -> ScopedKeyBuilder<'a> {
     parent.scoped().only("tenant", 1).allow_params(open.iter().copied())
 }
 
-fn vector_search_after_hidden_hits_finds_documents_of_others_only_if_both_are_open(server: &Server) {
+fn vector_query_finds_documents_of_others_only_if_vector_query_and_hidden_hits_are_open(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (vectors(&stage), parent(&stage));
     let attack = [("vector_query", "emb:([1,0,0], k:100)"), ("hidden_hits", "1,2")];
@@ -82,7 +82,7 @@ fn vector_search_after_hidden_hits_finds_documents_of_others_only_if_both_are_op
     assert_eq!(found(&["hidden_hits"]), [] as [&str; 0]);
 }
 
-fn distance_to_a_document_of_others_is_shown_only_if_vector_queries_are_open(server: &Server) {
+fn distance_to_a_document_of_others_is_shown_only_if_vector_query_is_open(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (vectors(&stage), parent(&stage));
     let to = |id: &str| [("vector_query", format!("emb:([], id: {id})"))];
@@ -135,7 +135,7 @@ fn members_that_are_not_indexed_are_hidden_by_show_fields_and_not_by_hide_fields
     {
         assert_eq!(text.contains(&format!("kq7x-{secret}")), is_shown, "{secret}: {text}");
     }
-    // Every member by its name.
+    // Each member is hidden by its own name.
     let text = hides(&["owner.name", "owner.phone", "parts.name", "parts.price", "lists", "tags", "note"]);
     assert!(!text.contains("kq7x"), "{text}");
     for fields in [&["title"][..], &["title", "owner.name"], &["id", "owner", "parts"], &["parts.name", "nothing"]] {
@@ -146,7 +146,7 @@ fn members_that_are_not_indexed_are_hidden_by_show_fields_and_not_by_hide_fields
     }
 }
 
-fn hidden_point_is_located_only_if_sort_by_is_open(server: &Server) {
+fn hidden_point_can_be_located_only_if_sort_by_is_open(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (vectors(&stage), parent(&stage));
     for key in [parent.scoped().hide_fields(["home"]), parent.scoped().show_fields(["id"])] {
@@ -155,14 +155,14 @@ fn hidden_point_is_located_only_if_sort_by_is_open(server: &Server) {
             (response["hits"][0]["document"]["id"].clone(), response["hits"].to_string().contains("geo_distance"))
         };
         let (first, is_shown) = distances(&key.sign().unwrap());
-        assert!(first == "4" && !is_shown, "the default order, without distances: {first}");
+        assert!(first == "4" && !is_shown, "not the default order, or distances are shown: {first}");
     }
     let open = parent.scoped().hide_fields(["home"]).allow_params(["sort_by"]).sign().unwrap();
     let response = search(&stage, &collection, &open, &[("sort_by", "home(49.5, 2.25):asc")]);
     assert_eq!(response["hits"][0]["geo_distance_meters"]["home"], 0, "{response}");
 }
 
-fn hidden_vector_is_computed_only_if_vector_queries_are_open(server: &Server) {
+fn hidden_vector_can_be_computed_only_if_vector_query_is_open(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (vectors(&stage), parent(&stage));
     let shown = |key: ScopedKeyBuilder<'_>| {
@@ -189,7 +189,7 @@ fn filter_with_more_clauses_than_the_server_takes_is_refused(server: &Server) {
     assert_eq!((status(&by_hand(&clauses(50))), status(&by_hand(&clauses(51)))), (200, 400));
     assert_eq!(status(&parent.scoped().param("filter_by", clauses(50)).sign().unwrap()), 200);
     assert!(parent.scoped().param("filter_by", clauses(51)).sign().is_err());
-    // Parentheses count, those of a point do not; the form that the error advises.
+    // Parentheses count as clauses, except those of a point. The form that the error advises has no such limit.
     let nested = format!("{}{}", "(tenant:=1) || ".repeat(22), "tenant:=2");
     assert_eq!(status(&parent.scoped().filter_by(&*nested).sign().unwrap()), 200);
     assert!(parent.scoped().filter_by(format!("(tenant:=1) || {nested}")).sign().is_err());
@@ -199,7 +199,7 @@ fn filter_with_more_clauses_than_the_server_takes_is_refused(server: &Server) {
     assert_eq!(status(&parent.scoped().filter_by(format!("tenant:=[{}]", list.join(","))).sign().unwrap()), 200);
 }
 
-fn text_with_a_line_break_at_its_end_hides_and_finds_nothing(server: &Server) {
+fn text_that_ends_with_a_line_break_is_refused_because_it_hides_and_finds_nothing(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (vectors(&stage), parent(&stage));
     let by_hand = |params: Value| {

@@ -1,4 +1,4 @@
-//! Which collections a key allows, for each kind of entry.
+//! The collections that a key allows, for each kind of entry.
 
 use secrecy::ExposeSecret;
 use typesense_keys::CollectionPattern;
@@ -56,7 +56,7 @@ fn key_with_several_entries_allows_the_collections_of_each(server: &Server) {
     }
 }
 
-/// Some are no valid names of collections; what matters is that none is read as a pattern.
+/// Some are not valid names of collections. The test shows that the server reads none of them as a pattern.
 fn names() -> Vec<String> {
     let mut names: Vec<_> =
         (b' '..=b'~').map(char::from).filter(|c| !c.is_alphanumeric()).map(|c| format!("a{c}{c}b")).collect();

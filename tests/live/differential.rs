@@ -1,13 +1,12 @@
-//! Compares `FakeServer` with a real server: both get one long list of requests, good and bad, in order, and must send
-//! the same status, headers and body, byte by byte. Whatever the real server sends is right.
-//!
-//! Both start empty, so ids must be equal, too. Left out, because they cannot agree:
+//! Compares `FakeServer` with a real server. Both receive the same valid and invalid requests in the same order, and
+//! must send the same status, headers and body, byte by byte. The real server is always right. Both start without keys,
+//! so ids must also be equal. Requests on which they cannot agree are left out:
 //!
 //! * `HEAD` (the real server sends a body), `CONNECT` and unknown methods, and request lines that are not HTTP: the HTTP
 //!   library responds to those, not the server.
 //! * `"expires_at": -0` and JSON nested more than 128 deep, which only the real server accepts.
 //! * Query strings with `&&` or a broken `%` escape, which the real server reads in its own way.
-//! * Ids and keys for which the real server never sends a response: see the second test.
+//! * Ids and keys for which the real server never sends a response: see the third test.
 
 mod table;
 
@@ -27,7 +26,7 @@ use crate::support::{Server, raw};
 live_tests![
     fake_and_real_server_send_the_same_bytes,
     fake_and_real_server_send_the_same_bytes_on_one_connection,
-    fake_server_closes_the_connection_where_the_real_one_hangs,
+    fake_server_closes_the_connection_if_the_real_one_never_responds,
     fake_server_refuses_a_negative_zero_and_deep_json_which_the_real_one_accepts,
 ];
 
@@ -68,7 +67,7 @@ fn fake_and_real_server_send_the_same_bytes_on_one_connection(_: &Server) {
         ];
         let mut stream = TcpStream::connect(port).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        // All at once, so that the next request is there before the response to the last one.
+        // In one write, so that each request arrives before the response to the one before it.
         stream.write_all(requests.concat().as_bytes()).unwrap();
         let mut responses = String::new();
         stream.read_to_string(&mut responses).unwrap();
@@ -81,8 +80,8 @@ fn fake_and_real_server_send_the_same_bytes_on_one_connection(_: &Server) {
     assert_eq!(theirs.matches("HTTP/1.1 ").count(), 6);
 }
 
-/// Not in the table: each of these occupies a connection of the real server for good.
-fn fake_server_closes_the_connection_where_the_real_one_hangs(_: &Server) {
+/// Not in the table, because each of these requests blocks a connection of the real server forever.
+fn fake_server_closes_the_connection_if_the_real_one_never_responds(_: &Server) {
     let real = or_ignore(Server::start());
     let fake_server = FakeServer::start().unwrap();
     let neither_responds = |request: &raw::Request| {
@@ -105,8 +104,8 @@ fn fake_server_closes_the_connection_where_the_real_one_hangs(_: &Server) {
     for id in ["abc", "%20", "-", "18446744073709551616", "-18446744073709551616"] {
         neither_responds(&get(&format!("/keys/{id}")));
     }
-    // The prefix of this value would end inside the second character. One such key keeps the real server from listing
-    // any key until it is deleted.
+    // The prefix of this value would end inside the second character. The real server cannot list any key until such a
+    // key is deleted.
     let create = post(key_with(json!({"value": "日本語"})));
     for (address, key) in [
         (address(&fake_server), fake_server.api_key().expose_secret()),
@@ -138,7 +137,7 @@ fn address(fake_server: &FakeServer) -> String {
     fake_server.url().replace("http://", "")
 }
 
-/// Status, headers and body, with what differs by nature made equal.
+/// Status, headers and body, without what always differs.
 fn response_to(address: &str, bootstrap: &str, request: &raw::Request) -> String {
     match fill_in(request, bootstrap).send(address, TIMEOUT) {
         Ok(raw::Response { status, headers, body }) => {
@@ -163,7 +162,7 @@ fn fill_in(request: &raw::Request, bootstrap: &str) -> raw::Request {
     }
 }
 
-/// Replaces values that a server generated, and prefixes of such.
+/// Replaces values that a server has generated, and their prefixes.
 fn without_generated_values(body: &str) -> String {
     let mut body = body.to_owned();
     for (member, length) in [("\"value\":\"", 32), ("\"value_prefix\":\"", 4)] {

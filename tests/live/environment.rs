@@ -1,4 +1,4 @@
-//! A client from the environment, in a process of its own: the environment belongs to a whole process.
+//! A client with settings from the environment, in a process of its own, because a process has one environment.
 
 use std::env;
 use std::process::{Command, ExitCode, Output};
@@ -18,12 +18,12 @@ live_tests![
 
 const CHILD: &str = "TYPESENSE_KEYS_TEST_CHILD";
 
-/// Whether this process is the one that a test below has started.
+/// Whether a test below has started this process.
 pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
-/// Prints how many keys it sees.
+/// Lists the keys, and prints their number.
 pub(crate) fn child() -> ExitCode {
     let listed = KeysClient::from_env().and_then(|client| client.list().send());
     match listed {
@@ -88,7 +88,7 @@ fn quickstart_runs_on_a_real_server_without_showing_a_key(server: &Server) {
     assert!(output.status.success(), "{printed}");
     assert!(printed.contains("created  key ") && printed.contains("deleted  key "), "{printed}");
     assert!(!printed.contains("fake"), "{printed}");
-    assert!(printed.contains("TRACE"), "it logs everything, for the keys to be missed in it");
+    assert!(printed.contains("TRACE"), "it does not log everything, so the test would prove nothing");
 
     let values = tap.values();
     assert!(!values.is_empty(), "{}", tap.recorded());

@@ -1,6 +1,6 @@
-//! Every operation through faulty proxies in front of a real server, beside keys that look alike. After each run, every
-//! key on the server is accounted for: nothing is deleted that may not be, `Ok` names its own key, whatever was created
-//! is told, and an error that promises "unchanged" has changed nothing.
+//! Every operation through faulty proxies in front of a real server, beside similar keys. After each run, the keys on
+//! the server are those that the result of the call allows: no other key was deleted, `Ok` names the key of the call,
+//! every created key is reported, and an error that says "unchanged" is true.
 //!
 //! `SEED=7` repeats one run; it is printed when a run fails.
 
@@ -56,11 +56,11 @@ fn no_key_is_lost_or_created_twice_or_deleted_by_mistake(_: &Server) {
             totals.results.keys().any(|result| result.starts_with(*operation) && result.ends_with(": Ok"))
         };
         let never: Vec<_> = OPERATIONS.iter().filter(|operation| !has_ended_well(operation)).collect();
-        assert!(never.is_empty(), "never succeeded, so nothing is proved: {never:?}");
+        assert!(never.is_empty(), "these never succeeded, so the test would prove nothing: {never:?}");
     }
 }
 
-/// What all runs came to.
+/// The results of all runs.
 #[derive(Debug, Default)]
 struct Totals {
     runs: u32,
@@ -90,7 +90,7 @@ struct Run<'a> {
     random: Random,
     server: &'a Server,
     direct: KeysClient,
-    /// What was done to each request, in order.
+    /// The fault of each request, in order.
     faults: Arc<Mutex<Vec<Fault>>>,
     took: Duration,
 }
@@ -101,8 +101,8 @@ impl<'a> Run<'a> {
         Run { seed, random: Random::new(seed), server, direct, faults: Arc::default(), took: Duration::ZERO }
     }
 
-    /// Up to four faults and then none, or the same one for ever: from the first request on, or only after some, so that
-    /// the writes of a call that first reads are met, too.
+    /// Up to four faults and then none, or the same fault for all requests. The faults begin with the first request or
+    /// after some requests, so that they also hit the writes of a call that reads first.
     fn plan(&mut self) -> Plan {
         let faults = Arc::clone(&self.faults);
         let (seed, count) = (self.random.next(), self.random.below(5));
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
         }))
     }
 
-    /// The kind of result; or what does not add up.
+    /// The kind of the result, or how the result and the server's keys contradict each other.
     fn go(&mut self) -> Result<String, String> {
         let plan = self.plan();
         let nodes = 1 + self.random.below(3);
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             .attempt_timeout(ATTEMPT)
             .build()
             .unwrap();
-        // Every other client has connections open already, which may be cut when they are used again.
+        // Every second client has open connections, which may be cut when they are used again.
         if self.random.below(2) == 0 {
             _ = client.list().send();
         }
@@ -148,8 +148,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Up to three keys of this run's description: of the same scope or another, with a value that begins like all others
-    /// of these tests, or with one that nobody knows.
+    /// Up to three keys with this run's description, with the same scope or another. Their values have the common
+    /// prefix of these tests, or are unknown.
     fn keys_that_exist(&mut self) -> Vec<Existing> {
         let count = self.random.below(4);
         (0..count)
@@ -165,12 +165,12 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    /// All of them show the same prefix in a list.
+    /// A value of the run. All of them have the same prefix.
     fn own_value(&mut self) -> SecretString {
         format!("same-prefix-{}-{}", self.seed, self.random.next()).into()
     }
 
-    /// A new value, or that of a key that exists.
+    /// A new value, or the value of a key that exists.
     fn provided(&mut self, before: &[Existing]) -> SecretString {
         match self.random.below(2) {
             0 if !before.is_empty() => before[self.random.below(before.len())].value.clone(),
@@ -211,7 +211,7 @@ impl<'a> Run<'a> {
     }
 
     fn ensure(&mut self, call: Call) -> Result<String, String> {
-        // Not the value of a drifted key: beside a wanted key with the same prefix, the two cannot be distinguished.
+        // Not the value of a drifted key: a wanted key with the same prefix could not be distinguished from it.
         let of_scope: Vec<_> = call.before.iter().filter(|key| !key.has_drifted).collect();
         let provided = match of_scope.as_slice() {
             [] => self.own_value(),
@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
         let drifted = call.ids(|key| key.has_drifted);
         let is_provided = name == "ensure, provided";
         let allowed = Allowed {
-            // A key of the same scope exists, perhaps, with another value.
+            // Perhaps a key of the same scope exists with another value.
             can_conflict: is_provided && call.has_value(&provided),
             can_drift: !drifted.is_empty() || is_provided && !call.before.is_empty(),
             deletions: if name == "ensure, replacing" { drifted } else { BTreeSet::new() },
@@ -293,7 +293,8 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// The contract, whatever the operation. The kind of result; or what does not add up.
+    /// The contract of all operations. Returns the kind of the result, or how the result and the server's keys
+    /// contradict each other.
     fn check(
         &self,
         name: &str,
@@ -302,7 +303,7 @@ impl<'a> Run<'a> {
         result: Result<Told, Error>,
     ) -> Result<String, String> {
         let before = call.ids(|_| true);
-        // What is still on its way arrives now.
+        // Requests that are still under way arrive now.
         drop(call.proxies);
         let after: BTreeSet<KeyId> = self.keys().iter().map(|key| key.id).collect();
         let (deleted, created) = (&before - &after, &after - &before);
@@ -345,12 +346,12 @@ impl<'a> Run<'a> {
         format!("run {}", self.seed)
     }
 
-    /// This run's keys, as the server itself tells.
+    /// This run's keys on the server.
     fn keys(&self) -> Vec<KeyInfo> {
         self.direct.list().description(self.name()).send().unwrap()
     }
 
-    /// Whether key `id` has this value: it works until that key is deleted, which this does.
+    /// Whether key `id` has this value. Deletes the key: its value works before, and not after.
     fn is_of(&self, value: &SecretString, id: KeyId) -> bool {
         let status = || {
             let request = raw::Request::new("GET", &format!("/keys/{id}")).api_key(value.expose_secret());
@@ -375,7 +376,7 @@ const OPERATIONS: [&str; 9] = [
     "rotate, provided",
 ];
 
-/// Both may get a key, which tells whether a value works.
+/// Both scopes allow `keys:get`, which shows whether a value works.
 const SCOPE: [&str; 1] = ["keys:get"];
 const OTHER_SCOPE: [&str; 2] = ["keys:get", "keys:list"];
 
@@ -402,24 +403,24 @@ impl Call {
     }
 }
 
-/// What a call that succeeded says.
+/// What a successful call reports.
 #[derive(Debug)]
 struct Told {
-    /// The key that exists, or was deleted.
+    /// The key that exists or was deleted.
     id: KeyId,
     value: Option<SecretString>,
     deleted: BTreeSet<KeyId>,
 }
 
-/// What a call may do and say.
+/// What a call may do and report.
 #[derive(Default)]
 struct Allowed {
     deletions: BTreeSet<KeyId>,
-    /// Whether the value of a key that it creates is known here.
+    /// Whether the client knows the value of the key that the call creates.
     has_value: bool,
     can_conflict: bool,
     can_drift: bool,
-    /// Whether a key may be deleted only if a new one exists.
+    /// Whether the call may delete a key only if a new one exists.
     deletes_after_creating: bool,
 }
 
@@ -430,7 +431,7 @@ impl Allowed {
             ErrorKind::NodesUnavailable | ErrorKind::OutcomeUnknown | ErrorKind::Incomplete => true,
             ErrorKind::Conflict => self.can_conflict,
             ErrorKind::Drift => self.can_drift,
-            // Not every node confirms the right key that exists already, so the drifted one stays.
+            // Not every node has confirmed the wanted key that exists already, so the drifted one stays.
             ErrorKind::NotReplicated => self.can_drift && !self.deletions.is_empty(),
             _ => false,
         }

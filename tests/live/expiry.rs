@@ -1,4 +1,4 @@
-//! When a key stops working: never, later, and while we watch.
+//! When a key expires: never, later, or during the test.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ live_tests![
     key_without_an_expiry_never_expires,
     expiry_in_the_future_is_kept_and_the_key_works,
     last_second_of_the_year_9999_is_accepted_and_the_key_works,
-    key_expires_while_we_watch,
+    key_stops_working_when_it_expires_and_is_not_deleted,
 ];
 
 fn lists(stage: &Stage<'_>) -> CreateKey {
@@ -52,7 +52,7 @@ fn last_second_of_the_year_9999_is_accepted_and_the_key_works(server: &Server) {
     assert!(stage.client_with(&key.value).list().send().is_ok());
 }
 
-fn key_expires_while_we_watch(server: &Server) {
+fn key_stops_working_when_it_expires_and_is_not_deleted(server: &Server) {
     let stage = Stage::new(server);
     let (key, user) = with_enough_time(Duration::from_secs(2), |lifetime| {
         let key = stage.create(lists(&stage).expires_in(lifetime));
@@ -60,15 +60,15 @@ fn key_expires_while_we_watch(server: &Server) {
         user.list().send().map_err(|error| format!("it does not work at first: {error}"))?;
         Ok((key, user))
     });
-    wait_until("it does not work any more", || match user.list().send() {
+    wait_until("the key is refused", || match user.list().send() {
         Ok(_) => false,
         Err(error) => {
             assert!(matches!(error, Error::Unauthorized(_)), "{error:?}");
             true
         }
     });
-    // Not too early, by this machine's clock, which is the server's.
+    // Not too early. Server and test have the same clock.
     assert!(key.expires_at.is_past());
-    // It is dead, and still there: the server deletes none that does not ask for it.
+    // The expired key still exists: the server deletes a key only with `autodelete`.
     assert!(stage.client().get(key.id).send().unwrap().is_expired());
 }

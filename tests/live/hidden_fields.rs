@@ -15,7 +15,7 @@ live_tests![
     hidden_field_of_an_object_is_not_shown,
     hidden_field_can_be_guessed_by_filter_and_query,
     allowed_facets_replace_those_of_the_request,
-    field_named_none_is_shown_where_highlights_are_off,
+    field_named_none_is_shown_if_highlights_are_turned_off,
 ];
 
 /// The part of a hidden value that no request contains.
@@ -44,7 +44,8 @@ fn search(stage: &Stage<'_>, collection: &str, key: &SecretString, query: &str) 
     (response.status, response.text())
 }
 
-/// Requests that name the hidden field, and whether `exclude_fields` alone lets them show it (seen with 0.24.1).
+/// Requests that name the hidden field, and whether they show it if the key embeds only `exclude_fields` (seen with
+/// 0.24.1).
 const REQUESTS: &[(&str, bool)] = &[
     ("facet_by=note", true),
     ("facet_by=title,note", true),
@@ -115,7 +116,7 @@ fn hidden_field_in_every_parameter_is_not_shown(server: &Server) {
         }
         assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().warnings(), [ScopedKeyWarning::NeverExpires]);
     }
-    // The preset does show the field to a key that hides nothing.
+    // A key that hides nothing gets the field by the preset.
     assert!(search(&stage, &collection, &parent.value, &by_preset).1.contains(HIDDEN));
     stage.send("DELETE", &format!("/presets/{preset}"), admin, "");
 }
@@ -147,7 +148,7 @@ fn hidden_field_of_an_object_is_not_shown(server: &Server) {
             assert!(!text.contains(HIDDEN), "{hidden} {query}: {text}");
         }
     }
-    // Why `highlight_fields` is not just empty.
+    // The reason why `highlight_fields` is not empty.
     let key = parent.scoped().hide_fields(["owner.note"]).param("highlight_fields", "").sign().unwrap();
     assert!(search(&stage, &name, &key, requests[0]).1.contains(HIDDEN));
 }
@@ -165,7 +166,7 @@ fn hidden_field_can_be_guessed_by_filter_and_query(server: &Server) {
     let guess = format!("filter_by={}", percent("note:=`zebra 2kq7x`"));
     assert_eq!(found(&scoped, &guess), "2");
     assert_eq!(found(&scoped, "q=2kq7x&query_by=note&num_typos=0"), "2");
-    assert_eq!(found(&scoped, "sort_by=note:asc"), "321", "the default order");
+    assert_eq!(found(&scoped, "sort_by=note:asc"), "321", "not the default order");
     let open = parent.scoped().hide_fields(["note"]).allow_params(["sort_by"]).sign().unwrap();
     assert_eq!(found(&open, "sort_by=note:asc"), "123");
     let scoped = parent.scoped().hide_fields(["note"]).param("query_by", "title").sign().unwrap();
@@ -185,8 +186,8 @@ fn allowed_facets_replace_those_of_the_request(server: &Server) {
     }
 }
 
-/// Why `hide_fields` refuses this name.
-fn field_named_none_is_shown_where_highlights_are_off(server: &Server) {
+/// The reason why `hide_fields` refuses this name.
+fn field_named_none_is_shown_if_highlights_are_turned_off(server: &Server) {
     let stage = Stage::new(server);
     let (name, parent) = (unique("none"), parent(&stage));
     let fields = json!([{"name": "title", "type": "string"}, {"name": "none", "type": "string"}]);

@@ -1,4 +1,4 @@
-//! The whole life of a key, and what its description and its id may be.
+//! The whole life of a key, its description and its id.
 
 use std::time::{Duration, SystemTime};
 
@@ -106,7 +106,7 @@ fn description_comes_back_as_it_was_sent(server: &Server) {
         assert_eq!(created.description, description);
         assert_eq!(stage.client().get(created.id).send().unwrap().description, description);
     }
-    // Other clients make keys with such descriptions.
+    // Other clients create keys with such descriptions.
     for unseen in
         [" spaces at both ends ", "two\nlines\r\nand a\ttab", "\u{1}\u{1f}\u{7f}\u{80}", "\u{feff}\u{200b}\u{202e}"]
     {
@@ -137,7 +137,7 @@ fn several_actions_and_collections_are_kept_in_order(server: &Server) {
     assert_eq!(got.collections, collections);
 }
 
-/// On a server of its own: on the shared one, key 0 may be anybody's.
+/// On a server of its own, because key 0 of the shared server may belong to another test.
 fn first_key_has_id_0_and_absent_ids_are_not_found(_: &Server) {
     let server = or_ignore(Server::start());
     let client = admin(&server).build().unwrap();
@@ -150,7 +150,7 @@ fn first_key_has_id_0_and_absent_ids_are_not_found(_: &Server) {
     let create = || client.create().actions([Action::ALL]).collections([CollectionPattern::ALL]).send().unwrap();
     assert_eq!(create().id.get(), 0);
     assert_eq!(client.get(0).send().unwrap().id.get(), 0);
-    // The server would cut 2^32 down to 0; what is nearest to it that can be said finds nothing.
+    // The server would truncate 2^32 to 0. The largest id that can be written finds no key.
     assert!(matches!(client.delete(u32::MAX).send(), Err(Error::NotFound { .. })));
     assert_eq!(client.delete(0).send().unwrap().get(), 0);
     assert!(matches!(client.delete(0).send(), Err(Error::NotFound { .. })));

@@ -1,4 +1,4 @@
-//! What is built on the four calls: rotation, `ensure`, lists that are streamed and filtered, and many keys at once.
+//! Operations that consist of several calls: rotation, `ensure`, streamed and filtered lists, and many keys at once.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -12,13 +12,13 @@ use crate::support::Server;
 
 live_tests![
     rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing,
-    with_an_overlap_both_keys_open,
+    with_an_overlap_both_keys_work,
     key_can_rotate_itself,
-    client_that_may_not_delete_is_told_of_both_keys,
+    error_names_both_keys_if_the_client_may_not_delete,
     ensure_creates_once_and_replaces_drift,
     ensure_with_a_value_returns_it_every_time,
     ensure_renews_an_expired_key_and_deletes_it_after_a_day,
-    eight_runs_of_ensure_at_once_end_with_one_key,
+    eight_simultaneous_runs_of_ensure_end_with_one_key,
     stream_is_the_list_and_filters_find_their_keys,
     leaked_value_is_found_by_its_prefix,
     thousand_tenants_get_their_keys_with_progress,
@@ -43,7 +43,7 @@ fn rotated_key_allows_what_the_old_one_did_and_the_old_one_nothing(server: &Serv
     client.delete(new.id).send().unwrap();
 }
 
-fn with_an_overlap_both_keys_open(server: &Server) {
+fn with_an_overlap_both_keys_work(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     let old = stage.key("keys:list", "docs");
@@ -61,7 +61,7 @@ fn key_can_rotate_itself(server: &Server) {
     stage.client_with(&new.value).delete(new.id).send().unwrap();
 }
 
-fn client_that_may_not_delete_is_told_of_both_keys(server: &Server) {
+fn error_names_both_keys_if_the_client_may_not_delete(server: &Server) {
     let stage = Stage::new(server);
     let request = stage.client().create().description("live test").actions(["keys:get", "keys:create"]);
     let creator = stage.create(request.collections(["*"]));
@@ -97,7 +97,7 @@ fn ensure_creates_once_and_replaces_drift(server: &Server) {
     let second = ensure(client, &description).send().unwrap();
     assert_eq!((&second.key, second.created, second.value.is_none()), (&first.key, false, true));
     let wider = || ensure(client, &description).actions([Action::KEYS_GET]);
-    let Err(Error::Drift { key, differences, .. }) = wider().send() else { panic!("it has drifted") };
+    let Err(Error::Drift { key, differences, .. }) = wider().send() else { panic!("no drift is reported") };
     assert_eq!((&*key, differences[0].field), (&first.key, "actions"));
     let third = wider().replace_on_drift(true).wait_for_replication(Duration::from_secs(10)).send().unwrap();
     assert_eq!(third.replaced, [first.key.id]);
@@ -136,7 +136,7 @@ fn ensure_renews_an_expired_key_and_deletes_it_after_a_day(server: &Server) {
     let long_ago = expired(Expiry::from_unix_seconds(1));
     let hour_ago = expired(Expiry::from(SystemTime::now() - Duration::from_secs(3600)));
     let [first, second] = known(client, &description).try_into().unwrap();
-    // Nothing is deleted for a value that an expired key has, or may have.
+    // No key is deleted to set a value that an expired key has or may have.
     for value in [&long_ago, &hour_ago] {
         let error = ensure(client, &description).value(value.as_str()).send().unwrap_err();
         assert!(matches!(&error, Error::Drift { differences, .. } if differences[0].field == "value"), "{error}");
@@ -149,7 +149,7 @@ fn ensure_renews_an_expired_key_and_deletes_it_after_a_day(server: &Server) {
     delete(client, &keys);
 }
 
-fn eight_runs_of_ensure_at_once_end_with_one_key(server: &Server) {
+fn eight_simultaneous_runs_of_ensure_end_with_one_key(server: &Server) {
     let stage = Stage::new(server);
     let client = stage.client();
     for (has_value, has_drifted) in [(false, false), (false, true), (true, false)] {
@@ -189,7 +189,7 @@ fn stream_is_the_list_and_filters_find_their_keys(server: &Server) {
         ids
     };
     assert_eq!((streamed(false), streamed(true).len()), (mine, 1));
-    // Others make and delete keys meanwhile, but not these.
+    // Other tests create and delete keys meanwhile, but not these.
     assert_eq!(client.list().description(&description).send().unwrap().len(), 21);
 }
 

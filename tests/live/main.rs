@@ -1,12 +1,12 @@
-//! What this crate promises, proved on a real server: one that most tests share, within two minutes.
+//! Proves on real servers what this crate promises. Most tests share one server.
 //!
-//! The tests leave alone what they did not make, and delete what they made, so that `TYPESENSE_TEST_URL` may name a
-//! server that others use, too.
+//! The tests change and delete only what they have created, so `TYPESENSE_TEST_URL` may name a server that is also used
+//! by others.
 
 // A test may fail loudly.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-/// Names the tests of a file for the harness. One that is left out is dead code, which the check refuses.
+/// Names the tests of a file for the harness. A test that is left out is dead code, which clippy reports.
 macro_rules! live_tests {
     ($($name:ident),* $(,)?) => {
         pub(crate) const TESTS: &[crate::support::harness::LiveTest] = &[$((stringify!($name), $name)),*];

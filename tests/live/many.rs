@@ -1,4 +1,4 @@
-//! A thousand keys, made by several threads with one client.
+//! A thousand keys, created by several threads with one client.
 
 use std::collections::HashSet;
 use std::thread;
@@ -9,12 +9,12 @@ use typesense_keys::{Action, CreatedKey, KeysClient};
 use crate::stage::{Stage, unique};
 use crate::support::Server;
 
-live_tests![thousand_keys_made_by_four_threads_are_all_listed];
+live_tests![thousand_keys_created_by_four_threads_are_all_listed];
 
 const THREADS: usize = 4;
 const KEYS_EACH: usize = 250;
 
-fn thousand_keys_made_by_four_threads_are_all_listed(server: &Server) {
+fn thousand_keys_created_by_four_threads_are_all_listed(server: &Server) {
     let stage = Stage::new(server);
     let description = unique("one of a thousand ");
     let create = |client: &KeysClient, of: &str| {
@@ -22,7 +22,7 @@ fn thousand_keys_made_by_four_threads_are_all_listed(server: &Server) {
         request.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).send().unwrap()
     };
 
-    // Half of the threads borrow the client, half own a clone: `Sync`, `Send` and `Clone`.
+    // Half of the threads borrow the client, and half own a clone: it is `Sync`, `Send` and `Clone`.
     let made: Vec<CreatedKey> = thread::scope(|scope| {
         let makers: Vec<_> = (0..THREADS)
             .map(|number| {

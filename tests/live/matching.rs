@@ -14,7 +14,7 @@ live_tests![
     key_for_an_alias_or_its_collection_does_not_allow_the_other,
 ];
 
-/// Names for each of the entries beside it.
+/// Entries, and names to compare them with.
 const ENTRIES: &[(&[&str], &[&str])] = &[
     (
         &["docs", "docs_.*", ".*", "*", "d[a-z]cs", "(?!docs$).*", "^docs", "docs$", "*docs", "(docs", "docs)", ""],
@@ -52,7 +52,7 @@ const ENTRIES: &[(&[&str], &[&str])] = &[
     ),
     (&[".", r"a\sb", "[^b]", "a.b", "a$.*", r"a\s^b"], &["a\nb", "\n", "a\rb", "a\tb"]),
     (
-        // Refused in a new key, but compiled by the server.
+        // This crate refuses these in a new key, but the server compiles them.
         &[
             r"[\w-.]",
             r"[\d-z]",
@@ -120,11 +120,11 @@ fn unsupported_pattern_matches_at_least_what_the_server_allows(server: &Server) 
         &nested,
     ] {
         let allowed = compare(&stage, entry, &["a", "aa", "ab", "ba", "b", "bb", "aaa"], Wanted::AtLeast);
-        assert!(allowed.contains(&true), "{entry} allows nothing, and so proves nothing");
+        assert!(allowed.contains(&true), "{entry} allows nothing, so it proves nothing");
     }
 }
 
-/// `Equal` for an entry whose matches are known: one that a new key may have, or that does not compile.
+/// `Equal` for an entry whose matches are known: a new key may have it, or it does not compile.
 fn wanted(entry: &str) -> Wanted {
     let why = CollectionPattern::pattern(entry).err().map(|error| error.to_string());
     let is_unknown = why.is_some_and(|why| why.contains("is refused: "));
@@ -151,7 +151,7 @@ fn compare(stage: &Stage<'_>, entry: &str, names: &[&str], wanted: Wanted) -> Ve
     names.iter().map(allows).collect()
 }
 
-/// A key as the server stores it: its value, and its metadata.
+/// A key as the server lists it: its value and its metadata.
 fn key(stage: &Stage<'_>, actions: &[&str], collections: &[&str]) -> (String, KeyInfo) {
     let (id, value) = stage.raw_key_with_id(json!({"actions": actions, "collections": collections}));
     (value, stage.client().get(id).send().unwrap())

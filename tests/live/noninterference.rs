@@ -1,12 +1,12 @@
-//! Non-interference: what a scoped key must not see changes no response.
+//! Non-interference: data that a scoped key must not see does not change any response.
 //!
 //! A real server has collections that are equal in all that a key may see, and different in all that it must not see
 //! ([`world`]): other tenants' documents, and hidden fields. Whatever a request asks for, the responses from both must
 //! be the same bytes, apart from times. Requests are drawn from the names of *all* search parameters, with values that
-//! fit the collections ([`values`]); there is no list of attacks. A request whose responses differ is made as small
-//! as possible ([`shrink`]), and then belongs into [`rows`], which also proves that each embedded parameter is needed.
+//! fit the collections ([`values`]); there is no list of attacks. A request whose responses differ is made as small as
+//! possible ([`shrink`]), to be added to [`rows`], which also proves that each embedded parameter is needed.
 //!
-//! By hand, with other requests, or to search the rows anew, each among so many requests:
+//! By hand, with other requests, or to search for the rows again, each with a number of requests:
 //!
 //! ```text
 //! NONINTERFERENCE_REQUESTS=500000 NONINTERFERENCE_SEED=7 cargo test --test live no_request_reveals -- --nocapture
@@ -43,7 +43,7 @@ fn no_request_reveals_what_a_scoped_key_must_not_see(_: &Server) {
     let report = oracle::search(&stage, &keys::all(&stage), oracle::requests(), oracle::seed(), oracle::MAX_ROWS);
     println!("{report}");
     assert!(report.rows.is_empty(), "responses differ:\n{report}");
-    assert!(report.is_conclusive(), "too many requests are refused, or without one response:\n{report}");
+    assert!(report.is_conclusive(), "too many requests are refused or get no response:\n{report}");
 }
 
 fn each_embedded_parameter_is_needed(_: &Server) {

@@ -1,4 +1,4 @@
-//! Patterns in new keys: an accepted one compiles on the server, and a refused one does not, with few exceptions.
+//! Patterns in new keys. Accepted patterns compile on the server; refused patterns do not, with a few exceptions.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -10,10 +10,10 @@ use crate::support::Server;
 live_tests![
     accepted_pattern_allows_what_it_matches,
     refused_pattern_does_not_compile_on_the_server,
-    pattern_refused_although_it_compiles_has_a_reason,
+    pattern_that_is_refused_although_it_compiles_has_a_reason,
 ];
 
-/// A pattern, a name that it matches, and one that it does not.
+/// A pattern, a name that it matches, and a name that it does not match.
 const ACCEPTED: &[(&str, &str, &str)] = &[
     ("docs", "docs", "doc"),
     ("docs_.*", "docs_2", "docs"),
@@ -97,7 +97,7 @@ fn accepted_pattern_allows_what_it_matches(server: &Server) {
     assert!(ACCEPTED.len() >= 60);
     for (pattern, name, other) in ACCEPTED {
         let key = stage.key("collections:get", CollectionPattern::pattern(*pattern).unwrap());
-        assert!(stage.allows(key.value.expose_secret(), name), "{pattern} does not open {name}");
+        assert!(stage.allows(key.value.expose_secret(), name), "{pattern} does not allow {name}");
         assert!(!stage.allows(key.value.expose_secret(), other), "{pattern} allows {other}");
         assert!(compiles(&stage, pattern), "{pattern}");
     }
@@ -173,7 +173,7 @@ fn refused_pattern_does_not_compile_on_the_server(server: &Server) {
     assert!(compiled.is_empty(), "these compile: {compiled:?}");
 }
 
-/// Patterns that compile but are refused, and why.
+/// Patterns that compile but are refused, and the reason.
 const REFUSED_ALTHOUGH: &[(&str, &str)] = &[
     ("(?=docs).*", "lookaheads do not match in linear time by a library"),
     ("(?!secret).*", "as above"),
@@ -205,13 +205,13 @@ const REFUSED_ALTHOUGH: &[(&str, &str)] = &[
 const DEEP: &str = "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))\
                     ))))))))))))))))))))))))))))))";
 
-fn pattern_refused_although_it_compiles_has_a_reason(server: &Server) {
+fn pattern_that_is_refused_although_it_compiles_has_a_reason(server: &Server) {
     let stage = Stage::new(server);
     for (pattern, _) in REFUSED_ALTHOUGH {
         assert_refused(&stage, pattern);
     }
     let broken: Vec<_> = REFUSED_ALTHOUGH.iter().filter(|(pattern, _)| !compiles(&stage, pattern)).collect();
-    assert!(broken.is_empty(), "these do not compile, and so need no reason: {broken:?}");
+    assert!(broken.is_empty(), "these do not compile, so they need no reason: {broken:?}");
 }
 
 #[track_caller]
@@ -221,7 +221,7 @@ fn assert_refused(stage: &Stage<'_>, pattern: &str) {
     assert!(matches!(result, Err(Error::InvalidRequest { field: "collections", .. })), "{pattern}: {result:?}");
 }
 
-/// Whether the server compiles the pattern. Only then does a first alternative open its collection.
+/// Whether the server compiles the pattern. Only then does its first alternative match a collection.
 fn compiles(stage: &Stage<'_>, pattern: &str) -> bool {
     let entry = format!("compiles|{pattern}");
     let key = stage.raw_key(json!({"actions": ["collections:get"], "collections": [entry]}));

@@ -1,4 +1,4 @@
-//! Plans, and many rotations and deletions at once.
+//! Plans, and many rotations and deletions in one batch.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ live_tests![
     drifted_key_is_replaced_only_if_asked_and_its_value_stops_working,
     clients_own_key_is_never_replaced_and_still_works,
     outdated_plan_is_refused_and_changes_nothing,
-    prune_deletes_only_what_was_asked_for,
+    prune_deletes_only_the_keys_that_its_rule_matches,
     rotate_many_replaces_each_key_and_delete_many_deletes_each,
 ];
 
@@ -29,7 +29,7 @@ fn specs(prefix: &str, count: usize) -> Vec<KeySpec> {
     (0..count).map(|index| spec(&format!("{prefix} {index}"))).collect()
 }
 
-/// The keys whose description begins so.
+/// The keys whose description has this prefix.
 fn keys_of(client: &KeysClient, prefix: &str) -> Vec<KeyInfo> {
     let mut keys = client.list().send().unwrap();
     keys.retain(|key| key.description.starts_with(prefix));
@@ -137,7 +137,7 @@ fn outdated_plan_is_refused_and_changes_nothing(server: &Server) {
     delete_all(client, &prefix);
 }
 
-fn prune_deletes_only_what_was_asked_for(server: &Server) {
+fn prune_deletes_only_the_keys_that_its_rule_matches(server: &Server) {
     let stage = Stage::new(server);
     let (client, prefix) = (stage.client(), unique("plan "));
     assert!(client.plan(specs(&prefix, 3)).send().unwrap().apply().unwrap().is_complete());
@@ -145,8 +145,8 @@ fn prune_deletes_only_what_was_asked_for(server: &Server) {
         stage.create(client.create().description(format!("other {prefix}")).actions(["keys:get"]).collections(["*"]));
     let keys = keys_of(client, &prefix);
 
-    assert!(!client.plan(specs(&prefix, 1)).send().unwrap().has_changes(), "none was asked for");
-    // The key that is described stays, although the rule fits it, too.
+    assert!(!client.plan(specs(&prefix, 1)).send().unwrap().has_changes(), "changes without `prune`");
+    // The rule also matches the described key, which stays.
     let prune = || client.plan(specs(&prefix, 1)).prune(|key| key.description.starts_with(&prefix)).send().unwrap();
     let plan = prune();
     assert_eq!(changes(&plan), [Change::Keep, Change::Delete, Change::Delete]);
@@ -197,7 +197,7 @@ fn rotate_many_replaces_each_key_and_delete_many_deletes_each(server: &Server) {
     let batch = client.delete_many(some.iter().map(|id| client.delete(*id))).send().unwrap();
     assert_eq!(batch.into_outputs().unwrap(), some);
     assert_eq!(ids(&keys_of(client, &prefix)), expected[10..]);
-    // The others, beside those that are gone.
+    // Keys that still exist, and keys that are already deleted.
     let strict = client.delete_many(some[..1].iter().map(|id| client.delete(*id))).send().unwrap();
     assert!(matches!(strict.failed().next(), Some((0, Error::NotFound { .. }))));
     let batch = client.delete_many(all.iter().map(|id| client.delete(*id).ignore_missing(true))).send().unwrap();

@@ -1,4 +1,4 @@
-//! What the server refuses, and as which error that arrives.
+//! Requests that the server refuses, and the error of each.
 
 use std::fmt::Debug;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,11 +18,11 @@ live_tests![
     value_in_use_is_a_conflict,
     bootstrap_keys_value_is_a_conflict,
     absent_key_is_not_found_first_and_not_deleted_twice,
-    address_that_leads_elsewhere_is_refused_or_not_typesenses,
-    what_the_server_accepts_in_silence_is_refused_here,
+    wrong_path_in_the_address_is_refused_or_an_unexpected_response,
+    useless_key_that_the_server_accepts_is_refused_by_the_crate,
 ];
 
-/// The four operations with one client, each result reduced to what went wrong.
+/// The results of the four operations with one client.
 fn all_four(client: &KeysClient, id: KeyId) -> [(&'static str, Result<(), Error>); 4] {
     [
         ("keys:create", anything(client).send().map(drop)),
@@ -76,7 +76,7 @@ fn each_operation_needs_its_own_action(server: &Server) {
             }
         }
     }
-    // These two change something. Collections do not limit what is outside of them.
+    // These two operations change something. Collections do not limit operations on keys.
     let maker = stage.client_with(&stage.key("keys:create", "elsewhere").value);
     let made = stage.create(anything(&maker));
     assert_unauthorized(maker.delete(made.id).send(), "keys:delete");
@@ -103,7 +103,7 @@ fn deleted_key_is_unauthorized(server: &Server) {
     let key = stage.key("keys:*", CollectionPattern::ALL);
     let user = stage.client_with(&key.value);
     assert!(user.get(key.id).send().is_ok());
-    // It may delete itself, and cannot ask for anything afterwards.
+    // The key may delete itself, and is refused afterwards.
     assert_eq!(user.delete(key.id).send().unwrap(), key.id);
     for (needed, result) in all_four(&user, key.id) {
         assert_unauthorized(result, needed);
@@ -121,10 +121,10 @@ fn value_in_use_is_a_conflict(server: &Server) {
     assert!(matches!(error, Error::Conflict(_)), "{error:?}");
     assert_eq!((error.status(), error.is_retryable()), (Some(409), false));
     assert_eq!(error.report().unwrap().message(), Some("API key generation conflict."));
-    assert_eq!(error.report().unwrap().attempts().len(), 1, "a conflict at first sight is not repeated");
+    assert_eq!(error.report().unwrap().attempts().len(), 1, "a conflict of the first attempt is repeated");
     assert!(!format!("{error} {error:?}").contains(&value[..8]));
 
-    // The value is free again when its key is gone.
+    // After the key is deleted, its value can be used again.
     stage.client().delete(first.id).send().unwrap();
     let again = stage.create(with_value());
     assert!(again.id > first.id);
@@ -148,18 +148,18 @@ fn absent_key_is_not_found_first_and_not_deleted_twice(server: &Server) {
     }
 }
 
-fn address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
+fn wrong_path_in_the_address_is_refused_or_an_unexpected_response(server: &Server) {
     let stage = Stage::new(server);
     let below = |path: &str| {
         let builder = KeysClient::builder().node(format!("{}{path}", server.url()));
         builder.api_key(server.api_key()).build().unwrap()
     };
-    // The server's own 404 for a route that it does not have; it is about no key where none was asked for.
+    // The server's 404 for an unknown route. It is not about a key, because the request is not about one key.
     for error in [below("/nope").list().send().unwrap_err(), anything(&below("/nope")).send().unwrap_err()] {
         assert!(matches!(error, Error::Rejected(_)), "{error:?}");
         assert_eq!((error.status(), error.report().unwrap().message()), (Some(404), Some("Not Found")));
     }
-    // A document whose id is `keys`: success, but no list of keys.
+    // A document with the id `keys`: the response is a success, but not a list of keys.
     let docs = unique("docs");
     stage.collection(&docs);
     let documents = format!("/collections/{docs}/documents");
@@ -169,14 +169,14 @@ fn address_that_leads_elsewhere_is_refused_or_not_typesenses(server: &Server) {
     assert_eq!(error.status(), Some(200));
 }
 
-/// Why the crate checks what it sends: the server takes all of these, and none allows anything.
-fn what_the_server_accepts_in_silence_is_refused_here(server: &Server) {
+/// The reason why the crate checks requests: the server accepts all of these keys, and none of them allows anything.
+fn useless_key_that_the_server_accepts_is_refused_by_the_crate(server: &Server) {
     let stage = Stage::new(server);
     let allows = |fields| stage.allows(&stage.raw_key(fields), "docs");
     let request = || stage.client().create().description("live test").expires_in(Duration::from_secs(60));
 
     let (action, all) = ("collections:get", CollectionPattern::ALL);
-    assert!(allows(json!({"actions": [action]})), "this is how it would be right");
+    assert!(allows(json!({"actions": [action]})), "the correct action allows nothing");
     stage.create(request().actions([action]).collections([all.clone()]));
 
     let refused_by_us: [(&str, CreateKey, Value); 8] = [

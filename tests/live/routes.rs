@@ -1,4 +1,4 @@
-//! Every action against every route: each allows exactly what `Action::routes_on` says.
+//! Every action on every route: each action allows exactly the routes of `Action::routes_on`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::support::Server;
 live_tests![
     each_action_allows_exactly_its_routes,
     action_of_another_version_allows_nothing,
-    collections_limit_exactly_what_names_a_collection,
+    collections_limit_exactly_the_routes_that_name_a_collection,
 ];
 
 fn version(stage: &Stage<'_>, server: &Server) -> ServerVersion {
@@ -21,7 +21,7 @@ fn version(stage: &Stage<'_>, server: &Server) -> ServerVersion {
     debug["version"].as_str().unwrap().parse().unwrap()
 }
 
-/// A request to a route, which changes nothing: what it acts on does not exist, or its body is not what it should be.
+/// A request to a route. It changes nothing, because its object does not exist or its body is invalid.
 struct Route {
     name: &'static str,
     method: &'static str,
@@ -32,11 +32,11 @@ struct Route {
 impl Route {
     fn new(name: &'static str, collection: &str) -> Self {
         let (method, path) = name.split_once(' ').unwrap();
-        // The collection itself must not be deleted; a document in it is not there.
+        // The collection must not be deleted. The document does not exist.
         let collection_or_none = if name == "DELETE /collections/:collection" { "absent" } else { collection };
         let path =
             path.replace(":collection", collection_or_none).replace(":alias", "absent").replace(":name", "absent");
-        // Where an id is a number, the server never responds to a word.
+        // If an id is a number, the server never responds to a word.
         let id = if path.starts_with("/keys") || path.starts_with("/limits") { "4294967295" } else { "absent" };
         let path = path.replace(":id", id);
         let body = match name {
@@ -58,7 +58,7 @@ impl Route {
 /// The routes that this server has, and those of them that need no key.
 fn routes(stage: &Stage<'_>, collection: &str, version: ServerVersion) -> (Vec<Route>, BTreeSet<&'static str>) {
     let expected: BTreeSet<_> = Action::ALL.routes_on(version).collect();
-    // A server without these routes reads the last part as the id of a limit.
+    // A server without these routes takes the last part of the path for the id of a limit.
     let may_be_shadowed = ["GET /limits/active", "GET /limits/exceeds"];
     let is_shadowed = |name: &&str| may_be_shadowed.contains(name) && !expected.contains(name);
     let names: BTreeSet<_> = Action::ALL.routes().filter(|name| !is_shadowed(name)).collect();
@@ -127,7 +127,7 @@ fn action_of_another_version_allows_nothing(server: &Server) {
 }
 
 /// The rule of [`CollectionPattern`](typesense_keys::CollectionPattern).
-fn collections_limit_exactly_what_names_a_collection(server: &Server) {
+fn collections_limit_exactly_the_routes_that_name_a_collection(server: &Server) {
     let stage = Stage::new(server);
     let collection = unique("routes");
     stage.collection(&collection);
@@ -139,7 +139,7 @@ fn collections_limit_exactly_what_names_a_collection(server: &Server) {
             route.name.contains("/:collection") || ["POST /collections", "POST /multi_search"].contains(&route.name);
         assert_eq!(route.status(&stage, &any) == 401, is_limited, "{}", route.name);
     }
-    // The list of collections holds all of them up to v26.
+    // Up to v26, the list shows all collections.
     let lister = key(&stage, "collections:list", "of-another-name");
     let listed = stage.send("GET", "/collections", lister.expose_secret(), "");
     let holds_all = version < ServerVersion::V27;

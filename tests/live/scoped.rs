@@ -12,7 +12,7 @@ use crate::support::Server;
 use crate::support::time::{wait_until, with_enough_time};
 
 live_tests![
-    filter_joined_with_the_requests_finds_its_own_documents,
+    embedded_filter_and_the_filter_of_the_request_must_both_match,
     request_with_an_embedded_parameter_cannot_replace_it,
     scoped_key_outside_of_searches_is_refused,
     scoped_key_after_its_or_its_parents_expiry_is_refused,
@@ -56,7 +56,7 @@ fn found_tenants(stage: &Stage<'_>, collection: &str, key: &SecretString, query:
     tenants.concat()
 }
 
-fn filter_joined_with_the_requests_finds_its_own_documents(server: &Server) {
+fn embedded_filter_and_the_filter_of_the_request_must_both_match(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (tenants(&stage), parent(&stage));
     assert_eq!(found_tenants(&stage, &collection, &parent.value, &[]), "aabbc");
@@ -69,7 +69,7 @@ fn filter_joined_with_the_requests_finds_its_own_documents(server: &Server) {
     ] {
         let scoped = parent.scoped().filter_by(filter).sign().unwrap();
         assert_eq!(found_tenants(&stage, &collection, &scoped, &[]), own, "{filter}");
-        // Whatever the request filters by, both must hold.
+        // Both filters must match, whatever the request filters by.
         for wider in ["tenant:=b", "tenant:=[a,b,c]", "number:>=0 || tenant:=b", "number:>=0) || (tenant:=b"] {
             let found = found_tenants(&stage, &collection, &scoped, &[("filter_by", wider)]);
             assert!(found.chars().all(|tenant| own.contains(tenant)), "{filter} and {wider}: {found}");
@@ -122,7 +122,7 @@ fn scoped_key_outside_of_searches_is_refused(server: &Server) {
     assert_eq!(found, [0, 2]);
 }
 
-/// Makes a key that works at first, and waits until a search with it is refused. `make` is told its lifetime.
+/// Makes a key that works at first, and waits until a search with it is refused. `make` receives the lifetime.
 fn works_and_expires(stage: &Stage<'_>, collection: &str, make: impl Fn(Duration) -> SecretString) -> SecretString {
     let status = |key: &SecretString| search(stage, collection, key, &[]).0;
     let key = with_enough_time(Duration::from_secs(2), |lifetime| {
@@ -146,13 +146,13 @@ fn scoped_key_after_its_or_its_parents_expiry_is_refused(server: &Server) {
         parent.scoped().filter_by("tenant:=a").expires_in(lifetime).sign().unwrap()
     });
     assert_eq!(ScopedKeyInfo::parse(&scoped).unwrap().expires_at().remaining(), Some(Duration::ZERO));
-    assert_eq!(search(&stage, &collection, &parent.value, &[]).0, 200, "its parent still works");
+    assert_eq!(search(&stage, &collection, &parent.value, &[]).0, 200, "the parent no longer works");
 
     let longer = |key: ScopedKeyBuilder<'_>| key.filter_by("tenant:=a").expires_in(Duration::from_secs(600)).sign();
     works_and_expires(&stage, &collection, |lifetime| {
         let request = stage.client().create().description("live test").actions([Action::DOCUMENTS_SEARCH]);
         let parent = stage.create(request.collections(["*"]).expires_in(lifetime));
-        assert!(longer(parent.scoped()).is_err(), "where the parent's expiry is known, a later one is refused");
+        assert!(longer(parent.scoped()).is_err(), "an expiry after that of a known parent is accepted");
         longer(ScopedKeyBuilder::from_parent(&parent.value)).unwrap()
     });
 }
@@ -186,7 +186,7 @@ fn parameters_that_sign_refuses_are_refused_or_ignored_by_the_server(server: &Se
     let (collection, searcher) = (tenants(&stage), parent(&stage));
     let by_hand = |params: &str| sign_anyway(&searcher.value, params);
     assert_eq!(found_tenants(&stage, &collection, &by_hand(r#"{"filter_by":"tenant:=a"}"#), &[]), "aa");
-    // Ignored without an error, so that everything is found, or shown.
+    // The server ignores these without an error, so everything is found or shown.
     for ignored in [r#"{"filter_by":""}"#, r#"{"filter_by":"  "}"#, r#"{"filter_by":["tenant:=a"]}"#, "{}"] {
         assert_eq!(found_tenants(&stage, &collection, &by_hand(ignored), &[]), "aabbc", "{ignored}");
     }
@@ -296,7 +296,8 @@ fn embedded_collection_replaces_that_of_the_request(server: &Server) {
     stage.collection(&other);
     let parent = stage.key("documents:search", CollectionPattern::exact(other.as_str()));
     assert_eq!(search(&stage, &tenants, &parent.value, &[]).0, 401);
-    // The parent's own collections do not limit what its scoped keys search. `sign` does, where it knows them.
+    // The parent's collections do not limit the searches of its scoped keys on the server. `sign` checks them if it
+    // knows them.
     assert!(parent.scoped().collection(tenants.as_str()).sign().is_err());
     let scoped = ScopedKeyBuilder::from_parent(&parent.value).collection(tenants.as_str()).sign().unwrap();
     assert_eq!(found_tenants(&stage, &other, &scoped, &[]), "aabbc");

@@ -1,11 +1,16 @@
-//! What the tests rely on: servers start, respond, and are gone afterwards.
+//! What the other tests rely on: servers start, respond, and end.
 
 use std::time::Duration;
 
 use crate::support::harness::or_ignore;
 use crate::support::{Cluster, Server, TestCa, raw};
 
-live_tests![server_responds, dropped_server_is_gone, tls_server_responds_to_https_only, cluster_survives_its_leader,];
+live_tests![
+    server_responds,
+    dropped_server_has_ended,
+    tls_server_responds_to_https_only,
+    cluster_elects_another_leader_if_its_leader_is_killed_or_stopped,
+];
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -14,7 +19,7 @@ fn server_responds(server: &Server) {
     assert_eq!((response.status, response.text().as_str()), (200, "{\"ok\":true}"));
 }
 
-fn dropped_server_is_gone(_: &Server) {
+fn dropped_server_has_ended(_: &Server) {
     let server = or_ignore(Server::start());
     let address = ("127.0.0.1", server.port());
     drop(server);
@@ -32,7 +37,7 @@ fn tls_server_responds_to_https_only(_: &Server) {
     }
 }
 
-fn cluster_survives_its_leader(_: &Server) {
+fn cluster_elects_another_leader_if_its_leader_is_killed_or_stopped(_: &Server) {
     let mut cluster = or_ignore(Cluster::start());
     let first = cluster.leader();
     cluster.kill(first);

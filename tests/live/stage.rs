@@ -1,5 +1,5 @@
-//! Where a test plays: a client with the bootstrap key, collections and keys that vanish afterwards, and what a key
-//! allows.
+//! What one test needs of the shared server: a client with the bootstrap key, collections and keys that are deleted
+//! afterwards, and a check of what a key allows.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,12 +28,12 @@ impl<'a> Stage<'a> {
         Self { server, client, keys: RefCell::default(), collections: RefCell::default() }
     }
 
-    /// A client with the bootstrap key, which may do everything.
+    /// A client with the bootstrap key, which allows everything.
     pub(crate) fn client(&self) -> &KeysClient {
         &self.client
     }
 
-    /// A client that carries another key.
+    /// A client with another key.
     pub(crate) fn client_with(&self, key: &SecretString) -> KeysClient {
         admin(self.server).api_key(key.clone()).build().unwrap()
     }
@@ -45,7 +45,7 @@ impl<'a> Stage<'a> {
         key
     }
 
-    /// A key for this, and no more.
+    /// A key that allows only this.
     pub(crate) fn key<C>(&self, action: &str, collections: C) -> CreatedKey
     where
         C: TryInto<CollectionPattern, Error: Into<InvalidCollectionPattern>>,
@@ -53,7 +53,7 @@ impl<'a> Stage<'a> {
         self.create(self.client.create().description("live test").actions([action]).collections([collections]))
     }
 
-    /// A key as the server takes it, which is whatever anybody writes; returns its value.
+    /// Creates a key without the checks of this crate. Returns its value.
     pub(crate) fn raw_key(&self, fields: Value) -> String {
         self.raw_key_with_id(fields).1
     }
@@ -95,7 +95,7 @@ impl<'a> Stage<'a> {
         assert!(imported.text().lines().all(|line| line == r#"{"success":true}"#), "{}", imported.text());
     }
 
-    /// A request of any shape with any key; the status of the response.
+    /// Sends a request with any key. Returns the status of the response.
     pub(crate) fn status(&self, method: &str, path: &str, key: &SecretString, body: &str) -> u16 {
         self.send(method, path, key.expose_secret(), body).status
     }
@@ -117,7 +117,7 @@ impl<'a> Stage<'a> {
 }
 
 impl Drop for Stage<'_> {
-    /// Quietly: a test that has failed should say why, and one that deleted its keys itself is right.
+    /// Ignores errors: a failed test must show its own reason, and a test may have deleted its keys itself.
     fn drop(&mut self) {
         for id in self.keys.take() {
             let _ = self.client.delete(id).send();
@@ -131,11 +131,11 @@ impl Drop for Stage<'_> {
 
 /// The settings of a client with the bootstrap key.
 pub(crate) fn admin(server: &Server) -> ClientBuilder {
-    // `TYPESENSE_TEST_URL` is named on purpose, wherever it is.
+    // `TYPESENSE_TEST_URL` may name another host, with plain http.
     KeysClient::builder().node(server.url()).api_key(server.api_key()).allow_plaintext(true)
 }
 
-/// A name that no other test, and no earlier run, has used.
+/// A name that neither another test nor an earlier run has used.
 pub(crate) fn unique(start: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

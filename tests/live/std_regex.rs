@@ -1,6 +1,5 @@
-//! Compares `CollectionPattern` with the library that the server uses for patterns: C++ `std::regex`.
-//!
-//! Needs a C++ compiler. Without one, the test is ignored, or fails where `CI=true`.
+//! Compares `CollectionPattern` with C++ `std::regex`, which the server uses for patterns. Needs a C++ compiler.
+//! Without one, the test is ignored (with `CI=true`: it fails).
 
 mod generate;
 
@@ -21,7 +20,7 @@ pub(crate) const TESTS: &[PlainTest] =
 
 const CASES: usize = 100_000;
 
-/// Patterns that the two libraries, or parsers made in haste, read differently; with names.
+/// Patterns that the two libraries, or simple parsers, may read differently, with names.
 const TRAPS: &[(&str, &[&str])] = &[
     (")(", &["", "a"]),
     ("a)(b", &["ab"]),
@@ -135,7 +134,7 @@ fn patterns_match_at_least_what_std_regex_matches() {
     );
     assert_eq!(output.lines().count(), cases.len());
     assert!(faults.is_empty(), "{} faults:\n{faults}", faults.lines().count());
-    // A guard that refuses all, or a generator of nonsense, proves nothing.
+    // If the crate refused nearly all patterns, or most did not compile, the test would prove nothing.
     assert!(accepted * 2 > compiled && compiled * 3 > cases.len(), "{accepted} {compiled}");
     assert!(
         dead * 20 > cases.len() && matched * 10 > names && denied_by_both * 10 > names,
@@ -143,7 +142,7 @@ fn patterns_match_at_least_what_std_regex_matches() {
     );
 }
 
-/// A key as a server lists it.
+/// A listed key.
 fn listed(pattern: &str) -> KeyInfo {
     let key = json!({
         "id": 1, "description": "", "actions": ["documents:get"], "collections": [pattern],

@@ -1,5 +1,5 @@
-//! Tenants of one collection on a real server: what a filter on text finds, what escapes a filter, and that
-//! `ScopedKeyBuilder::only` finds its own tenant's documents and no others.
+//! Tenants of one collection on a real server: the documents that a text filter finds, the requests that escape a
+//! filter, and the proof that `ScopedKeyBuilder::only` finds only the documents of its tenant.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::support::{Random, Server};
 
 live_tests![
     text_filter_finds_documents_of_other_tenants,
-    plain_filter_is_escaped_by_an_open_backtick_and_a_guarded_one_is_not,
+    open_backtick_escapes_a_plain_filter_and_not_a_guarded_one,
     pinned_hits_and_curation_show_other_documents_only_to_a_plain_filter,
     cached_response_of_a_plain_filter_is_served_to_other_keys,
-    request_of_any_filter_finds_only_its_own_documents,
+    request_with_any_filter_finds_only_documents_of_its_tenant,
     multi_search_and_presets_find_only_their_own_documents,
     generated_pairs_of_values_find_only_their_own_documents,
     uuids_with_common_groups_find_only_their_own_documents,
@@ -28,7 +28,7 @@ fn string_field() -> Value {
     json!([{"name": "tenant", "type": "string"}, {"name": "n", "type": "int32"}])
 }
 
-/// A collection with one document for each tenant, whose id is the tenant's place.
+/// A collection with one document for each tenant. Its id is the position of the tenant.
 fn collection(stage: &Stage<'_>, tenants: &[&str]) -> String {
     let name = unique("tenants");
     let documents: Vec<_> = tenants
@@ -45,7 +45,7 @@ fn ids(response: &Value) -> BTreeSet<String> {
     hits.iter().map(|hit| hit["document"]["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The status of a search for everything, and the ids that it finds.
+/// The status of a search for all documents, and the ids that it finds.
 fn search(
     stage: &Stage<'_>,
     collection: &str,
@@ -114,10 +114,10 @@ fn text_filter_finds_documents_of_other_tenants(server: &Server) {
     }
 }
 
-/// Requests that leave a back-tick open, so that an embedded filter becomes part of a quoted value.
+/// Requests that do not close a back-tick, so that the embedded filter becomes part of a quoted value.
 const ESCAPES: &[&str] = &[")tenant:!=`", ") tenant:!=`x", "n:>=0) || tenant:!=`", "n:>=0) || (n:<0) || tenant:!=[`"];
 
-fn plain_filter_is_escaped_by_an_open_backtick_and_a_guarded_one_is_not(server: &Server) {
+fn open_backtick_escapes_a_plain_filter_and_not_a_guarded_one(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (collection(&stage, &["a", "b", "c"]), parent(&stage));
     for filter in ["tenant:=a", "tenant:=`a`", "n:=0"] {
@@ -155,7 +155,7 @@ fn pinned_hits_and_curation_show_other_documents_only_to_a_plain_filter(server: 
         let switch = [("enable_overrides", "true"), ("q", "curated")];
         assert_eq!(search(&stage, &collection, &key, &switch).1, set(&[]));
     }
-    // The caller may choose otherwise.
+    // The caller may allow the parameter.
     let key = parent.scoped().only("tenant", "a").param("enable_overrides", true).sign().unwrap();
     assert_eq!(search(&stage, &collection, &key, curated).1, set(&["2"]));
 }
@@ -163,7 +163,7 @@ fn pinned_hits_and_curation_show_other_documents_only_to_a_plain_filter(server: 
 fn cached_response_of_a_plain_filter_is_served_to_other_keys(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (collection(&stage, &["a", "b"]), parent(&stage));
-    // Each time another request, so that nothing of it is in the cache.
+    // Each request is new, so that its response is not in the cache yet.
     let both = |one: &SecretString, other: &SecretString| {
         let query = [("use_cache", "true"), ("nothing", &unique("request"))];
         [one, other].map(|key| search(&stage, &collection, key, &query).1)
@@ -173,11 +173,11 @@ fn cached_response_of_a_plain_filter_is_served_to_other_keys(server: &Server) {
     let scoped = ["a", "b"].map(|tenant| parent.scoped().only("tenant", tenant).sign().unwrap());
     assert_eq!(both(&scoped[0], &scoped[1]), [set(&["0"]), set(&["1"])]);
     assert_eq!(both(&scoped[0], &parent.value), [set(&["0"]), set(&["0", "1"])]);
-    // What remains open: the documentation of `filter_by` says so.
+    // A known gap, which the documentation of `filter_by` describes.
     assert_eq!(both(&parent.value, &scoped[0]), [set(&["0", "1"]), set(&["0", "1"])]);
 }
 
-/// Pieces of filters: joined at random, they are a filter now and then, and mostly one that is none.
+/// Pieces of filters. Joined at random, they are sometimes a valid filter.
 const PIECES: &[&str] = &[
     "(",
     ")",
@@ -222,7 +222,7 @@ const PIECES: &[&str] = &[
     "\0",
 ];
 
-fn request_of_any_filter_finds_only_its_own_documents(server: &Server) {
+fn request_with_any_filter_finds_only_documents_of_its_tenant(server: &Server) {
     let stage = Stage::new(server);
     let (collection, parent) = (collection(&stage, &["a", "b", "c", "b"]), parent(&stage));
     let own = set(&["0"]);
@@ -246,8 +246,8 @@ fn request_of_any_filter_finds_only_its_own_documents(server: &Server) {
         let ids = search(&stage, &collection, &plain, &[("filter_by", &filter)]).1;
         escaped += usize::from(!ids.is_subset(&own));
     }
-    assert!(found > 20, "some of the filters must be filters: {found}");
-    assert!(escaped > 0, "some of the filters must escape a plain one");
+    assert!(found > 20, "only {found} of the filters are valid");
+    assert!(escaped > 0, "none of the filters escapes a plain one");
 }
 
 fn multi_search_and_presets_find_only_their_own_documents(server: &Server) {
@@ -286,12 +286,12 @@ fn multi_search_and_presets_find_only_their_own_documents(server: &Server) {
         fields.insert("query_by".to_owned(), "tenant".into());
         fields.entry("q").or_insert_with(|| "*".into());
     }
-    // The key of another tenant, so that a cached result could be its.
+    // The key of another tenant, so that a cached response could be that of the other tenant.
     let other = parent.scoped().only("tenant", "b").sign().unwrap();
     let mut found = 0;
     for query in ["", "?pinned_hits=1:1", "?filter_by=n:%3E%3D0", "?use_cache=true", &format!("?preset={preset}")] {
         for search in &searches {
-            // Each on its own, since one that is malformed makes the server refuse all.
+            // One search a request, because the server refuses all searches if one is malformed.
             let body = json!({"searches": [search]}).to_string();
             for (key, own) in [(&key, "0"), (&other, "1"), (&key, "0")] {
                 let response = stage.send("POST", &format!("/multi_search{query}"), key.expose_secret(), &body);
@@ -305,7 +305,7 @@ fn multi_search_and_presets_find_only_their_own_documents(server: &Server) {
     stage.send("DELETE", &format!("/presets/{preset}"), server.api_key(), "");
 }
 
-/// Accepted texts that are close to each other: prefixes, digits, words of the filter's syntax, lengths at the limit.
+/// Accepted texts that are similar to each other: prefixes, digits, words of the filter's syntax, lengths at the limit.
 fn close_values() -> Vec<String> {
     let mut values: Vec<String> = [
         "0", "00", "7", "07", "007", "70", "a", "ab", "abc", "b", "true", "false", "null", "nan", "inf", "1e5",
@@ -391,7 +391,7 @@ fn assert_apart(stage: &Stage<'_>, values: &[String]) {
     }
 }
 
-/// Pairs of different values, of which the second is close to the first, two tenants each.
+/// Pairs of different but similar values, each pair for two tenants.
 fn generated_pairs_of_values_find_only_their_own_documents(server: &Server) {
     let mut random = Random::new(14);
     let close = close_values();
@@ -418,7 +418,7 @@ fn generated_pairs_of_values_find_only_their_own_documents(server: &Server) {
     assert_apart(&Stage::new(server), &values.into_iter().collect::<Vec<_>>());
 }
 
-/// A server that splits at hyphens compares the groups one by one.
+/// If the server splits text at hyphens, it compares the groups one by one.
 fn uuids_with_common_groups_find_only_their_own_documents(server: &Server) {
     let mut random = Random::new(15);
     let groups = ["1111", "2222", "33aa", "b444"];
@@ -428,7 +428,7 @@ fn uuids_with_common_groups_find_only_their_own_documents(server: &Server) {
     let stage = Stage::new(server);
     assert_apart(&stage, &values.into_iter().collect::<Vec<_>>());
 
-    // Why a UUID that repeats a group is refused: two of these are one tenant there.
+    // The reason why a UUID that repeats a group is refused: the server cannot tell two of these apart.
     let (one, other) = ("00000000-1111-1111-2222-000000000000", "00000000-1111-1111-1111-000000000000");
     let name = unique("repeated");
     let documents: Vec<_> = [one, other]
@@ -475,7 +475,7 @@ fn value_on_another_type_of_field_finds_nothing_else(server: &Server) {
         assert_eq!(found(field, (-7).into()), (200, set(&["1"])));
         assert_eq!(found(field, 70_u64.into()), (200, set(&["2"])));
         assert_eq!(found(field, 8_u32.into()), (200, set(&[])));
-        // The server would take digits with zeros before them for the number.
+        // The server would read digits after zeros as the number.
         for text in ["7", "007", "70"] {
             assert_eq!(found(field, text.into()), (400, set(&[])), "{field}");
         }
@@ -498,7 +498,11 @@ fn value_on_another_type_of_field_finds_nothing_else(server: &Server) {
         assert_eq!(found(field, true.into()), (200, set(&["2"])));
         assert_eq!(found(field, "x".into()), (200, set(&[])));
     }
-    assert_eq!(found("float", 16_777_217.into()), (200, set(&["0", "1"])), "why a float field is no tenant");
+    assert_eq!(
+        found("float", 16_777_217.into()),
+        (200, set(&["0", "1"])),
+        "a float field distinguishes these numbers, so it could name tenants"
+    );
     assert_eq!(found("float", "1e5".into()), (400, set(&[])));
     assert_eq!(found("id", "0".into()), (200, set(&["0"])));
     assert_eq!(found("id", 0.into()), (200, set(&["0"])));

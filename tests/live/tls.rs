@@ -1,4 +1,4 @@
-//! Encryption: whom the client believes, and what it says when it does not.
+//! Encryption: the servers that the client trusts, and its error for the others.
 
 use typesense_keys::{ClientBuilder, Error, KeysClient};
 
@@ -8,12 +8,12 @@ use crate::support::{Server, TestCa};
 live_tests![
     private_authority_is_trusted_only_if_named,
     certificate_for_another_host_is_refused,
-    certificate_that_has_expired_is_refused,
-    http_where_https_is_spoken_says_so,
-    https_where_http_is_spoken_says_so,
+    expired_certificate_is_refused,
+    error_names_https_if_the_server_does_not_speak_http,
+    error_names_http_if_the_server_does_not_speak_https,
 ];
 
-/// The settings of a client that believes this authority.
+/// The settings of a client that trusts this authority.
 fn trusting(ca: &TestCa, server: &Server) -> ClientBuilder {
     KeysClient::builder().node(server.url()).api_key(server.api_key()).ca_certificates(ca.pem())
 }
@@ -24,7 +24,7 @@ fn assert_tls_error(builder: ClientBuilder, says: &str) {
         Err(error @ Error::Tls { .. }) => {
             assert!(error.to_string().contains(says), "{error}");
             assert!(!error.is_retryable() && error.status().is_none());
-            assert_eq!(error.report().unwrap().attempts().len(), 1, "there is nothing to be gained by asking again");
+            assert_eq!(error.report().unwrap().attempts().len(), 1, "a repeated attempt cannot succeed");
             assert!(std::error::Error::source(&error).is_some());
         }
         other => panic!("{other:?}"),
@@ -43,7 +43,7 @@ fn private_authority_is_trusted_only_if_named(_: &Server) {
         assert_eq!(client.list().send().unwrap().len(), 1);
         assert_eq!(client.delete(key.id).send().unwrap(), key.id);
     }
-    // A bundle of several.
+    // Several certificates in one file.
     let bundle = TestCa::new().pem() + &ca.pem();
     assert!(trusting(&ca, &server).ca_certificates(bundle).build().unwrap().list().send().is_ok());
 
@@ -64,13 +64,13 @@ fn certificate_for_another_host_is_refused(_: &Server) {
     assert_tls_error(trusting(&ca, &server), "its certificate is for another host name");
 }
 
-fn certificate_that_has_expired_is_refused(_: &Server) {
+fn expired_certificate_is_refused(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue_expired(&["127.0.0.1"])));
     assert_tls_error(trusting(&ca, &server), "its certificate expired at 2020-12-31T00:00:00Z");
 }
 
-fn http_where_https_is_spoken_says_so(_: &Server) {
+fn error_names_https_if_the_server_does_not_speak_http(_: &Server) {
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["127.0.0.1"])));
     let http = server.url().replace("https://", "http://");
@@ -84,7 +84,7 @@ fn http_where_https_is_spoken_says_so(_: &Server) {
     );
 }
 
-fn https_where_http_is_spoken_says_so(server: &Server) {
+fn error_names_http_if_the_server_does_not_speak_https(server: &Server) {
     let https = server.url().replace("http://", "https://");
     let client = KeysClient::builder().node(https).api_key(server.api_key());
     assert_tls_error(client, "its response is not encrypted (is it an http server?)");

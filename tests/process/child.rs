@@ -1,12 +1,12 @@
-//! This program, started again as the process that a test needs for itself.
+//! Starts this program again, as a process of its own for one test.
 
 use std::env;
 use std::process::{Command, Output};
 
-/// Names what the process does.
+/// The variable that names the role of the process.
 const ROLE: &str = "TYPESENSE_KEYS_TEST_ROLE";
 
-/// What this process does, unless it runs the tests.
+/// The role of this process; `None` if it runs the tests.
 pub(crate) fn role() -> Option<String> {
     env::var(ROLE).ok()
 }

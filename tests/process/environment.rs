@@ -1,4 +1,4 @@
-//! Settings from the environment, which a process has only one of: so each case is a process of its own.
+//! Settings from the environment. Each case is a process of its own, because a process has one environment.
 
 use std::env;
 use std::ffi::OsString;
@@ -22,19 +22,19 @@ const PROXIES: [&str; 8] =
 /// The proxy that the process sets by `ClientBuilder::proxy`, or "off" for `proxy_from_env(false)`.
 const PROXY_SETTING: &str = "TYPESENSE_KEYS_TEST_PROXY";
 
-/// Part of every secret here; no error may repeat it.
+/// A part of every secret in this file; no error may show it.
 const SECRET: &str = "pa55";
 
 pub(crate) const TESTS: &[PlainTest] = &[
     ("nodes_and_key_come_from_the_environment", nodes_and_key_come_from_the_environment),
-    ("what_is_missing_is_named", what_is_missing_is_named),
-    ("key_comes_from_the_file_that_is_named", key_comes_from_the_file_that_is_named),
-    ("plain_http_to_other_hosts_is_allowed_by_a_variable", plain_http_to_other_hosts_is_allowed_by_a_variable),
+    ("missing_setting_is_named", missing_setting_is_named),
+    ("key_is_read_from_the_named_file", key_is_read_from_the_named_file),
+    ("variable_allows_plain_http_to_other_hosts", variable_allows_plain_http_to_other_hosts),
     ("wrong_setting_is_named_by_its_variable", wrong_setting_is_named_by_its_variable),
     ("wrong_setting_is_named_by_its_method", wrong_setting_is_named_by_its_method),
     ("proxy_setting_tunnels_plain_http_to_other_hosts", proxy_setting_tunnels_plain_http_to_other_hosts),
     ("plain_http_to_this_host_uses_no_proxy", plain_http_to_this_host_uses_no_proxy),
-    ("environments_proxy_is_not_for_plain_http", environments_proxy_is_not_for_plain_http),
+    ("environments_proxy_is_not_used_for_plain_http", environments_proxy_is_not_used_for_plain_http),
     #[cfg(feature = "tls")]
     ("proxy_setting_replaces_the_environments_proxy", proxy_setting_replaces_the_environments_proxy),
     #[cfg(feature = "tls")]
@@ -42,23 +42,32 @@ pub(crate) const TESTS: &[PlainTest] = &[
     #[cfg(feature = "tls")]
     ("hosts_in_no_proxy_are_connected_directly", hosts_in_no_proxy_are_connected_directly),
     #[cfg(feature = "tls")]
-    ("a_proxy_is_looked_for_where_https_is_used", a_proxy_is_looked_for_where_https_is_used),
+    ("proxy_variables_are_read_only_for_https", proxy_variables_are_read_only_for_https),
     #[cfg(feature = "tls")]
-    ("failure_of_a_proxy_names_it_and_where_it_is_from", failure_of_a_proxy_names_it_and_where_it_is_from),
+    ("failure_of_a_proxy_names_the_proxy_and_its_setting", failure_of_a_proxy_names_the_proxy_and_its_setting),
     #[cfg(feature = "tls")]
-    ("address_of_a_proxy_is_trimmed_and_its_marks_are_told", address_of_a_proxy_is_trimmed_and_its_marks_are_told),
+    (
+        "address_of_a_proxy_is_trimmed_and_odd_characters_are_reported",
+        address_of_a_proxy_is_trimmed_and_odd_characters_are_reported,
+    ),
     #[cfg(feature = "tls")]
-    ("a_proxy_that_speaks_no_http_leaves_no_doubt", a_proxy_that_speaks_no_http_leaves_no_doubt),
+    (
+        "proxy_that_does_not_speak_http_leaves_no_doubt_about_the_outcome",
+        proxy_that_does_not_speak_http_leaves_no_doubt_about_the_outcome,
+    ),
     #[cfg(feature = "tls")]
-    ("proxy_that_responds_byte_by_byte_meets_the_limit", proxy_that_responds_byte_by_byte_meets_the_limit),
+    (
+        "proxy_that_responds_byte_by_byte_is_limited_by_the_connect_timeout",
+        proxy_that_responds_byte_by_byte_is_limited_by_the_connect_timeout,
+    ),
 ];
 
-/// What one process does.
+/// The code of one process.
 pub(crate) fn main(case: &str) {
     println!("{}", outcome(case));
 }
 
-/// What one process makes of its environment.
+/// The client or the error that one process gets from its environment, as text.
 fn outcome(case: &str) -> String {
     let (case, limit) = case.split_once(' ').unwrap_or((case, "10000"));
     let client = match case {
@@ -93,7 +102,7 @@ fn outcome(case: &str) -> String {
     }
 }
 
-/// Starts a process with these variables, and returns what it made of them.
+/// Starts a process with these variables, and returns its outcome.
 #[track_caller]
 fn with(case: &str, variables: &[(&str, OsString)]) -> String {
     let mut process = child::command(&format!("environment {case}"));
@@ -124,7 +133,7 @@ fn nodes_and_key_come_from_the_environment() {
     assert!(received.iter().all(|asked| asked.head.contains("x-typesense-api-key: from the environment\r\n")));
 }
 
-fn what_is_missing_is_named() {
+fn missing_setting_is_named() {
     let no_nodes = "invalid configuration: `TYPESENSE_URL`: is not set: the nodes, such as \
                     `https://search.example.net`, separated by commas";
     let no_key = "invalid configuration: `TYPESENSE_API_KEY`: is not set: a key with the `keys:…` actions that are \
@@ -140,13 +149,13 @@ fn what_is_missing_is_named() {
     );
 }
 
-fn key_comes_from_the_file_that_is_named() {
+fn key_is_read_from_the_named_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "from a file\n").unwrap();
     let server = empty_server();
     let path = || file.path().as_os_str().to_owned();
     let variables = [(NODES, server.url().into()), (API_KEY_FILE, path())];
-    // The server's own list of nodes does no harm.
+    // The client ignores the server's own list of nodes.
     assert_eq!(with("send", &[&variables[..], &[("TYPESENSE_NODES", "/etc/nodes".into())]].concat()), "Ok([])");
     assert!(server.received()[0].head.contains("x-typesense-api-key: from a file\r\n"));
     let invalid = |reason: &str| format!("invalid configuration: `TYPESENSE_API_KEY_FILE`: {reason}");
@@ -154,7 +163,7 @@ fn key_comes_from_the_file_that_is_named() {
         with("build", &[&variables[..], &[(API_KEY, "pa55".into())]].concat()),
         invalid("excludes `TYPESENSE_API_KEY`, which is also set")
     );
-    // An empty variable is not set.
+    // An empty variable counts as not set.
     assert_eq!(with("build", &[&variables[..], &[(API_KEY, "".into())]].concat()), "a client");
     std::fs::write(file.path(), "pa55\n\n").unwrap();
     assert_eq!(with("build", &variables), invalid("ends with a line break (U+000A): remove it"));
@@ -162,7 +171,7 @@ fn key_comes_from_the_file_that_is_named() {
     assert_eq!(with("build", &misplaced), invalid("names a file that cannot be read: entity not found"));
 }
 
-fn plain_http_to_other_hosts_is_allowed_by_a_variable() {
+fn variable_allows_plain_http_to_other_hosts() {
     let variables = [(NODES, "http://typesense:8108".into()), (API_KEY, "key".into())];
     let with =
         |allow: &str| with("build", &[&variables[..], &[("TYPESENSE_ALLOW_PLAINTEXT", allow.into())]].concat());
@@ -231,7 +240,7 @@ fn proxy_setting_tunnels_plain_http_to_other_hosts() {
     let setting = format!("http://user:pa55%2F@127.0.0.1:{}", proxy.port());
     let variables = [(NODES, node.into()), (API_KEY, "the-key".into()), (PROXY_SETTING, setting.into())];
     assert_eq!(with("list", &variables), "Ok([])");
-    let [asked] = &proxy.received()[..] else { panic!("the proxy was asked once") };
+    let [asked] = &proxy.received()[..] else { panic!("the proxy did not receive exactly one request") };
     assert!(asked.head.starts_with(&format!("CONNECT search.test:{} HTTP/1.1\r\n", server.port())), "{asked:?}");
     // `user:pa55/`
     assert_eq!(asked.header("proxy-authorization").as_deref(), Some("Basic dXNlcjpwYTU1Lw=="));
@@ -248,9 +257,9 @@ fn plain_http_to_this_host_uses_no_proxy() {
     assert_eq!((server.connections(), proxy.connections()), (2, 0));
 }
 
-fn environments_proxy_is_not_for_plain_http() {
+fn environments_proxy_is_not_used_for_plain_http() {
     let (server, proxy) = (empty_server(), tunnel());
-    // Counts as another host, but leads to this one.
+    // For the client, this is another host; connections to it reach this one.
     let node = format!("http://0.0.0.0:{}", server.port());
     let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into())];
     variables.extend(PROXIES[..6].iter().map(|name| (*name, proxy.url().into())));
@@ -263,7 +272,7 @@ fn proxy_setting_replaces_the_environments_proxy() {
     let (environments, set) = (tunnel(), tunnel());
     let node = format!("https://search.test:{}", CLOSED_PORT);
     let mut variables = vec![(NODES, node.into()), (API_KEY, "key".into()), (PROXY_SETTING, set.url().into())];
-    // NO_PROXY is the environment's, too.
+    // NO_PROXY is also from the environment.
     variables.extend(PROXIES[..6].iter().map(|name| (*name, environments.url().into())));
     variables.push(("NO_PROXY", "search.test".into()));
     with("list", &variables);
@@ -322,7 +331,7 @@ fn hosts_in_no_proxy_are_connected_directly() {
 }
 
 #[cfg(feature = "tls")]
-fn a_proxy_is_looked_for_where_https_is_used() {
+fn proxy_variables_are_read_only_for_https() {
     let built = |node: &str, proxy: &str, address: &str| {
         with("build", &[(NODES, node.into()), (API_KEY, "key".into()), (proxy, address.into())])
     };
@@ -342,7 +351,8 @@ fn a_proxy_is_looked_for_where_https_is_used() {
     assert_eq!(built("http://127.0.0.1:1", "HTTPS_PROXY", "socks5://127.0.0.1:1"), "a client");
 }
 
-/// What a create by https comes to whose proxy is `proxy`. `case`: `create`, perhaps with the milliseconds to connect.
+/// The error of a create over https through `proxy`. `case`: `create`, perhaps with the connect timeout in
+/// milliseconds.
 #[cfg(feature = "tls")]
 fn created_through(proxy: &Scripted, case: &str) -> String {
     let node = "https://search.example.net";
@@ -350,7 +360,7 @@ fn created_through(proxy: &Scripted, case: &str) -> String {
 }
 
 #[cfg(feature = "tls")]
-fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
+fn proxy_that_does_not_speak_http_leaves_no_doubt_about_the_outcome() {
     let proxy = Scripted::start(|peer| {
         peer.request()?;
         peer.send("nonsense\r\n\r\n")
@@ -361,7 +371,7 @@ fn a_proxy_that_speaks_no_http_leaves_no_doubt() {
 }
 
 #[cfg(feature = "tls")]
-fn failure_of_a_proxy_names_it_and_where_it_is_from() {
+fn failure_of_a_proxy_names_the_proxy_and_its_setting() {
     let asks = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
@@ -394,7 +404,7 @@ fn failure_of_a_proxy_names_it_and_where_it_is_from() {
 }
 
 #[cfg(feature = "tls")]
-fn address_of_a_proxy_is_trimmed_and_its_marks_are_told() {
+fn address_of_a_proxy_is_trimmed_and_odd_characters_are_reported() {
     let built = |address: &str| {
         let node = "https://search.example.net";
         with("build", &[(NODES, node.into()), (API_KEY, "key".into()), ("HTTPS_PROXY", address.into())])
@@ -413,10 +423,11 @@ fn address_of_a_proxy_is_trimmed_and_its_marks_are_told() {
 }
 
 #[cfg(feature = "tls")]
-fn proxy_that_responds_byte_by_byte_meets_the_limit() {
+fn proxy_that_responds_byte_by_byte_is_limited_by_the_connect_timeout() {
     let proxy = Scripted::start(|peer| {
         peer.request()?;
-        // Each byte within the limit, and all of them far beyond it; after which it would be another error.
+        // Each byte arrives within the limit, the whole head long after it. Without a limit for the whole, there would
+        // be another error.
         peer.drip("HTTP/1.1 200 OK\r\nx: yyyyyyyyyyyyyyyyyyyy", Duration::from_millis(100))
     });
     let text = created_through(&proxy, "create 300");

@@ -1,6 +1,6 @@
-//! A process that forks while it has open connections: parent and child must not take each other's responses.
+//! A process that forks while it has open connections: parent and child must not read each other's responses.
 //!
-//! In a process of its own, whose only thread forks: after a fork, the child has one thread.
+//! The test is a process of its own with a single thread, because only the thread that forks exists in the child.
 
 use std::process;
 
@@ -17,7 +17,7 @@ pub(crate) const TESTS: &[PlainTest] =
 
 const CALLS: usize = 60;
 
-/// What the process does.
+/// The code of the process.
 pub(crate) fn main() {
     // Every response repeats the value of its request.
     let server = Scripted::start(|peer| {
@@ -48,7 +48,7 @@ pub(crate) fn main() {
             assert_eq!(status, 0, "the child got a response that was not its own");
         }
     }
-    // The parent's connection stays in use, and the child opened its own.
+    // The parent goes on using its connection, and the child has opened one of its own.
     assert!(create("after", 0));
     assert_eq!(server.connections(), 2);
 }

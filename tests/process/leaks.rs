@@ -1,8 +1,8 @@
-//! No key shows: not in a log record of any crate at any level, not in a `Debug`, an error or a panic, and on the wire
-//! only in its one header and its one field.
+//! No key is shown: not in a log record of any crate at any level, not in a `Debug`, an error or a panic. On the wire,
+//! it is only in its header and its field.
 //!
-//! These tests own the process's logger, and read every record that anything in the process writes. Small servers of
-//! their own do what a real server cannot be made to do.
+//! These tests are the logger of the process, and read every record in it. Servers that follow a script do what a real
+//! server never does.
 
 mod control;
 mod hostile;
@@ -16,7 +16,7 @@ mod wire;
 use crate::support::harness::LiveTest;
 
 pub(crate) const TESTS: &[LiveTest] = &[
-    ("search_finds_a_secret_in_every_shape", control::shapes),
+    ("scanner_finds_a_secret_in_every_shape", control::shapes),
     ("ureq_alone_leaks_the_key_and_the_value", control::plain_agent),
     ("whole_life_of_a_key_shows_nothing", life::whole_life),
     ("ensure_rotate_stream_create_many_and_plan_show_nothing", life::lifecycle),

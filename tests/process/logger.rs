@@ -1,6 +1,6 @@
-//! A logger that uses the client which is logging gets an error, and does not wait for ever.
+//! A logger that calls the client while that client logs gets an error, and does not wait forever.
 //!
-//! In a process of its own: the logger belongs to the process.
+//! The test is a process of its own, because a process has one logger.
 
 use std::sync::{Mutex, OnceLock, mpsc};
 use std::thread;
@@ -41,7 +41,7 @@ impl Log for CallingLogger {
     fn flush(&self) {}
 }
 
-/// What the process does.
+/// The code of the process.
 pub(crate) fn main() {
     let server = Scripted::start(|peer| {
         loop {
@@ -56,11 +56,11 @@ pub(crate) fn main() {
 
     let (done, wait) = mpsc::channel();
     thread::spawn(move || {
-        // The second call finds a pooled connection, which ureq logs with the lock in hand.
+        // The second call uses a pooled connection. ureq logs that while it holds the lock of the pool.
         let calls = [client.delete(7).send(), client.delete(7).send()];
         done.send(calls.map(|result| result.map(|id| id.get()).map_err(|error| error.to_string()))).unwrap();
     });
-    let calls = wait.recv_timeout(HANG).expect("the call waits for ever");
+    let calls = wait.recv_timeout(HANG).expect("the call waits forever");
     assert_eq!(calls, [Ok(7), Ok(7)]);
     assert_eq!(server.received().len(), 2, "a call from the logger was sent");
 
@@ -72,7 +72,8 @@ pub(crate) fn main() {
     let before = RESULTS.lock().unwrap().len();
     assert!(before > 0 && RESULTS.lock().unwrap().iter().all(is_refused));
 
-    // A failed attempt is logged by this crate, outside of ureq: the logger's call would fail and be logged, and so on.
+    // This crate logs a failed attempt outside of ureq. If the logger's call were sent, it would also fail and be
+    // logged, and so on.
     let unreachable = KeysClient::builder().node("http://127.0.0.1:1").api_key("key").retries(false).build().unwrap();
     assert!(matches!(unreachable.delete(7).send(), Err(Error::Connection { .. })));
     assert!(RESULTS.lock().unwrap()[before..].iter().any(is_refused));
@@ -87,7 +88,7 @@ pub(crate) fn main() {
     });
     let client =
         KeysClient::builder().node(failing.url()).api_key("key").timeout(Duration::from_secs(1)).build().unwrap();
-    // The deadline may cut the last attempt off.
+    // The deadline may end the last attempt.
     assert!(matches!(client.list().send(), Err(Error::Unavailable(_) | Error::Timeout { .. })));
     assert!(RESULTS.lock().unwrap()[before..].iter().filter(|result| is_refused(result)).count() > 1);
 }

@@ -1,5 +1,5 @@
-//! What belongs to a whole process: its environment, its logger, its memory, and what it shares with a process that it
-//! forks. A test that needs one for itself runs this program again in a [role](child).
+//! Tests of what belongs to a whole process: its environment, its logger, its memory, its limits, and its forks. A test
+//! that needs a process of its own runs this program again in a [role](child).
 
 #![allow(
     clippy::unwrap_used,

@@ -32,7 +32,7 @@ struct Half {
     file: &'static str,
 }
 
-/// Why no real server can be had on this machine.
+/// Why no real server can run on this machine.
 #[derive(Clone, Debug)]
 pub struct Unavailable(pub String);
 
@@ -42,12 +42,12 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// `TYPESENSE_SERVER_BIN`, else `typesense-server` in `PATH`, else the download in the target
-/// directory, made now if need be.
+/// The server's binary: `TYPESENSE_SERVER_BIN`, else `typesense-server` in `PATH`, else the one in the target
+/// directory, which is downloaded first if necessary.
 pub fn find() -> Result<PathBuf, Unavailable> {
     if let Some(named) = std::env::var_os("TYPESENSE_SERVER_BIN") {
         let named = PathBuf::from(named);
-        // A wrong setting is a mistake to be mended, not a machine without a server.
+        // A wrong path is a mistake of the user. It must not be reported as a machine without a server.
         assert!(named.is_file(), "TYPESENSE_SERVER_BIN: no file at {}", named.display());
         return Ok(named);
     }
@@ -89,7 +89,7 @@ fn download(cache: &Path, binary: &Path) -> io::Result<()> {
     let whole = work.path().join("typesense-server");
     join_halves(work.path(), &whole)?;
     make_executable(&whole)?;
-    // Atomic: whoever sees the file sees all of it.
+    // Atomic: a file that exists is complete.
     fs::rename(whole, binary)
 }
 

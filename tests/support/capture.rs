@@ -46,7 +46,7 @@ impl log::Log for Capture {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        // Written out before the lock: what is logged may log, too.
+        // Formatted before the lock, because formatting the record may log again.
         let record = Record {
             thread: thread::current().id(),
             level: record.level(),
@@ -64,8 +64,8 @@ fn records() -> MutexGuard<'static, Vec<Record>> {
     RECORDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What else the records say when they are read one after the other, as a person would: the texts of each thread
-/// and target in a row, and the bytes of ureq's hexadecimal dumps, which come in rows of 16.
+/// The records joined as a reader would join them: the texts of each thread and target one after the other, and the
+/// bytes of ureq's hexadecimal dumps, which have 16 bytes a line.
 pub fn joined(records: &[Record]) -> Vec<Vec<u8>> {
     let mut joined: Vec<(ThreadId, &str, Vec<u8>, Vec<u8>)> = Vec::new();
     for record in records {
@@ -80,7 +80,7 @@ pub fn joined(records: &[Record]) -> Vec<Vec<u8>> {
     joined.into_iter().flat_map(|(_, _, text, rows)| [text, rows]).collect()
 }
 
-/// The bytes of `7261 6e73 …  rans…`; nothing if `text` is no such row.
+/// The bytes of a line such as `7261 6e73 …  rans…`; nothing for other lines.
 fn row(text: &str) -> Vec<u8> {
     const DIGITS: usize = 8 * 5;
     let Some(digits) = text.get(..DIGITS) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Three real servers that know each other.
+//! A cluster of three real servers.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -16,7 +16,7 @@ use super::typesense::is_healthy;
 
 const TRIES: usize = 5;
 
-/// Three nodes of one cluster. All are ended, running or stopped, on drop.
+/// A cluster of three nodes. Dropping it ends all of them, even those that are stopped.
 #[derive(Debug)]
 pub struct Cluster {
     // Before the directory, so that no process writes into it while it is removed.
@@ -33,7 +33,7 @@ pub struct Node {
 }
 
 impl Cluster {
-    /// Starts three nodes and waits until they are one healthy cluster: some fifteen seconds.
+    /// Starts three nodes and waits until they are one healthy cluster: about 15 seconds.
     pub fn start() -> Result<Cluster, Unavailable> {
         let binary = binary::find()?;
         for _ in 0..TRIES {
@@ -75,17 +75,17 @@ impl Cluster {
         self.nodes.iter().map(Node::url).collect()
     }
 
-    /// Ends a node at once, without letting it say goodbye.
+    /// Kills a node, which has no time to shut down.
     pub fn kill(&mut self, index: usize) {
         self.nodes[index].process = None;
     }
 
-    /// Freezes a node: it accepts connections and never responds.
+    /// Stops a node: it accepts connections and never responds.
     pub fn stop(&self, index: usize) {
         self.nodes[index].signal("STOP");
     }
 
-    /// Lets a frozen node go on.
+    /// Lets a stopped node run again.
     pub fn cont(&self, index: usize) {
         self.nodes[index].signal("CONT");
     }
@@ -108,7 +108,7 @@ impl Cluster {
         self.wait_healthy();
     }
 
-    /// The node that says of itself that it leads, once one does.
+    /// Waits until a node reports that it is the leader, and returns it.
     pub fn leader(&self) -> usize {
         let started = Instant::now();
         loop {
@@ -122,7 +122,7 @@ impl Cluster {
 
     fn current_leader(&self) -> Option<usize> {
         self.nodes.iter().position(|node| {
-            // A frozen node must not be waited for long.
+            // A stopped node does not respond.
             let request = raw::Request::new("GET", "/debug").api_key(&self.api_key);
             let address = (Ipv4Addr::LOCALHOST, node.setup.api_port);
             let response = request.send(address, Duration::from_secs(1));
@@ -184,7 +184,7 @@ impl Node {
     }
 }
 
-/// The one line that tells every node who its peers are.
+/// The file that tells every node its peers, as one line.
 fn member_list(ports: &[(u16, u16)]) -> String {
     let members: Vec<String> = ports.iter().map(|(peering, api)| format!("127.0.0.1:{peering}:{api}")).collect();
     members.join(",")

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::process::outlived_by_nobody;
 use super::scan::Scanner;
 
-/// An example, built as the test itself is, that knows of no server and logs everything that it would log.
+/// A command that runs an example, which is built like this test. It has no settings of a server, and logs everything.
 pub fn example(name: &str) -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
@@ -19,8 +19,7 @@ pub fn example(name: &str) -> Command {
     command
 }
 
-/// `cargo test` builds the examples before the tests; this is for `cargo test --test …`, which does not.
-/// Returns where they are.
+/// Builds the examples, as `cargo test` does and `cargo test --test …` does not. Returns their directory.
 fn build() -> PathBuf {
     let features = [
         ("default", cfg!(feature = "default")),
@@ -35,7 +34,7 @@ fn build() -> PathBuf {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    // What cargo tells this test about its package would make build scripts think that much has changed.
+    // These variables, which cargo sets for this test, would make build scripts run again.
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"].iter().any(|of| name.starts_with(of)) {
@@ -50,12 +49,12 @@ fn build() -> PathBuf {
     profile.join("examples")
 }
 
-/// A pipe that nobody reads any more, from before the program starts: to close the other end of a child's pipe would
-/// leave the program time to write into it.
+/// A pipe whose reading end is closed before the program starts. If it were closed after the start, the program could
+/// still write into it.
 #[cfg(unix)]
 pub fn unread_pipe() -> std::process::Stdio {
     let (reader, writer) = std::os::unix::net::UnixStream::pair().expect("two sockets");
-    // More than a close: a process that is being started at this moment may have a copy of the handle.
+    // A shutdown, because dropping the reader is not enough: a process that starts now may have a copy of the handle.
     reader.shutdown(std::net::Shutdown::Both).expect("a socket that can be closed");
     std::os::fd::OwnedFd::from(writer).into()
 }

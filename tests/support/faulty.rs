@@ -1,4 +1,4 @@
-//! Servers and proxies that a real server cannot be made to be: an echo of secrets, a lost response, a tunnel.
+//! Servers and proxies that do what a real server never does: they repeat secrets, lose responses, open tunnels.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -13,37 +13,38 @@ use super::scripted::{Peer, Received, Scripted};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pieces {
     Whole,
-    /// Every byte on its own, so that everything is cut everywhere.
+    /// Each byte in a write of its own, so that the client reads the response cut at every byte.
     Bytes,
 }
 
 /// What happens to a response on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// It is swallowed, and the connection closed.
+    /// The response is dropped, and the connection is closed.
     Closed,
-    /// Only so many bytes come through before the connection is closed.
+    /// Only this many bytes reach the client before the connection is closed.
     CutAfter(usize),
-    /// It is swallowed, and the connection stays.
+    /// The response is dropped, and the connection stays open.
     Silence,
-    /// None: the connection works.
+    /// The response is not lost.
     Nothing,
 }
 
-/// Responds to every request with `response`, in which `{key}`, `{value}` and `{body}` stand for what the request held.
+/// Responds to every request with `response`, with the key, the value and the body of the request in place of `{key}`,
+/// `{value}` and `{body}`.
 pub fn echo(response: &str, pieces: Pieces) -> Scripted {
     let response = response.to_owned();
     responding(pieces, move |_, request| fill_in(&response, request))
 }
 
-/// Responds to the requests of each connection; `respond` is told their number on it.
+/// Responds to the requests of each connection. `respond` receives the number of the request on its connection.
 pub fn responding(pieces: Pieces, respond: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Scripted {
     Scripted::start(move |peer| {
         for count in 0.. {
             let response = respond(count, &peer.request()?);
             match pieces {
                 Pieces::Whole => peer.send(&response)?,
-                // Long enough, mostly, for the other side to read each byte before the next one is there.
+                // Usually long enough for the client to read each byte before the next one arrives.
                 Pieces::Bytes => peer.drip(&response, Duration::from_micros(100))?,
             }
             if !is_framed(&response) {
@@ -54,12 +55,13 @@ pub fn responding(pieces: Pieces, respond: impl Fn(usize, &Received) -> String +
     })
 }
 
-/// Reads every request and responds to none.
+/// Reads every request and never responds.
 pub fn silent() -> Scripted {
     Scripted::start(Peer::wait)
 }
 
-/// Passes everything to `target` and back, but loses what comes back on the first connections as told.
+/// Passes everything to `target` and back. `losses`: how the responses on the first connections are lost, one for each
+/// connection.
 pub fn lossy(target: u16, losses: impl IntoIterator<Item = Loss>) -> Scripted {
     let losses: Mutex<VecDeque<Loss>> = Mutex::new(losses.into_iter().collect());
     Scripted::start(move |peer| {
@@ -70,7 +72,7 @@ pub fn lossy(target: u16, losses: impl IntoIterator<Item = Loss>) -> Scripted {
         }
         let Received { head, body } = peer.request()?;
         beyond.write_all((head + &body).as_bytes())?;
-        // Once it responds, it has done what was asked.
+        // Once the server responds, it has acted.
         let mut response = [0; 4096];
         let length = beyond.read(&mut response)?;
         match loss {
@@ -81,7 +83,7 @@ pub fn lossy(target: u16, losses: impl IntoIterator<Item = Loss>) -> Scripted {
     })
 }
 
-/// An http proxy, for `CONNECT` only; leads to loopback whatever is asked for.
+/// An http proxy that accepts only `CONNECT` and connects to loopback, whatever the host.
 pub fn tunnel() -> Scripted {
     Scripted::start(|peer| {
         let Received { head, .. } = peer.request()?;
@@ -95,18 +97,18 @@ pub fn tunnel() -> Scripted {
     })
 }
 
-/// A loopback port on which nobody listens. No server of a test can get it, as it could get one that was free a moment
-/// ago.
+/// A loopback port on which nothing listens. No server of a test can get this port, unlike a port that was free when
+/// the test began.
 pub const CLOSED_PORT: u16 = 1;
 
 fn fill_in(response: &str, request: &Received) -> String {
     let json: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
-    // As it was written, between the quotes.
+    // As it is in the JSON, without the quotation marks.
     let value = json.get("value").map(|value| value.to_string()[1..].to_owned()).unwrap_or_default();
     let value = value.strip_suffix('"').unwrap_or_default();
     let key = request.header("x-typesense-api-key").unwrap_or_default();
     let response = response.replace("{key}", &key).replace("{value}", value).replace("{body}", &request.body);
-    // Lengths are counted here, because those of the secrets vary.
+    // The length is computed here, because secrets have different lengths.
     match response.split_once("\r\n\r\n") {
         Some((head, body)) if head.contains("{length}") => {
             format!("{}\r\n\r\n{body}", head.replace("{length}", &body.len().to_string()))
@@ -115,7 +117,7 @@ fn fill_in(response: &str, request: &Received) -> String {
     }
 }
 
-/// Whether the response says where it ends, so that the connection may stay open.
+/// Whether the response says where it ends, so that another one can follow on the connection.
 fn is_framed(response: &str) -> bool {
     let text = response.to_ascii_lowercase();
     text.contains("content-length:") || text.contains("transfer-encoding: chunked")

@@ -1,4 +1,4 @@
-//! Runs tests that need a real server, and ignores them where none can be had.
+//! Runs tests that need a real server, and ignores them if no server can run.
 //!
 //! The usual harness cannot ignore a test once it runs, so a binary of live tests has
 //! `harness = false` and this `main`:
@@ -18,13 +18,13 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{Server, Unavailable};
 
-/// A name for the report, and what to do with the server.
+/// The name of a test, and the test, which receives the server.
 pub type LiveTest<S = Server> = (&'static str, fn(&S));
 
 /// A test that needs no server, or starts its own.
 pub type PlainTest = (&'static str, fn());
 
-/// What tests run on.
+/// The server or the clusters that tests run on.
 pub trait Subject: Send + Sync + 'static {
     /// How many tests run at once. They wait more than they compute.
     const SIDE_BY_SIDE: usize = 8;
@@ -39,7 +39,7 @@ impl Subject for Server {
     }
 }
 
-/// Runs the `plain` tests, and the others on one server, which all of them share: the one from [`Server::obtain`].
+/// Runs the `plain` tests, and the other tests on one server, which they share: that of [`Server::obtain`].
 pub fn run(plain: &[PlainTest], tests: &[LiveTest]) -> ExitCode {
     run_on(Server::obtain, plain, tests)
 }
@@ -60,7 +60,7 @@ pub fn run_on<S: Subject>(
         announce(&server);
         server
     };
-    // Owned here and not by a static, which would never be dropped and so leave it running.
+    // Not in a static, which would never be dropped: the server would go on running.
     let server = Arc::new(server);
     let plain = plain.iter().map(|&(name, test)| Trial::ignorable_test(name, move || attempt(test)));
     let live = tests.iter().map(|&(name, test)| {
@@ -73,9 +73,8 @@ pub fn run_on<S: Subject>(
     libtest_mimic::run(&arguments, plain.chain(live).collect()).exit_code()
 }
 
-/// Takes the value, or ends the running test as *ignored* (as failed where `CI=true`).
-///
-/// For tests that start further servers of their own.
+/// Returns the value, or ends the running test as *ignored* (with `CI=true`: as failed). For tests that start servers
+/// of their own.
 pub fn or_ignore<T>(wanted: Result<T, Unavailable>) -> T {
     wanted.unwrap_or_else(|unavailable| panic::resume_unwind(Box::new(unavailable)))
 }
@@ -102,7 +101,7 @@ pub fn server_is_required() -> bool {
     is_ci()
 }
 
-/// How many cases a test tries: all with `CI=true`, and else a fourth, which find nearly every mistake sooner.
+/// How many cases a test tries: all with `CI=true`, otherwise a quarter, which finds nearly every mistake in less time.
 pub fn cases(all: usize) -> usize {
     if is_ci() { all } else { all.div_ceil(4) }
 }

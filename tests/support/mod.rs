@@ -1,19 +1,18 @@
-//! What the integration tests share: real Typesense servers as values, a raw HTTP client, a server
-//! that follows a script, and a harness that can ignore tests at run time.
+//! What the integration tests share: real Typesense servers as values, a raw HTTP client, a server that follows a
+//! script, and a harness that can ignore a test while it runs.
 //!
 //! ```text
-//! harness::run(&[("a_test", a_test)])      one server for a whole test binary
-//! Server::obtain() / Server::start_tls(..) a server; dropping it ends it
-//! Cluster::start()                         three nodes, to be killed, stopped and restarted
-//! faulty::echo(..) / lossy(..)             servers and proxies that misbehave on demand
-//! capture::Log, scan::Scanner              everything that is logged, searched for secrets
-//! Scripted::start(|peer| ..)               a server that says whatever it is told to, byte by byte
-//! time::with_enough_time(..)               a short timeout, and a longer one where the machine is busy
+//! harness::run(&[("a_test", a_test)])      one server for a whole test binary Server::obtain() / Server::start_tls(..)
+//! a server; dropping it ends it Cluster::start()                         three nodes, to be killed, stopped and
+//! restarted faulty::echo(..) / lossy(..)             servers and proxies that misbehave on demand capture::Log,
+//! scan::Scanner              all log records, and a search for secrets Scripted::start(|peer| ..) a server that
+//! follows a script, byte by byte time::with_enough_time(..)               a short timeout, and a longer one on a busy
+//! machine
 //! ```
 
-// Every test binary compiles this module for itself and uses only a part of it.
+// Each test program uses only a part of this module.
 #![allow(dead_code, unused_imports, unreachable_pub)]
-// A test's support may fail loudly: a panic here is a failed test with a reason.
+// A panic here fails the test and shows the reason.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! One server process: started with a log of its own, ended by its handle.
+//! The process of one server, which has a log of its own and ends when its handle is dropped.
 
 use std::fs::{self, File};
 use std::io;
@@ -51,7 +51,7 @@ impl Setup {
     }
 }
 
-/// A running server. Dropping it kills it, stopped or not, and waits for its end.
+/// A running server. Dropping this kills the process, even if it is stopped, and waits for its end.
 #[derive(Debug)]
 pub struct Process(Child);
 
@@ -60,8 +60,7 @@ impl Process {
         fs::create_dir_all(setup.data())?;
         let log = File::options().create(true).append(true).open(setup.log_file())?;
         let mut child = outlived_by_nobody(&setup.binary);
-        // The server reads each of its settings from the environment, too: a TYPESENSE_NODES that is meant for clients
-        // would end it at once.
+        // The server also reads its settings from the environment, and would take a client's variables for its own.
         for (variable, _) in std::env::vars_os() {
             if variable.to_string_lossy().starts_with("TYPESENSE_") {
                 child.env_remove(variable);
@@ -71,8 +70,8 @@ impl Process {
         spawn(child).map(Process)
     }
 
-    /// Waits until `is_healthy`. `Ok(false)`: the server ended by itself, as it does when a port
-    /// was taken between choosing and using it.
+    /// Waits until `is_healthy`. `Ok(false)`: the server ended by itself, probably because another process has taken
+    /// its port.
     pub fn becomes_healthy(&mut self, is_healthy: impl Fn() -> bool) -> io::Result<bool> {
         let started = Instant::now();
         while started.elapsed() < HANG {
@@ -101,9 +100,8 @@ impl Drop for Process {
     }
 }
 
-/// Has the kernel end the program when this test process is killed and cannot do it itself.
-///
-/// Strictly, when the *thread* that starts the program ends: a program must not outlive it, unless [`spawn`] starts it.
+/// A command whose program the kernel ends if this test process is killed. The kernel ends the program when the
+/// *thread* that started it ends. A program that must outlive its thread is started by [`spawn`].
 pub fn outlived_by_nobody(binary: &Path) -> Command {
     static WORKS: OnceLock<bool> = OnceLock::new();
     let setpriv = |binary: &Path| {
@@ -115,7 +113,8 @@ pub fn outlived_by_nobody(binary: &Path) -> Command {
     if *works { setpriv(binary) } else { Command::new(binary) }
 }
 
-/// Starts the program in a thread that lives as long as the process, so that the program may outlive the caller's thread.
+/// Starts the program from a thread that lives as long as the process, so that the program can outlive the caller's
+/// thread.
 fn spawn(command: Command) -> io::Result<Child> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static STARTER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
@@ -136,7 +135,7 @@ fn spawn(command: Command) -> io::Result<Child> {
 /// Loopback ports that are free now, all different.
 pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut ports = [0; N];
-    // All are held until the last is known, so that no two are the same.
+    // Each listener stays until all ports are known, so that no port is chosen twice.
     let mut held = Vec::with_capacity(N);
     for port in &mut ports {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -146,8 +145,8 @@ pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     Ok(ports)
 }
 
-/// A directory that vanishes with the value, inside cargo's target directory so that even a killed
-/// test leaves nothing elsewhere.
+/// A directory that is removed when the value is dropped. It is in cargo's target directory, so that a killed test
+/// leaves nothing elsewhere.
 pub fn fresh_directory() -> TempDir {
     let inside = env!("CARGO_TARGET_TMPDIR");
     fs::create_dir_all(inside).and_then(|()| tempfile::tempdir_in(inside)).expect("a temporary directory")

@@ -1,4 +1,4 @@
-//! A proxy between a client and a real server that does to a request what networks and servers do at their worst.
+//! A proxy between a client and a real server, which loses, cuts and delays requests and responses.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -18,21 +18,21 @@ pub enum Fault {
     CutInHead,
     /// The head and half of the body reach the server.
     CutInBody,
-    /// The server acts; nothing of its response comes back.
+    /// The server acts; its response is lost.
     LoseResponse,
-    /// The server acts; half of its response's head comes back.
+    /// The server acts; half of the response's head comes back.
     CutInResponseHead,
-    /// The server acts; half of its response's body comes back.
+    /// The server acts; half of the response's body comes back.
     CutInResponseBody,
     /// The server acts; an empty 500 comes back.
     ErrorAfter,
-    /// 503, and the server is not asked.
+    /// The proxy responds with 503, and the server receives nothing.
     NotReady,
     /// The server acts at once, but its response takes longer than the client waits.
     SlowResponse,
-    /// The server is asked only after the client has stopped waiting.
+    /// The server receives the request only after the client has stopped waiting.
     SlowRequest,
-    /// All goes well, and the connection is cut before the next request.
+    /// The request succeeds, and the connection is cut before the next one.
     CloseAfter,
 }
 
@@ -54,13 +54,13 @@ pub const FAULTS: [Fault; 12] = [
 /// Decides what happens to the next request; shared by the proxies of a client.
 pub type Plan = Arc<Mutex<dyn FnMut() -> Fault + Send>>;
 
-/// A server in front of the one on port `server`. Dropping it waits until what is under way has happened. `slow` is longer
-/// than the client waits.
+/// A proxy in front of the server on port `server`. Dropping it waits for the requests under way. `slow`: longer than
+/// the client waits.
 pub fn start(server: u16, slow: Duration, plan: Plan) -> Scripted {
     let link = Link { server, slow, plan };
     Scripted::start(move |peer| {
         link.serve(&peer.stream);
-        // The connection is cut, whether the client still reads or not.
+        // Cut the connection, even if the client still reads.
         peer.stream.shutdown(Shutdown::Both)
     })
 }
@@ -118,7 +118,7 @@ impl Link {
         false
     }
 
-    /// Sends what is to be all that the server ever gets of a request.
+    /// Sends a part of a request to the server, which never receives the rest.
     fn send(&self, head: &[u8], body: &[u8]) {
         let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).expect("the server");
         _ = server.write_all(head).and_then(|()| server.write_all(body));
@@ -129,7 +129,7 @@ impl Link {
     }
 }
 
-/// A load balancer. `route` is told the first line of each request, and returns the port of the server that gets it.
+/// A load balancer. `route` receives the first line of each request, and returns the port of the server to pass it to.
 pub fn balance(route: impl FnMut(&str) -> u16 + Send + 'static) -> Scripted {
     let route = Mutex::new(route);
     Scripted::start(move |peer| {
@@ -153,7 +153,7 @@ fn ask(port: u16, head: &[u8], body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     read_message(&mut BufReader::new(&server))
 }
 
-/// A head, with its blank line, and the body that it announces, as they are on the wire.
+/// The head of a message, with its blank line, and its body, byte by byte.
 fn read_message(from: &mut BufReader<&TcpStream>) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut head, mut body) = (Vec::new(), Vec::new());
     let (mut length, mut is_chunked) = (0, false);

@@ -25,8 +25,8 @@ impl Random {
     }
 }
 
-/// Letters and digits, as in a key's value. Not hexadecimal: logs of encrypted connections are
-/// full of that, and would hold some digits in a row of a key by accident.
+/// Letters and digits, as in a key's value. Not hexadecimal digits, because logs of encrypted connections have many,
+/// and would contain a part of a key by accident.
 pub fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut bytes = vec![0; length];

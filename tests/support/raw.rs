@@ -1,4 +1,4 @@
-//! The smallest HTTP/1.1 client that can say anything: nothing is checked, encoded or retried.
+//! A minimal HTTP/1.1 client that can send anything: it checks, encodes and repeats nothing.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,7 +10,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
-    /// `None` sends no `Content-Length` either.
+    /// `None`: no body and no `Content-Length`.
     pub body: Option<Vec<u8>>,
 }
 
@@ -33,8 +33,7 @@ impl Request {
         self
     }
 
-    /// Sends this on a connection of its own and reads the whole response. `timeout` bounds every
-    /// single read and write.
+    /// Sends the request on a new connection and reads the whole response. `timeout` limits each read and each write.
     pub fn send(&self, address: impl ToSocketAddrs, timeout: Duration) -> io::Result<Response> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(timeout))?;
@@ -42,7 +41,7 @@ impl Request {
         self.send_on(stream)
     }
 
-    /// Like [`Request::send`], on any connection, which may be an encrypted one.
+    /// Like [`Request::send`], on a connection of the caller, such as an encrypted one.
     pub fn send_on(&self, mut stream: impl Read + Write) -> io::Result<Response> {
         stream.write_all(&self.to_bytes())?;
         stream.flush()?;
@@ -73,7 +72,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The first header of this name, in whatever case it was written.
+    /// The first header of this name, in upper or lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

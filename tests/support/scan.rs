@@ -1,17 +1,17 @@
 //! Looks for secrets in text, in every shape in which a log or a `Debug` might show them: as they are, escaped, in
 //! hexadecimal, as a list of bytes, in base64.
 //!
-//! Instead of writing each secret in each shape, the text is read back from each shape into bytes, and those are
-//! searched for any [`WINDOW`] bytes in a row of a random secret, and any [`FIXED_WINDOW`] of a fixed one.
+//! The text is decoded from each shape into bytes. In these, the scanner looks for any [`WINDOW`] successive bytes of a
+//! random secret, and any [`FIXED_WINDOW`] of a fixed one.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// So many bytes in a row of a random secret are in no text by accident: a run of all tests finds some with a
-/// probability below one in ten million. With six bytes, it would be one in a few thousand.
+/// The number of successive bytes of a random secret that no text contains by accident: in a run of all tests, the
+/// probability is below one in ten million. With six bytes, it would be one in a few thousand.
 pub const WINDOW: usize = 8;
 
-/// This crate masks so many bytes in a row of a secret. A secret that is the same in every run can be searched for as
-/// few, because a run either always finds it by accident or never does.
+/// This crate masks this many successive bytes of a secret. They are enough to look for a secret that is the same in
+/// every run: a text that contains them by accident would do so in every run.
 pub const FIXED_WINDOW: usize = 6;
 
 /// The secrets that must not be found.
@@ -27,7 +27,7 @@ impl Scanner {
         scanner
     }
 
-    /// Adds a random secret. Of one shorter than a window nothing can be said this way: see `leaks/twins.rs`.
+    /// Adds a random secret. A secret shorter than a window cannot be looked for: see `leaks/twins.rs`.
     pub fn add(&mut self, name: &str, secret: &str) {
         self.add_windows(WINDOW, name, secret);
     }
@@ -45,7 +45,7 @@ impl Scanner {
         }
     }
 
-    /// Which secrets `text` shows, and in what shape; nothing if all is well.
+    /// The secrets that `text` shows, and the shape of each.
     pub fn find(&self, text: &[u8]) -> BTreeSet<Found> {
         let mut found = BTreeSet::new();
         for (shape, bytes) in views(text) {
@@ -65,7 +65,7 @@ pub struct Found {
     pub shape: &'static str,
 }
 
-/// `text` as it is, and as every writing of bytes that it may be.
+/// `text` as it is, and decoded from every shape.
 fn views(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut views = vec![("plain", text.to_vec())];
     let mut unescaped = text.to_vec();
@@ -89,7 +89,7 @@ fn views(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     views
 }
 
-/// Undoes the escapes of Rust, JSON and URLs; what is none stays as it is.
+/// Undoes the escapes of Rust, JSON and URLs, and keeps the rest.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
     let mut bytes = Vec::with_capacity(text.len());
@@ -104,7 +104,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
             }
             '\\' if after.starts_with('u') => after.get(1..5).and_then(number).map(|code| (code, 5, false)),
             '\\' if after.starts_with('x') => after.get(1..3).and_then(number).map(|byte| (byte, 3, true)),
-            // The character itself follows, which may be another backslash.
+            // The escaped character follows; it may be a backslash.
             '\\' => after.chars().next().map(|c| (u32::from(c), c.len_utf8(), false)),
             _ => None,
         };
@@ -125,7 +125,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Every run of hexadecimal digits, whatever usually separates bytes left out (`7261 6e73`, `72:61`, `0x72, 0x61`).
+/// Every run of hexadecimal digits, without the usual separators of bytes (`7261 6e73`, `72:61`, `0x72, 0x61`).
 fn hex_runs(text: &[u8]) -> Vec<Vec<u8>> {
     let mut runs = vec![Vec::new()];
     let mut before = 0;

@@ -1,4 +1,4 @@
-//! A server that does as its script says, down to the byte: for responses that no HTTP library would send.
+//! A server that follows a script byte by byte, for responses that no HTTP library would send.
 //!
 //! ```text
 //! let server = Scripted::start(|peer| {
@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use super::time::wait_until;
 
-/// What is done with each connection. When it returns, with or without an error, the connection is closed.
+/// Serves one connection. When the script returns, with or without an error, the connection is closed.
 pub type Script = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
 
-/// A listening server on loopback. Dropping it cuts its connections and waits for its threads.
+/// A server on loopback. Dropping it closes its connections and waits for its threads.
 pub struct Scripted {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -79,7 +79,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
-        // Wakes the acceptor, which then cuts and joins all others.
+        // Wakes the acceptor, which then closes all connections and joins their threads.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -89,11 +89,11 @@ impl Drop for Scripted {
 
 impl Shared {
     fn open(&self) -> MutexGuard<'_, HashMap<usize, TcpStream>> {
-        self.open.lock().expect("nobody panics with this in hand")
+        self.open.lock().expect("no panic while this was locked")
     }
 
     fn received(&self) -> MutexGuard<'_, Vec<Received>> {
-        self.received.lock().expect("nobody panics with this in hand")
+        self.received.lock().expect("no panic while this was locked")
     }
 }
 
@@ -111,9 +111,9 @@ fn accept(listener: &TcpListener, script: &Arc<Script>, shared: &Arc<Shared>) {
         }
         let (script, shared) = (Arc::clone(script), Arc::clone(shared));
         threads.push(thread::spawn(move || {
-            // An error means that the client has gone away.
+            // An error means that the client has closed the connection.
             let _ = script(&mut Peer { stream, shared: Arc::clone(&shared) });
-            // Only with its last handle is a connection closed.
+            // A connection is closed only when its last handle is dropped.
             shared.open().remove(&number);
         }));
     }
@@ -125,7 +125,7 @@ fn accept(listener: &TcpListener, script: &Arc<Script>, shared: &Arc<Shared>) {
     }
 }
 
-/// A request as it came over the wire.
+/// A request as it was received.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
     pub head: String,
@@ -172,7 +172,7 @@ impl Peer {
         Ok(request)
     }
 
-    /// Reads one whole request but for its last byte: then a close is a reset, on Linux.
+    /// Reads one request except its last byte: on Linux, closing the connection then resets it.
     pub fn most_of_a_request(&mut self) -> io::Result<Received> {
         let mut bytes = vec![0; 16 * 1024];
         loop {
@@ -202,7 +202,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends `bytes` again and again until the client goes away.
+    /// Sends `bytes` again and again until the client closes the connection.
     pub fn send_without_end(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         let block = bytes.repeat((16 * 1024 / bytes.len()).max(1));
@@ -211,7 +211,7 @@ impl Peer {
         }
     }
 
-    /// Neither reads nor writes for as long as there is this server.
+    /// Neither reads nor writes until the server is dropped.
     pub fn stall(&mut self) -> io::Result<()> {
         while !self.shared.is_over.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(10));
@@ -219,7 +219,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Says nothing more until the client goes away.
+    /// Sends nothing more, and waits until the client closes the connection.
     pub fn wait(&mut self) -> io::Result<()> {
         let mut rest = [0; 1024];
         while self.stream.read(&mut rest)? > 0 {}
@@ -227,7 +227,7 @@ impl Peer {
     }
 }
 
-/// The request that `bytes` are, if it is complete.
+/// The request in `bytes`, if it is complete.
 fn whole_request(bytes: &[u8]) -> Option<Received> {
     let end = bytes.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     let head = Received::new(&bytes[..end], &[]);

@@ -1,4 +1,4 @@
-//! Records what passes between a client and a server, and does not change it.
+//! A proxy that records everything between a client and a server, and changes nothing.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use super::scripted::Scripted;
 
-/// Passes everything on to a server.
+/// Passes everything to a server and back.
 pub struct Tap {
     listener: Scripted,
     recorded: Arc<Mutex<Vec<u8>>>,

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::process::fresh_directory;
 
-/// A certificate authority that nobody trusts until told to.
+/// A certificate authority that no client trusts by default.
 pub struct TestCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: Arc<TempDir>,
@@ -61,7 +61,7 @@ impl TestCa {
         let mut params = CertificateParams::new(names.clone()).expect("host names");
         adjust(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        // Browsers and rustls look at the alternative names only; this is for people.
+        // Only for readers: rustls reads only the alternative names.
         params.distinguished_name.push(DnType::CommonName, names.join(" "));
         let key = KeyPair::generate().expect("a key pair");
         let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
@@ -82,7 +82,7 @@ impl TestCa {
     }
 }
 
-/// A certificate and its private key, in PEM files that last as long as this value.
+/// A certificate and its private key, in PEM files that are removed when this is dropped.
 #[derive(Clone, Debug)]
 pub struct Identity {
     pub certificate: PathBuf,
@@ -94,7 +94,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What makes a Typesense server show this certificate.
+    /// The arguments with which a Typesense server uses this certificate.
     pub fn arguments(&self) -> Vec<String> {
         vec![
             format!("--ssl-certificate={}", self.certificate.display()),
@@ -102,8 +102,8 @@ impl Identity {
         ]
     }
 
-    /// A connection that trusts this certificate's authority, and expects this certificate's
-    /// name, whatever the address; at a time when it is valid, whatever the time.
+    /// Encrypts a connection. It trusts this certificate's authority, and expects this certificate's name, whatever the
+    /// address. It takes the time to be one at which the certificate is valid.
     pub fn encrypt(&self, stream: TcpStream) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).map_err(io::Error::other)?;
@@ -119,7 +119,7 @@ impl Identity {
     }
 }
 
-/// What time the test itself takes it to be: `None` is now.
+/// The time at which a test checks certificates. `None`: now.
 #[derive(Clone, Debug)]
 struct Clock(Option<UnixTime>);
 

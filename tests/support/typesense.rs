@@ -14,12 +14,12 @@ use super::random::random_text;
 use super::raw;
 use super::tls::Identity;
 
-/// A port may be taken between choosing and using it.
+/// Another process may take a port between the choice and the start of the server.
 const TRIES: usize = 5;
 
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// A real Typesense server. One that was started here is ended, and its data removed, on drop.
+/// A real Typesense server. If it was started here, dropping this ends it and removes its data.
 #[derive(Debug)]
 pub struct Server {
     url: String,
@@ -99,7 +99,7 @@ impl Server {
         started.map(|server| server.setup.log()).unwrap_or_default()
     }
 
-    /// Sends a request of any shape, on a connection of its own.
+    /// Sends a request, which may be malformed, on a new connection.
     pub fn send(&self, request: &raw::Request, timeout: Duration) -> io::Result<raw::Response> {
         let identity = self.started.as_ref().and_then(|server| server.identity.as_ref());
         match identity {
@@ -125,7 +125,7 @@ impl Server {
         Server { url: url.to_owned(), api_key, started: None }
     }
 
-    /// `fill` is told the directory of its data.
+    /// Before the start, `fill` receives the directory of the server's data.
     fn start_with(identity: Option<&Identity>, api_key: String, fill: impl Fn(&Path)) -> Result<Server, Unavailable> {
         let binary = binary::find()?;
         let mut log = String::new();

@@ -1,5 +1,5 @@
-//! The requests that both servers get, in order. Each section builds on the keys that the sections before it created:
-//! the first key has id 0.
+//! The requests that both servers receive, in this order. Each section uses the keys of the sections before it. The
+//! first key has the id 0.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(crate) fn table() -> Vec<raw::Request> {
         health_debug_and_unknown_routes(),
         bodies_that_are_no_key(),
         missing_and_mistyped_fields(),
-        which_complaint_comes_first(),
+        which_of_several_errors_is_reported(),
         expiries(),
         values(),
         odd_but_accepted(),
@@ -105,7 +105,7 @@ fn missing_and_mistyped_fields() -> Vec<raw::Request> {
     rows
 }
 
-fn which_complaint_comes_first() -> Vec<raw::Request> {
+fn which_of_several_errors_is_reported() -> Vec<raw::Request> {
     vec![
         post(key_without(&["description", "actions", "collections"])),
         post(key_without(&["actions", "collections"])),
@@ -154,8 +154,8 @@ fn expiries() -> Vec<raw::Request> {
 }
 
 fn values() -> Vec<raw::Request> {
-    // A value that the server generates is 32 letters and digits. These have a hyphen among their first four characters,
-    // or fewer characters, and so are compared as they are.
+    // These values have a hyphen among their first four characters, or fewer characters. So they differ from generated
+    // values (32 letters and digits), which are not compared.
     vec![
         post(key_with(json!({}))),
         post(key_with(json!({"value": ""}))),
@@ -293,7 +293,7 @@ fn who_may_do_what() -> Vec<raw::Request> {
         rows.push(post(key_with(json!({"value": value, "expires_at": expires_at}))));
         rows.extend(everything_as(value));
     }
-    // An expired key still holds its value, and collections do not matter to keys.
+    // The value of an expired key is still in use, and collections do not limit requests about keys.
     rows.push(post(key_with(json!({"value": "e-past"}))));
     rows.push(post(key_with(json!({"value": "c-other", "collections": ["other"]}))));
     rows.extend(everything_as("c-other"));
@@ -367,7 +367,7 @@ fn deletions() -> Vec<raw::Request> {
         delete("2x?a=b"),
         delete("-4294967293").body("not json"),
         get("/keys"),
-        // A deleted key's value is free again, its id is not.
+        // The value of a deleted key can be used again, its id is not.
         delete("9"),
         post(key_with(json!({"value": "again-"}))),
         get("/keys"),
@@ -381,7 +381,7 @@ trait WithKey {
 }
 
 impl WithKey for raw::Request {
-    /// Presents this key and no other.
+    /// Sends this key in the header.
     fn with_key(mut self, key: &str) -> raw::Request {
         self.headers.clear();
         self.api_key(key)

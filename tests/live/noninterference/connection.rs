@@ -1,4 +1,4 @@
-//! A connection that stays open: tens of thousands of requests would use up the ports otherwise.
+//! A connection that stays open, because tens of thousands of connections would use up the ports.
 
 use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};

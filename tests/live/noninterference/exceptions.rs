@@ -1,5 +1,5 @@
-//! What this crate does not promise: requests that may reveal something, each with its reason.
-//! The guide `tenants` lists the same.
+//! Exceptions from the promise: requests that may reveal something, each with its reason. The guide `tenants` has the
+//! same list.
 
 use super::keys::{self, Key};
 use super::oracle::Pair;
@@ -11,11 +11,11 @@ const FILTER: &str = "a filter on a hidden field tells which documents have a va
 const QUERY: &str = "a query of a hidden field tells which documents have a word";
 const BEGINNING: &str = "an array is shown whose name begins the name of a shown field, if an object is in it";
 
-/// Parameters by which a text query tells that a word exists, and the values that turn this off.
+/// Parameters that make a text query show that a word exists, and the values that prevent this.
 pub(crate) const WORD_GUESSES: [(&str, &str); 3] =
     [("num_typos", "0"), ("prefix", "false"), ("split_join_tokens", "off")];
 
-/// Why the responses to this request may differ, if they may.
+/// The reason why the responses to this request may differ; `None` if they may not.
 pub(crate) fn reason(key: &Key, search: &Search) -> Option<&'static str> {
     let is_text = search.values("q").any(|query| query != "*") || search.values("preset").next().is_some();
     let is_off = |name: &str, off: &str| search.values(name).eq([off]);
@@ -40,7 +40,7 @@ pub(crate) fn reason(key: &Key, search: &Search) -> Option<&'static str> {
 /// The reason, the key, the world that differs from the first, and the request.
 type Example = (&'static str, &'static str, World, &'static [(&'static str, &'static str)]);
 
-/// A request for each exception. One that reveals nothing any more is none.
+/// A request for each exception. If it no longer reveals anything, the exception must be removed.
 const EXAMPLES: &[Example] = &[
     (WORDS, "only", OTHERS[0], &[("q", "rive river"), ("query_by", "body.text")]),
     (FILTER, "show_fields", OTHERS[1], &[("q", "*"), ("filter_by", "note:zebra1")]),
@@ -55,6 +55,6 @@ pub(crate) fn check(stage: &Stage) {
         let key = Key { worlds: [FIRST, *other], ..key.clone() };
         let search = Search::new(Way::Get, params);
         let [one, other] = Pair::new(stage).search(&key, &search);
-        assert_ne!(one, other, "no exception any more: {reason}");
+        assert_ne!(one, other, "this is no longer an exception: {reason}");
     }
 }

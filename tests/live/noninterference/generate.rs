@@ -1,15 +1,15 @@
-//! Draws searches: several parameters at once, of all that any version of the server reads.
+//! Draws searches with several parameters, from all parameters that any version of the server reads.
 
 use super::request::{Search, Way};
 use super::values::Values;
 use crate::support::Random;
 
-/// What this server reads.
+/// The parameters that this server reads.
 pub(crate) const NAMES: &str = include_str!("../../search_parameters/0.24.1.txt");
-/// What newer servers read, too.
+/// The parameters that only newer servers read.
 const NEWER: &str = include_str!("../../search_parameters/30.txt");
 
-/// Parameters that choose documents or fields, which are drawn more often than page sizes and the like.
+/// Parameters that select documents or fields. They are drawn more often than others, such as page sizes.
 const STRONG: &[&str] = &[
     "exclude_fields",
     "facet_by",
@@ -34,7 +34,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn read() -> Self {
-        // Not parameters of a search, but of a request with several, or of a key.
+        // Not parameters of a search, but of a request with several searches, or of a key.
         let is_drawn = |name: &&str| !["searches", "expires_at", "q"].contains(name);
         let known: Vec<_> = NAMES.lines().filter(is_drawn).collect();
         let newer = NEWER.lines().filter(is_drawn).filter(|name| !known.contains(name)).collect();
@@ -74,7 +74,7 @@ impl Names {
                 [random.below(4)]
             .clone();
         }
-        // An id in back-ticks that is empty ends the server: ``filter_by=(id:``)``, ``sort_by=_eval(id:`):asc``.
+        // An empty id in back-ticks crashes the server: ``filter_by=(id:``)``, ``sort_by=_eval(id:`):asc``.
         for (_, value) in params.iter_mut().filter(|(_, value)| value.contains("id:")) {
             *value = value.replace('`', "");
         }

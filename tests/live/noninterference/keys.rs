@@ -1,4 +1,4 @@
-//! The keys under test, as the crate signs them, and the worlds that must look the same to each.
+//! The keys under test, as the crate signs them, and the worlds that must look the same to each key.
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -14,13 +14,13 @@ pub(crate) type Params = Map<String, Value>;
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) value: SecretString,
-    /// What the key embeds.
+    /// The parameters that the key embeds.
     pub(crate) params: Params,
-    /// The same key of another tenant, who searches before.
+    /// The same key for another tenant, who searches first.
     pub(crate) of_other_tenant: SecretString,
     pub(crate) other_params: Params,
     pub(crate) worlds: [World; 2],
-    /// Whether a text query may tell that a word exists: see [`exceptions`](super::exceptions).
+    /// Whether a text query may show that a word exists: see [`exceptions`](super::exceptions).
     pub(crate) tells_words: bool,
 }
 

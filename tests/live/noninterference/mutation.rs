@@ -1,4 +1,4 @@
-//! Keys without one of their embedded parameters: what the oracle finds then is what the parameter closes.
+//! Keys without one of their embedded parameters. What the oracle then finds shows what the parameter prevents.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::keys::{self, Key, Params};
 use super::world::Stage;
 use super::{generate, oracle};
 
-/// The name of the change that leaves the filter, but not its guard.
+/// The change that removes only the guard of the filter.
 pub(crate) const GUARD: &str = "the guard of filter_by";
 
 /// The key without an embedded parameter, or without [`GUARD`].
@@ -26,7 +26,7 @@ fn unguard(params: &mut Params) {
     *filter = plain.to_owned();
 }
 
-/// Everything that can be taken out of a key, and that this server reads.
+/// Everything that can be removed from a key and that this server reads.
 pub(crate) fn parts(key: &Key) -> Vec<String> {
     let guard = key.params.contains_key("filter_by").then(|| GUARD.to_owned());
     let is_read = |name: &&String| generate::NAMES.lines().any(|read| read == *name);

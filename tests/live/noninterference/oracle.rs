@@ -25,10 +25,10 @@ use crate::support::harness::cases;
 const THREADS: usize = 4;
 /// The number of searches in one `multi_search`.
 const TOGETHER: usize = 12;
-/// After so many rows, more of them explain nothing.
+/// The number of rows after which the search ends.
 pub(crate) const MAX_ROWS: usize = 30;
 
-/// The number of requests, by default for half a minute.
+/// The number of requests; by default, enough for half a minute.
 pub(crate) fn requests() -> usize {
     from_environment("NONINTERFERENCE_REQUESTS").unwrap_or_else(|| cases(24_000))
 }
@@ -53,13 +53,13 @@ pub(crate) struct Report {
     pub(crate) requests: usize,
     pub(crate) rows: Vec<Row>,
     seed: u64,
-    /// Differences that another request has explained.
+    /// Requests whose responses differ and that contain a smaller one that differs.
     explained: usize,
     /// Requests whose responses differed once, but not again.
     unstable: Vec<Search>,
-    /// Requests without a response: the server fails in the middle of the search, in both worlds.
+    /// Requests without a response: in both worlds, the server fails during the search.
     unanswered: Vec<Search>,
-    /// Requests whose responses may differ, and how many do, by the reason.
+    /// Requests whose responses may differ, and how many do, for each reason.
     excepted: BTreeMap<&'static str, (usize, usize)>,
     /// Responses by status: a generator whose requests are all refused proves nothing.
     statuses: BTreeMap<u16, usize>,
@@ -67,7 +67,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Whether most requests were understood, and nearly all got one response, always the same: others prove nothing.
+    /// Whether most requests succeeded, and nearly all got the same response each time. Otherwise, the test proves
+    /// nothing.
     pub(crate) fn is_conclusive(&self) -> bool {
         let found = self.statuses.get(&200).copied().unwrap_or_default();
         found * 2 > self.requests && (self.unanswered.len() + self.unstable.len()) * 1000 < self.requests
@@ -113,7 +114,7 @@ impl<'a> Pair<'a> {
         Self { stage, connection: Connection::new(stage.port) }
     }
 
-    /// The status and the text of a response, without what says which world this is, and times.
+    /// The status and the text of a response, without the name of the world and without times.
     fn send(
         &mut self,
         key: &SecretString,
@@ -127,12 +128,12 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// One search in both worlds, after another tenant's search for the same if the response may come from a cache.
+    /// One search in both worlds. If the response may come from a cache, another tenant sends the same search first.
     pub(crate) fn search(&mut self, key: &Key, search: &Search) -> [(u16, String); 2] {
         let mut search = search.clone();
         let is_cached = search.values("use_cache").next().is_some();
         if is_cached {
-            // No response to an earlier request of a key that is changed on purpose.
+            // A response to an earlier, mutated key must not come from the cache.
             static COUNT: AtomicUsize = AtomicUsize::new(0);
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             search.params.push(("count".to_owned(), count.to_string()));
@@ -146,8 +147,8 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// The responses, if they reveal something: each of them is the same twice, but they differ, or one of them shows
-    /// a document of another tenant.
+    /// The responses, if they reveal something: they differ, each of them twice in the same way, or one of them shows a
+    /// document of another tenant.
     pub(crate) fn revealed(&mut self, key: &Key, search: &Search) -> Option<[String; 2]> {
         let first = self.search(key, search);
         let [one, other] = &first;
@@ -169,8 +170,8 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Whether these responses to a search reveal something. Even those that may differ show no documents of others, and
-/// no hidden values.
+/// Whether these responses to a search reveal something. Even responses that may differ must not show documents of
+/// others or hidden values.
 fn reveal(key: &Key, search: &Search, one: &str, other: &str) -> bool {
     let request = search.to_string();
     [one, other].into_iter().any(|text| {
@@ -185,7 +186,8 @@ struct Results<'a> {
     results: Vec<&'a RawValue>,
 }
 
-/// Only two things are not compared: how long a search took, and the name of the collection, which the request names.
+/// Only two things are not compared: the time that a search took, and the name of the collection, which is in the
+/// request.
 fn normalized(text: &str, collection: &str) -> String {
     let mut parts = text.split("\"search_time_ms\":");
     let mut normalized = parts.next().unwrap_or_default().to_owned();
@@ -205,7 +207,7 @@ pub(crate) fn search(stage: &Stage, keys: &[Key], requests: usize, seed: u64, ma
             scope.spawn(|| {
                 let mut pair = Pair::new(stage);
                 loop {
-                    // Each draw has a generator of its own, so that the number of threads changes nothing.
+                    // Each draw has its own generator, so the number of threads does not change the requests.
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let mut random = Random::new(seed.wrapping_mul(1 << 32).wrapping_add(at as u64 * 1000));
                     let key = &keys[at % keys.len()];
@@ -262,7 +264,7 @@ fn draw(pair: &mut Pair<'_>, key: &Key, names: &Names, random: &mut Random, repo
     }
 }
 
-/// Adds the smallest request that differs, unless one is known that this one contains.
+/// Adds the smallest request that differs, unless a smaller one is already known.
 fn explain(pair: &mut Pair<'_>, key: &Key, search: &Search, report: &Mutex<Report>) {
     let is_part =
         |row: &Row| row.key == key.name && row.search.params.iter().all(|param| search.params.contains(param));

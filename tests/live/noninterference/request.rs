@@ -4,20 +4,21 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
-/// How the parameters travel.
+/// How the parameters are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// `GET /collections/NAME/documents/search?…`.
     Get,
     /// A search of `POST /multi_search`, with its parameters in the body.
     Multi,
-    /// The same with the parameters in the URL, which are common to all searches.
+    /// The same, with the parameters in the URL, where they apply to all searches.
     MultiUrl,
-    /// The same with every other parameter in the URL.
+    /// The same, with every second parameter in the URL.
     MultiBoth,
 }
 
-/// Parameters by name, also several of one name. [`COLLECTION`] in a value stands for the collection's name.
+/// Names and values of parameters. A name can occur more than once. [`COLLECTION`] in a value stands for the
+/// collection's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
     pub(crate) way: Way,
@@ -55,7 +56,7 @@ impl Search {
         }
     }
 
-    /// As JSON, in which a name can occur twice, and numbers and switches have their own types.
+    /// The parameters as JSON. A name can occur twice; numbers and booleans are not text.
     fn json(&self, collection: &str, is_there: fn(usize) -> bool) -> String {
         let mut params: Vec<_> =
             self.params.iter().enumerate().filter(|(at, _)| is_there(*at)).map(|(_, param)| param.clone()).collect();
@@ -65,7 +66,7 @@ impl Search {
         let members: Vec<_> = params
             .iter()
             .map(|(name, value)| {
-                // The server never responds to a preset that is no text.
+                // The server never responds to a preset that is not text.
                 let is_typed = name != "preset" && is_typed(value);
                 let text = Value::from(value.replace(COLLECTION, collection)).to_string();
                 format!("{}:{}", Value::from(name.as_str()), if is_typed { value } else { &text })
@@ -88,7 +89,7 @@ pub(crate) fn body<'a>(searches: impl IntoIterator<Item = &'a Search>, collectio
 }
 
 impl fmt::Display for Search {
-    /// As a row of [`rows`](super::rows).
+    /// In the form of a row of [`rows`](super::rows).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, &[", self.way)?;
         for (at, (name, value)) in self.params.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Requests that the oracle has found: each reveals something to a key that lacks one of its parameters.
+//! Requests that the oracle has found. Each reveals something to a key without one of its parameters.
 
 use super::keys::{self, Key};
 use super::mutation::{self, GUARD};
@@ -8,9 +8,9 @@ use super::world::Stage;
 
 struct Row {
     key: &'static str,
-    /// Parameters that the key lacks anyway: with them, the part is not needed.
+    /// Parameters that are also removed from the key, because each of them would be enough.
     open: &'static [&'static str],
-    /// What the key needs, so that the request reveals nothing.
+    /// The part of the key that the request proves to be needed.
     part: &'static str,
     params: &'static [(&'static str, &'static str)],
 }
@@ -54,7 +54,7 @@ const ROWS: &[Row] = &[
     row("hide_fields", "cache_ttl", &[("q", "*"), ("use_cache", "1")]),
 ];
 
-/// What nothing proves on 0.24.1, and why it is embedded.
+/// Parts whose need cannot be proved on 0.24.1, and the reason why they are embedded.
 const UNPROVED: &[(&str, &str, &str)] =
     &[("only", "sort_by", "`_vector_query(…)` of v26 and newer shows distances to the vector of any document")];
 
@@ -80,7 +80,7 @@ pub(crate) fn check(stage: &Stage) {
         let with = open.iter().fold(key.clone(), |key, open| mutation::without(stage, &key, open));
         let without = mutation::without(stage, &with, part);
         for (changed, must_reveal) in [(&with, false), (&without, true)] {
-            // What a key leaves in the cache is seen by others.
+            // Other keys see what this key leaves in the cache.
             let response = match *part {
                 "cache_ttl" => {
                     let of_other_tenant = changed.of_other_tenant.clone();

@@ -2,7 +2,7 @@
 
 use super::request::{Search, Way};
 
-/// The smallest search that still `differs`: without parameters, parts of lists, and clauses that do not matter.
+/// The smallest search that still `differs`, without needless parameters, items of lists and clauses.
 pub(crate) fn smallest(mut search: Search, mut differs: impl FnMut(&Search) -> bool) -> Search {
     loop {
         let smaller = candidates(&search).into_iter().find(|candidate| differs(candidate));

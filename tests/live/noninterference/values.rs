@@ -6,7 +6,7 @@ use super::request::COLLECTION;
 use super::world::{FOREIGN_IDS, FOREIGN_WORDS, HIDDEN_WORDS, OWN_IDS, WORDS, presets};
 use crate::support::Random;
 
-/// Every field, every kind of name that is none, and parts of objects that the schema does not know.
+/// All fields, names that are no fields, and members of objects that the schema does not know.
 const FIELDS: &[&str] = &[
     "id",
     "tenant",
@@ -79,9 +79,9 @@ const SORTABLE: &[&str] = &["n", "price", "title", "tenant", "ok", "note", "cost
 pub(crate) struct Values<'a>(pub(crate) &'a mut Random);
 
 impl Values<'_> {
-    /// A value for a parameter: usually of its own kind, sometimes of any.
+    /// A value for a parameter: usually of the right kind, sometimes of any kind.
     pub(crate) fn of(&mut self, name: &str) -> String {
-        // Whatever is no number and no text of its own kind, but an integer that ends in a zero byte gets no response.
+        // Any value. The server never responds to an integer that ends in a zero byte.
         if self.one_in(25) {
             return self.odd();
         }
@@ -111,7 +111,7 @@ impl Values<'_> {
             "stopwords" | "synonym_sets" | "override_tags" | "curation_tags" => {
                 self.pick(&["pin", "both", "nope", "*"])
             }
-            // A shorter time makes any response depend on the machine.
+            // With a shorter time, every response depends on the machine.
             "search_cutoff_ms" => self.pick(&["30000", "2147483647"]),
             "collection" => self.pick(&[COLLECTION, COLLECTION, "nope", ""]),
             "x-typesense-api-key" => self.pick(&["", "nope"]),
@@ -137,7 +137,7 @@ impl Values<'_> {
         (0..length).map(|_| item(self)).collect::<Vec<_>>().join(",")
     }
 
-    /// The server never responds to larger numbers: it reads them as `int`, and fails in the middle of a search.
+    /// The server reads them as `int`. It never responds to larger numbers, because it fails during the search.
     fn number(&mut self) -> String {
         self.pick(&[
             "0",
@@ -176,7 +176,8 @@ impl Values<'_> {
         };
         let (at, length) = (self.0.below(word.len()), word.len());
         match self.0.below(10) {
-            // A beginning, an end, a word with a letter too few, one with two exchanged, and two words in one.
+            // The beginning of a word, its end, the word without a letter, with two letters swapped, and two words as
+            // one.
             0 => word[..=at].to_owned(),
             1 => word[at..].to_owned(),
             2 => format!("{}{}", &word[..at], &word[(at + 1).min(length)..]),
@@ -221,7 +222,7 @@ impl Values<'_> {
         self.pick(&["0", "1", "-1", "0.5", "2.25", "48.0", "50", "89.9", "1.0e1", "x"])
     }
 
-    /// Clauses that are combined well or badly: with brackets and back-ticks that are not closed, for example.
+    /// Valid and invalid combinations of clauses, for example with brackets and back-ticks that are not closed.
     fn filter(&mut self) -> String {
         let mut filter = self.clause();
         for _ in 0..self.0.below(4) {

@@ -6,33 +6,34 @@ use typesense_keys::{CreatedKey, KeysClient};
 use super::connection::Connection;
 use crate::support::{Random, Server, random_text};
 
-/// The tenant of the keys. Its documents are equal in all worlds, apart from hidden fields.
+/// The tenant of the keys. Its documents are equal in all worlds, except for hidden fields.
 pub(crate) const TENANT: i64 = 1;
-/// A tenant whose documents the keys must not see, but who searches, too.
+/// Another tenant, who also searches. The keys must not see its documents.
 pub(crate) const OTHER_TENANT: i64 = 2;
 
 /// The fields that keys with `show_fields` hide: of every type, objects and arrays that the schema does not index or
 /// only in part.
 pub(crate) const HIDDEN: [&str; 10] =
     ["note", "cost", "home", "vec", "grid", "plain", "safe", "owner", "staff", "stock"];
-/// Those of them that `hide_fields` hides: of an object, it leaves members that are not indexed, and empty elements.
+/// The hidden fields that `hide_fields` hides as a whole. Of an object, it leaves members that are not indexed, and
+/// empty elements.
 pub(crate) const HIDABLE: [&str; 7] = ["note", "cost", "home", "vec", "grid", "plain", "safe"];
-/// All others.
+/// All other fields.
 pub(crate) const SHOWN: [&str; 11] =
     ["id", "tenant", "org", "title", "tags", "n", "price", "ok", "at", "emb", "body"];
 /// The text by which a key limits documents.
 pub(crate) const ORG: &str = "acme1";
-/// Texts of others.
+/// The texts of other tenants.
 pub(crate) const OTHER_ORGS: [&str; 4] = ["acme2", "acme", "acme1x", "1acme"];
 
 pub(crate) const OWN_IDS: [&str; 8] = ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"];
-/// The first are in both worlds with other values, the last four in one of them only.
+/// The first documents are in both worlds with different values, the last four only in one of them.
 pub(crate) const FOREIGN_IDS: [&str; 12] =
     ["x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "y01", "y02", "z01", "z02"];
 
 /// Words of all worlds.
 pub(crate) const WORDS: [&str; 8] = ["harbor", "garden", "silver", "walnut", "copper", "meadow", "lantern", "river"];
-/// Words of other tenants: typos, beginnings and ends of common words, and others.
+/// Words of other tenants: typos, beginnings and ends of common words, and different words.
 pub(crate) const FOREIGN_WORDS: [[&str; 6]; 2] = [
     ["harbour", "gardenia", "silve", "quartz", "zephyr", "rivers"],
     ["harbors", "gardener", "silvers", "basalt", "zenith", "rive"],
@@ -49,7 +50,7 @@ pub(crate) struct World {
     pub(crate) hidden: usize,
 }
 
-/// The world that each other is compared with.
+/// The world with which the others are compared.
 pub(crate) const FIRST: World = World { foreign: 0, hidden: 0 };
 pub(crate) const OTHERS: [World; 6] = [
     World { foreign: 1, hidden: 0 },
@@ -63,7 +64,7 @@ pub(crate) const OTHERS: [World; 6] = [
 /// The collections on one server, and a key that may search all of them.
 pub(crate) struct Stage {
     pub(crate) port: u16,
-    /// Drawn for each run: names of the same length.
+    /// The names are drawn for each run, and have the same length.
     name: String,
     pub(crate) parent: CreatedKey,
 }
@@ -104,7 +105,7 @@ impl Stage {
         for (id, synonym) in synonyms() {
             admin.send("PUT", &format!("/collections/{name}/synonyms/{id}"), &synonym);
         }
-        // A preset of a whole `multi_search` names its collection, so each world has one.
+        // A preset for a whole `multi_search` names the collection, so each world has its own.
         let searches = json!({"searches": [
             {"collection": name, "q": "*", "filter_by": "tenant:>1", "facet_by": "note"},
             {"collection": name, "q": "harbor", "query_by": "title,note", "pinned_hits": "x2:1"},
@@ -159,8 +160,8 @@ pub(crate) fn shows_other_tenants(response: &str) -> bool {
     values("\"id\":\"").any(|first| first != 'o') || !values("\"tenant\":").all(is_own)
 }
 
-/// Whether a response has a word of a hidden field that the request does not have: of a flat one, or also of an
-/// object.
+/// Whether a response contains a word of a hidden field that the request does not contain. The field is flat, or also
+/// an object.
 pub(crate) fn shows_hidden_words(response: &str, request: &str, of_objects: bool) -> bool {
     let response = response.replace("<mark>", "").replace("</mark>", "");
     let count = if of_objects { 4 } else { 2 };
@@ -169,8 +170,8 @@ pub(crate) fn shows_hidden_words(response: &str, request: &str, of_objects: bool
     })
 }
 
-/// Own documents stand between others, at the same places in all worlds. The second variant has three more of others,
-/// at the end.
+/// The documents of the tenant are between those of others, in the same places in all worlds. The second variant has
+/// three more documents of others at the end.
 fn documents(world: World) -> Vec<Value> {
     let mut own = (0..OWN_IDS.len()).map(|at| own(at, world.hidden));
     let foreign = (0..26 + 3 * world.foreign).map(|at| foreign(at, world));

@@ -2,7 +2,7 @@
 
 use crate::support::Random;
 
-/// Characters with a meaning somewhere in a pattern, and some without.
+/// Characters that have a meaning somewhere in a pattern, and some that have none.
 const SOUP: &[&str] = &[
     "a",
     "b",
@@ -142,7 +142,7 @@ const QUANTIFIERS: &[&str] = &[
 /// A pattern, and names of which some match it.
 pub(crate) fn case(random: &mut Random) -> (String, Vec<String>) {
     let (mut pattern, sample) = match random.below(40) {
-        // Not matched with a name: recursion of that depth could exhaust the stack.
+        // No name is matched with it, because such a deep recursion could exhaust the stack.
         0 => return (large(random), Vec::new()),
         1..=5 => (soup(random), String::new()),
         _ => grow(random, 4),

@@ -10,12 +10,12 @@ pub(super) fn shapes(_: &Server) {
     let mut scanner = Scanner::default();
     scanner.add("secret", &secret);
     finds_in_every_shape(&scanner, &secret);
-    // What is cut off is found down to the last window.
+    // A part of a secret is found if it has at least a window.
     assert!(!scanner.find(&secret.as_bytes()[..WINDOW]).is_empty());
     assert!(scanner.find(&secret.as_bytes()[..WINDOW - 1]).is_empty());
     assert!(scanner.find(random_text(100_000).as_bytes()).is_empty());
 
-    // Of the same secret in every run, a smaller part is enough.
+    // For a secret that is the same in every run, a shorter part is enough.
     let fixed = "q\"W~3\\é";
     let mut scanner = Scanner::default();
     scanner.add_fixed("fixed secret", fixed);
@@ -24,7 +24,7 @@ pub(super) fn shapes(_: &Server) {
     assert!(scanner.find(&fixed.as_bytes()[..FIXED_WINDOW - 1]).is_empty());
 }
 
-/// Each of these is how some logger or `Debug` shows bytes.
+/// Some logger or `Debug` shows bytes in each of these shapes.
 fn finds_in_every_shape(scanner: &Scanner, secret: &str) {
     let bytes = secret.as_bytes();
     let hex = |separator: &str| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator);
@@ -57,11 +57,14 @@ fn finds_in_every_shape(scanner: &Scanner, secret: &str) {
         ("base64 after one byte", base64(&[b"-", bytes].concat())),
         ("base64 after two bytes", base64(&[b"--", bytes].concat())),
     ] {
-        assert!(!scanner.find(format!("a {text} z").as_bytes()).is_empty(), "{shape} hides it: {text}");
+        assert!(
+            !scanner.find(format!("a {text} z").as_bytes()).is_empty(),
+            "the secret is not found as {shape}: {text}"
+        );
     }
 }
 
-/// The same request as this crate's, sent by ureq alone: its log holds both secrets, in text and in hexadecimal.
+/// ureq alone sends the same request as this crate: its log contains both secrets, as text and in hexadecimal.
 pub(super) fn plain_agent(server: &Server) {
     let mut watch = Watch::begin();
     let value = watch.draw("value", 32);
@@ -80,7 +83,7 @@ pub(super) fn plain_agent(server: &Server) {
             let leak = Found { secret: secret.to_owned(), shape };
             assert!(
                 found.iter().any(|(_, found)| *found == leak),
-                "not found, so what do the other tests show: {leak:?}"
+                "this leak is not found, so the other tests would prove nothing: {leak:?}"
             );
         }
     }

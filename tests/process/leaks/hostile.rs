@@ -1,4 +1,4 @@
-//! Responses that repeat the client's key and the new key's value, wherever a response has a place for it.
+//! Responses that repeat the client's key and the new key's value in every part of a response.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::Server;
 use crate::support::faulty::{self, Pieces};
 use crate::support::random_text;
 
-/// `{key}` and `{value}` are what the request held; `{length}` is that of the body.
+/// `{key}` and `{value}` are those of the request; `{length}` is the length of the body.
 const RESPONSES: &[(&str, &str)] = &[
     ("status line", "HTTP/1.1 400 {key} {value}\r\ncontent-length: 0\r\n\r\n"),
     ("version", "{key}/1.1 200 OK\r\n\r\n"),
@@ -87,7 +87,7 @@ fn try_all(pieces: Pieces) {
         let server = faulty::echo(response, pieces);
         let admins = match pieces {
             Pieces::Whole => vec![random_text(32), awkward()],
-            // Slow, and about where the response is cut, not about what is in it.
+            // Byte by byte is slow, and tests where a response is cut, not its content.
             Pieces::Bytes => vec![random_text(32)],
         };
         for admin in admins {
@@ -105,7 +105,7 @@ fn try_all(pieces: Pieces) {
             for request in requests {
                 match request(&client, &own) {
                     Err(error) => watch.error(error),
-                    Ok(()) => panic!("{place}: taken for a success"),
+                    Ok(()) => panic!("{place}: the response counts as a success"),
                 }
             }
         }
@@ -114,7 +114,7 @@ fn try_all(pieces: Pieces) {
     watch.end();
 }
 
-/// Nobody here knows the value, so nobody can cover it: nothing may be quoted that may hold it.
+/// The client does not know the value, so it cannot mask it: no error may quote a text that may contain it.
 pub(super) fn generated_by_the_server(_: &Server) {
     let mut watch = Watch::begin();
     let admin = watch.draw("admin key", 32);
@@ -134,7 +134,7 @@ pub(super) fn generated_by_the_server(_: &Server) {
             let client = builder(&server.url(), &admin).retries(false).build().unwrap();
             match create(&client).server_generated().send() {
                 Err(error) => watch.error(error),
-                Ok(_) => panic!("{place}, {status}: taken for a success"),
+                Ok(_) => panic!("{place}, {status}: the response counts as a success"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The life of a key on a real server: everything that can be asked, and everything that can go wrong on the way.
+//! The life of a key on a real server: every operation, and every failure on the way.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -25,8 +25,7 @@ pub(super) fn create(client: &KeysClient) -> CreateKey {
     client.create().description("leaks").actions(["*"]).collections(["*"])
 }
 
-/// A value with everything in it that is written differently in JSON, in a `Debug` and in a URL, so often that no
-/// window is left without.
+/// A value with characters that JSON, `Debug` and URLs escape, so many that each window contains one.
 pub(super) fn awkward() -> String {
     let part = || format!("{}\"{}\\{}/é🔑{}<&%41'", random_text(4), random_text(3), random_text(4), random_text(4));
     part() + &part()
@@ -39,7 +38,7 @@ pub(super) fn whole_life(server: &Server) {
     watch.end();
 }
 
-/// Creates, conflicts, gets, lists, deletes and is refused.
+/// Creates, gets, lists and deletes keys, with a conflict and with refused requests.
 pub(super) fn live(watch: &mut Watch, url: &str, admin: &str, settings: impl Fn(ClientBuilder) -> ClientBuilder) {
     let unbuilt = settings(builder(url, admin));
     watch.debug(&unbuilt);
@@ -62,7 +61,7 @@ pub(super) fn live(watch: &mut Watch, url: &str, admin: &str, settings: impl Fn(
         let conflict = create(&client).value(secret(&value)).send().unwrap_err();
         assert!(matches!(conflict, Error::Conflict(_)), "{conflict:?}");
         watch.error(conflict);
-        // A new key is a client's key, too.
+        // A new key is also the key of a client.
         let holder = settings(builder(url, &value)).build().unwrap();
         let info = holder.get(ids[0]).send().unwrap();
         watch.debug(&holder);
@@ -168,7 +167,7 @@ pub(super) fn lifecycle(server: &Server) {
     watch.end();
 }
 
-/// What is refused here, and what is refused by the server.
+/// Keys that the crate refuses, and keys that the server refuses.
 fn refused(watch: &mut Watch, client: &KeysClient, stranger: &KeysClient) {
     let bad = format!("{}\r\n{}", watch.draw("bad value", 20), watch.draw("bad value", 20));
     watch.error(create(client).value(secret(&bad)).send().unwrap_err());
@@ -191,7 +190,7 @@ fn refused(watch: &mut Watch, client: &KeysClient, stranger: &KeysClient) {
     }
 }
 
-/// Of the shortest key, this only shows that it works; see `twins.rs`.
+/// For the shortest key, this shows only that it works; see `twins.rs`.
 pub(super) fn lengths(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
@@ -200,7 +199,7 @@ pub(super) fn lengths(server: &Server) {
         let name = format!("{length} bytes");
         let value = match length {
             5 => random_text(length),
-            // Random text as short as this would also be found by accident.
+            // A random text of this length would be found by accident.
             6 | 7 => {
                 let value = &"Kq~7|wZ"[..length];
                 watch.fixed_secret(&name, value);
@@ -211,7 +210,7 @@ pub(super) fn lengths(server: &Server) {
         let key = create(&admin).value(secret(&value)).send().unwrap();
         let key = watch.created(&name, key);
         assert_eq!(key.value.expose_secret(), value);
-        // And the same secret in the other place, the header.
+        // The same secret in the header.
         let holder = client(&server.url(), &value);
         let generated = create(&holder).send().unwrap();
         let generated = watch.created("generated value", generated);
@@ -235,7 +234,7 @@ pub(super) fn threads(server: &Server) {
             move || {
                 (0..ROUNDS).for_each(|_| {
                     let key = create(&client).value(secret(&own)).send().unwrap();
-                    assert_eq!(key.value.expose_secret(), own, "a value that is another thread's");
+                    assert_eq!(key.value.expose_secret(), own, "the value of another thread's key");
                     assert_eq!(client.get(key.id).send().unwrap().prefix, own[..4]);
                     assert_eq!(client.delete(key.id).send().unwrap(), key.id);
                 });
@@ -253,7 +252,7 @@ pub(super) fn threads(server: &Server) {
     watch.end();
 }
 
-/// Each way in which a response can get lost, for each way to create a key, and for a delete.
+/// Every way to lose a response, for every way to create a key, and for a delete.
 pub(super) fn lost_responses(server: &Server) {
     let mut watch = Watch::begin();
     watch.secret("admin key", server.api_key());
@@ -265,7 +264,7 @@ pub(super) fn lost_responses(server: &Server) {
             let client = builder(&proxy.url(), server.api_key()).attempt_timeout(short).retries(retries).build();
             (proxy, client.unwrap())
         };
-        // Of its own, so that no other listed key has the prefix, the description and the scope by accident.
+        // A description of its own, so that no other listed key has the same prefix, description and scope by accident.
         let described = |client, what| create(client).description(format!("leaks: {what}, {loss:?}"));
         let (_proxy, repeating) = lossy(loss, true);
         let key = described(&repeating, "generated").send().unwrap();
@@ -275,14 +274,15 @@ pub(super) fn lost_responses(server: &Server) {
         let (_proxy, repeating) = lossy(loss, true);
         assert_eq!(repeating.delete(key.id).send().unwrap(), key.id);
 
-        // With a prefix that no generated value has: a key with a provided value is found only if none has its prefix.
+        // The prefix is one that no generated value has: a key with a provided value is found only if no other key has
+        // its prefix.
         let own = format!("~own{}", random_text(28));
         watch.secret("provided value", &own);
         let (_proxy, once) = lossy(loss, false);
         let unknown = described(&once, "provided").value(secret(&own)).send().unwrap_err();
         assert!(matches!(&unknown, Error::OutcomeUnknown(it) if it.value.as_ref().unwrap().expose_secret() == own));
         watch.error(unknown);
-        // The value is taken by then: a conflict after a doubt, and the key is found.
+        // The lost create has used the value: the repeat is a conflict, and the key is found.
         let (_proxy, repeating) = lossy(Loss::Closed, true);
         let found = described(&repeating, "provided").value(secret(&own)).send().unwrap();
         let found = watch.created("provided value", found);

@@ -1,4 +1,4 @@
-//! The same over https: directly, with certificates that are not trusted, and through a proxy.
+//! No key is shown over https either: directly, with certificates that are not trusted, and through a proxy.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -44,7 +44,7 @@ pub(super) fn failures(real: &Server) {
         watch.error(create(&client).value(secret(&own)).send().unwrap_err());
         watch.error(client.list().send().unwrap_err());
     }
-    // The private key that the client shows is a secret, too.
+    // The private key of a client certificate is also a secret.
     let identity = ca.issue(&["client.test"]);
     let pem = std::fs::read_to_string(&identity.key).unwrap();
     pem.lines().filter(|line| !line.starts_with('-')).for_each(|line| watch.secret("private key", line));
@@ -67,9 +67,9 @@ pub(super) fn failures(real: &Server) {
     watch.end();
 }
 
-/// The proxy is named in the environment, which is the process's: so the test is in a process of its own.
+/// A process of its own, because the environment names the proxy.
 pub(super) fn through_a_proxy(_: &Server) {
-    // So that this does not log into another test's time.
+    // Holds the log, so that this test writes no records into that of another test.
     let _log = Log::begin();
     let ca = TestCa::new();
     let server = or_ignore(Server::start_tls(&ca.issue(&["search.test"])));
@@ -90,7 +90,7 @@ pub(super) fn through_a_proxy(_: &Server) {
     assert!(status.success(), "the child failed: see above");
 
     let received = proxy.received();
-    assert!(!received.is_empty(), "nobody asked the proxy");
+    assert!(!received.is_empty(), "the proxy received no request");
     for request in received {
         let request = request.head;
         let target = ["search", "another"].map(|host| format!("CONNECT {host}.test:{} HTTP/1.1\r\n", server.port()));
@@ -100,7 +100,7 @@ pub(super) fn through_a_proxy(_: &Server) {
     }
 }
 
-/// What the child does.
+/// The code of the child.
 pub(crate) fn behind_a_proxy() {
     let mut settings = String::new();
     std::io::stdin().read_to_string(&mut settings).unwrap();
@@ -109,7 +109,7 @@ pub(crate) fn behind_a_proxy() {
     watch.secret("admin key", admin);
     watch.secret("proxy password", password);
     live(&mut watch, url, admin, |builder| builder.ca_certificates(ca));
-    // No certificate for this name: a failure behind the proxy.
+    // The server has no certificate for this name: the call fails behind the proxy.
     let other = url.replace("search.test", "another.test");
     let client = builder(&other, admin).ca_certificates(ca).build().unwrap();
     watch.error(create(&client).send().unwrap_err());

@@ -1,4 +1,4 @@
-//! Watches one test: knows its secrets, and searches at the end whatever was logged or shown.
+//! Knows the secrets of one test, and at its end searches everything that was logged or shown.
 
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
@@ -16,7 +16,7 @@ static RECORDS: AtomicUsize = AtomicUsize::new(0);
 static TEXTS: AtomicUsize = AtomicUsize::new(0);
 static FOUND: AtomicUsize = AtomicUsize::new(0);
 
-/// The log of one test, what it has shown, and what must be in neither.
+/// The log of one test, the texts that it has shown, and the secrets that must be in neither.
 pub(super) struct Watch {
     log: Log,
     scanner: Scanner,
@@ -28,24 +28,24 @@ impl Watch {
         Watch { log: Log::begin(), scanner: Scanner::default(), shown: Vec::new() }
     }
 
-    /// From now on, and back to the beginning, nobody may see this.
+    /// Adds a secret, which no record or text of this test may contain, not even an earlier one.
     pub(super) fn secret(&mut self, name: &str, secret: &str) {
         self.scanner.add(name, secret);
     }
 
-    /// Like [`secret`](Self::secret), for one that is the same in every run.
+    /// Like [`secret`](Self::secret), for a secret that is the same in every run.
     pub(super) fn fixed_secret(&mut self, name: &str, secret: &str) {
         self.scanner.add_fixed(name, secret);
     }
 
-    /// A random secret of this length, already known as one.
+    /// Draws a secret of this length, and adds it.
     pub(super) fn draw(&mut self, name: &str, length: usize) -> String {
         let secret = random_text(length);
         self.secret(name, &secret);
         secret
     }
 
-    /// Prints `this` in every way that `Debug` has.
+    /// Shows `this` in both forms of `Debug`.
     pub(super) fn debug(&mut self, this: &impl Debug) {
         self.shown.extend([format!("{this:?}"), format!("{this:#?}")]);
     }
@@ -54,7 +54,7 @@ impl Watch {
         self.shown.extend([format!("{this}"), format!("{this:#}")]);
     }
 
-    /// Prints a new key, and keeps its value as a secret.
+    /// Shows a new key, and adds its value as a secret.
     pub(super) fn created(&mut self, name: &str, key: CreatedKey) -> CreatedKey {
         if key.value.expose_secret().len() >= WINDOW {
             self.secret(name, key.value.expose_secret());
@@ -63,7 +63,7 @@ impl Watch {
         key
     }
 
-    /// Prints an error with everything in it: its causes, its attempts, what a panic makes of it.
+    /// Shows an error with all its parts: its causes, its attempts, and the panic of an `unwrap`.
     pub(super) fn error(&mut self, error: Error) {
         self.debug(&error);
         self.display(&error);
@@ -94,7 +94,7 @@ impl Watch {
         self.panic(|| drop(fail(error).unwrap()));
     }
 
-    /// Keeps the message of the panic that `work` ends in.
+    /// Shows the message of the panic with which `work` ends.
     pub(super) fn panic(&mut self, work: impl FnOnce()) {
         let hook = panic::take_hook();
         panic::set_hook(Box::new(|_| ()));
@@ -103,7 +103,7 @@ impl Watch {
         self.shown.push(payload.downcast_ref::<String>().unwrap().clone());
     }
 
-    /// Everything that was logged and shown, and what is found in it.
+    /// All records, and the secrets that were found in the records and the shown texts.
     pub(super) fn search(self) -> (Vec<Record>, Vec<(String, Found)>) {
         let Watch { log, scanner, shown } = self;
         let records = log.drain();
@@ -126,13 +126,13 @@ impl Watch {
         (records, found)
     }
 
-    /// Searches, and fails if there is anything.
+    /// Searches, and fails if a secret is found.
     pub(super) fn end(self) {
         let (records, found) = self.search();
         FOUND.fetch_add(found.len(), Ordering::Relaxed);
         assert!(!records.is_empty(), "nothing was logged, so nothing was tested");
         let list: String = found.iter().map(|(place, found)| format!("{found:?}\n    in {place}\n")).collect();
-        assert!(found.is_empty(), "{} times a secret:\n{list}", found.len());
+        assert!(found.is_empty(), "secrets are shown in {} places:\n{list}", found.len());
     }
 }
 

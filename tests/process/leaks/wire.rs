@@ -1,4 +1,4 @@
-//! What the server is sent, to the byte.
+//! Every byte that the server receives.
 
 use super::life::{builder, create};
 use super::watch::{Watch, secret};
@@ -49,7 +49,7 @@ pub(super) fn requests(_: &Server) {
     watch.end();
 }
 
-/// The order of headers says nothing.
+/// The order of headers does not matter.
 fn sorted(request: &str) -> Vec<String> {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut lines: Vec<_> = head.split("\r\n").map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! What a child does with its keys before it looks for what is left of them.
+//! The calls that a child makes with its keys before it searches its memory for them.
 
 use std::error::Error as _;
 use std::thread;
@@ -29,7 +29,7 @@ impl Scene {
     }
 }
 
-/// Everything that a key goes through where nothing goes wrong.
+/// All operations on a key, without a failure.
 pub(super) fn life(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     let own = Masked::draw("provided value", 32);
@@ -43,7 +43,7 @@ pub(super) fn life(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
         let key = create.send().unwrap();
         let value = Masked::of("value", &key.value);
         if scene.ca.is_empty() {
-            assert_eq!(copies(std::slice::from_ref(&value)).len(), 1, "copies of a value that is in use");
+            assert_eq!(copies(std::slice::from_ref(&value)).len(), 1, "a value in use has more than one copy");
         }
         secrets.push(value);
         drop(format!("{key:?}"));
@@ -54,7 +54,7 @@ pub(super) fn life(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     client
 }
 
-/// A create, and nothing after it that might happen to write over what it leaves.
+/// Only a create: a later call might overwrite what it leaves.
 pub(super) fn generated(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     let key = create(&client).send().unwrap();
@@ -62,7 +62,7 @@ pub(super) fn generated(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     client
 }
 
-/// The same, with the other ways to a value.
+/// Only a create, with another kind of value.
 pub(super) fn own(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     secrets.push(Masked::draw("provided value", 32));
@@ -70,7 +70,7 @@ pub(super) fn own(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     client
 }
 
-/// The same, with the other ways to a value.
+/// Only a create, with another kind of value.
 pub(super) fn generated_by_the_server(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     let key = create(&client).server_generated().send().unwrap();
@@ -78,7 +78,7 @@ pub(super) fn generated_by_the_server(scene: &Scene, secrets: &mut Vec<Masked>) 
     client
 }
 
-/// What is built on the four calls.
+/// The operations that consist of several calls.
 pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     let own = Masked::draw("provided value", 32);
@@ -106,7 +106,7 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     drop(format!("{read:?}"));
     shown(ScopedKeyInfo::parse(&new.value).unwrap_err());
     secrets.push(Masked::of("parent", &new.value));
-    // What comes after it is known to everybody.
+    // The rest of the value is not secret.
     let signature = SecretString::new(Box::from(&scoped.expose_secret()[..56]));
     secrets.push(Masked::of("signature", &signature));
     client.delete(new.id).send().unwrap();
@@ -124,7 +124,7 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     client
 }
 
-/// What a server refuses.
+/// Requests that a server refuses.
 pub(super) fn refusals(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().build().unwrap();
     let own = Masked::draw("provided value", 32);
@@ -132,7 +132,7 @@ pub(super) fn refusals(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     shown(create(&client).value(own.reveal()).send().unwrap_err());
     client.delete(key.id).send().unwrap();
     drop(key);
-    // A key that the server does not know, or no longer.
+    // A key that the server does not know, and a deleted key.
     let stranger = Scene { url: scene.url.clone(), admin: own.clone(), ca: String::new() }.builder().build().unwrap();
     shown(create(&stranger).send().unwrap_err());
     shown(stranger.list().send().unwrap_err());
@@ -144,7 +144,7 @@ pub(super) fn refusals(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     client
 }
 
-/// The first response does not come, or not all of it; then all is well.
+/// The first response is lost or cut; the next one arrives.
 pub(super) fn lost_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let client = scene.builder().attempt_timeout(Duration::from_millis(500)).build().unwrap();
     let key = create(&client).send().unwrap();
@@ -153,7 +153,7 @@ pub(super) fn lost_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysCli
     client
 }
 
-/// No response comes, or none that can be used.
+/// No response arrives, or none that can be read.
 pub(super) fn no_response(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient {
     let own = Masked::draw("provided value", 32);
     let client = scene.builder().attempt_timeout(Duration::from_millis(500)).retries(false).build().unwrap();

@@ -1,4 +1,4 @@
-//! A process that uses keys, drops them, and looks for what is left; and the parent's side of it.
+//! The child, which uses keys, drops them and searches its memory, and the code of its parent.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -51,7 +51,7 @@ pub(super) fn threads(server: &Server) {
     expect_nothing("threads", server, &server.url());
 }
 
-/// Not in here: a key where a number belongs, which the JSON parser repeats in the text of an error of its own.
+/// These do not include a key in the place of a number, because the JSON parser repeats it in its own error.
 pub(super) fn echoes(server: &Server) {
     let responses = [
         "HTTP/1.1 400 {key} {value}\r\nx: {key} {value}\r\ncontent-type: {key}{value}\r\ncontent-length: 0\r\n\r\n",
@@ -64,7 +64,7 @@ pub(super) fn echoes(server: &Server) {
         "HTTP/1.1 400 Bad\r\ncontent-encoding: {key}\r\ncontent-length: 0\r\n\r\n{value}",
         "{key} {value}\r\n\r\n",
     ];
-    // Escaped texts of every length modulo 8, because an allocator may write over a piece that begins or ends elsewhere.
+    // Escaped texts of every length modulo 8, because the allocator may overwrite the beginning or the end of a piece.
     let escaped = (0..8).map(|length| {
         let padding = "x".repeat(length);
         let body = format!(r#"{{"{padding}\n{{key}}": "\t{{value}}{padding}", "message": "{padding}\t{{key}}"}}"#);
@@ -77,7 +77,7 @@ pub(super) fn echoes(server: &Server) {
             let report = run_child("no response", server.api_key(), &faulty::echo(response, pieces).url(), "");
             let heap = report.left - report.on_the_stack;
             assert_eq!(heap, 0, "{response:?} leaves copies:\n{}", report.text);
-            // Parsers that are not optimised put what they look at into variables of functions that have returned.
+            // Without optimization, parsers leave bytes on the stack, in variables of functions that have returned.
             let may_be_on_the_stack = cfg!(debug_assertions);
             assert!(may_be_on_the_stack || report.on_the_stack == 0, "{response:?} leaves pieces:\n{}", report.text);
             println!("{pieces:?} {response:?}: {heap} copies left, {} pieces on the stack", report.on_the_stack);
@@ -85,7 +85,7 @@ pub(super) fn echoes(server: &Server) {
     }
 }
 
-/// No assertion that nothing is left: what is, is the TLS library's.
+/// Only counts what is left, because the TLS library leaves it.
 #[cfg(feature = "tls")]
 pub(super) fn encrypted(_: &Server) {
     let ca = TestCa::new();
@@ -100,7 +100,7 @@ pub(super) fn encrypted(_: &Server) {
     }
 }
 
-/// The search finds a secret in a `String` that was freed: the other tests can fail.
+/// The search finds a secret in a freed `String`. This proves that the other tests can fail.
 pub(super) fn control(server: &Server) {
     let report = run_child("control", server.api_key(), &server.url(), "");
     assert!(report.left > 0, "{}", report.text);
@@ -110,16 +110,16 @@ fn expect_nothing(scene: &str, server: &Server, url: &str) {
     let Report { searched, in_use, left, on_the_stack: _, text } = run_child(scene, server.api_key(), url, "");
     println!("{scene}: {searched} secrets looked for, {left} copies or pieces left");
     assert_eq!(left, 0, "{scene} leaves copies:\n{text}");
-    assert_eq!(in_use, 1, "copies of the admin key while the client has it");
+    assert_eq!(in_use, 1, "the client has more than one copy of the admin key");
 }
 
-/// What a child has found.
+/// The findings of a child.
 struct Report {
     searched: usize,
-    /// Copies of the admin key while there was a client.
+    /// Copies of the admin key while the client existed.
     in_use: usize,
     left: usize,
-    /// As many of them are in dead frames of the main thread's stack.
+    /// How many of them are on the main thread's stack, in functions that have returned.
     on_the_stack: usize,
     text: String,
 }
@@ -130,7 +130,7 @@ fn run_child(scene: &str, admin: &str, url: &str, ca: &str) -> Report {
     child.stdin.take().unwrap().write_all([scene, url, &admin, ca].join("\n").as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "the child failed, see above; it said:\n{text}");
+    assert!(output.status.success(), "the child failed (see above) and printed:\n{text}");
     let number = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("no `{name}` in: {text}"))
@@ -144,7 +144,7 @@ fn run_child(scene: &str, admin: &str, url: &str, ca: &str) -> Report {
     }
 }
 
-/// What the child does.
+/// The code of the child.
 pub(crate) fn main() {
     let mut settings = String::new();
     std::io::stdin().read_to_string(&mut settings).unwrap();
@@ -172,7 +172,7 @@ pub(crate) fn main() {
 
 fn leak() -> Masked {
     let secret = Masked::draw("leaked on purpose", 64);
-    // An optimiser would see that nobody uses it.
+    // The optimizer would remove an unused secret.
     drop(black_box(String::from(secret.reveal().expose_secret())));
     secret
 }

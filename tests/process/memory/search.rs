@@ -1,4 +1,4 @@
-//! Searches all memory of this process for secrets, without holding any of them in it.
+//! Searches all memory of this process for secrets, without a copy of them in it.
 
 use std::fs::{self, File};
 use std::ops::Range;
@@ -7,13 +7,14 @@ use std::os::unix::fs::FileExt;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-/// So many bytes in a row of a random secret are no accident. A vector register holds 16 or 32.
+/// The number of successive bytes of a random secret that memory does not contain by accident. A vector register has 16
+/// or 32 bytes.
 const WINDOW: usize = 8;
 
-/// No byte of a secret is as it is.
+/// Masks each byte of a secret.
 const MASK: u8 = 0xA5;
 
-/// A secret that can be looked for, since it is not itself in memory.
+/// A masked secret. It can be looked for, because it is not in memory itself.
 #[derive(Clone)]
 pub(super) struct Masked {
     pub(super) name: &'static str,
@@ -33,7 +34,7 @@ impl Masked {
         Masked { name, bytes: secret.expose_secret().bytes().map(|byte| byte ^ MASK).collect() }
     }
 
-    /// As text that can be passed to another process.
+    /// The masked secret as text, for another process.
     pub(super) fn to_hex(&self) -> String {
         self.bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -66,7 +67,7 @@ pub(super) fn copies(secrets: &[Masked]) -> Vec<Copy> {
     let memory = File::open("/proc/self/mem").unwrap();
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let mut buffer = vec![0; CHUNK];
-    // The buffer itself, where everything else passes through.
+    // The buffer of this search contains copies of what it reads.
     let own = buffer.as_ptr() as usize..buffer.as_ptr() as usize + CHUNK;
     let windows = Windows::of(secrets);
     let mut copies = Vec::new();
@@ -76,7 +77,8 @@ pub(super) fn copies(secrets: &[Masked]) -> Vec<Copy> {
             let mut at = part.start;
             while at < part.end {
                 let wanted = CHUNK.min(part.end - at);
-                // What is listed as readable may still not be (a device); such a part holds nothing of ours.
+                // Some regions are listed as readable and are not, such as those of devices. They contain no secret of
+                // this process.
                 let Ok(count @ 1..) = memory.read_at(&mut buffer[..wanted], at as u64) else { break };
                 search.go_on(&buffer[..count], at);
                 at += count;
@@ -87,7 +89,7 @@ pub(super) fn copies(secrets: &[Masked]) -> Vec<Copy> {
     copies
 }
 
-/// Every window of every secret, masked, in order; and a table to rule most bytes out at once.
+/// All windows of all secrets, masked and sorted, and a table that excludes most bytes quickly.
 struct Windows {
     sorted: Vec<(u64, &'static str)>,
     ends: Vec<bool>,
@@ -113,7 +115,7 @@ impl Windows {
     }
 }
 
-/// A walk through one region.
+/// The search of one region.
 struct Search<'a> {
     /// The last [`WINDOW`] bytes, masked.
     last: u64,
@@ -160,7 +162,7 @@ fn region(line: &str) -> Option<Region<'_>> {
     let number = |hex| usize::from_str_radix(hex, 16).ok();
     let permissions = fields.next()?;
     let name = fields.nth(3).unwrap_or("anonymous");
-    // What nobody can write is as it is in the file.
+    // A region that cannot be written has the content of its file.
     let is_file = name.starts_with('/') && !permissions.contains('w');
     let is_kernels = matches!(name, "[vvar]" | "[vvar_vclock]" | "[vsyscall]" | "[vdso]");
     (permissions.starts_with('r') && !is_file && !is_kernels)
