@@ -1,6 +1,7 @@
 //! Compares `FakeServer` with a real server. Both receive the same valid and invalid requests in the same order, and
-//! must send the same status, headers and body, byte by byte. The real server is always right. Both start without keys,
-//! so ids must also be equal. Requests on which they cannot agree are left out:
+//! must send the same status, headers and body, byte by byte. The real server is always right.
+//!
+//! Both start without keys, so ids must also be equal. Requests on which they cannot agree are left out:
 //!
 //! * `HEAD` (the real server sends a body), `CONNECT` and unknown methods, and request lines that are not HTTP: the HTTP
 //!   library responds to those, not the server.

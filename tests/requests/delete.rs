@@ -1,4 +1,4 @@
-//! A delete: what counts as success, and what leaves the outcome open.
+//! Deletes: the responses that are a success, and those that leave the outcome open.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn listed_key_is_deleted_only_if_its_id_still_belongs_to_it() {
 }
 
 #[test]
-fn other_errors_are_not_ignored_with_a_missing_key() {
+fn ignore_missing_ignores_no_other_error() {
     let (server, client) = start();
     let id = client.create().actions(["documents:get"]).collections(["docs"]).send().unwrap().id;
     server.inject(Fault::Unauthorized);
@@ -57,7 +57,7 @@ fn response_about_another_key_leaves_the_outcome_open() {
 }
 
 #[test]
-fn node_that_still_has_the_key_is_named_when_replication_is_waited_for() {
+fn waiting_for_replication_names_a_node_that_still_has_the_key() {
     let [leader, follower] = FakeServer::cluster().unwrap();
     let nodes = [leader.url(), follower.url()];
     let client = KeysClient::builder().nodes(nodes).api_key(leader.api_key()).build().unwrap();

@@ -1,4 +1,4 @@
-//! Derived values: no program stores them, and raising a generation rotates a key.
+//! Derived values: they need no store, and a higher generation rotates a key.
 
 use std::time::{Duration, SystemTime};
 
@@ -62,7 +62,7 @@ fn programs_that_share_a_root_agree_on_the_values_of_two_clusters() {
         let client = client(&server);
         let created = create(&client).derived_value(&root(), "docs", 1).send().unwrap();
         assert_eq!(created.value.expose_secret(), value("docs", 1));
-        // Run again, by any operation.
+        // Any operation, run again, finds the key.
         let again = create(&client).derived_value(&root(), "docs", 1).send().unwrap();
         let ensured = ensure(&client).derived_value(&root(), "docs", 1).send().unwrap();
         let applied = plan(&client, 1).send().unwrap().apply().unwrap();
@@ -170,7 +170,7 @@ fn key_whose_value_cannot_be_created_again_asks_for_a_higher_generation() {
         assert_eq!(values(&server), [value("docs", 1)]);
         let applied = plan(&client, 2).replace_on_drift(true).send().unwrap().apply().unwrap();
         assert!(applied.is_complete());
-        // The expired one is left for a day, and replaces nothing.
+        // The expired key stays for a day, and is not counted as replaced.
         assert_eq!(server.value_of(old).is_some(), expiry != Expiry::NEVER);
         assert_eq!(values(&server).last(), Some(&value("docs", 2)));
     }
@@ -188,9 +188,9 @@ fn key_of_another_origin_is_replaced_by_one_with_a_derived_value_if_that_is_perm
     assert_eq!(values(&server), [value("docs", 1)]);
 }
 
-/// A list shows four bytes of a value: none of these keys is taken for the one with the value, or deleted.
+/// A list shows only the prefix of a value: no key with the same prefix counts as the derived key, and none is deleted.
 #[test]
-fn keys_that_begin_as_the_value_are_not_confused() {
+fn keys_with_the_prefix_of_the_value_are_not_confused() {
     let (server, client) = start_hasty();
     let alike = |end: &str| format!("{}-{end}", &value("docs", 1)[..4]);
     let [one, other] = ["one", "other"].map(|end| seed(&server, alike(end), Expiry::NEVER));
@@ -202,14 +202,14 @@ fn keys_that_begin_as_the_value_are_not_confused() {
         assert!(matches!(request.send().unwrap_err(), Error::Drift { .. }));
     }
     assert_eq!(server.keys().len(), 2);
-    // A higher generation is told apart, and the next run replaces both.
+    // A higher generation has another prefix, so the next run replaces both keys.
     let request = ensure(&client).derived_value(&root(), "docs", 2).replace_on_drift(true);
     assert_eq!(request.send().unwrap().replaced, [one, other]);
 }
 
-/// Found by search: the values of these two labels both begin with `HQjz`.
+/// These two labels were found by a search: both values begin with `HQjz`.
 #[test]
-fn two_labels_whose_values_begin_in_the_same_way_have_a_key_each() {
+fn two_labels_whose_values_have_the_same_prefix_have_a_key_each() {
     let labels = ["tenant 469", "tenant 1686"];
     assert!(labels.iter().all(|label| value(label, 1).starts_with("HQjz")));
     let (server, client) = start_hasty();
@@ -268,7 +268,7 @@ fn stored_value_of_ensure_is_used_once_and_found_again() {
         assert_eq!((ensured.created, server.key_count()), (created, 1));
         assert_eq!(ensured.value.unwrap().expose_secret(), stored.expose_secret());
     }
-    // The key is kept, and has another value.
+    // The existing key is kept; it has another value.
     let another = typesense_keys::generate_value().unwrap();
     let ensured = ensure(&client).stored_value(another).send().unwrap();
     assert!(ensured.value.is_none() && !ensured.created);
@@ -291,10 +291,10 @@ fn stored_value_that_an_unwanted_key_may_have_is_not_created_again() {
     assert_eq!(ensured.value.unwrap().expose_secret(), another.expose_secret());
 }
 
-/// Only the prefix of the second key shows that it has the value. So the value is created before the old key is deleted:
-/// the server refuses it if a key has it.
+/// A list shows only the prefix of the second key, which may have the value. So the value is created before the old key
+/// is deleted: the server refuses the value if a key already has it.
 #[test]
-fn old_key_is_not_deleted_because_of_a_key_that_only_begins_as_the_new_value() {
+fn old_key_is_not_deleted_because_of_a_key_with_the_prefix_of_the_new_value() {
     for by_plan in [false, true] {
         let (server, client) = start_hasty();
         seed(&server, value("docs", 1), Expiry::NEVER);

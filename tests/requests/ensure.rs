@@ -1,4 +1,5 @@
-//! `ensure` leaves one key of a description, however often it is run, interrupted, or run at the same time.
+//! `ensure` leaves one key with its description, even if it runs several times, is interrupted, or runs twice at the
+//! same time.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,7 @@ fn keys(client: &KeysClient) -> Vec<KeyInfo> {
     client.list().description("docs site").send().unwrap()
 }
 
-/// A key of the same description that may do something else.
+/// A key with the same description and another scope.
 fn drifted(client: &KeysClient) -> KeyId {
     client.create().description("docs site").actions(["documents:get"]).collections(["docs"]).send().unwrap().id
 }
@@ -27,13 +28,13 @@ fn drifted(client: &KeysClient) -> KeyId {
 #[test]
 fn first_run_creates_the_key_and_second_run_leaves_it() {
     let (server, client) = start();
-    // Of another description, or none: not looked at.
+    // Keys with another description or none do not matter.
     client.create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     let first = ensure(&client).send().unwrap();
     assert!(first.created && first.replaced.is_empty());
     assert_eq!(first.key, client.get(first.key.id).send().unwrap());
     assert_eq!(first.value.unwrap().expose_secret().len(), 32);
-    // The order in which actions and collections are named makes no difference.
+    // The order of actions and collections does not matter.
     let second = client.ensure("docs site").actions(["documents:get", "documents:search"]);
     let second = second.collections(["blog", "docs", "blog"]).send().unwrap();
     assert_eq!((second.key, second.created), (first.key, false));
@@ -72,13 +73,13 @@ fn drift_with_replace_on_drift_is_replaced() {
 }
 
 #[test]
-fn every_run_knows_a_provided_value() {
+fn every_run_returns_a_provided_value() {
     let (_server, client) = start();
     for created in [true, false, false] {
         let ensured = ensure(&client).value("a-value-of-my-own").send().unwrap();
         assert_eq!((ensured.value.unwrap().expose_secret(), ensured.created), ("a-value-of-my-own", created));
     }
-    // Another value with the same prefix: the server accepts it, and the run deletes the key that it has created.
+    // The server accepts another value with the same prefix. The run then deletes the key that it has created.
     let drifted = ensure(&client).value("a-valve").send();
     assert!(
         matches!(&drifted, Err(Error::Drift { differences, .. }) if differences[0].field == "value"),
@@ -87,9 +88,9 @@ fn every_run_knows_a_provided_value() {
     assert_eq!(keys(&client).len(), 1);
 }
 
-/// A later run could not tell which of the two keys has the value.
+/// A later run could not distinguish the two keys.
 #[test]
-fn value_that_begins_like_that_of_an_expired_key_is_refused_by_the_first_run_and_by_later_ones() {
+fn value_with_the_prefix_of_an_expired_key_is_refused_by_every_run() {
     let (server, client) = start();
     let hour_ago = Expiry::from(SystemTime::now() - Duration::from_secs(3600));
     let expired = TestKey::new("docs site", ["documents:search"], ["docs"]).value("prod-2024").expires_at(hour_ago);
@@ -110,7 +111,7 @@ fn value_that_begins_like_that_of_an_expired_key_is_refused_by_the_first_run_and
     }
 }
 
-/// Only another run can tell whether a lost attempt or an earlier run has created the key.
+/// With a provided value, a run cannot know whether its lost attempt or an earlier run has created the key.
 #[test]
 fn key_found_after_a_lost_response_is_reported_as_created_only_with_a_generated_value() {
     let (server, client) = start();
@@ -162,7 +163,7 @@ fn value_of_another_key_is_a_conflict() {
     assert_eq!(server.key_count(), 1);
 }
 
-/// Creates a key as `ensure` asks for, with an expiry that this crate would not accept.
+/// Creates the key that `ensure` would create, with an expiry that this crate would not accept.
 fn expired(server: &FakeServer, expires_at: SystemTime) -> KeyId {
     let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap().as_secs();
     let key = serde_json::json!({
@@ -181,12 +182,12 @@ fn expired_key_gets_a_replacement_and_stays_for_a_day() {
     const HOUR: Duration = Duration::from_secs(3600);
     let (server, client) = start();
     let long_ago = expired(&server, SystemTime::now() - 25 * HOUR);
-    // By the clock of this machine, which may be ahead.
+    // The clock of this machine may be ahead, so the expired key stays.
     let just_now = expired(&server, SystemTime::now() - 23 * HOUR);
     let new = ensure(&client).expires_in(HOUR).send().unwrap();
     assert!(new.created);
     assert_eq!((new.replaced, new.duplicates), (vec![long_ago], vec![just_now]));
-    // A later run accepts it: it expires no later than one that this run would create.
+    // A later run keeps the new key, which expires no later than one that the later run would create.
     let again = ensure(&client).expires_in(HOUR).send().unwrap();
     assert_eq!((again.created, again.key, again.duplicates), (false, new.key, vec![just_now]));
 }
@@ -223,7 +224,7 @@ fn invalid_request_is_refused_before_anything_is_sent() {
 #[test]
 fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_reports_the_rest() {
     let faults = [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }];
-    // List, check the nodes, create, list, see whether it is replicated, delete.
+    // The steps: list, check the nodes, create, list, wait for replication, delete.
     for step in 0..6 {
         for fault in faults {
             let case = format!("step {step}: {fault:?}");
@@ -285,7 +286,8 @@ fn old_key_is_left_over_if_the_client_may_not_delete_it() {
 fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     let (server, client) = start();
     let old = drifted(&client);
-    // List, get, check the nodes, create, list; the response about the new key arrives after it has expired.
+    // The steps before: list, get, check the nodes, create, list. The response about the new key arrives after it has
+    // expired.
     (0..5).for_each(|_| server.inject(PASS));
     server.inject(Fault::Delay(Duration::from_millis(4_100)));
     let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(3)).send().unwrap_err();
@@ -299,7 +301,7 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
 fn second_old_key_stays_if_the_new_one_expires_while_the_first_is_deleted() {
     let (server, client) = start();
     let [first, second] = [drifted(&client), drifted(&client)];
-    // List, get, check the nodes, create, list, ask for the new key; the response to the delete is late.
+    // The steps before: list, get, check the nodes, create, list, get the new key. The response to the delete is late.
     (0..6).for_each(|_| server.inject(PASS));
     server.inject(Fault::Delay(Duration::from_millis(4_100)));
     let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(3)).send().unwrap_err();
@@ -313,7 +315,8 @@ fn second_old_key_stays_if_the_new_one_expires_while_the_first_is_deleted() {
 fn runs_that_check_the_same_duration_at_different_times_end_with_one_key() {
     let (server, client) = start();
     let request = || ensure(&client).expires_in(Duration::from_secs(3_600)).replace_on_drift(true);
-    // The first run lists again after the second one has created the key, which expires later than it asks for.
+    // The first run lists again after the second run has created the key, which expires later than the first run asks
+    // for.
     server.inject(Fault::NotReady { retry_after: Some(Duration::from_secs(4)) });
     let [first, second] = thread::scope(|scope| {
         let first = scope.spawn(|| request().send().unwrap());
@@ -327,7 +330,7 @@ fn runs_that_check_the_same_duration_at_different_times_end_with_one_key() {
 }
 
 #[test]
-fn eight_runs_at_once_end_with_one_key() {
+fn eight_simultaneous_runs_end_with_one_key() {
     for (own_value, has_drifted) in [(None, false), (None, true), (Some("own-value"), false)] {
         let (_server, client) = start();
         if has_drifted {
@@ -350,7 +353,7 @@ fn eight_runs_at_once_end_with_one_key() {
 }
 
 #[test]
-fn key_that_no_list_shows_is_not_taken_for_the_only_one() {
+fn key_that_no_list_shows_does_not_count_as_the_only_one() {
     let server = Scripted::start(|peer| {
         loop {
             let asked = peer.request()?;
@@ -392,7 +395,7 @@ fn value_is_in_the_error_if_a_node_does_not_know_the_key() {
 }
 
 #[test]
-fn node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
+fn error_does_not_show_the_new_value_that_a_node_repeats() {
     let value = "a-value-that-nobody-shall-see";
     let gossip = Scripted::start(move |peer| {
         peer.request()?;
@@ -407,8 +410,11 @@ fn node_that_repeats_the_new_value_does_not_get_it_into_the_error() {
         assert!(!text.contains("nobody-shall"), "{text}");
         text
     });
-    // The deadline may leave too little time for the last response, which is the one that the error shows.
-    assert!(texts.into_iter().any(|text| text.contains("a redirect to")), "the node was never asked in time");
+    // On a busy machine, the deadline may leave no time for the last response, which the error would show.
+    assert!(
+        texts.into_iter().any(|text| text.contains("a redirect to")),
+        "no run had enough time to send a request to the node"
+    );
 }
 
 #[test]
@@ -417,7 +423,7 @@ fn conflict_with_a_key_that_a_lagging_node_does_not_list_yet_returns_that_key() 
     let value = "a-value-of-my-own";
     follower.set_lagging(true);
     let created = ensure(&client(&leader)).value(value).send().unwrap();
-    // The first list that follows the conflict: time enough to catch up before the next.
+    // The first list after the conflict. The node catches up before the next one.
     follower.fail(Operation::List).nth(2).with(Fault::Delay(Duration::from_secs(1)));
     let ensured = thread::scope(|scope| {
         scope.spawn(|| {

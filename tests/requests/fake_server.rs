@@ -1,5 +1,5 @@
-//! What `FakeServer` promises to those who test with it. That it responds as a real server of 0.24.1 does is the subject
-//! of `tests/live/differential.rs`; that it responds as v30 does, of `fake_server/v30.rs`.
+//! The promises of `FakeServer` to those who test with it. `tests/live/differential.rs` compares it with a real server
+//! of 0.24.1, and `fake_server/v30.rs` with the source of v30.
 
 mod cluster;
 mod connections;
@@ -26,7 +26,7 @@ fn list(server: &FakeServer) -> io::Result<Response> {
     send(server, Request::new("GET", "/keys"))
 }
 
-/// With the bootstrap key, on a connection of its own.
+/// Sends the request with the bootstrap key on a new connection.
 fn send(server: &FakeServer, request: Request) -> io::Result<Response> {
     send_with(server, server.api_key().expose_secret(), request)
 }

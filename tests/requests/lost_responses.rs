@@ -1,4 +1,5 @@
-//! A create whose response is lost: the next attempt is told that the value is in use, and the key is looked up.
+//! A create whose response is lost: the response to the next attempt is that the value is in use, and the key is looked
+//! up.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,7 +21,7 @@ fn request(client: &KeysClient) -> CreateKey {
 #[test]
 fn key_is_found_and_returned_as_if_nothing_had_happened() {
     let (server, client) = start();
-    // Another key of the same scope, which is not to be taken for the new one.
+    // Another key of the same scope, which must not count as the new one.
     let older = request(&client).send().unwrap();
     server.inject(Fault::LoseResponse);
     let key = request(&client).send().unwrap();
@@ -35,7 +36,9 @@ fn lost_response_without_list_permission_returns_the_value() {
     let creator = client(&server).create().actions(["keys:create"]).collections(["*"]).send().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
     server.inject(Fault::LoseResponse);
-    let Err(Error::OutcomeUnknown(unknown)) = request(&client).send() else { panic!("it could not be looked up") };
+    let Err(Error::OutcomeUnknown(unknown)) = request(&client).send() else {
+        panic!("the outcome is known although the client may not list keys")
+    };
     assert!(
         unknown.to_string().contains("the value is in use, but the key's id could not be looked up"),
         "{unknown}"
@@ -51,7 +54,7 @@ fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response()
     let (server, client) = start();
     let value = "a-value-that-is-in-use-already";
     client.create().actions(["documents:get"]).collections(["other"]).value(value).send().unwrap();
-    // The response that is lost is the refusal. A node that lags might not show the new key.
+    // The lost response is the refusal. A lagging node might not show the new key.
     server.inject(Fault::LoseResponse);
     let error = request(&client).value(value).send().unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
@@ -60,7 +63,7 @@ fn provided_value_of_another_key_leaves_the_outcome_open_after_a_lost_response()
 }
 
 #[test]
-fn delete_whose_response_is_lost_is_done() {
+fn delete_whose_response_is_lost_succeeds() {
     let (server, client) = start();
     let id = request(&client).send().unwrap().id;
     server.inject(Fault::LoseResponse);
@@ -69,7 +72,7 @@ fn delete_whose_response_is_lost_is_done() {
 }
 
 #[test]
-fn node_that_lags_is_asked_until_it_knows_the_key() {
+fn lagging_node_is_asked_until_it_knows_the_key() {
     let prefix = Mutex::new(None);
     let lists = Mutex::new(0);
     let server = Scripted::start(move |peer| {
@@ -107,7 +110,7 @@ fn node_that_lags_is_asked_until_it_knows_the_key() {
     assert_eq!(asked, ["POST", "POST", "GET", "GET", "GET"]);
 }
 
-/// A proxy whose first response is an error that tells nothing, and whose others are `response`.
+/// A proxy whose first response is an error that leaves the outcome open, and whose other responses are `response`.
 fn in_doubt_then(response: &'static str) -> Scripted {
     let is_first = AtomicBool::new(true);
     Scripted::start(move |peer| {
@@ -136,7 +139,7 @@ fn status_404_or_409_of_a_proxy_leaves_the_outcome_unknown() {
     let error = request(&client_of(&server)).send().unwrap_err();
     let Error::OutcomeUnknown(unknown) = error else { panic!("{error}") };
     assert!(unknown.value.is_some());
-    assert!(server.received().iter().all(|request| request.head.starts_with("POST")), "nothing was looked up");
+    assert!(server.received().iter().all(|request| request.head.starts_with("POST")), "the key was looked up");
 }
 
 #[test]
@@ -172,12 +175,12 @@ fn create_that_a_balancer_repeats_makes_one_key_which_is_returned() {
     assert_eq!((client.get(key.id).send().unwrap().id, server.key_count()), (key.id, 1));
 
     let own = request(&client).value("a-value-of-my-own");
-    // Which of the two it was cannot be told: another key may have had this value before.
+    // The outcome stays open: another key may have had this value before.
     assert!(matches!(own.send(), Err(Error::Conflict(_))));
 }
 
 #[test]
-fn provided_value_of_a_key_that_begins_alike_is_never_returned_with_the_id_of_another_key() {
+fn provided_value_is_never_returned_with_the_id_of_another_key_with_its_prefix() {
     let (server, client) = start();
     let like_ours = request(&client).value("key_aaa").send().unwrap().id;
     client.create().description("another").actions(["*"]).collections(["*"]).value("key_bbb").send().unwrap();

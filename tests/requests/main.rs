@@ -1,4 +1,4 @@
-//! What each operation does on the fake server, and on servers that follow a script; and what the fake server promises.
+//! Each operation on the fake server and on servers that follow a script, and the promises of the fake server.
 
 #![allow(
     clippy::unwrap_used,

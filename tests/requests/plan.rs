@@ -1,4 +1,4 @@
-//! Keys as code: a plan shows what differs and changes nothing; applying it leads to exactly the described keys, each
+//! Keys as code. A plan shows differences and changes nothing. Applying it leads to exactly the described keys, each
 //! created once, whatever fails.
 
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ fn applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do() {
     expected.sort();
     assert_eq!(described, expected);
     for (index, ensured) in applied.ensured().enumerate() {
-        assert_eq!(ensured.key.description, format!("key {index}"), "in the order of the specs");
+        assert_eq!(ensured.key.description, format!("key {index}"), "not in the order of the specs");
         let value = ensured.value.as_ref().unwrap().expose_secret();
         assert_eq!(server.value_of(ensured.key.id).unwrap().expose_secret(), value);
         assert_eq!(values[&ensured.key.id], value);
@@ -89,7 +89,7 @@ fn applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do() {
     assert!(!plan.has_changes() && plan.values().count() == 0);
     let applied = plan.apply().unwrap();
     assert!(applied.is_complete() && applied.ensured().all(|key| !key.created && key.value.is_none()));
-    assert_eq!(server.request_count(), sent + 1, "one list for the plan, and nothing to apply");
+    assert_eq!(server.request_count(), sent + 1, "more than one list for the plan and its application");
 }
 
 #[test]
@@ -139,13 +139,13 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
     assert_eq!(new.replaced, [old]);
     assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [new.key.id]);
 
-    // Where the new key cannot be confirmed, the old one stays.
+    // If a node cannot confirm the new key, the old one stays.
     with_enough_time(Duration::from_millis(300), |timeout| {
         let server = FakeServer::start().unwrap();
         let old = server.seed(drifted("key 0")).unwrap();
         let request = hasty(&server).plan(specs(1)).replace_on_drift(true).timeout(timeout);
         let plan = request.send().map_err(|error| error.to_string())?;
-        // The first request for a key asks for the old one, the second whether each node is available.
+        // The first `get` is for the old key, the second checks whether each node is available.
         for nth in 3..60 {
             server.fail(Operation::Get).nth(nth).with(Fault::ErrorBefore);
         }
@@ -159,7 +159,7 @@ fn replaced_key_is_deleted_after_its_replacement_is_known() {
 }
 
 #[test]
-fn duplicates_are_reported_and_stay() {
+fn duplicates_are_reported_and_not_deleted() {
     let server = FakeServer::start().unwrap();
     let ids = [wanted("key 0"), wanted("key 0")].map(|key| server.seed(key).unwrap());
     let plan = hasty(&server).plan(specs(1)).send().unwrap();
@@ -170,7 +170,7 @@ fn duplicates_are_reported_and_stay() {
 }
 
 #[test]
-fn key_that_shares_a_description_and_allows_more_is_a_drift_unless_prune_accepts_it() {
+fn key_with_the_same_description_that_allows_more_is_a_drift_unless_prune_covers_it() {
     let server = FakeServer::start().unwrap();
     let [kept, wider] = [wanted("key 0"), TestKey::new("key 0", ["*"], ["*"])].map(|key| server.seed(key).unwrap());
     let client = hasty(&server);
@@ -204,7 +204,7 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
         (true, &[long_ago][..], &[just_now][..])
     );
 
-    // Beside a key that is kept, too.
+    // Also beside a key that is kept.
     let long_ago = server.seed(wanted("key 0").expires_at(hours_ago(72))).unwrap();
     let plan = hasty(&server).plan(specs(1)).send().unwrap();
     assert!(plan.has_changes() && plan.keys()[0].change == Change::Keep && deletes(&plan) == [long_ago]);
@@ -213,11 +213,11 @@ fn key_that_expired_long_ago_is_deleted_when_its_successor_exists() {
 }
 
 #[test]
-fn only_asked_for_keys_are_pruned() {
+fn only_keys_that_the_rule_matches_are_pruned() {
     let server = FakeServer::start().unwrap();
     let ids = ["app: old", "key 0", "other"].map(|description| server.seed(wanted(description)).unwrap());
     let client = hasty(&server);
-    assert!(!client.plan(specs(1)).send().unwrap().has_changes(), "none is asked for");
+    assert!(!client.plan(specs(1)).send().unwrap().has_changes(), "changes without `prune`");
     // A described key is never pruned.
     let prune = |client: &KeysClient| client.plan(specs(1)).prune(|key| key.description != "other").send().unwrap();
     let plan = prune(&client);
@@ -244,7 +244,7 @@ fn key_that_may_be_the_clients_own_is_never_pruned() {
     let plan = client.plan(Vec::new()).prune(|_| true).send().unwrap();
     assert!(!plan.has_changes(), "{plan}");
 
-    // The client's own key has listed the keys, so a key that may not do so is another one.
+    // The client's own key has listed the keys, so a key that may not list keys is another one.
     let other = TestKey::new("docs", ["documents:search"], ["docs"]);
     let other = server.seed(other.value(format!("{}-another", &admin.value.expose_secret()[..4]))).unwrap();
     let applied = client.plan(Vec::new()).prune(|_| true).send().unwrap().apply().unwrap();
@@ -281,7 +281,7 @@ fn key_that_may_be_the_clients_own_is_never_replaced() {
     let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
     assert!(matches!(error, Error::Drift { .. }), "{error}");
     assert_eq!(server.keys(), before);
-    // Another key can do it.
+    // A client with another key can replace it.
     let ensured = ensure(&hasty(&server)).replace_on_drift(true).send().unwrap();
     assert_eq!(ensured.replaced, [admin.id]);
 }
@@ -323,18 +323,18 @@ fn key_that_has_changed_since_the_plan_is_refused() {
     let another = |server: &FakeServer, _| assert!(server.seed(drifted("key 0")).is_ok());
     let error = outdated(gone, described()).unwrap();
     assert!(error.starts_with("the plan for `key 0` is outdated: it says: ~ replace `key 0`: key 0, "), "{error}");
-    assert!(error.ends_with("make a new plan") && !error.contains('\n'), "one line: {error}");
+    assert!(error.ends_with("make a new plan") && !error.contains('\n'), "more than one line: {error}");
     assert!(outdated(replaced, described()).is_some());
     assert!(outdated(another, described()).is_some());
     assert_eq!(outdated(|_, _| {}, described()), None);
-    // Deleting a key that is gone, or beside another one, changes nothing else.
+    // If the key to delete is gone, or has a new key beside it, the plan is not outdated.
     assert_eq!(outdated(gone, spec("key 1")), None);
     assert_eq!(outdated(another, spec("key 1")), None);
 }
 
-/// Two servers with the same admin key stand for one that was set up anew, or from another backup.
+/// Two servers with the same admin key stand for a server that was set up again, or restored from another backup.
 #[test]
-fn key_to_delete_whose_id_is_now_that_of_another_key_is_refused() {
+fn key_is_not_deleted_if_its_id_now_belongs_to_another_key() {
     let [before, after] = [(); 2].map(|()| FakeServer::start().unwrap());
     let admin = "aDmn-of-both-servers";
     for server in [&before, &after] {
@@ -344,7 +344,7 @@ fn key_to_delete_whose_id_is_now_that_of_another_key_is_refused() {
     assert_eq!(after.seed(wanted("precious")).unwrap(), ids[0]);
     let builder = KeysClient::builder().node(before.url()).node(after.url()).api_key(admin);
     let client = builder.build().unwrap();
-    after.inject(Fault::ErrorBefore); // so that the plan lists the keys of the other one
+    after.inject(Fault::ErrorBefore); // so that the plan lists the keys of the other server
     let request = client.plan([]).prune(|key| key.description.starts_with("app: ")).keep_going(true);
     let plan = request.send().unwrap();
     assert_eq!(changes(&plan), [Change::Delete, Change::Delete]);
@@ -391,7 +391,7 @@ fn key_with_a_lost_response_is_created_once_and_its_value_is_kept() {
     let (description, error) = applied.failed().next().unwrap();
     assert!(description == "key 1" && matches!(error, Error::OutcomeUnknown(_)), "{error}");
     assert_eq!(error.value().unwrap().expose_secret(), stored["key 1"].expose_secret());
-    assert_eq!(applied.ensured().count(), 1, "changes in progress are completed, and no others are started");
+    assert_eq!(applied.ensured().count(), 1, "not exactly the changes in progress were completed");
     assert_eq!(applied.not_started().collect::<Vec<_>>(), ["key 2", "key 3"]);
 
     let applied = client.plan(specs(4)).send().unwrap().apply().unwrap();
@@ -404,7 +404,7 @@ fn key_with_a_lost_response_is_created_once_and_its_value_is_kept() {
 fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     let [leader, follower] = FakeServer::cluster::<2>().unwrap();
     let client = KeysClient::builder().node(follower.url()).api_key(follower.api_key()).build().unwrap();
-    // An earlier run has stored the value and created the key, which the follower does not show yet.
+    // An earlier run has stored the value and created the key. The follower does not show it yet.
     let stored = "Vf3k0123456789abcdefghijklmnopqr";
     follower.set_lagging(true);
     let id = leader.seed(wanted("key 0").value(stored)).unwrap();
@@ -417,7 +417,7 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     let plan = plan.send().unwrap();
     assert_eq!(changes(&plan), [Change::Create, Change::Create]);
     let created = follower.request_count() + 3; // after the list and both creates
-    // The next list: time enough to catch up before the one after it.
+    // The next list. The follower catches up before the one after it.
     follower.fail(Operation::List).nth(2).with(Fault::Delay(Duration::from_secs(1)));
     let applied = thread::scope(|scope| {
         scope.spawn(|| {
@@ -430,12 +430,12 @@ fn stored_value_is_used_again_and_creates_no_second_key_on_a_lagging_node() {
     assert!(applied.is_complete(), "{:?}", errors(&applied));
     let key = applied.ensured().next().unwrap();
     assert_eq!((key.key.id, key.value.as_ref().unwrap().expose_secret()), (id, stored));
-    assert!(!key.created, "by this run");
+    assert!(!key.created, "reported as created by this run");
     assert_eq!(leader.key_count(), 3);
 }
 
 #[test]
-fn stored_value_is_not_asked_for_where_the_description_is_listed() {
+fn stored_value_is_not_requested_if_the_description_is_listed() {
     let server = FakeServer::start().unwrap();
     server.seed(wanted("key 0")).unwrap();
     server.seed(drifted("key 1")).unwrap();
@@ -454,7 +454,7 @@ fn invalid_stored_value_is_refused_with_the_description_of_its_key() {
 }
 
 #[test]
-fn each_created_key_is_reported_at_once_and_a_break_starts_no_more() {
+fn each_created_key_is_reported_at_once_and_after_a_break_no_more_are_started() {
     for connections in [1, 3] {
         let (server, client) = start_hasty();
         let mut told = 0;
@@ -468,7 +468,7 @@ fn each_created_key_is_reported_at_once_and_a_break_starts_no_more() {
         });
         let applied = applied.unwrap();
         assert!(server.key_count() < 10 + connections);
-        assert_eq!(applied.ensured().count(), server.key_count(), "each that exists is handed over");
+        assert_eq!(applied.ensured().count(), server.key_count(), "not every key that exists is reported");
         assert!(applied.ensured().all(|key| key.value.is_some()));
         assert_eq!(applied.not_started().count(), 30 - server.key_count());
     }
@@ -502,7 +502,7 @@ fn failed_first_list_changes_nothing() {
 }
 
 #[test]
-fn two_runs_at_once_agree_on_one_key_for_each_spec() {
+fn two_simultaneous_runs_agree_on_one_key_for_each_spec() {
     let (_server, client) = start_hasty();
     for round in 0..10 {
         let described: Vec<_> = (0..8).map(|index| spec(&format!("round {round}, key {index}"))).collect();
@@ -511,7 +511,7 @@ fn two_runs_at_once_agree_on_one_key_for_each_spec() {
             plans.map(|plan| scope.spawn(|| plan.apply().unwrap())).map(|run| run.join().unwrap())
         });
         for result in &results {
-            // Whoever lists after the other has created refuses the key.
+            // A run that lists after the other one has created the key refuses it.
             assert!(
                 result.failed().all(|(_, error)| matches!(error, Error::PlanOutdated { .. })),
                 "{:?}",
@@ -532,7 +532,7 @@ fn lagging_node_is_listed_again_until_it_shows_the_created_key_and_an_earlier_on
     let earlier = leader.seed(wanted("key 0")).unwrap();
     let applied = thread::scope(|scope| {
         scope.spawn(|| {
-            // That of the plan, the first of `apply`, and one after the create.
+            // The list of the plan, the first one of `apply`, and one after the create.
             wait_until("three lists", || follower.requests(Operation::List) >= 3);
             follower.set_lagging(false);
         });
@@ -559,7 +559,7 @@ fn invalid_spec_is_named_before_anything_is_sent() {
 }
 
 #[test]
-fn plan_is_shown_to_people_and_to_programs_without_values() {
+fn plan_is_shown_without_values_as_text_and_as_json() {
     let server = FakeServer::start().unwrap();
     for key in [drifted("blog"), wanted("shop"), wanted("shop"), wanted("old\n")] {
         server.seed(key).unwrap();

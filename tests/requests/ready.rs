@@ -1,4 +1,4 @@
-//! Before the first call: a client that waits for its server, and requests that are checked without being sent.
+//! Before the first call: clients that wait for their server, and requests that are checked without being sent.
 
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn wait_for_a_server_that_starts_late_succeeds() {
     let client = builder(&server).connect_timeout(SHORT).build().unwrap();
     server.stop();
     thread::scope(|scope| {
-        // Later than a call fails if the server has never responded.
+        // Later than the time after which a call fails if no node has ever responded.
         scope.spawn(|| {
             thread::sleep(3 * SHORT);
             server.restart().unwrap();
@@ -41,7 +41,7 @@ fn wait_for_a_server_that_loads_its_data_succeeds() {
 
 #[test]
 fn wait_for_a_server_that_never_starts_ends_in_the_last_error() {
-    // Not the port of a server that was stopped: another test may get that.
+    // Not the port of a stopped server, which another test may get.
     let client = KeysClient::builder().node("http://127.0.0.1:1").api_key("key").build().unwrap();
     let error = client.wait_until_ready(SHORT).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout), "{error}");
@@ -56,7 +56,7 @@ fn wait_with_a_key_without_actions_succeeds() {
 }
 
 #[test]
-fn wait_for_something_that_is_not_typesense_ends_at_once() {
+fn wait_for_another_kind_of_server_ends_at_once() {
     let server = FakeServer::start().unwrap();
     server.inject(Fault::Respond { status: 200, content_type: "text/html", body: "<h1>It works!</h1>" });
     let error = builder(&server).build().unwrap().wait_until_ready(LONG).unwrap_err();

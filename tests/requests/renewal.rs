@@ -1,4 +1,4 @@
-//! A key that expires soon is succeeded by a new one beside it; a replaced key can be kept for a while.
+//! A key that expires soon gets a successor beside it. A replaced key can be kept for some time.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn plan(client: &KeysClient) -> PlanKeys<'static> {
     client.plan([spec()])
 }
 
-/// A key of this scope that expires after so many days, or never.
+/// A key with this scope that expires after this many days, or never.
 fn seed(server: &FakeServer, days: Option<u32>, action: &str) -> KeyId {
     let expires_at = days.map_or(Expiry::NEVER, |days| Expiry::after(days * DAY));
     server.seed(TestKey::new("docs", [action], ["docs"]).expires_at(expires_at)).unwrap()
@@ -48,7 +48,7 @@ fn change(plan: &Plan) -> Change {
     plan.keys()[0].change
 }
 
-/// By `ensure`, and by a plan.
+/// Runs `ensure` or a plan.
 fn both(run: impl Fn(&FakeServer, &KeysClient, bool)) {
     for by_plan in [false, true] {
         let (server, client) = start_hasty();
@@ -56,7 +56,7 @@ fn both(run: impl Fn(&FakeServer, &KeysClient, bool)) {
     }
 }
 
-/// The key that stays, whether it is new, and the other keys.
+/// Returns the key that stays, whether it is new, and the other keys.
 fn run(client: &KeysClient, by_plan: bool) -> (KeyId, bool, Vec<KeyId>) {
     let applied;
     let ensured = if by_plan {
@@ -71,7 +71,7 @@ fn run(client: &KeysClient, by_plan: bool) -> (KeyId, bool, Vec<KeyId>) {
 }
 
 #[test]
-fn key_that_expires_soon_is_succeeded_once_and_not_deleted() {
+fn key_that_expires_soon_gets_one_successor_and_is_not_deleted() {
     both(|server, client, by_plan| {
         let old = seed(server, Some(6), "documents:search");
         let (new, created, others) = run(client, by_plan);
@@ -109,7 +109,7 @@ fn plan_shows_a_renewal_and_its_expiries() {
 
 /// The old key, which has the lowest id, expires soon.
 #[test]
-fn rotation_that_keeps_the_old_key_leaves_a_key_that_is_taken() {
+fn ensure_uses_the_new_key_of_a_rotation_that_keeps_the_old_one() {
     both(|server, client, by_plan| {
         let old = seed(server, Some(2), "documents:search");
         let new = client.rotate(old).keep_old(true).expires_in(MONTH).send().unwrap();
@@ -129,7 +129,7 @@ fn key_of_another_scope_does_not_prevent_a_renewal() {
 }
 
 #[test]
-fn derived_value_is_not_renewed_but_asks_for_a_higher_generation() {
+fn error_about_a_derived_value_that_expires_soon_asks_for_a_higher_generation() {
     let (server, client) = start_hasty();
     let old = seed_derived(&server, 1, 6);
     let planned = plan(&client).derived_values(&root()).send().unwrap();
@@ -138,7 +138,7 @@ fn derived_value_is_not_renewed_but_asks_for_a_higher_generation() {
     let error = ensure(&client).derived_value(&root(), "docs", 1).send().unwrap_err();
     assert!(matches!(error, Error::Drift { .. }), "{error}");
 
-    // The higher generation lies beside it, without `replace_on_drift`.
+    // The key of the higher generation is created beside the old one, without `replace_on_drift`.
     let raised = client.plan([spec().generation(2)]).derived_values(&root()).send().unwrap();
     assert_eq!(change(&raised), Change::Renew);
     assert!(raised.to_string().contains("\n    generation: 1 -> 2\n"), "{raised}");
@@ -160,7 +160,7 @@ fn derived_value_that_does_not_expire_soon_is_replaced_only_if_that_is_permitted
 }
 
 #[test]
-fn replaced_key_that_is_kept_goes_with_the_next_run() {
+fn replaced_key_that_is_kept_is_deleted_by_the_next_run() {
     let (server, client) = start();
     let request = |keep_old: bool| ensure(&client).replace_on_drift(true).keep_old(keep_old);
     let old = seed(&server, None, "documents:*");
@@ -175,7 +175,7 @@ fn replaced_key_that_is_kept_goes_with_the_next_run() {
 }
 
 #[test]
-fn plan_that_keeps_replaced_keys_says_so() {
+fn plan_shows_that_it_keeps_replaced_keys() {
     let (server, client) = start_hasty();
     let old = seed(&server, None, "documents:*");
     let request = |keep_old: bool| plan(&client).replace_on_drift(true).keep_old(keep_old).send().unwrap();
@@ -194,7 +194,7 @@ fn plan_that_keeps_replaced_keys_says_so() {
 }
 
 #[test]
-fn renewal_that_makes_no_sense_is_refused_before_anything_is_sent() {
+fn invalid_renewal_is_refused_before_anything_is_sent() {
     let (server, client) = start_hasty();
     let plain = || client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
     for (request, field) in [

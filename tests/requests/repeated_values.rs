@@ -1,4 +1,4 @@
-//! A server or proxy that repeats a new value in a later response: no error shows it.
+//! No error shows a new value that a server or proxy repeats in a later response.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,8 +13,8 @@ use typesense_keys::{Error, Expiry, KeysClient};
 use crate::support::Scripted;
 use crate::support::scan::Scanner;
 
-/// Passes `passed` more requests on after the first create, and responds to all later ones with an error that repeats
-/// the value. Loses the response to the create if `loses_create`.
+/// A proxy that passes `passed` requests after the first create, and responds to all later ones with an error that
+/// repeats the value. It loses the response to the create if `loses_create`.
 struct RepeatingProxy {
     server: FakeServer,
     proxy: Scripted,
@@ -72,7 +72,7 @@ impl RepeatingProxy {
         builder.timeout(Duration::from_secs(5)).build().unwrap()
     }
 
-    /// A drifted key with the id 0, and one that expired long ago.
+    /// Adds a drifted key with the id 0, and a key that expired long ago.
     fn seed(&self) {
         let key = |action| TestKey::new("docs", [action], ["docs"]);
         self.server.seed(key("documents:get")).unwrap();
@@ -86,7 +86,7 @@ fn texts<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Vec<String> {
     errors.into_iter().map(text).collect()
 }
 
-/// Returns the texts of its errors.
+/// Makes a call, and returns the texts of its errors.
 type Call = fn(&KeysClient) -> Vec<String>;
 
 const CALLS: [(&str, Call); 6] = [
@@ -118,21 +118,25 @@ const WAIT: Duration = Duration::from_millis(100);
 
 #[test]
 fn no_error_shows_a_new_value_that_a_later_response_repeats() {
-    for (name, call) in CALLS {
-        let run = |(passed, loses_create)| {
-            let proxy = RepeatingProxy::start(passed, loses_create);
-            proxy.seed();
-            let texts = call(&proxy.client());
-            let Some(value) = proxy.value() else { return false };
-            let found = Scanner::of([value.as_str()]).find(texts.concat().as_bytes());
-            assert!(found.is_empty(), "{name}, {passed} passed, create lost: {loses_create}: {found:?}: {texts:?}");
-            !texts.is_empty()
-        };
-        let failed = thread::scope(|scope| {
-            let cases = (0..6).flat_map(|passed| [(passed, false), (passed, true)]);
-            let runs: Vec<_> = cases.map(|case| scope.spawn(move || run(case))).collect();
-            runs.into_iter().map(|run| run.join().unwrap()).filter(|failed| *failed).count()
+    let run = |(name, call): (&str, Call), passed, loses_create| {
+        let proxy = RepeatingProxy::start(passed, loses_create);
+        proxy.seed();
+        let texts = call(&proxy.client());
+        let Some(value) = proxy.value() else { return false };
+        let found = Scanner::of([value.as_str()]).find(texts.concat().as_bytes());
+        assert!(found.is_empty(), "{name}, {passed} passed, create lost: {loses_create}: {found:?}: {texts:?}");
+        !texts.is_empty()
+    };
+    thread::scope(|scope| {
+        // All at once, because they wait most of the time.
+        let cases = (0..6).flat_map(|passed| [(passed, false), (passed, true)]);
+        let runs = CALLS.map(|call| {
+            let start = |(passed, loses_create)| scope.spawn(move || run(call, passed, loses_create));
+            (call.0, cases.clone().map(start).collect::<Vec<_>>())
         });
-        assert!(failed > 0, "{name}: the repeated value was never received");
-    }
+        for (name, runs) in runs {
+            let failed = runs.into_iter().map(|run| run.join().unwrap()).filter(|failed| *failed).count();
+            assert!(failed > 0, "{name}: no response with the value was received");
+        }
+    });
 }

@@ -1,4 +1,5 @@
-//! Scoped search keys: equal to another implementation's, and refused where a server would refuse or ignore a parameter.
+//! Scoped search keys: equal to those of other implementations, and refused if a server would refuse or ignore a
+//! parameter.
 //!
 //! The vectors in `scoped/vectors.json` were made with Python's `hmac`, `base64` and `json`.
 
@@ -56,14 +57,15 @@ fn builder<'a>(parent: &'a SecretString, params: &str) -> ScopedKeyBuilder<'a> {
 }
 
 #[test]
-fn signed_key_equals_another_implementations() {
+fn signed_key_equals_that_of_another_implementation() {
     for Vector { parent, params, scoped } in vectors() {
         let signed = builder(&parent.secret(), &params).sign().unwrap_or_else(|error| panic!("{params}: {error}"));
         assert_eq!(signed.expose_secret(), scoped, "{params}");
     }
 }
 
-/// From the test suites of the official clients: without an expiry (JavaScript, Go, Ruby), and with one (Rust, Dart).
+/// From the test suites of the official clients: without an expiry (JavaScript, Go, Ruby) and with an expiry (Rust,
+/// Dart).
 #[test]
 fn signed_key_equals_that_of_the_official_clients() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
@@ -113,13 +115,13 @@ fn changed_key_is_not_signed_by_its_parent() {
             let Ok(text) = String::from_utf8(bytes) else { continue };
             if let Ok(info) = ScopedKeyInfo::parse(&SecretString::from(text)) {
                 read += 1;
-                // A server ignores the last bits and what follows them.
+                // A server ignores the last bits and everything after them.
                 let is_same = info.warnings().contains(&ScopedKeyWarning::OtherEncoding);
                 assert!(is_same || !info.is_signed_by(&parent), "byte {at}");
             }
         }
     }
-    assert!(read > 50, "most changes must still be read, to be found by the signature: {read}");
+    assert!(read > 50, "only {read} changed keys can be read and compared by their signature");
 }
 
 #[test]
@@ -272,7 +274,7 @@ fn value_or_field_that_is_not_exact_is_refused_without_being_shown() {
     refused(key().filter_by("a:=`1"), "`filter_by`: does not close a back-tick");
 }
 
-/// The warnings of a key without an expiry, except for that.
+/// The warnings about a key without an expiry, except the one about the expiry.
 fn warnings(info: &ScopedKeyInfo) -> Vec<ScopedKeyWarning> {
     let mut found = info.warnings();
     let at = found.iter().position(|warning| *warning == ScopedKeyWarning::NeverExpires);
@@ -285,7 +287,7 @@ fn embedded(key: ScopedKeyBuilder<'_>) -> (String, Vec<ScopedKeyWarning>) {
     (serde_json::to_string(info.params()).unwrap(), warnings(&info))
 }
 
-/// What a key with this filter embeds.
+/// The parameters that a key with this filter embeds.
 fn documents_of(filter: &str) -> Value {
     json!({"cache_ttl": 0, "enable_curations": false, "enable_lazy_filter": false, "enable_overrides": false,
         "exclude_fields": "out_of", "facet_return_parent": "", "facet_strategy": "exhaustive", "filter_by": filter,
@@ -293,7 +295,7 @@ fn documents_of(filter: &str) -> Value {
         "sort_by": "", "validate_field_names": true, "vector_query": ""})
 }
 
-/// What a key that hides fields embeds, except for their list.
+/// The parameters that a key with hidden fields embeds, except for the list of fields.
 fn hidden_off() -> Value {
     json!({"cache_ttl": 0, "enable_curations": false, "enable_overrides": false, "facet_by": "",
         "facet_return_parent": "", "group_by": "", "highlight_fields": "none", "personalization_model_id": "",
@@ -301,7 +303,7 @@ fn hidden_off() -> Value {
 }
 
 #[test]
-fn restrictions_embed_whatever_could_undo_them() {
+fn restrictions_embed_every_parameter_that_could_undo_them() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = || ScopedKeyBuilder::from_parent(&parent);
     for (key, filter) in [
@@ -341,7 +343,7 @@ fn restrictions_embed_whatever_could_undo_them() {
 }
 
 #[test]
-fn parameter_of_the_caller_takes_the_place_of_a_default() {
+fn parameter_of_the_caller_replaces_a_default() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = ScopedKeyBuilder::from_parent(&parent)
         .only("t", 1)
@@ -364,7 +366,7 @@ fn allowed_parameter_is_left_to_requests_with_a_warning() {
             info.warnings()[0].to_string().starts_with(&format!("`{name}` is left to requests: one that sets it "))
         );
     }
-    // A harmless one is open anyway.
+    // A harmless parameter is open anyway.
     assert_eq!(embedded(key().allow_params(["page", "num_typos"])), embedded(key()));
     refused(key().allow_params(["sort-by"]), "`allow_params`: `sort-by` is not a parameter: write `sort_by`");
     refused(
@@ -382,7 +384,7 @@ fn allowed_parameter_is_left_to_requests_with_a_warning() {
 }
 
 #[test]
-fn fields_that_shorten_responses_are_omitted_together_with_the_number_of_documents() {
+fn fields_excluded_to_shorten_responses_are_joined_with_the_number_of_documents() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let info = |fields| {
         let key = ScopedKeyBuilder::from_parent(&parent).only("t", 1).exclude_fields(fields);
@@ -395,7 +397,7 @@ fn fields_that_shorten_responses_are_omitted_together_with_the_number_of_documen
 }
 
 #[test]
-fn collection_that_a_server_would_not_give_is_refused() {
+fn collection_that_the_parent_does_not_allow_is_refused() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = || ScopedKeyBuilder::from_parent(&parent);
     let no_name = "`collection`: is not the name of a collection: every search would find none";
@@ -458,7 +460,7 @@ fn text_that_is_not_a_scoped_key_is_refused() {
     }
 }
 
-/// A server's decoder stops at the first foreign byte (seen: such keys are accepted).
+/// A server's decoder stops at the first byte that is not base64 (seen: such keys are accepted).
 #[test]
 fn key_in_another_form_that_servers_accept_is_read_with_a_warning() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
@@ -484,10 +486,10 @@ fn key_in_another_form_that_servers_accept_is_read_with_a_warning() {
         let expected: &[_] = if bare == key { &[] } else { &[ScopedKeyWarning::OtherEncoding] };
         assert_eq!(info.warnings(), expected);
     }
-    assert_eq!(endings, BTreeSet::from([0, 1, 2]), "every padding");
+    assert_eq!(endings, BTreeSet::from([0, 1, 2]), "not every padding was tested");
 }
 
-/// Long keys do not fit into a URL next to a search.
+/// A long key leaves too little room in a URL for the search.
 #[test]
 fn key_of_a_tenant_is_short_and_has_no_warning() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
@@ -509,7 +511,7 @@ fn key_of_a_tenant_is_short_and_has_no_warning() {
 }
 
 #[test]
-fn text_that_the_server_would_read_in_another_way_is_refused() {
+fn text_that_the_server_would_read_differently_is_refused() {
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
     let key = || ScopedKeyBuilder::from_parent(&parent);
     let ends = "ends with a line break (U+000A): remove it";

@@ -1,5 +1,5 @@
-//! Specs in files of several formats, alone or as a part of a larger document; what a reviewer sees of them; and that
-//! what was reviewed is what is applied.
+//! Specs in files of several formats, alone or as a part of a larger document; what a reviewer sees of them; and the
+//! proof that the reviewed plan is the applied one.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ fn duration_is_written_as_it_was_read() {
     assert_eq!(serde_json::to_value(spec("a").expires_in(DAY * 3 / 2)).unwrap()["expires_in"], "1day 12h");
 }
 
-/// One with members of its own before the spec and after it.
+/// A document with members of its own before the spec and after it.
 #[derive(Debug, Deserialize)]
 struct Service {
     owner: String,
@@ -153,7 +153,7 @@ fn spec_is_audited_before_its_key_exists() {
 }
 
 #[test]
-fn scope_of_a_spec_and_of_a_planned_key_is_what_is_created() {
+fn created_key_has_the_scope_of_its_spec_and_of_the_planned_key() {
     let server = FakeServer::start().unwrap();
     server.seed(TestKey::new("kept", ["documents:search", "documents:get"], ["docs"])).unwrap();
     let year = Expiry::after(365 * DAY);
@@ -172,7 +172,7 @@ fn scope_of_a_spec_and_of_a_planned_key_is_what_is_created() {
 }
 
 #[test]
-fn fingerprint_stands_for_every_change_and_for_nothing_else() {
+fn fingerprint_depends_on_every_change_and_on_nothing_else() {
     let server = FakeServer::start().unwrap();
     let seed =
         |description: &str, actions: &[&str]| server.seed(TestKey::new(description, actions, ["docs"])).unwrap();
@@ -186,8 +186,8 @@ fn fingerprint_stands_for_every_change_and_for_nothing_else() {
     let reviewed = fingerprint(&specs);
     assert_eq!(reviewed.len(), 64);
     server.advance(Duration::from_secs(60));
-    assert_eq!(fingerprint(&specs), reviewed, "values and the end of a duration are others each time");
-    assert_eq!(fingerprint(&specs[..2]), reviewed, "nothing is done about the kept key");
+    assert_eq!(fingerprint(&specs), reviewed, "the fingerprint depends on values or on the time");
+    assert_eq!(fingerprint(&specs[..2]), reviewed, "the fingerprint depends on a kept key");
 
     let [new, other, _] = specs.clone();
     for changed in [
@@ -213,7 +213,10 @@ fn fingerprint_stands_for_every_change_and_for_nothing_else() {
 
     seed("drifted", &["documents:*"]);
     let with_two = fingerprint(&specs);
-    assert_ne!(with_two, reviewed, "another key is to be replaced, too");
+    assert_ne!(with_two, reviewed, "the fingerprint does not depend on a second key to replace");
     assert!(server.remove(drifted));
-    assert!(![reviewed, with_two].contains(&fingerprint(&specs)), "another key is to be replaced");
+    assert!(
+        ![reviewed, with_two].contains(&fingerprint(&specs)),
+        "the fingerprint does not depend on which key is replaced"
+    );
 }

@@ -1,4 +1,4 @@
-//! A list that is read key by key: what arrives is handed on, whatever comes after it.
+//! A list that is read key by key: each key is returned when it arrives, whatever follows.
 
 use std::io;
 use std::thread;
@@ -28,7 +28,7 @@ fn response(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// A server that says the same to every request.
+/// A server that sends the same response to every request.
 fn saying(response: String) -> Scripted {
     Scripted::start(move |peer| {
         loop {
@@ -60,7 +60,7 @@ fn stream_yields_the_same_keys_as_the_whole_list() {
 }
 
 #[test]
-fn filters_apply_to_both() {
+fn filters_apply_to_streams_and_lists() {
     let server = saying(response(&list(500)));
     let client = client(&server);
     for (request, expected) in [
@@ -92,7 +92,7 @@ fn filter_that_could_find_nothing_is_refused() {
 }
 
 #[test]
-fn no_more_of_a_value_is_kept_than_the_server_shows() {
+fn only_the_prefix_of_a_value_is_kept() {
     let server = saying(response(&list(0)));
     let request = client(&server).list().prefix("abcdEFGHsecret");
     assert!(!format!("{request:?}").contains("EFGH"));
@@ -100,7 +100,7 @@ fn no_more_of_a_value_is_kept_than_the_server_shows() {
 
 #[test]
 fn first_key_arrives_before_the_last_is_sent() {
-    // The second half is sent once the first has been seen.
+    // The server sends the second half after the client has read the first.
     let (seen, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let server = Scripted::start(move |peer| {
@@ -134,7 +134,7 @@ fn connection_is_used_again_after_a_whole_list_and_not_after_a_part_of_one() {
 }
 
 #[test]
-fn other_calls_can_be_made_meanwhile() {
+fn other_calls_can_be_made_while_a_list_is_read() {
     let server = Scripted::start(|peer| {
         loop {
             let asked = peer.request()?;
@@ -148,19 +148,19 @@ fn other_calls_can_be_made_meanwhile() {
         key.unwrap();
         assert_eq!(client.get(7).send().unwrap().id.get(), 7);
     }
-    // In another thread, too.
+    // Also in another thread.
     assert_eq!(thread::spawn(move || keys.count()).join().unwrap(), 290);
 }
 
-/// The keys before the end, and the error that is the end.
+/// The keys, and the error at the end.
 fn broken(keys: KeyStream) -> (usize, Error) {
     let mut items: Vec<_> = keys.collect();
     let error = items.pop().unwrap().unwrap_err();
-    assert!(items.iter().all(Result::is_ok), "an error is the last item");
+    assert!(items.iter().all(Result::is_ok), "an item follows an error");
     (items.len(), error)
 }
 
-/// How the server goes on after a list has begun.
+/// A server that sends the beginning of a list, and then does this.
 fn then(go_on: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Scripted {
     Scripted::start(move |peer| {
         peer.request()?;
@@ -172,7 +172,7 @@ fn then(go_on: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> 
 }
 
 #[test]
-fn break_in_the_middle_is_the_last_item() {
+fn broken_connection_ends_the_stream_with_an_error() {
     let server = then(|_| Ok(()));
     let (before, error) = broken(hasty(&server, Duration::from_secs(10)).list().stream().unwrap());
     assert!(matches!(error, Error::Connection { .. }) && error.is_retryable(), "{error}");
@@ -192,7 +192,7 @@ fn malformed_rest_of_a_list_is_reported_after_the_keys_before_it() {
 }
 
 #[test]
-fn key_without_end_is_too_large() {
+fn endless_key_is_too_large() {
     let server = then(|peer| {
         peer.send(r#",{"description":""#)?;
         peer.send_without_end("x")
@@ -215,7 +215,7 @@ fn silent_server_ends_the_stream_at_the_timeout() {
 
 #[test]
 fn slow_server_ends_the_stream_at_the_timeout() {
-    // For minutes, after which it would be another error.
+    // The response takes minutes. Without the timeout, there would be another error.
     let server = then(|peer| peer.drip(" ".repeat(10_000), Duration::from_millis(20)));
     with_enough_time(Duration::from_millis(700), |timeout| {
         let stream = hasty(&server, timeout).list().stream().map_err(|error| error.to_string())?;
@@ -228,7 +228,8 @@ fn slow_server_ends_the_stream_at_the_timeout() {
 #[test]
 fn time_between_keys_does_not_count_for_the_timeout() {
     const TIMEOUT: Duration = Duration::from_secs(2);
-    // Half of a list is sent once a part of the other half has been taken, so that the client reads again after a pause.
+    // The server sends the second half after the client has taken a part of the first half, so that the client reads
+    // again after a pause.
     let (taken, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let server = Scripted::start(move |peer| {
@@ -259,7 +260,7 @@ fn stream_that_has_not_begun_is_repeated_like_any_call() {
 }
 
 #[test]
-fn stream_refuses_what_the_list_refuses() {
+fn stream_refuses_the_same_responses_as_the_list() {
     let body = r#"{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
     let server = saying(format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
     let client = client(&server);

@@ -1,4 +1,4 @@
-//! What each request sends, to the byte, and the exact error text for every kind of response.
+//! Each request, byte by byte, and the exact error text for every kind of response.
 
 mod blame;
 mod connections;

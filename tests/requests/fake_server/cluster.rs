@@ -39,14 +39,14 @@ fn lagging_node_shows_old_keys_and_passes_writes_on() {
     follower.set_lagging(true);
     leader.seed(key.value("new")).unwrap();
     leader.remove(old);
-    follower.set_lagging(true); // which is not a later moment
+    follower.set_lagging(true); // does not move the moment
 
-    // It does not know the new key, and still knows the old one.
+    // The follower does not know the new key, and still knows the old one.
     assert_eq!(status(&follower, "GET", "/keys/1"), 404);
     assert_eq!(status(&follower, "GET", "/keys/0"), 200);
     assert_eq!(send_with(&follower, "new", Request::new("GET", "/keys")).unwrap().status, 401);
     assert_eq!(send_with(&follower, "old", Request::new("GET", "/keys")).unwrap().status, 200);
-    // What is written through it happens, and it does not show that, either.
+    // The cluster carries out what is written through the follower, and the follower does not show that either.
     assert_eq!(create(&follower).unwrap().status, 201);
     assert_eq!(status(&leader, "GET", "/keys/2"), 200);
     assert_eq!(status(&follower, "GET", "/keys/2"), 404);
@@ -68,7 +68,7 @@ fn lagging_node_keeps_what_the_others_have_purged() {
 }
 
 #[test]
-fn faults_and_counters_are_each_nodes_own() {
+fn each_node_has_its_own_faults_and_counters() {
     let [one, two] = FakeServer::cluster().unwrap();
     one.fail(Operation::List).with(Fault::ErrorBefore);
     assert_eq!(list(&two).unwrap().status, 200);
@@ -79,7 +79,7 @@ fn faults_and_counters_are_each_nodes_own() {
 }
 
 #[test]
-fn client_uses_the_nodes_that_are_left() {
+fn client_uses_the_nodes_that_still_run() {
     let [one, two] = FakeServer::cluster().unwrap();
     let nodes = [one.url(), two.url()];
     let client = nodes.iter().fold(KeysClient::builder(), |builder, url| builder.node(url.as_str()));

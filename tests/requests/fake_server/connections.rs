@@ -42,7 +42,7 @@ fn requests_are_counted_by_route() {
 }
 
 #[test]
-fn client_that_reuses_its_connection_needs_one() {
+fn client_reuses_its_connection() {
     let (server, client) = start();
     for _ in 0..3 {
         client.list().send().unwrap();
@@ -106,8 +106,8 @@ fn unreadable_request_gets_400_and_ends_the_connection() {
         let server = FakeServer::start().unwrap();
         let mut stream = TcpStream::connect(address(&server)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        // The server may respond and close the connection before all of it is sent; where bytes were left unread, the
-        // system may reset the connection after the response.
+        // The server may respond and close the connection before it has received the whole request. If it leaves bytes
+        // unread, the system may reset the connection after the response.
         let _ = stream.write_all(request.as_bytes());
         let mut response = Vec::new();
         let _ = stream.read_to_end(&mut response);
@@ -138,7 +138,7 @@ fn request_in_pieces_is_read_whole() {
 }
 
 #[test]
-fn debug_output_holds_no_key() {
+fn debug_output_contains_no_key() {
     let server = FakeServer::start().unwrap();
     assert_eq!(format!("{server:?}"), format!("FakeServer {{ url: {:?}, .. }}", server.url()));
 }

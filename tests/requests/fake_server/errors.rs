@@ -1,4 +1,4 @@
-//! Errors without a server.
+//! Errors that a test makes without a server.
 
 use secrecy::ExposeSecret;
 use typesense_keys::testing::{Fault, TestKey, error};
@@ -30,7 +30,7 @@ const KINDS: [ErrorKind; 20] = [
 ];
 
 #[test]
-fn error_of_each_kind_is_of_that_kind_and_shows_no_value() {
+fn error_made_for_each_kind_has_that_kind_and_shows_no_value() {
     let key = TestKey::new("d", ["*"], ["*"]).created(8);
     for kind in KINDS {
         let error = error(kind);
@@ -42,9 +42,9 @@ fn error_of_each_kind_is_of_that_kind_and_shows_no_value() {
     }
 }
 
-/// A mock that returns the example must not differ from a client whose call fails.
+/// A mock that returns the example must behave like a client whose call fails.
 #[test]
-fn example_says_what_the_real_error_says() {
+fn example_has_the_text_of_the_real_error() {
     let (server, client) = start();
     let real_not_found = client.get(7).send().unwrap_err();
     server.inject(Fault::Unauthorized);

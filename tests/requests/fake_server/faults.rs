@@ -1,4 +1,4 @@
-//! What goes wrong, and with which request.
+//! Faults, and the requests that they hit.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::support::time::wait_until;
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: Fault = Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>" };
 
-/// Status, content type and body of the response, or how the connection ends; and whether the server acts.
+/// Each fault with its outcome (the status, content type and body of the response, or the end of the connection), and
+/// whether the server acts.
 #[test]
 fn each_fault_sends_its_response_and_acts_or_not() {
     let not_ready = Fault::NotReady { retry_after: None };
@@ -47,7 +48,7 @@ fn each_fault_sends_its_response_and_acts_or_not() {
             expected.map(|(status, content_type, body)| (status, content_type.to_owned(), body.to_owned()));
         assert_eq!(outcome, expected, "{fault:?}");
         assert_eq!(server.key_count(), usize::from(acts), "{fault:?}");
-        assert_eq!(create(&server).unwrap().status, 201, "a fault is for one request: {fault:?}");
+        assert_eq!(create(&server).unwrap().status, 201, "the fault hits a second request: {fault:?}");
     }
 }
 
@@ -64,7 +65,7 @@ fn retry_after_is_sent_in_whole_seconds_rounded_up() {
 }
 
 #[test]
-fn injected_faults_wait_for_key_operations_and_come_in_order() {
+fn injected_faults_hit_key_operations_in_their_order() {
     let server = FakeServer::start().unwrap();
     server.inject(Fault::ErrorBefore);
     server.inject(Fault::Unauthorized);
@@ -76,7 +77,7 @@ fn injected_faults_wait_for_key_operations_and_come_in_order() {
 }
 
 #[test]
-fn fault_of_one_operation_leaves_the_others_alone() {
+fn fault_of_one_operation_does_not_hit_the_others() {
     for (failing, number) in
         [Operation::Create, Operation::Get, Operation::List, Operation::Delete].into_iter().zip(0..)
     {
@@ -97,7 +98,7 @@ fn fault_of_one_operation_leaves_the_others_alone() {
 }
 
 #[test]
-fn occurrences_are_counted_from_the_registration() {
+fn requests_are_counted_from_the_registration_of_the_fault() {
     let server = FakeServer::start().unwrap();
     create(&server).unwrap();
     server.fail(Operation::Create).nth(2).times(2).with(Fault::ErrorBefore);
@@ -117,7 +118,7 @@ fn second_fault_of_the_same_request_waits_for_the_next_one() {
 }
 
 #[test]
-fn cleared_faults_do_not_come() {
+fn cleared_faults_hit_no_request() {
     let server = FakeServer::start().unwrap();
     server.inject(Fault::ErrorBefore);
     server.fail(Operation::Create).times(usize::MAX).with(Fault::ErrorBefore);
@@ -143,19 +144,19 @@ fn server_with_a_delayed_and_a_hanging_request_serves_others_and_ends() {
         let request = request.api_key(secrecy::ExposeSecret::expose_secret(&server.api_key()));
         let outcome = request.send(address(&server), Duration::from_millis(100));
         let error = outcome.unwrap_err().kind();
-        // On Windows, the second.
+        // The second on Windows.
         assert!(matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     }
-    // The client may have given up before the server has read its requests.
+    // The client may have stopped waiting before the server has read its requests.
     wait_until("both requests arrive", || {
         server.requests(Operation::Create) + server.requests(Operation::Delete) == 2
     });
     assert_eq!(list(&server).unwrap().status, 200);
-    assert_eq!(server.key_count(), 1, "a delayed request is carried out, a hanging one is not");
+    assert_eq!(server.key_count(), 1, "not exactly the delayed request is carried out");
     server.fail(Operation::List).with(Fault::Hang);
     let pending = std::net::TcpStream::connect(address(&server)).unwrap();
     std::io::Write::write_all(&mut &pending, b"GET /keys HTTP/1.1\r\n\r\n").unwrap();
-    wait_until("the list is asked for", || server.requests(Operation::List) == 2);
+    wait_until("the list request arrives", || server.requests(Operation::List) == 2);
     drop(server);
 }
 
@@ -167,12 +168,12 @@ fn fault_of_one_key_hits_requests_about_this_key_alone() {
     };
     server.fail(Operation::Create).described("blog").with(Fault::LoseResponse);
     let [docs, blog] = ["docs", "blog"].map(|description| request(description).send().unwrap().id);
-    assert_eq!(server.requests(Operation::Create), 3, "the lost create is sent again");
+    assert_eq!(server.requests(Operation::Create), 3, "the lost create is not sent again");
 
     server.fail(Operation::Delete).key(blog).nth(2).with(Fault::Unauthorized);
     server.fail(Operation::Get).described("blog").times(2).with(Fault::Unauthorized);
     let status = |method, id| send(&server, Request::new(method, &format!("/keys/{id}"))).unwrap().status;
     let of_both = |method| [docs, blog, blog, blog].map(|id| status(method, id));
     assert_eq!(of_both("GET"), [200, 401, 401, 200]);
-    assert_eq!(of_both("DELETE"), [200, 200, 401, 404], "a key that is gone has its id still");
+    assert_eq!(of_both("DELETE"), [200, 200, 401, 404], "the fault does not hit a request about a deleted key");
 }

@@ -1,4 +1,4 @@
-//! Keys that a test puts in, looks at, and takes out.
+//! Keys that a test adds, reads and removes.
 
 use std::io;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn value_that_the_server_generates_is_32_letters_and_digits() {
 }
 
 #[test]
-fn removed_key_is_gone_and_its_id_is_not_used_again() {
+fn removed_key_does_not_exist_and_its_id_is_not_used_again() {
     let server = FakeServer::start().unwrap();
     let id = server.seed(docs()).unwrap();
     assert!(server.remove(id));
@@ -107,7 +107,7 @@ fn server_of_version_0_24_purges_nothing() {
     assert_eq!((server.purge_expired(), server.key_count()), (0, 1));
 }
 
-/// A mock of a caller's own trait must not differ from the real thing.
+/// A mock must return the same values as a server.
 #[test]
 fn test_key_as_a_value_equals_the_key_from_a_server() {
     let server = FakeServer::builder().version(ServerVersion::V30).start().unwrap();
@@ -143,8 +143,8 @@ fn keys_expire_when_a_test_moves_the_clock() {
     assert!(matches!(user.list().send(), Err(Error::Unauthorized(_))));
 
     let in_another_thread = std::thread::scope(|scope| scope.spawn(|| key.expires_at.is_past()).join().unwrap());
-    assert!(!in_another_thread, "the clock of other tests is not moved");
+    assert!(!in_another_thread, "the clock of other tests is also moved");
     assert_eq!(server.purge_expired(), 1);
     drop(server);
-    assert!(!key.expires_at.is_past(), "the clock was that of the server");
+    assert!(!key.expires_at.is_past(), "the clock of this thread is still moved");
 }

@@ -1,6 +1,6 @@
-//! The responses of v30, byte by byte, as its source makes them. No such server can be had to compare with: after each
-//! row stands where in typesense/typesense the bytes come from, at commit
-//! 4a092b0417d3ad33e40d75b42cddfab5c58c0f71 of its branch `v30`.
+//! The responses of v30, byte by byte, according to its source, because no v30 server could be run. The comment of each
+//! row names the lines of typesense/typesense that make the bytes, at commit 4a092b0417d3ad33e40d75b42cddfab5c58c0f71
+//! of the branch `v30`.
 
 use typesense_keys::audit::ServerVersion;
 use typesense_keys::testing::{FakeServer, Fault};
@@ -35,7 +35,7 @@ fn v30_responses_are_those_of_its_source() {
             201,
             r#"{"actions":["*"],"autodelete":true,"collections":["c"],"description":"d","expires_at":1,"id":1,"value":"second"}"#,
         ),
-        // `get<bool>()` throws on any other type: core_api.cpp:2316; what that comes to: batched_indexer.cpp:298-305.
+        // `get<bool>()` throws on any other type: core_api.cpp:2316; the response: batched_indexer.cpp:298-305.
         (post(r#", "autodelete": null"#), 400, bad_request),
         (post(r#", "autodelete": 0"#), 400, bad_request),
         (post(r#", "autodelete": 1"#), 400, bad_request),
@@ -71,7 +71,7 @@ fn v30_responses_are_those_of_its_source() {
             200,
             r#"{"keys":[{"actions":["*"],"autodelete":true,"collections":["c"],"description":"d","expires_at":1,"id":1,"value_prefix":"seco"},{"actions":["*"],"autodelete":false,"collections":["c"],"description":"d","expires_at":64723363199,"id":2,"value_prefix":"abc"}]}"#,
         ),
-        // `keys:update` has no route yet: typesense_server.cpp:53-56; with a space more: http_server.cpp:484-487.
+        // `keys:update` has no route yet: typesense_server.cpp:53-56; with one more space: http_server.cpp:484-487.
         (Request::new("PATCH", "/keys/1"), 404, r#"{ "message": "Not Found"}"#),
     ];
     for (request, status, body) in table {

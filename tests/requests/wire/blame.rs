@@ -1,5 +1,5 @@
-//! What something between the client and the server says is not reported as Typesense's answer: one expectation for each
-//! status, whatever the operation.
+//! A response of something between the client and the server is not reported as one of Typesense. Each status has the
+//! same error for all operations.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const OPERATIONS: [Operation; 8] = [
     ("wait for the server", |client| client.wait_until_ready(Duration::from_secs(30))),
 ];
 
-/// What the error says of a status of something else, and asks.
+/// The part of the error that says that the status is not from Typesense, with its question.
 fn question(status: usize) -> &'static str {
     match status {
         400 => "is the scheme of the node's address right (http or https)?",
@@ -34,7 +34,7 @@ fn question(status: usize) -> &'static str {
     }
 }
 
-/// What others say, each with its quotation in errors.
+/// Responses of other programs, each with its quotation in errors.
 fn others(status: usize) -> Vec<(Response, &'static str)> {
     let plain = |body: &str| Response { status, body: body.as_bytes().to_vec(), ..Response::default() };
     let mut all = vec![
@@ -46,7 +46,7 @@ fn others(status: usize) -> Vec<(Response, &'static str)> {
         (plain(r#"{"message":"Not found.","request_id":"1"}"#), r#": "{"message":"Not found.","request_id":"1"}""#),
         (plain(r#"["Not found."]"#), r#": "["Not found."]""#),
     ];
-    // Where Typesense's own texts are known, another text is not Typesense's, even in the same form.
+    // Typesense's own texts are known, so another text is not from Typesense, even in the same form.
     if !matches!(status, 400 | 422) {
         all.push((plain(r#"{"message":"Unauthorized"}"#), r#": "{"message":"Unauthorized"}""#));
         all.push((plain(r#"{"message":"Forbidden"}"#), r#": "{"message":"Forbidden"}""#));
@@ -73,13 +73,13 @@ fn refusal_of_something_in_between_is_an_unexpected_response_of_every_operation(
                 assert_eq!(error.report().unwrap().node(), format!("{}{PATH}", server.url()));
                 assert!(!error.may_have_acted() && !error.is_retryable(), "{error}");
             }
-            assert_eq!(server.asked().len(), OPERATIONS.len(), "none is repeated");
+            assert_eq!(server.asked().len(), OPERATIONS.len(), "a request was repeated");
         }
     }
 }
 
 #[test]
-fn try_again_later_may_come_from_anywhere() {
+fn error_that_asks_to_try_again_later_may_come_from_any_server() {
     for (status, read, write) in [
         (408, ErrorKind::Unavailable, ErrorKind::OutcomeUnknown),
         (429, ErrorKind::RateLimited, ErrorKind::RateLimited),
@@ -91,7 +91,7 @@ fn try_again_later_may_come_from_anywhere() {
     ] {
         for (response, _) in others(status) {
             let server = Wire::responding(&response);
-            // The last one would wait.
+            // `wait_until_ready` would wait.
             for (name, call) in &OPERATIONS[..7] {
                 let error = call(&server.client()).expect_err(name);
                 let kind = if ["get key 7", "list keys"].contains(name) { read } else { write };
@@ -102,7 +102,7 @@ fn try_again_later_may_come_from_anywhere() {
 }
 
 #[test]
-fn refusal_of_a_typesense_server_is_told_by_its_text() {
+fn refusal_of_a_typesense_server_is_recognized_by_its_text() {
     let forbidden = r#"{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
     let no_route = "refused with 404: Not Found; is the path of the node's address right?";
     for (status, body, kind, text) in [
@@ -120,7 +120,7 @@ fn refusal_of_a_typesense_server_is_told_by_its_text() {
             assert!(shown.starts_with(&format!("{name}: NODE{PATH} {text}")), "{shown}");
             assert_eq!(error.kind(), kind, "{error}");
         }
-        // A server that answers so is ready, except to an unknown route and while it skips writes.
+        // A server that responds with a refusal is ready, except for an unknown route and while it skips writes.
         let limit = Duration::from_millis(if kind == ErrorKind::Unavailable { 200 } else { 30_000 });
         let ready = client.wait_until_ready(limit);
         assert_eq!(ready.is_ok(), status == 401, "{ready:?}");
@@ -136,7 +136,7 @@ fn refusal_of_a_typesense_server_is_told_by_its_text() {
 }
 
 #[test]
-fn refused_key_that_looks_odd_is_said_to() {
+fn error_about_a_refused_key_says_if_the_key_looks_wrong() {
     let forbidden = r#"{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}"#;
     let server = Wire::responding(&json(401, forbidden));
     for (key, note) in [

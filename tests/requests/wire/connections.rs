@@ -1,4 +1,4 @@
-//! Errors without a response, and the limits on time.
+//! Errors without a response, and time limits.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::support::faulty::{CLOSED_PORT, silent};
 use crate::support::time::with_enough_time;
 
 const SHORT: Duration = Duration::from_millis(200);
-/// Less than the limit that an attempt has by default.
+/// Shorter than the default limit of an attempt.
 const LATE: Duration = Duration::from_secs(9);
 
-/// A port at which nobody listens.
+/// A port on which nothing listens.
 fn closed_port() -> String {
     format!("http://127.0.0.1:{CLOSED_PORT}")
 }
@@ -28,7 +28,7 @@ fn reads(error: &Error, url: &str, text: &str) {
 }
 
 #[test]
-fn refused_connection_may_be_tried_again() {
+fn refused_connection_is_retryable() {
     let url = closed_port();
     for (call, name) in [(Call::Create, "create a key"), (Call::List, "list keys")] {
         let error = call.make(&client(&url)).unwrap_err();
@@ -62,7 +62,7 @@ fn unknown_host_is_a_connection_error_while_resolving() {
 }
 
 #[test]
-fn connection_that_breaks_leaves_the_outcome_of_a_write_open() {
+fn broken_connection_leaves_the_outcome_of_a_write_open() {
     let server = Scripted::start(|peer| peer.request().map(drop));
     let client = client(&server.url());
     let result = "closed the connection without a response";
@@ -124,7 +124,7 @@ fn each_call_can_have_a_deadline_of_its_own() {
 }
 
 #[test]
-fn deadline_of_a_call_may_be_later_than_the_clients() {
+fn deadline_of_a_call_may_be_later_than_that_of_the_client() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         std::thread::sleep(3 * SHORT);
@@ -188,7 +188,7 @@ fn success_after_failures_is_a_success() {
 }
 
 #[test]
-fn node_that_accepts_no_writes_is_passed_over() {
+fn write_uses_another_node_if_one_accepts_no_writes() {
     for message in ["Rejecting write: running out of resource type: OUT_OF_DISK", "Skipping writes."] {
         let full = Wire::responding(&json(422, format!(r#"{{"message":"{message}"}}"#)));
         let server = Wire::responding(&json(200, r#"{"id":7}"#));
@@ -202,7 +202,7 @@ fn node_that_accepts_no_writes_is_passed_over() {
 #[test]
 fn status_408_leaves_the_outcome_open() {
     let server = Wire::responding(&json(408, ""));
-    let Err(Error::OutcomeUnknown(unknown)) = create(&server.client()).send() else { panic!("it is known") };
+    let Err(Error::OutcomeUnknown(unknown)) = create(&server.client()).send() else { panic!("the outcome is known") };
     assert_eq!(unknown.value.as_ref().map(ExposeSecret::expose_secret), Some(VALUE));
 }
 
@@ -237,7 +237,7 @@ fn http_behind_an_https_address_is_a_tls_error_and_nothing_is_sent() {
     assert_eq!(error.report().unwrap().attempts()[0].phase(), Phase::Handshake);
 }
 
-/// A server's side of TLS, with a certificate for 127.0.0.1.
+/// TLS settings of a server with a certificate for 127.0.0.1.
 #[cfg(feature = "tls")]
 fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -249,10 +249,10 @@ fn tls_config(ca: &TestCa) -> std::sync::Arc<rustls::ServerConfig> {
     std::sync::Arc::new(config.unwrap())
 }
 
-/// What arrives with a response and was not asked for may still be encrypted, or inside the TLS library.
+/// Bytes that arrive after a response may still be encrypted, or in a buffer of the TLS library.
 #[cfg(feature = "tls")]
 #[test]
-fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
+fn second_response_in_the_same_packet_is_not_used_with_tls_either() {
     use std::io::{Read, Write};
 
     let response = |description: &str, header: &str| {
@@ -262,7 +262,7 @@ fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
         format!("HTTP/1.1 200 OK\r\n{header}content-length: {}\r\n\r\n{body}", body.len())
     };
     let long_header = format!("x: {}\r\n", "p".repeat(5_000));
-    // One that fills a whole record, and one with more behind it than the TLS library takes from the network at once.
+    // A response that fills a whole record, and one that is followed by more bytes than the TLS library reads at once.
     let fills_a_record = response(&"x".repeat(16_384 - response("", "").len() - 3), "");
     assert_eq!(fills_a_record.len(), 16_384);
     for (good, poison, connections) in [
@@ -306,7 +306,7 @@ fn second_response_in_the_same_packet_is_not_used_under_tls_either() {
 /// An attacker on the network can corrupt an encrypted response after the server has acted: the outcome is unknown.
 #[cfg(feature = "tls")]
 #[test]
-fn encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
+fn corrupted_encrypted_response_leaves_the_outcome_open() {
     use std::io::{Read, Write};
 
     let ca = TestCa::new();
@@ -325,7 +325,7 @@ fn encrypted_response_that_is_spoilt_leaves_the_outcome_open() {
     });
     let url = server.url().replace("http:", "https:");
     let client = builder(&url).ca_certificates(ca.pem()).build().unwrap();
-    let Err(Error::OutcomeUnknown(unknown)) = create(&client).send() else { panic!("it is known") };
+    let Err(Error::OutcomeUnknown(unknown)) = create(&client).send() else { panic!("the outcome is known") };
     assert!(unknown.value.is_some());
     assert_eq!(unknown.report.attempts()[0].phase(), Phase::AwaitResponse, "{unknown}");
 }

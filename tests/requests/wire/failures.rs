@@ -1,4 +1,4 @@
-//! Every kind of bad response: which error it is, what may be done about it, and what `{err}` says, word for word.
+//! Every kind of bad response: the kind of its error, whether it is retryable, and the exact text of `{err}`.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use typesense_keys::{Error, ErrorKind, KeyId};
 
 use super::fixture::{Call, Response, VALUE, Wire, builder, html, json};
 
-/// What stands for the server's address in the expected texts.
+/// The placeholder of the server's address in the expected texts.
 const NODE: &str = "NODE";
 
-/// How the text of an error begins that leaves open what became of a create, or a delete.
+/// The beginning of the text of an error that leaves the outcome of a create, or a delete, open.
 const CREATE_IN_DOUBT: &str =
     "create a key: the server may have created it; its value is in this error; last attempt, NODE: ";
 const DELETE_IN_DOUBT: &str =
     "delete key 7: the server may have done so; repeating it does no harm; last attempt, NODE: ";
 
-/// How each call ends after this response.
+/// The error of each call after this response.
 #[track_caller]
 fn check(response: &Response, expected: &[(Call, ErrorKind, &str)]) {
     for &(call, kind, text) in expected {
@@ -34,7 +34,7 @@ fn check(response: &Response, expected: &[(Call, ErrorKind, &str)]) {
     }
 }
 
-/// What reads and deletes of key 7 make of a response in which nothing can be read, and what creates do.
+/// Checks the errors of reads, deletes and creates after a response that cannot be read.
 #[track_caller]
 fn check_unreadable(response: &Response, result: &str, quotation: &str) {
     // A list is read key by key.
@@ -84,7 +84,7 @@ fn status_401_names_all_three_causes_and_the_action() {
 }
 
 #[test]
-fn status_404_is_about_an_id_where_there_is_one() {
+fn status_404_is_not_found_if_the_request_has_an_id() {
     check(
         &json(404, r#"{"message":"Not found."}"#),
         &[
@@ -123,7 +123,7 @@ fn status_409_is_a_conflict_of_creates() {
 }
 
 #[test]
-fn other_4xx_show_the_message_of_the_server() {
+fn error_of_another_4xx_shows_the_message_of_the_server() {
     check(
         &json(400, r#"{"message": "Bad JSON."}"#),
         &[
@@ -169,7 +169,7 @@ fn status_429_or_503_may_have_a_retry_after() {
     let not_ready = json(503, r#"{"message":"Not Ready or Lagging"}"#).header("retry-after", "3600");
     assert_eq!(retry_after(&not_ready), Some(Duration::from_secs(3_600)));
     let other = json(502, "{}").header("retry-after", "3600");
-    assert_eq!(retry_after(&other), None, "only a 429 or a 503 asks to wait");
+    assert_eq!(retry_after(&other), None, "a status other than 429 and 503 asks to wait");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn status_5xx_leaves_the_outcome_of_a_write_open() {
 }
 
 #[test]
-fn node_that_is_not_ready_has_done_nothing() {
+fn node_that_is_not_ready_has_not_acted() {
     let text = |call: &str| {
         format!(
             "{call}: NODE responded with 503: Not Ready or Lagging; the server or its cluster cannot serve requests now, try \
@@ -216,7 +216,7 @@ fn node_that_is_not_ready_has_done_nothing() {
 }
 
 #[test]
-fn html_page_is_quoted_but_not_after_a_create() {
+fn html_page_is_quoted_except_after_a_create() {
     check_unreadable(
         &html(200, "<html>\n<b>Hi</b></html>"),
         "response that is not JSON (line 1, column 1)",
@@ -297,7 +297,7 @@ fn response_about_another_key_is_unreadable() {
 }
 
 #[test]
-fn unexpected_2xx_status_is_no_success() {
+fn unexpected_2xx_status_is_not_a_success() {
     for status in [200, 202] {
         let text = format!("{CREATE_IN_DOUBT}status {status}, where 201 was expected");
         check(&json(status, r#"{"id":7}"#), &[(Call::Create, ErrorKind::OutcomeUnknown, &text)]);
@@ -321,7 +321,7 @@ fn unexpected_2xx_status_is_no_success() {
 }
 
 #[test]
-fn compressed_response_was_not_asked_for() {
+fn compressed_response_is_refused() {
     let gzip = |status, body| json(status, body).header("content-encoding", "gzip");
     let result = "the response is compressed, which was not asked for";
     check(
@@ -335,7 +335,7 @@ fn compressed_response_was_not_asked_for() {
             (Call::Delete, ErrorKind::OutcomeUnknown, &format!("{DELETE_IN_DOUBT}{result}")),
         ],
     );
-    // What a status of failure means does not depend on what follows it.
+    // The meaning of an error status does not depend on the body.
     check(
         &gzip(500, "\u{1f}\u{8}"),
         &[
@@ -355,7 +355,7 @@ fn compressed_response_was_not_asked_for() {
 }
 
 #[test]
-fn response_that_is_too_large_names_the_limit() {
+fn error_about_a_too_large_response_names_the_limit() {
     let server = Wire::responding(&json(200, format!(r#"{{"keys":[{}]}}"#, " ".repeat(100))));
     let client = builder(&server.url()).max_list_size(100).build().unwrap();
     let error = client.list().send().unwrap_err();
@@ -377,6 +377,6 @@ fn error_gives_the_last_response_and_every_attempt() {
     assert_eq!(report.message(), Some("<html>Bad Gateway</html>"));
     assert_eq!(report.content_type(), Some("text/html"));
     assert_eq!(report.status(), Some(502));
-    let [attempt] = report.attempts() else { panic!("one attempt was allowed") };
+    let [attempt] = report.attempts() else { panic!("not exactly one attempt") };
     assert_eq!((attempt.node(), attempt.result()), (&*server.url(), "status 502"));
 }

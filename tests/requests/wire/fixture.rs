@@ -1,4 +1,4 @@
-//! A server that gives one response and remembers what it was asked; and the four calls.
+//! A server that sends one response and records its requests; and the four calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,12 +19,12 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
-/// A response as a Typesense server gives it.
+/// A response as a Typesense server sends it.
 pub(crate) fn json(status: usize, body: impl Into<Vec<u8>>) -> Response {
     Response { status, headers: vec![("content-type", "application/json; charset=utf-8")], body: body.into() }
 }
 
-/// A response as a proxy may give it.
+/// A response as a proxy may send it.
 pub(crate) fn html(status: usize, body: impl Into<Vec<u8>>) -> Response {
     Response { status, headers: vec![("content-type", "text/html")], body: body.into() }
 }
@@ -36,7 +36,7 @@ impl Response {
     }
 }
 
-/// A request as the server saw it.
+/// A request as the server received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// `GET /keys`
@@ -57,7 +57,7 @@ impl Wire {
         Self::start(response, move |_| body.clone())
     }
 
-    /// A server that creates the key that it is asked for, with id 7.
+    /// A server that creates the requested key with the id 7.
     pub(crate) fn creating() -> Self {
         Self::start(&json(201, ""), |asked| {
             let mut key = serde_json::json!({"expires_at": 64_723_363_199_u64, "value": "v", "id": 7});
@@ -96,12 +96,12 @@ impl Wire {
         client(&self.url())
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The one request that there was.
+    /// The only request.
     #[track_caller]
     pub(crate) fn asked_once(&self) -> Asked {
         let asked = self.asked();
@@ -133,7 +133,7 @@ pub(crate) fn client(url: &str) -> KeysClient {
     builder(url).build().unwrap()
 }
 
-/// A create that is valid as it is.
+/// A valid create.
 pub(crate) fn create(client: &KeysClient) -> CreateKey {
     client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).value(VALUE)
 }
@@ -147,7 +147,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Makes the call, for key 7; what it returns is of no interest.
+    /// Makes the call for key 7, and returns only its error.
     pub(crate) fn make(self, client: &KeysClient) -> Result<(), Error> {
         match self {
             Self::Create => create(client).send().map(drop),

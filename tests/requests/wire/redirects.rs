@@ -56,7 +56,7 @@ fn redirect_shows_at_most_scheme_host_and_port() {
 }
 
 #[test]
-fn redirect_to_nowhere_is_no_success_either() {
+fn redirect_without_a_location_is_not_a_success_either() {
     for status in [300, 304, 305] {
         let server = Wire::responding(&Response { status, ..Response::default() });
         let error = server.client().list().send().unwrap_err();

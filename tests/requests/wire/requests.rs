@@ -18,7 +18,7 @@ fn good(call: Call) -> Wire {
     }
 }
 
-/// Makes a call, and returns what the server saw of it.
+/// Makes a call, and returns the request that the server received.
 fn seen(call: Call) -> (Asked, String) {
     let server = good(call);
     call.make(&server.client()).unwrap();
@@ -36,7 +36,7 @@ fn each_call_is_one_request_with_these_headers_once_and_no_others() {
             format!("x-typesense-api-key: {ADMIN_KEY}"),
         ];
         if line.starts_with("GET") {
-            // No intermediary may respond with an old list.
+            // So that no cache responds with an old list.
             headers.insert(1, "cache-control: no-cache".to_owned());
         }
         assert_eq!(asked, Asked { line: line.to_owned(), headers, body: String::new() });
@@ -44,7 +44,7 @@ fn each_call_is_one_request_with_these_headers_once_and_no_others() {
 }
 
 #[test]
-fn create_has_a_json_body_and_says_so() {
+fn create_has_a_json_body_and_its_content_type() {
     let (asked, host) = seen(Call::Create);
     let body =
         format!(r#"{{"description":"","actions":["documents:search"],"collections":["docs"],"value":"{VALUE}"}}"#);
@@ -60,7 +60,7 @@ fn create_has_a_json_body_and_says_so() {
 }
 
 #[test]
-fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
+fn every_field_of_a_create_is_sent_with_the_name_that_the_server_uses() {
     let server = good(Call::Create);
     let create = create(&server.client()).description("für \"wen\"? \\ 🔑").actions(["keys:*"]);
     let create = create.collections([
@@ -77,7 +77,7 @@ fn every_field_of_a_create_is_sent_under_the_servers_name_for_it() {
 }
 
 #[test]
-fn member_that_is_not_set_is_left_out() {
+fn member_that_is_not_set_is_not_sent() {
     let server = good(Call::Create);
     let create = server.client().create().actions([Action::ALL]).collections(["*"]);
     create.server_generated().send().unwrap();
@@ -138,7 +138,7 @@ fn expires_in_counts_from_the_moment_of_sending() {
 }
 
 #[test]
-fn node_may_be_below_a_path() {
+fn address_of_a_node_may_have_a_path() {
     for prefix in ["/search", "/search/", "/a/b/c//"] {
         let server = good(Call::Get);
         let client = builder(&format!("{}{prefix}", server.url())).build().unwrap();

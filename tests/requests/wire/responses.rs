@@ -1,4 +1,4 @@
-//! Good responses, from servers old and new.
+//! Valid responses of old and new servers.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,13 +7,13 @@ use typesense_keys::{Action, CreateKey, ErrorKind, Expiry, KeyId, KeyInfo};
 
 use super::fixture::{Wire, json};
 
-/// As 0.24 responses.
+/// As 0.24 responds.
 const OLD: &str = r#"{"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As v30 responses.
+/// As v30 responds.
 const NEW: &str = r#"{"autodelete":true,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
-/// As a server to come may respond.
+/// As a future server may respond.
 const NEWER: &str = r#"{"created_at":1,"owner":{"id":8,"value":"no"},"tags":[null,[[]],1e9],"autodelete":false,"actions":["documents:search","x:y"],"collections":["docs","a.b"],"description":"ü \"q\"","expires_at":1893456000,"id":7,"#;
 
 const SHAPES: [(&str, Option<bool>); 3] = [(OLD, None), (NEW, Some(true)), (NEWER, Some(false))];
@@ -31,7 +31,7 @@ fn is_the_key(info: KeyInfo, expected_autodelete: Option<bool>) {
 }
 
 #[test]
-fn get_understands_servers_old_and_new() {
+fn get_understands_old_and_new_servers() {
     for (shape, autodelete) in SHAPES {
         let server = Wire::responding(&json(200, format!(r#"{shape}"value_prefix":"abcd"}}"#)));
         is_the_key(server.client().get(7).send().unwrap(), autodelete);
@@ -39,7 +39,7 @@ fn get_understands_servers_old_and_new() {
 }
 
 #[test]
-fn list_understands_servers_old_and_new() {
+fn list_understands_old_and_new_servers() {
     let keys = SHAPES.map(|(shape, _)| format!(r#"{shape}"value_prefix":"abcd"}}"#)).join(",");
     let server = Wire::responding(&json(200, format!(r#"{{"keys":[{keys}],"next":null}}"#)));
     let keys = server.client().list().send().unwrap();
@@ -81,7 +81,7 @@ fn list_may_be_empty() {
     assert_eq!(server.client().list().send().unwrap(), []);
 }
 
-/// A request for the key that [`SHAPES`] are about.
+/// A request for the key in [`SHAPES`].
 fn request(server: &Wire) -> CreateKey {
     let request = server.client().create().description("ü \"q\"");
     let request = request.actions([Action::DOCUMENTS_SEARCH, Action::custom("x:y")]);
@@ -90,9 +90,9 @@ fn request(server: &Wire) -> CreateKey {
 }
 
 #[test]
-fn create_understands_servers_old_and_new() {
+fn create_understands_old_and_new_servers() {
     for (shape, autodelete) in SHAPES {
-        // Only a key whose value the server or this crate generates may be deleted by the server.
+        // The server may delete only a key whose value the server or this crate has generated.
         let shape = shape.replace("\"autodelete\":true", "\"autodelete\":false");
         let server = Wire::responding(&json(201, format!(r#"{shape}"value":"abcd🔑\"\\"}}"#)));
         let key = request(&server).value("abcd🔑\"\\").send().unwrap();
@@ -104,7 +104,7 @@ fn create_understands_servers_old_and_new() {
 }
 
 #[test]
-fn created_key_that_was_not_requested_is_an_error_with_our_value() {
+fn created_key_that_differs_from_the_request_is_an_error_with_the_sent_value() {
     for (asked_for, created) in [
         ("ü", "u"),
         (r#"["documents:search","x:y"]"#, r#"["documents:search"]"#),
@@ -130,14 +130,14 @@ fn is_no_success(response: &str) {
 }
 
 #[test]
-fn created_key_with_another_value_is_an_error_with_our_value() {
+fn created_key_with_another_value_is_an_error_with_the_sent_value() {
     for value in [r#""other""#, r#""abcdefghi""#, r#""abcd""#, r#""""#, "7", "null", r#"["abcdefgh"]"#] {
         is_no_success(&format!(r#"{OLD}"value":{value}}}"#));
     }
 }
 
 #[test]
-fn server_generated_value_is_taken_only_as_text() {
+fn server_generated_value_must_be_text() {
     let create = |server: &Wire| request(server).server_generated().send();
     for value in ["Jd5pQ", r"Jd5p\u0051"] {
         let server = Wire::responding(&json(201, format!(r#"{OLD}"value":"{value}"}}"#)));

@@ -1,4 +1,4 @@
-//! Settings that cannot be: each is refused at `build()`, by name, with a reason that repeats no secret.
+//! Invalid settings: `build()` refuses each of them, names it, and gives a reason without a secret.
 
 use typesense_keys::{ClientBuilder, CollectionPattern, Error, KeysClient};
 
@@ -17,7 +17,7 @@ const BRACKETS: &str = "an address has an IPv6 address without brackets: write i
 const SERVERS: &str = "an address has the form `host:peering port:API port` of the server's own list of nodes: write \
                        `http://host:API port`";
 
-/// Part of every secret here; no error may repeat it.
+/// A part of every secret in this file; no error may show it.
 const SECRET: &str = "pa55";
 
 #[track_caller]
@@ -97,7 +97,7 @@ fn key_file_contains_the_key_and_a_line_break() {
     for content in [&b"pa55"[..], b"pa55\n", b"pa55\r\n"] {
         assert!(from(content).build().is_ok(), "{content:?}");
     }
-    // Not a path, but a key that is given as one.
+    // A key in place of a path.
     let with = |path: &str| KeysClient::builder().node("http://127.0.0.1:8108").api_key_file(path);
     refused(with("key-pa55"), "api_key_file", "names a file that cannot be read: entity not found");
     refused(with(""), "api_key_file", "names a file that cannot be read: entity not found");
@@ -167,7 +167,7 @@ fn empty_restriction_is_refused() {
 }
 
 #[test]
-fn address_is_a_url_of_a_host_and_nothing_secret() {
+fn address_must_be_the_url_of_a_host_without_a_secret() {
     for (address, reason) in [
         ("", NO_URL),
         ("http://", NO_URL),
@@ -234,7 +234,7 @@ fn node_in_two_spellings_counts_once() {
 }
 
 #[test]
-fn proxy_is_the_url_of_an_http_proxy() {
+fn proxy_must_be_the_url_of_an_http_proxy() {
     let not_a_url = "is not the URL of an http proxy, such as `http://proxy.example.net:3128` (in its user and \
                      password, percent-encode every character that is not a letter or a digit)";
     let socks = "names a SOCKS proxy, which is not supported: use an http proxy";
@@ -248,7 +248,7 @@ fn proxy_is_the_url_of_an_http_proxy() {
         ("ftp://user:pa55@proxy:3128", not_a_url),
         ("socks5://user:pa55@proxy:3128", socks),
     ] {
-        // Also where no node would use it.
+        // Even if no node would use it.
         refused(with_key().node("http://127.0.0.1:8108").proxy(url), "proxy", reason);
         assert!(!format!("{:?}", with_key().proxy(url)).contains(SECRET), "{url}");
     }
@@ -283,7 +283,7 @@ fn plain_text_to_another_host_must_be_allowed() {
 
 #[cfg(not(feature = "tls"))]
 #[test]
-fn https_needs_the_feature_for_it() {
+fn https_needs_the_feature_tls() {
     let reason = "https needs this crate's feature `tls`, which is off";
     refused(with_key().node("https://search.example.net"), "node", reason);
     let reason = "needs this crate's feature `tls` for an https proxy, which is off";

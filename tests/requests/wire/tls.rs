@@ -1,4 +1,4 @@
-//! The commonest mistakes with certificates: `{err}` says what is wrong and what to do.
+//! The most common mistakes with certificates: `{err}` says what is wrong and what to do.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use typesense_keys::{Error, KeysClient};
 
-/// What a server shows, and with which key.
+/// A chain of certificates and its private key.
 struct Shown {
     chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
@@ -41,7 +41,7 @@ fn signed_by(
     Shown { chain: vec![params.signed_by(&key, issuer).unwrap().der().clone()], key }
 }
 
-/// A server that shows this to whoever connects; its address.
+/// Starts a server with this identity, and returns its address.
 fn showing(shown: Shown) -> String {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::try_from(shown.key.serialize_der()).unwrap();
@@ -61,12 +61,12 @@ fn showing(shown: Shown) -> String {
 fn serving(scheme: &str, serve: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-    // Ends with its one connection: each call makes one.
+    // The server ends after its first connection, because a call makes only one.
     thread::spawn(move || serve(listener.accept().unwrap().0));
     url
 }
 
-/// The end of the error's text about a node with this address.
+/// The text of the error after the address.
 #[track_caller]
 fn text(url: &str, authorities: &str) -> String {
     let builder = KeysClient::builder().node(url).api_key("key").retries(false).proxy_from_env(false);
@@ -81,14 +81,15 @@ fn text(url: &str, authorities: &str) -> String {
 }
 
 #[test]
-fn certificate_that_is_wrong_says_why() {
+fn error_about_a_wrong_certificate_says_what_is_wrong() {
     let authority = Authority::new();
     let trusted = authority.0.pem();
     let here = ["127.0.0.1"];
     let untrusted = "its certificate is from an authority that is not trusted (name yours with `ca_certificates`; the \
                      server must send its intermediate certificates, too)";
 
-    // As `openssl req -x509` makes it: an authority that is its own server. It does not help to trust it.
+    // As `openssl req -x509` makes it: the certificate of a server that is also an authority. To trust it does not
+    // help.
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -125,7 +126,7 @@ fn certificate_that_is_wrong_says_why() {
         "{shown}"
     );
 
-    // An intermediate authority, whose certificate the server sends, or not.
+    // An intermediate authority. The server sends its certificate or not.
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "intermediate");
@@ -135,9 +136,9 @@ fn certificate_that_is_wrong_says_why() {
     complete.chain.push(intermediate.der().clone());
     assert_eq!(text(&showing(signed_by(&intermediate, &here, |_| {})), &trusted), untrusted);
     let shown = text(&showing(complete), &trusted);
-    assert!(shown.starts_with("closed the connection"), "the chain is believed: {shown}");
+    assert!(shown.starts_with("closed the connection"), "the chain is not trusted: {shown}");
 
-    // Another authority of the same name.
+    // Another authority with the same name.
     assert_eq!(
         text(&showing(Authority::new().issue(&here, |_| {})), &trusted),
         "its certificate was not signed by the authority of that name that is trusted here (name the right one with \
@@ -146,7 +147,7 @@ fn certificate_that_is_wrong_says_why() {
 }
 
 #[test]
-fn other_protocol_than_expected_says_so() {
+fn error_names_the_protocol_if_the_server_speaks_another_one() {
     let trusted = Authority::new().0.pem();
     // The alert `protocol_version` of a server that knows only TLS 1.0.
     let old = serving("https", |mut stream| {
@@ -159,7 +160,7 @@ fn other_protocol_than_expected_says_so() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     });
     assert_eq!(text(&http, &trusted), "its response is not encrypted (is it an http server?)");
-    // Plain http on a port for https: Typesense closes the connection, others send an alert or a page.
+    // Plain http on a port for https: Typesense closes the connection, other servers send an alert or a page.
     let https = showing(Authority::new().issue(&["127.0.0.1"], |_| {})).replace("https:", "http:");
     let shown = text(&https, &trusted);
     assert!(

@@ -1,9 +1,9 @@
-//! Characters that nobody sees, in every setting that is text: trimmed, or refused by name before anything is sent.
+//! Invisible characters in every text setting: they are trimmed, or refused by name before anything is sent.
 
 use typesense_keys::plan::KeySpec;
 use typesense_keys::{Action, ClientBuilder, Error, KeysClient};
 
-/// Each with its name in errors. The first ones are what files, web pages and editors add.
+/// Invisible characters with their names in errors. Files, web pages and editors add the first ones.
 const UNSEEN: [(char, &str); 14] = [
     ('\n', "a line break (U+000A)"),
     ('\r', "a line break (U+000D)"),
@@ -21,7 +21,7 @@ const UNSEEN: [(char, &str); 14] = [
     ('\0', "a control character (U+0000)"),
 ];
 
-/// A setting, a valid text for it, and what becomes of another one.
+/// The name of a setting, a valid text for it, and a function that applies a text.
 type Setting = (&'static str, &'static str, fn(&str) -> Result<(), Error>);
 
 fn builder() -> ClientBuilder {
@@ -51,7 +51,7 @@ fn scoped(create: typesense_keys::CreateKey) -> Result<(), Error> {
     create.actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).prepare().map(drop)
 }
 
-/// The text with the character first, after two characters, and last; and where that is.
+/// The text with the character at the beginning, after two characters, and at the end, each with the place in words.
 fn places(text: &str, unseen: char) -> [(String, &'static str, &'static str); 3] {
     let (start, end) = text.split_at(2);
     [
@@ -82,7 +82,7 @@ fn unseen_character_in_exact_text_is_named_with_its_place() {
 }
 
 #[test]
-fn unseen_character_around_an_address_is_dropped_and_inside_it_is_named() {
+fn unseen_character_around_an_address_is_trimmed_and_inside_it_is_named() {
     type Address = (&'static str, fn(&str) -> ClientBuilder, &'static str);
     let settings: [Address; 3] = [
         ("node", |text| KeysClient::builder().node(text).api_key("key"), "an address "),
@@ -124,7 +124,7 @@ fn unseen_character_in_a_collection_is_named() {
             }
         }
     }
-    // In Rust, a name is what it is: a server has such collections.
+    // A name in Rust code is used as it is: a server can have such collections.
     let exact = typesense_keys::CollectionPattern::exact("docs\n");
     let create = client().create().actions([Action::DOCUMENTS_SEARCH]).collections([exact]);
     assert!(create.prepare().is_ok());

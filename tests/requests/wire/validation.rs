@@ -1,4 +1,4 @@
-//! What is not valid is refused before anything is sent, with the field's name and a way out.
+//! An invalid request is refused before anything is sent, with the name of the field and the fix.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use typesense_keys::{Action, CollectionPattern, CreateKey, Error};
 
 use super::fixture::{Response, Wire};
 
-/// Sends what `change` makes of a create that is valid but for its scope.
+/// Sends a create after `change`, which sets its scope.
 #[track_caller]
 fn refused(change: impl FnOnce(CreateKey) -> CreateKey, field: &str, reason: &str) {
     let server = Wire::responding(&Response { status: 500, ..Response::default() });
@@ -33,7 +33,7 @@ fn actions_are_needed() {
 }
 
 #[test]
-fn actions_must_be_such_as_a_server_knows() {
+fn actions_must_be_known_to_a_server() {
     for (action, reason) in [
         (
             "documents:serach",
@@ -70,7 +70,7 @@ fn collections_are_needed() {
 }
 
 #[test]
-fn collections_must_mean_one_thing() {
+fn collections_must_be_unambiguous() {
     for (text, reason) in [
         ("", "an empty name or prefix means no collection (`*` means all)".to_owned()),
         ("a.b", ambiguous("a.b")),
@@ -95,7 +95,7 @@ fn ambiguous(text: &str) -> String {
 }
 
 #[test]
-fn value_must_fit_into_a_header_and_is_not_repeated() {
+fn value_must_fit_into_a_header_and_is_not_shown() {
     let long = "s3cret".repeat(1_000);
     for (value, reason) in [
         ("", "is empty: every request needs a key"),
@@ -112,7 +112,7 @@ fn value_must_fit_into_a_header_and_is_not_repeated() {
 }
 
 #[test]
-fn expiry_must_lie_in_the_future() {
+fn expiry_must_be_in_the_future() {
     let reason = "is not in the future: the key would not work";
     refused(|create| scoped(create).expires_at(UNIX_EPOCH), "expires_at", reason);
     refused(|create| scoped(create).expires_at(UNIX_EPOCH + Duration::from_secs(1_000)), "expires_at", reason);
