@@ -51,7 +51,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     let info = client.get(key.id).send()?;
     println!("got      key {}: \"{}\", actions {:?}", info.id, info.description, info.actions);
-    let new = client.rotate(key.id).send()?;
+    let new = client.rotate(&key).send()?;
     println!("rotated  key {} to key {}, which expires at {}", key.id, new.id, new.expires_at);
     client.delete(&new).send()?;
     println!("deleted  key {}", new.id);

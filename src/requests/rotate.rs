@@ -34,7 +34,7 @@ use crate::operation::Operation;
 /// let old = create.collections(["docs"]).send()?;
 ///
 /// // The old key works until its users have the new one.
-/// let new = client.rotate(old.id).keep_old(true).send()?;
+/// let new = client.rotate(&old).keep_old(true).send()?;
 /// deploy(&new);
 /// client.delete(&old).send()?;
 /// # assert_eq!(client.list().send()?.len(), 1);
