@@ -42,7 +42,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     println!("created  key {}, which expires at {}", key.id, key.expires_at);
 
     // `key.value` is the key itself, a `SecretString`, which nothing shows. Another client uses it:
-    let user = settings()?.api_key(key.value).build()?;
+    let user = settings()?.api_key(key.value.clone()).build()?;
     println!("used     key {}: it sees {} key(s)", key.id, user.list().send()?.len());
     match user.delete(key.id).send() {
         Err(Error::Unauthorized(_)) => println!("refused  key {}: it may not delete keys", key.id),
