@@ -292,6 +292,12 @@ pub struct CreatedKey {
 }
 
 impl CreatedKey {
+    /// A listed key, with its value.
+    pub(crate) fn new(info: KeyInfo, value: SecretString) -> Self {
+        let KeyInfo { id, description, actions, collections, expires_at, autodelete, .. } = info;
+        Self { id, value, description, actions, collections, expires_at, autodelete }
+    }
+
     /// The key's metadata, as the server lists it.
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;

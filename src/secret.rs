@@ -5,7 +5,7 @@ use std::{io, mem};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::text::{self, Oddity};
+use crate::text;
 
 /// The length of the values that the server generates (seen with 0.24.1). Ours are as strong.
 const GENERATED_LENGTH: usize = 32;
@@ -116,12 +116,12 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), String> {
 }
 
 /// What is odd about a key, although it may be right: see [`text::oddity`].
-pub(crate) fn oddity(secret: &SecretString) -> Option<Oddity> {
+pub(crate) fn oddity(secret: &SecretString) -> Option<&'static str> {
     let text = secret.expose_secret();
     text::oddity(text).or(match text {
-        _ if text.contains("://") => Some(Oddity::Url),
+        _ if text.contains("://") => Some("looks like a URL"),
         _ if ["TYPESENSE_", "X-TYPESENSE-", "Bearer "].iter().any(|name| text.starts_with(name)) => {
-            Some(Oddity::Named)
+            Some("begins with the name of a variable or header")
         }
         _ => None,
     })

@@ -1,8 +1,6 @@
 //! Text from people, files and environments: the one rule about characters that nobody sees, and about marks that a
 //! shell or a template leaves.
 
-use std::fmt;
-
 /// Checks that nobody overlooks a character of `text`: blanks other than spaces between words, and characters without
 /// a width. The reason for a refusal names the first one and its place, and shows nothing else of the text.
 pub(crate) fn check(text: &str) -> Result<(), String> {
@@ -19,50 +17,24 @@ pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(is_unseen)
 }
 
-/// What is odd about a text that came unchanged through a shell, a file or a template. It is no error, because any text
-/// may be right. Its `Display` completes "it …".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Oddity {
-    Quoted,
-    HalfQuoted,
-    Variable,
-    Missing,
-    Path,
-    Url,
-    Named,
-}
-
-impl fmt::Display for Oddity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Quoted => "begins and ends with a quotation mark",
-            Self::HalfQuoted => "begins or ends with a quotation mark",
-            Self::Variable => "looks like a variable whose value was not filled in",
-            Self::Missing => "is a word that stands for a missing value",
-            Self::Path => "looks like the path of a file",
-            Self::Url => "looks like a URL",
-            Self::Named => "begins with the name of a variable or header",
-        })
-    }
-}
-
-/// What is odd about `text`.
-pub(crate) fn oddity(text: &str) -> Option<Oddity> {
+/// What is odd about a text that came unchanged through a shell, a file or a template, as the end of "it …". It is no
+/// error, because any text may be right.
+pub(crate) fn oddity(text: &str) -> Option<&'static str> {
     const MISSING: [&str; 7] = ["undefined", "null", "nil", "none", "nan", "[object object]", "changeme"];
     let quotes = ['"', '\'', '`'].map(|quote| (text.starts_with(quote), text.ends_with(quote)));
     let is_path = ["./", "../", "~/"].iter().any(|start| text.starts_with(start))
         || text.strip_prefix('/').is_some_and(|rest| rest.contains('/') && !rest.contains(['+', '=']))
         || text.get(1..3) == Some(":\\");
     if quotes.contains(&(true, true)) {
-        Some(Oddity::Quoted)
+        Some("begins and ends with a quotation mark")
     } else if quotes.iter().any(|&(begins, ends)| begins || ends) {
-        Some(Oddity::HalfQuoted)
+        Some("begins or ends with a quotation mark")
     } else if ["${", "$(", "{{", "<%"].iter().any(|mark| text.contains(mark)) || text.starts_with(['$', '%', '<']) {
-        Some(Oddity::Variable)
+        Some("looks like a variable whose value was not filled in")
     } else if MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-        Some(Oddity::Missing)
+        Some("is a word that stands for a missing value")
     } else {
-        is_path.then_some(Oddity::Path)
+        is_path.then_some("looks like the path of a file")
     }
 }
 
@@ -144,8 +116,9 @@ mod tests {
 
     #[test]
     fn marks_of_a_transport_are_odd() {
-        let [whole, half] = [Oddity::Quoted, Oddity::HalfQuoted];
-        let [variable, missing, path] = [Oddity::Variable, Oddity::Missing, Oddity::Path];
+        let (whole, half) = ("begins and ends with a quotation mark", "begins or ends with a quotation mark");
+        let variable = "looks like a variable whose value was not filled in";
+        let (missing, path) = ("is a word that stands for a missing value", "looks like the path of a file");
         for (text, oddity_of_text) in [
             ("\"key\"", Some(whole)),
             ("'key'", Some(whole)),

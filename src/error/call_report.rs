@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 
 use super::snippet::Quoted;
 use crate::operation::Operation;
-use crate::text::Oddity;
 
 /// How far an attempt got. The phases are in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -120,7 +119,7 @@ pub(crate) struct Details {
     pub(crate) quoted: Quoted,
     pub(crate) attempts: Vec<Attempt>,
     /// After a 401: what is odd about the client's key.
-    pub(crate) oddity: Option<Oddity>,
+    pub(crate) oddity: Option<&'static str>,
     /// The value of the key that an earlier call may have created.
     pub(crate) earlier: Option<SecretString>,
 }

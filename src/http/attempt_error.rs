@@ -9,7 +9,6 @@ use super::tls::explain;
 use crate::error::{Phase, Quoted, Source};
 use crate::key::KeyId;
 use crate::operation::Operation;
-use crate::text::Oddity;
 
 /// The message with 404 about an unknown id. For an unknown route, it is `Not Found`.
 pub(super) const NO_SUCH_KEY: &str = "Not found.";
@@ -36,7 +35,7 @@ pub(crate) enum Cause {
     /// The response did not come from a Typesense server, or cannot be decoded.
     Unexpected { status: Option<u16>, result: Cow<'static, str> },
     /// A status that does not mean success. After a 401: what is odd about the client's key.
-    Status { status: u16, retry_after: Option<Duration>, oddity: Option<Oddity> },
+    Status { status: u16, retry_after: Option<Duration>, oddity: Option<&'static str> },
     /// A successful response whose body exceeds the limit, in bytes.
     TooLarge { limit: u64 },
     /// A logger made this call while its thread was making another call.

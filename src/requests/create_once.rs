@@ -3,8 +3,6 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use secrecy::SecretString;
-
 use super::get;
 use super::new_key::NewKey;
 use super::shared_list::SharedList;
@@ -27,14 +25,6 @@ pub(super) struct Earlier {
 impl Earlier {
     pub(super) fn may_have_created(&self) -> bool {
         self.may_have_created.load(Ordering::Relaxed)
-    }
-}
-
-impl CreatedKey {
-    /// A listed key, with its value.
-    pub(super) fn new(info: KeyInfo, value: SecretString) -> Self {
-        let KeyInfo { id, description, actions, collections, expires_at, autodelete, .. } = info;
-        Self { id, value, description, actions, collections, expires_at, autodelete }
     }
 }
 

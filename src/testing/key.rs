@@ -25,11 +25,8 @@ use crate::secret;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestKey {
-    pub(super) description: String,
-    pub(super) actions: Vec<Action>,
-    pub(super) collections: Vec<CollectionPattern>,
-    pub(super) expires_at: Expiry,
-    pub(super) autodelete: Option<bool>,
+    /// Without its id and prefix.
+    pub(super) info: KeyInfo,
     pub(super) value: Option<SecretString>,
 }
 
@@ -40,26 +37,29 @@ impl TestKey {
         actions: impl IntoIterator<Item: AsRef<str>>,
         collections: impl IntoIterator<Item: AsRef<str>>,
     ) -> TestKey {
-        TestKey {
+        let info = KeyInfo {
+            id: KeyId::from(0),
             description: description.into(),
             actions: actions.into_iter().map(|action| Action::custom(action.as_ref())).collect(),
             collections: collections.into_iter().map(|entry| CollectionPattern::stored(entry.as_ref())).collect(),
             expires_at: Expiry::NEVER,
+            prefix: String::new(),
             autodelete: None,
-            value: None,
-        }
+            unknown: Default::default(),
+        };
+        TestKey { info, value: None }
     }
 
     /// When the key expires, which may be in the past. Defaults to [`Expiry::NEVER`].
     pub fn expires_at(mut self, expires_at: Expiry) -> TestKey {
-        self.expires_at = expires_at;
+        self.info.expires_at = expires_at;
         self
     }
 
     /// Whether the server deletes the key after its expiry. Defaults to no; a [`FakeServer`](super::FakeServer) of
     /// version 0.24 ignores it.
     pub fn autodelete(mut self, autodelete: bool) -> TestKey {
-        self.autodelete = Some(autodelete);
+        self.info.autodelete = Some(autodelete);
         self
     }
 
@@ -72,16 +72,9 @@ impl TestKey {
 
     /// The key, as a create returns it.
     pub fn created(&self, id: impl Into<KeyId>) -> CreatedKey {
-        let Self { description, actions, collections, expires_at, autodelete, value } = self.clone();
-        CreatedKey {
-            id: id.into(),
-            value: value.unwrap_or_else(|| secret::copy("TestKeyTestKeyTestKeyTestKeyTest")),
-            description,
-            actions,
-            collections,
-            expires_at,
-            autodelete,
-        }
+        let Self { info, value } = self.clone();
+        let value = value.unwrap_or_else(|| secret::copy("TestKeyTestKeyTestKeyTestKeyTest"));
+        CreatedKey::new(KeyInfo { id: id.into(), ..info }, value)
     }
 
     /// The key's metadata, as a list shows it.

@@ -143,7 +143,7 @@ impl Keys {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         let knows_autodelete = input::knows_autodelete(self.version);
-        settings.autodelete = knows_autodelete.then(|| settings.autodelete.unwrap_or(false));
+        settings.info.autodelete = knows_autodelete.then(|| settings.info.autodelete.unwrap_or(false));
         Ok(self.keys.entry(id.to_string()).or_insert(Key { id, value, settings }))
     }
 
@@ -156,12 +156,12 @@ impl Keys {
 impl Key {
     fn allows(&self, action: &str) -> bool {
         let resource = action.split(':').next().unwrap_or_default();
-        let mut granted = self.settings.actions.iter().map(Action::as_str);
+        let mut granted = self.settings.info.actions.iter().map(Action::as_str);
         granted.any(|granted| granted == "*" || granted == action || granted.strip_suffix(":*") == Some(resource))
     }
 
     fn has_expired(&self, now: SystemTime) -> bool {
-        now.duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() > self.settings.expires_at.unix_seconds())
+        now.duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() > self.settings.info.expires_at.unix_seconds())
     }
 
     /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
@@ -172,7 +172,7 @@ impl Key {
 
     /// The key as JSON, with its members in alphabetical order.
     fn describe(&self, value_name: &str, value: &str) -> Value {
-        let TestKey { value: _, description, actions, collections, expires_at, autodelete } = &self.settings;
+        let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = &self.settings.info;
         let members = [
             ("actions", json!(actions)),
             ("autodelete", json!(autodelete)),
@@ -198,7 +198,7 @@ impl Keys {
     }
 
     pub(super) fn description(&self, id: u32) -> Option<String> {
-        self.keys.get(&id.to_string()).map(|key| key.settings.description.clone())
+        self.keys.get(&id.to_string()).map(|key| key.settings.info.description.clone())
     }
 
     pub(super) fn value(&self, id: u32) -> Option<SecretString> {
@@ -207,7 +207,7 @@ impl Keys {
 
     pub(super) fn purge_expired(&mut self) -> usize {
         let (before, now) = (self.keys.len(), self.clock.now());
-        self.keys.retain(|_, key| !(key.settings.autodelete == Some(true) && key.has_expired(now)));
+        self.keys.retain(|_, key| !(key.settings.info.autodelete == Some(true) && key.has_expired(now)));
         before - self.keys.len()
     }
 }
