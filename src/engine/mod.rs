@@ -149,7 +149,7 @@ fn run(
     deadline: Instant,
     attempt: &mut dyn FnMut(&Node, Deadlines) -> Result<(), AttemptError>,
 ) -> Result<(), Box<CallFailure>> {
-    let mut route = nodes.route();
+    let mut order = nodes.order();
     let mut so_far = CallFailure::new(operation, AttemptError::no_node());
     // If no node was ever reached, the address is probably wrong: fail early. An election, which a call waits out,
     // follows earlier responses.
@@ -158,7 +158,7 @@ fn run(
     } else {
         deadline.min(deadline_after(clock.now(), limits.connect_timeout))
     };
-    while let Some(member) = route.next(clock.now()) {
+    while let Some(member) = order.next(clock.now()) {
         let node = &member.node;
         let started = clock.now();
         let error = match attempt(node, limits.deadlines(started, deadline)) {
@@ -179,10 +179,10 @@ fn run(
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,
-            Next::OtherNode => route.exclude_last(),
+            Next::OtherNode => order.exclude_last(),
             Next::Repeat => {}
         }
-        let wait = if effect != ServerEffect::RateLimited && route.has_untried(ended) {
+        let wait = if effect != ServerEffect::RateLimited && order.has_untried(ended) {
             // Another node may succeed immediately.
             Duration::ZERO
         } else {
@@ -191,7 +191,7 @@ fn run(
             backoff(failures, clock).max(retry_after.unwrap_or_default())
         };
         let has_time = deadline_after(ended, wait.saturating_add(MIN_ATTEMPT)) < fail_at;
-        if route.is_empty() || !limits.retries || !has_time {
+        if order.is_empty() || !limits.retries || !has_time {
             break;
         }
         clock.sleep(wait);

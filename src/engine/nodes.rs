@@ -54,12 +54,12 @@ impl Nodes {
     }
 
     /// The order of nodes for one call: the nearest node first, then the others in turn.
-    pub(super) fn route(&self) -> Route<'_> {
+    pub(super) fn order(&self) -> NodeOrder<'_> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let (nearest, others) = self.members.split_at(usize::from(self.has_nearest));
         let (later, first) = others.split_at(turn.checked_rem(others.len()).unwrap_or_default());
         let members = [nearest, first, later].into_iter().flatten();
-        Route(members.map(|member| Stop { member, is_tried: false }).collect())
+        NodeOrder(members.map(|member| Stop { member, is_tried: false }).collect())
     }
 
     pub(super) fn record_success(&self, member: &Member) {
@@ -94,14 +94,14 @@ impl Member {
 }
 
 /// The nodes that one call can still use, in order. Nodes that were tried move to the end.
-pub(super) struct Route<'a>(VecDeque<Stop<'a>>);
+pub(super) struct NodeOrder<'a>(VecDeque<Stop<'a>>);
 
 struct Stop<'a> {
     member: &'a Member,
     is_tried: bool,
 }
 
-impl<'a> Route<'a> {
+impl<'a> NodeOrder<'a> {
     /// The next node to try; one that is set aside only if no other is left. `None` if all are excluded.
     pub(super) fn next(&mut self, now: Instant) -> Option<&'a Member> {
         let ready = self.0.iter().position(|stop| !stop.member.is_aside(now));

@@ -10,7 +10,7 @@ use super::options::{
     CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, replication_method,
     scope_methods, timeout_method, value_method,
 };
-use super::replication::{self, Wanted};
+use super::replication::{self, Awaited};
 use super::shared_list::SharedList;
 use super::value::KeyValue;
 use crate::engine::Engine;
@@ -259,7 +259,7 @@ impl CheckedCreate {
             return Ok(key); // without the copy that only the wait needs
         }
         let info = key.info();
-        let known = Wanted::Known(&info);
+        let known = Awaited::Known(&info);
         match replication::wait_for_all(call.hiding(Some(&key.value)), known, options.replicated_within) {
             Ok(()) => Ok(key),
             Err(lag) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::get;
 use super::key_ref::KeyRef;
 use super::options::{CallOptions, replication_method, timeout_method};
-use super::replication::{self, Wanted};
+use super::replication::{self, Awaited};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::Error;
 use crate::http::{AttemptError, Cause, DecodeError};
@@ -66,7 +66,8 @@ impl DeleteKey {
             Err(Error::NotFound { .. }) if *ignore_missing => {}
             result => result?,
         }
-        replication::wait_for_all(call, Wanted::Gone(id), options.replicated_within).map_err(Error::NotReplicated)?;
+        replication::wait_for_all(call, Awaited::Gone(id), options.replicated_within)
+            .map_err(Error::NotReplicated)?;
         Ok(id)
     }
 }
@@ -114,12 +115,12 @@ pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>
 /// Decodes the response to a request to delete key `id`.
 fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<(), DecodeError> {
     #[derive(serde::Deserialize)]
-    struct Response {
+    struct Body {
         id: KeyId,
     }
     move |response| {
-        let response: Response = serde_json::from_slice(response)?;
-        if response.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
+        let body: Body = serde_json::from_slice(response)?;
+        if body.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
     }
 }
 

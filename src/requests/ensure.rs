@@ -176,7 +176,7 @@ impl EnsureKey {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
-        let run = Run { call, target: &target };
+        let run = EnsureRun { call, target: &target };
         let ensured = call.guard(target.key.operation(), || run.finish())?;
         ensured.replicated(call, options.replicated_within)
     }
@@ -201,12 +201,12 @@ impl EnsureKey {
 
 /// One run: the lists between the [`Steps`].
 #[derive(Clone, Copy)]
-struct Run<'a> {
+struct EnsureRun<'a> {
     call: Call<'a>,
     target: &'a Target,
 }
 
-impl<'a> Run<'a> {
+impl<'a> EnsureRun<'a> {
     fn finish(self) -> Result<EnsuredKey, Error> {
         let steps = self.steps()?;
         match steps.before.verdict() {

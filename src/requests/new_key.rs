@@ -127,7 +127,7 @@ impl NewKey {
     /// Decodes the response to the request. A response about any other key is an error.
     pub(super) fn decode(&self, response: &[u8]) -> Result<CreatedKey, DecodeError> {
         #[derive(serde::Deserialize)]
-        struct Response<'a> {
+        struct Body<'a> {
             id: KeyId,
             // Not a string, because serde_json would unescape it into a buffer that is not wiped.
             #[serde(borrow)]
@@ -138,7 +138,7 @@ impl NewKey {
             expires_at: Expiry,
             autodelete: Option<bool>,
         }
-        let Response { id, value, description, actions, collections, expires_at, autodelete } =
+        let Body { id, value, description, actions, collections, expires_at, autodelete } =
             serde_json::from_slice(response)?;
         let value = match self.value.known() {
             Some(sent) if is_json_of(value.get(), sent) => sent.clone(),
@@ -162,13 +162,13 @@ impl NewKey {
     /// Whether a response confirms the unknown members, which an older server ignores.
     fn has_unknown_members_in(&self, response: &[u8]) -> Result<bool, DecodeError> {
         #[derive(serde::Deserialize)]
-        struct Response {
+        struct Body {
             #[serde(rename = "value")]
             _value: IgnoredAny,
             #[serde(flatten)]
             members: Map<String, Json>,
         }
-        let Response { members, .. } = serde_json::from_slice(response)?;
+        let Body { members, .. } = serde_json::from_slice(response)?;
         Ok(self.unknown.iter().all(|(name, value)| members.get(name) == Some(value)))
     }
 

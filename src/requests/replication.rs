@@ -12,7 +12,7 @@ use crate::operation::Operation;
 
 /// The state that the nodes should report.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted<'a> {
+pub(super) enum Awaited<'a> {
     /// The nodes know this key.
     Known(&'a KeyInfo),
     /// The nodes do not have this key.
@@ -21,7 +21,7 @@ pub(super) enum Wanted<'a> {
     Any(KeyId),
 }
 
-impl Wanted<'_> {
+impl Awaited<'_> {
     fn id(self) -> KeyId {
         match self {
             Self::Known(key) => key.id,
@@ -41,20 +41,20 @@ impl Wanted<'_> {
 /// Waits for at most `limit` until all nodes agree. Does not wait without a limit.
 pub(super) fn wait_for_all(
     call: Call<'_>,
-    wanted: Wanted<'_>,
+    awaited: Awaited<'_>,
     limit: Option<Duration>,
 ) -> Result<(), Box<NotReplicated>> {
     if limit.is_none() {
         return Ok(());
     }
-    wait(call.within(limit), wanted, false)
+    wait(call.within(limit), awaited, false)
 }
 
 /// Checks that the nodes are available before a key is created that they must confirm. `id`: of any key.
 pub(super) fn check_nodes(call: Call<'_>, id: KeyId, accept_majority: bool) -> Result<(), Error> {
     let soon = call.within(Some(call.engine.limits.connect_timeout));
     let call = Call { deadline: call.deadline.min(soon.deadline), ..call };
-    wait(call, Wanted::Any(id), accept_majority)
+    wait(call, Awaited::Any(id), accept_majority)
         .map_err(|lag| nodes_unavailable(call.engine, lag.nodes, accept_majority))
 }
 
@@ -71,7 +71,7 @@ fn needed(engine: &Engine, accept_majority: bool) -> usize {
 
 /// Requests the key from the nodes until all of them agree, or a majority if that is enough. At the deadline, returns
 /// the last results of the nodes that do not agree.
-pub(super) fn wait(call: Call<'_>, wanted: Wanted<'_>, accept_majority: bool) -> Result<(), Box<NotReplicated>> {
+pub(super) fn wait(call: Call<'_>, awaited: Awaited<'_>, accept_majority: bool) -> Result<(), Box<NotReplicated>> {
     let engine = call.engine;
     let needed = needed(engine, accept_majority);
     let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
@@ -85,7 +85,7 @@ pub(super) fn wait(call: Call<'_>, wanted: Wanted<'_>, accept_majority: bool) ->
             let shares = waiting.len() - at + usize::from(!disagreeing.is_empty());
             let share = call.remaining() / u32::try_from(shares).unwrap_or(u32::MAX);
             let finish_by = deadline_after(engine.clock.now(), share);
-            match ask(call, node, wanted, finish_by) {
+            match ask(call, node, awaited, finish_by) {
                 Some(response) => disagreeing.push((node, response)),
                 None => agreed += 1,
             }
@@ -97,9 +97,9 @@ pub(super) fn wait(call: Call<'_>, wanted: Wanted<'_>, accept_majority: bool) ->
         // A node that refused the client's key refuses it again, so the others must be enough.
         let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
         if can_agree < needed || !call.pause(rounds) {
-            let state = if matches!(wanted, Wanted::Gone(_)) { "is deleted" } else { "exists" };
+            let state = if matches!(awaited, Awaited::Gone(_)) { "is deleted" } else { "exists" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
-            return Err(Box::new(NotReplicated { id: wanted.id(), state, key: None, nodes }));
+            return Err(Box::new(NotReplicated { id: awaited.id(), state, key: None, nodes }));
         }
         waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
     }
@@ -113,22 +113,22 @@ struct Disagreement {
 }
 
 /// `None` if the node agrees.
-fn ask(call: Call<'_>, node: &Node, wanted: Wanted<'_>, finish_by: Instant) -> Option<Disagreement> {
+fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) -> Option<Disagreement> {
     let clock = &call.engine.clock;
     let started = clock.now();
     let deadlines = Deadlines { connect_by: finish_by, finish_by };
-    let id = wanted.id();
+    let id = awaited.id();
     let response = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, get::decode(call.secrets, id));
     let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);
     let (phase, result) = match response {
-        Ok(key) => match wanted {
-            Wanted::Gone(_) => (Phase::ReadResponse, "still has the key".into()),
-            Wanted::Known(wanted) if !key.is_same_as(wanted) => {
+        Ok(key) => match awaited {
+            Awaited::Gone(_) => (Phase::ReadResponse, "still has the key".into()),
+            Awaited::Known(known) if !key.is_same_as(known) => {
                 (Phase::ReadResponse, "has another key with this id (is it a node of another cluster?)".into())
             }
-            Wanted::Known(_) | Wanted::Any(_) => return None,
+            Awaited::Known(_) | Awaited::Any(_) => return None,
         },
-        Err(_) if refusal == Some(404) && wanted.is_met_by_absence() => return None,
+        Err(_) if refusal == Some(404) && awaited.is_met_by_absence() => return None,
         Err(_) if refusal == Some(404) => (Phase::ReadResponse, "has no such key".into()),
         Err(error) => (error.phase(), error.result()),
     };
@@ -179,7 +179,7 @@ mod tests {
                 api_key: Arc::default(),
             };
             let call = engine.call(Some(backoff(1, &*engine.clock) + left));
-            assert!(wait(call, Wanted::Any(KeyId::from(7)), false).is_err());
+            assert!(wait(call, Awaited::Any(KeyId::from(7)), false).is_err());
             assert_eq!(attempts.load(Ordering::Relaxed), expected, "{left:?}");
         }
     }
@@ -194,11 +194,11 @@ mod tests {
             serde_json::from_value(key).unwrap()
         };
         let past = Expiry::from_unix_seconds(1);
-        assert!(Wanted::Known(&key(Some(true), past)).is_met_by_absence());
-        assert!(!Wanted::Known(&key(Some(true), Expiry::NEVER)).is_met_by_absence());
-        assert!(!Wanted::Known(&key(Some(false), past)).is_met_by_absence());
-        assert!(!Wanted::Known(&key(None, past)).is_met_by_absence());
-        assert!(Wanted::Gone(KeyId::from(7)).is_met_by_absence());
-        assert!(Wanted::Any(KeyId::from(7)).is_met_by_absence());
+        assert!(Awaited::Known(&key(Some(true), past)).is_met_by_absence());
+        assert!(!Awaited::Known(&key(Some(true), Expiry::NEVER)).is_met_by_absence());
+        assert!(!Awaited::Known(&key(Some(false), past)).is_met_by_absence());
+        assert!(!Awaited::Known(&key(None, past)).is_met_by_absence());
+        assert!(Awaited::Gone(KeyId::from(7)).is_met_by_absence());
+        assert!(Awaited::Any(KeyId::from(7)).is_met_by_absence());
     }
 }

@@ -9,7 +9,7 @@ use super::delete::{check_replacement, delete_known};
 use super::key_ref::KeyRef;
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
-use super::replication::{self, Wanted};
+use super::replication::{self, Awaited};
 use super::shared_list::SharedList;
 use super::value::KeyValue;
 use super::{get, list};
@@ -365,7 +365,7 @@ impl PreparedRotation {
     ) -> Result<(), Error> {
         let RotateKey { keep_old, accept_majority, options, .. } = &self.request;
         let (id, info) = (old.id, key.info());
-        replication::wait(call, Wanted::Known(&info), *accept_majority).map_err(Error::NotReplicated)?;
+        replication::wait(call, Awaited::Known(&info), *accept_majority).map_err(Error::NotReplicated)?;
         if *keep_old {
             return Ok(());
         }
@@ -384,7 +384,7 @@ impl PreparedRotation {
             }
         }
         *what = format!("key {} replaces key {id}, which is deleted", key.id);
-        replication::wait_for_all(call, Wanted::Gone(id), options.replicated_within).map_err(Error::NotReplicated)
+        replication::wait_for_all(call, Awaited::Gone(id), options.replicated_within).map_err(Error::NotReplicated)
     }
 }
 

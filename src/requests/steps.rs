@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::create_once::{Created, Prior, ROUNDS_FOR_GIVEN};
 use super::delete::{Deleted, check_replacement, delete_known};
 use super::get::get;
-use super::replication::{self, Wanted};
+use super::replication::{self, Awaited};
 use super::survey::{Drifted, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::Call;
@@ -98,7 +98,7 @@ impl<'a> Steps<'a> {
         if !is_provided {
             replaced.extend(before.replaced_by(Some(stays.id)));
             if !replaced.is_empty() {
-                let known = Wanted::Known(stays);
+                let known = Awaited::Known(stays);
                 if let Err(lag) = replication::wait(call, known, false) {
                     return Err(match created {
                         None => replication::nodes_unavailable(call.engine, lag.nodes, false),
@@ -265,7 +265,7 @@ fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
 impl EnsuredKey {
     /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
     pub(super) fn replicated(self, call: Call<'_>, limit: Option<Duration>) -> Result<Self, Error> {
-        match replication::wait_for_all(call, Wanted::Known(&self.key), limit) {
+        match replication::wait_for_all(call, Awaited::Known(&self.key), limit) {
             Ok(()) => Ok(self),
             Err(lag) => {
                 let Self { key, value, created, .. } = self;

@@ -137,7 +137,7 @@ impl Plan {
         let Self { engine, connections, keep_going, options, keys } = self;
         let mut report = Report::new(&keys, keep_going, &mut progress);
         if report.total > 0 {
-            Run { engine: &engine, options, connections }.apply(&keys, &mut report)?;
+            ApplyRun { engine: &engine, options, connections }.apply(&keys, &mut report)?;
         }
         let results = report.results;
         Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
@@ -145,7 +145,7 @@ impl Plan {
 }
 
 /// One run of `apply`. The lists serve all keys, each request has its own deadline.
-struct Run<'a> {
+struct ApplyRun<'a> {
     engine: &'a Engine,
     options: CallOptions,
     connections: Connections,
@@ -165,7 +165,7 @@ enum Other<'a> {
     Delete(&'a KeyInfo),
 }
 
-impl<'a> Run<'a> {
+impl<'a> ApplyRun<'a> {
     fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
         let changed = || keys.iter().filter(|planned| planned.is_change());
         let targets = || changed().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
