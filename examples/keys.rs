@@ -461,7 +461,7 @@ fn table(keys: &[KeyInfo], json: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// It is no failure that nobody reads further, as in `keys list | head`.
+/// It is not a failure if the reader stops early, as in `keys list | head`.
 fn line(text: impl Display) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -484,7 +484,7 @@ fn row(key: &KeyInfo) -> [String; 6] {
         expires_at.to_string(),
         actions.join(","),
         collections.join(","),
-        // It may hold control characters of a terminal.
+        // The text may contain control characters of a terminal.
         description.escape_debug().to_string(),
     ]
 }
@@ -493,7 +493,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     let requests: Vec<DeleteKey> = if expired {
         let a_day_ago = Expiry::from(SystemTime::now() - Duration::from_secs(86_400));
         let keys = client.list().expired(true).send()?;
-        // A newer server deletes some of them itself.
+        // A newer server deletes some of the keys itself.
         let delete = |key| client.delete(key).ignore_missing(true);
         keys.iter().filter(|key| key.expires_at < a_day_ago).map(delete).collect()
     } else {
@@ -502,7 +502,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     let count = requests.len();
     let bar = ProgressBar::new(count as u64);
     let mut printed = Ok(());
-    // An earlier run, which was killed, may have deleted some of them.
+    // An earlier run that was killed may have deleted some of the keys.
     let batch = client.delete_many(requests).keep_going(true).send_with(|progress| {
         bar.inc(1);
         if let (Ok(id), true, Ok(())) = (progress.result, json, &printed) {
@@ -530,7 +530,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
     }
 }
 
-/// Returns whether there was anything to report.
+/// Returns whether there are findings.
 fn audit(
     request: typesense_keys::ListKeys,
     version: Option<ServerVersion>,

@@ -19,9 +19,9 @@ use super::markdown::markdown;
 use super::place::Place;
 use super::{Changed, line, tell};
 
-/// The file is a list of objects in JSON or YAML, such as
+/// The file contains a list of objects in JSON or YAML, such as
 /// `{"description": "docs site", "actions": ["documents:search", "documents:get"], "collections": ["docs"], "expires_in": "90days"}`;
-/// in TOML, each is a table `[[key]]`. The end of its name says which it is.
+/// in TOML, each is a table `[[key]]`. The extension of the file name decides the format.
 ///
 /// To apply what was reviewed, or nothing: `--plan --format markdown` shows a fingerprint, which `--expect` compares.
 ///
@@ -80,7 +80,7 @@ impl Apply {
 
     pub(crate) fn run(self, client: &KeysClient, json: bool) -> Result<ExitCode, Box<dyn Error>> {
         let specs = self.specs().map_err(|error| format!("{}: {error}", self.file.display()))?;
-        // What was reviewed is applied as a whole, or not begun.
+        // The reviewed plan is applied as a whole or not at all.
         let keep_going = self.expect.is_none();
         let request = client.plan(specs.clone()).replace_on_drift(self.replace_on_drift);
         let mut request = request.keep_going(keep_going);

@@ -3,8 +3,8 @@
 use typesense_keys::plan::{Change, KeySpec, Plan, PlannedKey};
 use typesense_keys::{Action, CollectionPattern, Expiry};
 
-/// A heading, a row for each change, what an audit finds in the keys to be created, and how to apply this very plan.
-/// Markdown reads no text of a file or a server: each is escaped.
+/// A heading, a row for each change, the findings of an audit of the new keys, and how to apply exactly this plan. Each
+/// text of a file or a server is escaped, so that it is not read as Markdown.
 pub(crate) fn markdown(plan: &Plan, specs: &[KeySpec]) -> String {
     let text = plan.to_string();
     let mut lines = vec![format!("### Keys: {}", text.lines().last().unwrap_or_default())];
@@ -22,7 +22,7 @@ pub(crate) fn markdown(plan: &Plan, specs: &[KeySpec]) -> String {
     lines.join("\n")
 }
 
-/// The scope of the key that there is to be, or that is to be deleted.
+/// The scope of the wanted key, or of the key to be deleted.
 fn allows(planned: &PlannedKey) -> String {
     let scope = |actions: &[Action], collections: &[CollectionPattern], expires_at: Expiry| {
         let actions: Vec<_> = actions.iter().map(|action| code(action.as_str())).collect();

@@ -13,7 +13,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// A file that was not there before, so that no other key is overwritten and nobody has it open already.
+    /// A new file, so that no other key is overwritten and no other program has the file open.
     pub(crate) fn new_file(path: PathBuf) -> Result<Self, Box<dyn Error>> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    /// Leaves no file behind that looks like a key.
+    /// Removes the file, so that no file is left that looks like a key.
     pub(crate) fn remove(&self) {
         if let Self::NewFile(_, path) = self {
             if let Err(error) = fs::remove_file(path) {

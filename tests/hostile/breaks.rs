@@ -6,7 +6,7 @@ use super::row::{Ending, Good, Row, bad};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        // Whether the client notices while it sends, or while it waits, is a matter of microseconds.
+        // It depends on microseconds whether the client notices the close while it sends or while it waits.
         bad("a close at once", Ending::Connection, "", |_| Ok(())),
         bad("a close after the request", Ending::Connection, "closed the connection without a response", |peer| {
             peer.request().map(drop)
@@ -85,12 +85,12 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// All but the last byte.
+/// All bytes except the last one.
 fn cut(response: &str) -> &str {
     &response[..response.len() - 1]
 }
 
-/// Gives the client time to read what was sent: some systems throw it away on a reset.
+/// Gives the client time to read what was sent, because some systems discard it after a reset.
 fn received_first() {
     std::thread::sleep(Duration::from_millis(50));
 }

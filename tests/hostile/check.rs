@@ -1,4 +1,4 @@
-//! Makes the calls, and checks how they end.
+//! Makes all calls to a bad server, and checks their results.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use super::support::Scripted;
 use super::support::scan::Scanner;
 use super::support::time::with_enough_time;
 
-/// How long a call may take whose end is not a matter of time.
+/// The timeout of a call that does not end by its timeout.
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// How long a call may take that would never end otherwise.
+/// The timeout of a call that only its timeout ends.
 const SHORT: Duration = Duration::from_millis(600);
 
-/// What a call may take beyond its deadline, on a machine with much else to do: a call that is later never ends.
+/// How long after its deadline a call may end on a busy machine. A call that ends later has no deadline.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
-/// The most that the response to a list may have here: as much as any other response may.
+/// The limit of a list in these tests, which is also that of all other responses.
 pub(crate) const LIMIT: usize = 1024 * 1024;
 
-/// The most that a call may allocate at once. A limited response is held once, in a buffer that doubles.
+/// The most memory that a call may use. A limited response is held once, in a buffer that doubles.
 const HEAP_LIMIT: usize = 5 * LIMIT;
 
-/// Makes every call that there is to this server; returns how many.
+/// Makes every kind of call to this server. Returns their number.
 pub(crate) fn every_call(row: &Row) -> usize {
     if row.is_slow {
         thread::scope(|scope| {
@@ -56,13 +56,13 @@ fn one_call(row: &Row, call: Call) {
     });
 }
 
-/// Whether the time was up before the server came to what it does.
+/// Whether the timeout ended the call before the server did what the row is about.
 fn is_early(error: &Error, result: &str) -> bool {
     let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     attempts.iter().any(|attempt| attempt.result().starts_with("timed out") && !attempt.result().starts_with(result))
 }
 
-/// A call and how it has ended, with the value that the server was sent.
+/// Checks the result of a call. `sent`: the value that the server received.
 type Made = (Ended<Result<Option<String>, Error>>, Option<String>);
 
 fn made(row: &Row, call: Call, timeout: Duration) -> Made {
@@ -99,10 +99,11 @@ fn check(row: &Row, call: Call, timeout: Duration, (ended, sent): Made) {
                 let value = unknown.value.as_ref().map(|value| value.expose_secret().to_owned());
                 let is_known = matches!(call, Call::CreateProvided | Call::CreateGenerated);
                 assert_eq!(value.is_some(), is_known, "{at}: the value");
-                // Where the server closed at once, nobody has seen what was sent.
-                assert!(sent.is_none() || value == sent, "{at}: another value than was sent");
+                // If the server closed the connection at once, the test does not know the sent value.
+                assert!(sent.is_none() || value == sent, "{at}: not the sent value");
             }
-            // What the client was never told, it could not recognise; what the server generated, it can guess to be there.
+            // The client cannot recognize a value that it has never received. It can suppose where a server-generated
+            // value is.
             let own = (call == Call::CreateProvided).then_some(PROVIDED_VALUE);
             let servers = call.is_create().then_some(SERVERS_VALUE);
             tells_none_of([Some(ADMIN_KEY), own, servers], sent.as_deref(), &error, &at);
@@ -119,7 +120,7 @@ fn client_with(url: &str, timeout: Duration) -> KeysClient {
     builder.timeout(timeout).attempt_timeout(timeout).max_list_size(LIMIT as u64).build().expect("a client")
 }
 
-/// Makes a call; returns the value of the key that it created, if it did.
+/// Makes a call. Returns the value of the key if it has created one.
 pub(crate) fn make(client: &KeysClient, call: Call) -> Result<Option<String>, Error> {
     let create = || client.create().actions([Action::DOCUMENTS_SEARCH]).collections(["docs"]).description("d");
     let value = |key: CreatedKey| Some(key.value.expose_secret().to_owned());
@@ -137,7 +138,7 @@ pub(crate) fn make(client: &KeysClient, call: Call) -> Result<Option<String>, Er
 pub(crate) struct Ended<T> {
     pub(crate) result: T,
     pub(crate) elapsed: Duration,
-    /// How much more memory than before was in use, at most.
+    /// The peak of the memory in use, less the memory in use before.
     pub(crate) allocated: usize,
 }
 
@@ -167,7 +168,7 @@ pub(crate) fn ending(error: &Error) -> Ending {
     }
 }
 
-/// Looks for the secrets in all that an error says. `sent`: the value in the request, which may be random.
+/// Checks that no form of an error shows a secret. `sent`: the value in the request, which may be random.
 fn tells_none_of(fixed: [Option<&str>; 3], sent: Option<&str>, error: &Error, at: &str) {
     let mut texts = Vec::new();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
@@ -181,5 +182,5 @@ fn tells_none_of(fixed: [Option<&str>; 3], sent: Option<&str>, error: &Error, at
     }
     let mut scanner = Scanner::of(sent);
     fixed.into_iter().flatten().for_each(|secret| scanner.add_fixed("a fixed secret", secret));
-    assert!(scanner.find(texts.join("\n").as_bytes()).is_empty(), "{at}: tells a secret: {texts:?}");
+    assert!(scanner.find(texts.join("\n").as_bytes()).is_empty(), "{at}: the error shows a secret: {texts:?}");
 }

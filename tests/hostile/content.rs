@@ -1,4 +1,4 @@
-//! Responses of good form whose content is not what it should be; and some in which only what is ignored is strange.
+//! Well-formed responses with wrong content, and valid ones with strange content that must be ignored.
 
 use super::row::{Call, Ending, Good, ID, Row, bad, bad_response, odd_but_good};
 
@@ -82,7 +82,8 @@ pub(crate) fn rows() -> Vec<Row> {
         .only(Call::WITH_ID),
         odd("unknown fields", r#""x":null,"y":[{}],"z":{"id":8},"id""#),
         odd("a huge number where nothing looks", &format!("\"x\":{},\"id\"", "9".repeat(300))),
-        // An unknown member of a listed key is kept, so it must be JSON that can be parsed. Of a new key, none is kept.
+        // An unknown member of a listed key is kept, so it must be valid JSON. An unknown member of a new key is not
+        // kept.
         changed("an unknown number beyond all floats", "\"id\"", r#""x":1e400,"id""#, SYNTAX).only(LISTED),
         changed("an unknown member nested deeply", "\"id\"", &format!("\"x\":{deep_and_closed},\"id\""), SYNTAX)
             .only(LISTED),
@@ -124,7 +125,7 @@ pub(crate) fn rows() -> Vec<Row> {
     .collect()
 }
 
-/// A response with the status of success, and something wrong with the body.
+/// A response with a success status and a wrong body.
 fn row(name: &'static str, result: &'static str, response: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
     bad_response(name, Ending::Unexpected, result, response)
 }
@@ -153,7 +154,7 @@ fn odd(name: &'static str, fields: &str) -> Row {
     odd_but_good(name, move |good| good.but("\"id\"", &fields))
 }
 
-/// Bytes that are no text, wherever a server can put them: each character here is sent as one byte.
+/// Invalid UTF-8 in every part of a response. Each character is sent as one byte.
 fn invalid_utf8() -> [Row; 5] {
     let send = move |name, ending, result, response: fn(&Good) -> String| {
         bad(name, ending, result, move |peer| {

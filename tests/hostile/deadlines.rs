@@ -1,4 +1,4 @@
-//! A call that is repeated ends when one that is not would: with its deadline.
+//! A call that is repeated also ends at its deadline.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::support::{Peer, Scripted};
 
 const DEADLINE: Duration = Duration::from_millis(900);
 
-/// Far above what an attempt leaves behind, and far below what would add up.
+/// Much more than one attempt leaves in memory, and much less than all attempts together would leave.
 const HEAP_LIMIT: usize = 2 * 1024 * 1024;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -63,7 +63,7 @@ fn client(server: &Scripted, deadline: Duration, attempt: Duration) -> KeysClien
     builder.attempt_timeout(attempt).build().unwrap()
 }
 
-/// Whether the deadline left the last attempt too little time for what the server does, as it may on a busy machine.
+/// Whether the deadline ended the last attempt before the server did its part, as it may on a busy machine.
 fn is_cut_off(error: &Error, reads: Ending) -> bool {
     let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     let Some((last, earlier)) = attempts.split_last() else { return false };
@@ -80,7 +80,7 @@ fn repeats_end(script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'sta
     with_enough_time(DEADLINE, |deadline| repeats_end_within(deadline, &script, reads));
 }
 
-/// All calls, at once, to a server with which none succeeds.
+/// Makes all calls at the same time to a server with which none succeeds.
 fn repeats_end_within(deadline: Duration, script: &Arc<Script>, reads: Ending) -> Result<(), String> {
     let server = Scripted::play(Arc::clone(script));
     let is_slow = matches!(reads, Ending::Timeout(_));
@@ -97,9 +97,9 @@ fn repeats_end_within(deadline: Duration, script: &Arc<Script>, reads: Ending) -
     assert!(ended.elapsed < deadline + GRACE, "{:?}", ended.elapsed);
     assert!(ended.allocated < HEAP_LIMIT, "allocated {} bytes", ended.allocated);
     let received = server.received();
-    // Failures that cost no time are not repeated without a pause.
+    // Quick failures are repeated only after a pause.
     assert!(server.connections().max(received.len()) < 300, "{} requests", received.len());
-    // What the server may have done is not sent again where it would be done again; all else is.
+    // A request that the server may have carried out is not sent again if it would be carried out twice.
     let may_do_again = |body: &str| body.contains("actions") && !body.contains("\"value\"");
     let again = received.iter().filter(|request| may_do_again(&request.body)).count();
     assert!(again <= 1 || reads == Ending::RateLimited, "{again} creates without a value");

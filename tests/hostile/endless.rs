@@ -1,4 +1,4 @@
-//! Servers that never come to an end, fast or slowly.
+//! Servers whose responses never end, fast or slow.
 
 use std::thread;
 use std::time::Duration;
@@ -145,12 +145,12 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// With the status of success for each call, where `status` is `200 OK`.
+/// If `status` is `200 OK`, each call gets its success status.
 fn endless_body(name: &'static str, status: &'static str, headers: &'static str) -> Row {
     bad(name, Ending::TooLarge, "the response is larger than 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         let status = if status == "200 OK" { good.status } else { status };
-        // The beginning of a name, so that a list that is read key by key sees no error either.
+        // The beginning of a name, so that a list that is read key by key has no error either.
         peer.send(format!("HTTP/1.1 {status}\r\n{headers}\r\n{{\""))?;
         peer.send_without_end("[1234567")
     })

@@ -1,4 +1,4 @@
-//! Responses that lie about their length, or cannot be HTTP; and some that only look so.
+//! Responses with a wrong length, responses that are not HTTP, and valid ones that look like these.
 
 use super::row::{Ending, Good, Row, bad_response, odd_but_good};
 

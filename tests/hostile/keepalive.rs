@@ -1,4 +1,4 @@
-//! What a server says when it was not asked is never taken for a response.
+//! Bytes that a server sends without a request never count as a response.
 
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -14,20 +14,17 @@ const POISON: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("a good connection is used again", a_good_connection_is_used_again),
-        ("a second response in the same packet is not used", a_second_response_in_the_same_packet_is_not_used),
-        ("a response while nothing was asked is not used", a_response_while_nothing_was_asked_is_not_used),
-        ("a body after a 204 is not used", a_body_after_a_204_is_not_used),
-        (
-            "the rest of a response that was too long is not used",
-            the_rest_of_a_response_that_was_too_long_is_not_used,
-        ),
-        ("a connection that was closed meanwhile is not used", a_connection_that_was_closed_meanwhile_is_not_used),
-        ("a connection that is to close is not used again", connection_that_is_to_close_is_not_reused),
+        ("a good connection is used again", good_connection_is_used_again),
+        ("a second response in the same packet is not used", second_response_in_the_same_packet_is_not_used),
+        ("a response while nothing was asked is not used", response_without_a_request_is_not_used),
+        ("a body after a 204 is not used", body_after_a_204_is_not_used),
+        ("the rest of a response that was too long is not used", rest_of_a_too_long_response_is_not_used),
+        ("a connection that was closed meanwhile is not used", connection_that_was_closed_meanwhile_is_not_used),
+        ("a connection that is to close is not used again", connection_with_connection_close_is_not_used_again),
     ]
 }
 
-/// Responds to each request on a connection, and adds to each response.
+/// A server that calls `to_each` for each request on a connection.
 fn adding(to_each: impl Fn(&mut Peer, &Good) -> std::io::Result<()> + Send + Sync + 'static) -> Scripted {
     Scripted::start(move |peer| {
         loop {
@@ -54,21 +51,21 @@ fn every_response_is_the_right_one(server: &Scripted, connections: usize) {
     assert_eq!(server.connections(), connections);
 }
 
-fn a_good_connection_is_used_again() {
+fn good_connection_is_used_again() {
     every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with(""))), 1);
 }
 
-fn a_second_response_in_the_same_packet_is_not_used() {
+fn second_response_in_the_same_packet_is_not_used() {
     every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with("") + POISON)), 6);
 }
 
-fn a_response_while_nothing_was_asked_is_not_used() {
+fn response_without_a_request_is_not_used() {
     let (ask, asked) = mpsc::channel();
     let (tell, told) = mpsc::channel();
     let (asked, tell) = (Mutex::new(asked), Mutex::new(tell));
     let server = adding(move |peer, good| {
         peer.send(good.with(""))?;
-        // After the client has its response.
+        // After the client has read its response.
         let _ = asked.lock().unwrap().recv_timeout(HANG);
         peer.send(POISON)?;
         let _ = tell.lock().unwrap().send(());
@@ -79,13 +76,13 @@ fn a_response_while_nothing_was_asked_is_not_used() {
         assert_eq!(client.list().send().unwrap().len(), 1, "call {call}");
         ask.send(()).unwrap();
         told.recv_timeout(HANG).unwrap();
-        // On its way through the system.
+        // Time for the bytes to arrive.
         thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.connections(), 3);
 }
 
-fn a_body_after_a_204_is_not_used() {
+fn body_after_a_204_is_not_used() {
     let server =
         adding(|peer, _| peer.send(format!("HTTP/1.1 204 No Content\r\ncontent-length: 38\r\n\r\n{POISON}")));
     let client = client(&server);
@@ -95,7 +92,7 @@ fn a_body_after_a_204_is_not_used() {
     assert_eq!(server.connections(), 3);
 }
 
-fn the_rest_of_a_response_that_was_too_long_is_not_used() {
+fn rest_of_a_too_long_response_is_not_used() {
     let server = adding(|peer, good| {
         let body = format!("{}{POISON}", " ".repeat(1_001));
         peer.send(good.saying("", &body))
@@ -108,7 +105,7 @@ fn the_rest_of_a_response_that_was_too_long_is_not_used() {
     assert_eq!(server.connections(), 3);
 }
 
-fn a_connection_that_was_closed_meanwhile_is_not_used() {
+fn connection_that_was_closed_meanwhile_is_not_used() {
     let server = Scripted::start(|peer| {
         let good = Good::to(&peer.request()?);
         peer.send(good.with(""))
@@ -121,6 +118,6 @@ fn a_connection_that_was_closed_meanwhile_is_not_used() {
     assert_eq!(server.connections(), 3);
 }
 
-fn connection_that_is_to_close_is_not_reused() {
+fn connection_with_connection_close_is_not_used_again() {
     every_response_is_the_right_one(&adding(|peer, good| peer.send(good.with("connection: close\r\n"))), 6);
 }

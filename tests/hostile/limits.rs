@@ -1,4 +1,4 @@
-//! A response may be as large as the limit, and not a byte larger, however it is framed.
+//! In every framing, a response may be as large as the limit, and not one byte larger.
 
 use typesense_keys::Error;
 
@@ -20,17 +20,17 @@ const FRAMES: [Frame; 3] = [
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("a response of exactly the limit is taken", a_response_of_exactly_the_limit_is_taken),
-        ("a response of a byte more is not", a_response_of_a_byte_more_is_not),
-        ("an error response is looked at up to 64 KiB", an_error_response_is_looked_at_up_to_64_kib),
-        ("a list may be larger than any other response", a_list_may_be_larger_than_any_other_response),
+        ("a response of exactly the limit is taken", response_as_large_as_the_limit_is_read),
+        ("a response of a byte more is not", response_one_byte_above_the_limit_is_too_large),
+        ("an error response is looked at up to 64 KiB", error_response_is_read_up_to_64_kib),
+        ("a list may be larger than any other response", list_may_be_larger_than_other_responses),
         ("a list that expands in memory is too large", list_that_expands_in_memory_is_too_large),
         ("a key that expands in memory is refused", key_that_expands_in_memory_is_refused),
         ("a stream of a long list takes at most 256 KiB", stream_of_a_long_list_takes_little_memory),
     ]
 }
 
-/// Responds with the good body, and blanks up to `size`.
+/// A server whose responses have the good body and spaces up to `size`.
 fn response_of(size: usize, frame: Frame) -> Scripted {
     Scripted::start(move |peer| {
         let good = Good::to(&peer.request()?);
@@ -39,7 +39,7 @@ fn response_of(size: usize, frame: Frame) -> Scripted {
     })
 }
 
-fn a_response_of_exactly_the_limit_is_taken() {
+fn response_as_large_as_the_limit_is_read() {
     for frame in FRAMES {
         let server = response_of(LIMIT, frame);
         for call in Call::ALL {
@@ -48,14 +48,14 @@ fn a_response_of_exactly_the_limit_is_taken() {
     }
 }
 
-fn a_response_of_a_byte_more_is_not() {
+fn response_one_byte_above_the_limit_is_too_large() {
     for frame in FRAMES {
         let server = response_of(LIMIT + 1, frame);
-        // A stream holds one key at a time, and may be as long as it likes.
+        // A stream holds one key at a time, so it has no limit.
         for call in Call::ALL.into_iter().filter(|call| *call != Call::Stream) {
             match make(&client(&server.url()), call).unwrap_err() {
                 Error::TooLarge { limit, .. } if !call.is_write() => assert_eq!(limit, LIMIT as u64),
-                // The key exists, or does no more: the status has said so.
+                // According to the status, the key exists or was deleted.
                 Error::OutcomeUnknown(unknown) if call.is_write() => {
                     let has_value = matches!(call, Call::CreateProvided | Call::CreateGenerated);
                     assert_eq!(unknown.value.is_some(), has_value, "{call:?}");
@@ -66,7 +66,7 @@ fn a_response_of_a_byte_more_is_not() {
     }
 }
 
-fn an_error_response_is_looked_at_up_to_64_kib() {
+fn error_response_is_read_up_to_64_kib() {
     let server = Scripted::start(|peer| {
         peer.request()?;
         peer.send("HTTP/1.1 400 No\r\n\r\n<html>")?;
@@ -79,7 +79,7 @@ fn an_error_response_is_looked_at_up_to_64_kib() {
     assert!(message.starts_with("<html>xxx") && message.chars().count() == 201, "{message}");
 }
 
-fn a_list_may_be_larger_than_any_other_response() {
+fn list_may_be_larger_than_other_responses() {
     let size = 3 * LIMIT;
     let server = response_of(size, FRAMES[0]);
     let builder = typesense_keys::KeysClient::builder().node(server.url()).api_key(SERVERS_VALUE);
@@ -88,14 +88,14 @@ fn a_list_may_be_larger_than_any_other_response() {
     assert!(matches!(client.get(7).send(), Err(Error::TooLarge { .. })));
 }
 
-/// A server that lists keys, as many as fit into the limit, each with so many empty actions.
+/// A server that lists as many keys as fit into the limit, each with `count` empty actions.
 fn server_of_empty_actions(count: usize) -> Scripted {
     let actions = r#""","#.repeat(count);
     let key = format!(
         r#"{{"id":7,"description":"","actions":[{actions}"*"],"collections":[],"expires_at":1,"value_prefix":""}}"#
     );
     let keys = vec![key.as_str(); (LIMIT / (key.len() + 1) - 1).max(1)].join(",");
-    // Made here, so that it is not counted for the client.
+    // Allocated here, so that it does not count as memory of the client.
     let list = format!(r#"{{"keys":[{keys}]}}"#);
     let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{list}", list.len());
     Scripted::start(move |peer| {
@@ -124,7 +124,7 @@ fn key_that_expands_in_memory_is_refused() {
     }
 }
 
-/// Whatever the pieces are in which it arrives. The list is much larger than the limit of the client.
+/// The memory does not depend on the size of the chunks. The list is much larger than the limit of the client.
 fn stream_of_a_long_list_takes_little_memory() {
     const KEYS: usize = 10_000;
     let keys: Vec<_> = (0..KEYS)
@@ -136,7 +136,7 @@ fn stream_of_a_long_list_takes_little_memory() {
         .collect();
     let list = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
     for chunk in [600, 20_000, 32 * 1024, 50_000, list.len()] {
-        // Made here, so that it is not counted for the client.
+        // Allocated here, so that it does not count as memory of the client.
         let mut response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
         for chunk in list.as_bytes().chunks(chunk) {
             response += &format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());

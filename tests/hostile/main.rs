@@ -1,7 +1,7 @@
-//! Bad servers: each call to one ends in time, with the right error, in little memory, and tells no secret. And a bad
-//! pattern in a listed key.
+//! Bad servers: each call to one ends in time, with the right error, in little memory, and shows no secret. Also bad
+//! patterns in listed keys.
 //!
-//! A bad server is a [`Row`]: a script, and how calls to it end. [`check`] makes every call that there is.
+//! A bad server is a [`Row`]: a script, and the results of calls to it. [`check`] makes every kind of call.
 
 // A test may fail loudly.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -35,7 +35,7 @@ static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // One after the other: what is allocated is counted for the whole process.
+    // One after the other, because allocations are counted for the whole process.
     arguments.test_threads = Some(1);
     let rows: Vec<Row> =
         [breaks::rows(), content::rows(), echoes::rows(), endless::rows(), framing::rows(), protocols::rows()]
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
-    // In a thread of the size that a user's threads have.
+    // In a thread, whose stack is as small as that of a user's thread.
     Trial::test(name, || {
         let test = std::thread::spawn(test);
         test.join().map_err(|panic| {

@@ -1,4 +1,4 @@
-//! What a hostile pattern in a listed key can cost: little memory, little stack, and an end.
+//! A hostile pattern in a listed key costs little memory and little stack, and its matching ends.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 }
 
 fn hostile_pattern_is_matched_in_little_memory() {
-    // A search by trial and error, or an automaton of unlimited size, would not end.
+    // A backtracking search, or an automaton of unlimited size, would not end.
     let test = thread::Builder::new().stack_size(MEBIBYTE / 2).spawn(|| {
         let name = "a".repeat(200);
         for pattern in hostile() {
@@ -25,8 +25,11 @@ fn hostile_pattern_is_matched_in_little_memory() {
             let findings = key.audit();
             let is_accepted = CollectionPattern::pattern(pattern.as_str()).is_ok();
             let used = HEAP.peak_usage() - before;
-            assert!(allows || !findings.is_empty() || is_accepted, "{pattern:.40}: denied, though unknown");
-            // An error about the pattern shows it.
+            assert!(
+                allows || !findings.is_empty() || is_accepted,
+                "{pattern:.40}: denied although the answer is unknown"
+            );
+            // An error about the pattern contains it.
             assert!(used < 4 * MEBIBYTE + 20 * pattern.len(), "{pattern:.40}: {used} bytes");
             assert!(!is_accepted || pattern.len() <= 4096, "{pattern:.40}");
         }
@@ -57,7 +60,7 @@ fn hostile() -> Vec<String> {
     patterns
 }
 
-/// A key as a server lists it.
+/// A listed key.
 fn listed(pattern: &str) -> KeyInfo {
     let key = json!({
         "id": 1, "description": "", "actions": ["documents:get"], "collections": [pattern],

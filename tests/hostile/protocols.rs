@@ -1,4 +1,4 @@
-//! Servers that speak something else than HTTP/1, or something else than was asked for.
+//! Servers that speak another protocol than HTTP/1, or another one than the client.
 
 use super::row::{Ending, Row, bad};
 
@@ -38,7 +38,7 @@ fn https() -> Vec<Row> {
     Vec::new()
 }
 
-/// Before the encryption is agreed on, nothing of a request is sent: no outcome is in doubt.
+/// Nothing is sent before the TLS handshake is complete, so the outcome is known.
 #[cfg(feature = "tls")]
 fn https() -> Vec<Row> {
     use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! A bad server, and how the calls to it end.
+//! A bad server, and the results of calls to it.
 
 use std::io;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use typesense_keys::error::Phase;
 use super::support::Peer;
 use super::support::scripted::{Received, Script};
 
-/// The key that every call carries.
+/// The key of the client.
 pub(crate) const ADMIN_KEY: &str = "aDm1n=7Qx2Lw9Zr4Tb8Gk";
 
-/// The value that a create with a value of its own asks for.
+/// The value of a create with a provided value.
 pub(crate) const PROVIDED_VALUE: &str = "0wN~vAl5Jk3Pm6Xc1FySd";
 
-/// What the server generates if it is asked to.
+/// The value that the server generates.
 pub(crate) const SERVERS_VALUE: &str = "sRvGeN8Hd2Nq7WsKe4Uo";
 
-/// The key that is retrieved or deleted.
+/// The key to get or to delete.
 pub(crate) const ID: u32 = 7;
 
-/// How a call ends.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Done,
@@ -34,7 +34,7 @@ pub(crate) enum Ending {
     Unauthorized,
     Unavailable,
     Unexpected,
-    /// `OutcomeUnknown`, with the value where there is one.
+    /// `OutcomeUnknown`, with the value if there is one.
     Unknown,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Ending {
 pub(crate) enum Call {
     Get,
     List,
-    /// A list that is read key by key, to its end.
+    /// A list that is read key by key to its end.
     Stream,
     CreateProvided,
     CreateGenerated,
@@ -86,14 +86,15 @@ pub(crate) struct Row {
     pub(crate) calls: Vec<Call>,
     pub(crate) reads: Ending,
     pub(crate) writes: Ending,
-    /// How the text begins that says what came of the attempt; after a blank, how it goes on after `status 20x`.
+    /// The expected beginning of `Attempt::result`. If this begins with a space, the result begins with `status 20x`
+    /// and this.
     pub(crate) result: &'static str,
-    /// Whether calls end only when their time is up.
+    /// Whether only the timeout ends the calls.
     pub(crate) is_slow: bool,
     pub(crate) https: bool,
 }
 
-/// A server after which reads end in `reads`, and with which writes leave open what became of them.
+/// A server with which reads have the result `reads`, and writes have an unknown outcome.
 pub(crate) fn bad(
     name: &'static str,
     reads: Ending,
@@ -105,12 +106,12 @@ pub(crate) fn bad(
     Row { name, script: Arc::new(script), calls, reads, writes: Ending::Unknown, result, is_slow, https: false }
 }
 
-/// A server that looks bad, but with which every call succeeds.
+/// A server that looks bad, although every call to it succeeds.
 pub(crate) fn odd_but_good(name: &'static str, response: impl Fn(&Good) -> String + Send + Sync + 'static) -> Row {
     bad(name, Ending::Done, "", responding(response)).all_end_in(Ending::Done)
 }
 
-/// A server whose `response` is not what it should be.
+/// A server with a wrong `response`.
 pub(crate) fn bad_response(
     name: &'static str,
     reads: Ending,
@@ -144,7 +145,7 @@ impl Row {
     }
 }
 
-/// What a good server would respond with.
+/// The response of a good server.
 pub(crate) struct Good {
     /// `200 OK` or `201 Created`.
     pub(crate) status: &'static str,

@@ -1,4 +1,4 @@
-//! The example `build_script`, run as cargo runs it: again and again, offline, and after its key was revoked.
+//! The example `build_script`, run as cargo runs it: several times, offline, and after its key was revoked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ impl Site {
         command
     }
 
-    /// Builds until a create was sent and not yet responded to, and kills the program.
+    /// Builds, and kills the program after it has sent a create and before it has a response.
     fn kill_while_creating(&self, server: &FakeServer, fault: Fault) {
         server.fail(Operation::Create).with(fault);
         let mut command = self.command(&server.url(), server.api_key().expose_secret(), "docs");
@@ -68,12 +68,12 @@ impl Site {
     }
 }
 
-/// The one key that may search the collection has this value.
+/// Checks that the only key that may search the collection has this value.
 #[track_caller]
 fn assert_allows(server: &FakeServer, value: &str, collection: &str) {
     let keys = server.keys();
     let key = keys.iter().find(|key| key.collections == [collection]).unwrap();
-    // A key that may search and nothing else could sign scoped keys.
+    // A key that allows only searches could sign scoped keys.
     assert_eq!(key.actions, ["documents:search", "documents:get"]);
     assert_eq!(server.value_of(key.id).unwrap().expose_secret(), value);
 }
@@ -84,7 +84,7 @@ fn site_built_again_keeps_its_one_key() {
     assert!(site.build(&server, "docs").status.success());
     let key = site.key();
     assert_allows(&server, &key, "docs");
-    // As debug and release builds do, and as one after `cargo clean`.
+    // As a release build after a debug build, and a build after `cargo clean`.
     for _ in 0..2 {
         assert!(site.build(&server, "docs").status.success());
     }
@@ -131,7 +131,7 @@ fn two_checkouts_of_a_site_have_a_key_each() {
 }
 
 #[test]
-fn checkout_whose_value_begins_like_that_of_another_draws_another_value() {
+fn checkout_whose_value_has_the_prefix_of_another_draws_another_value() {
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
     let other = TestKey::new("site search in docs, key abcd…", ["documents:search", "documents:get"], ["docs"]);
     let other = server.seed(other.value("abcd-the-value-of-the-other-one")).unwrap();
@@ -141,7 +141,7 @@ fn checkout_whose_value_begins_like_that_of_another_draws_another_value() {
     assert!(output.status.success(), "{}", printed(&output));
     let drawn = site.key();
     assert_ne!(drawn[..4], *"abcd");
-    // Once more, as any later build.
+    // A later build changes nothing.
     assert!(site.build(&server, "docs").status.success());
     let keys = server.keys();
     assert_eq!((site.key(), keys.len(), &keys[..1]), (drawn.clone(), 2, &before[..]));
@@ -198,7 +198,7 @@ fn revoked_key_that_cannot_be_replaced_fails_the_build() {
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
 }
 
-/// The build fails, and leaves a value only where no site takes it for a key. Returns the value.
+/// Checks that the build fails and leaves no key, but only a value for the next build. Returns the value.
 #[track_caller]
 fn assert_fails_without_a_key(site: &Site, output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", printed(output));
@@ -206,7 +206,7 @@ fn assert_fails_without_a_key(site: &Site, output: &Output) -> String {
     fs::read_to_string(site.pending()).unwrap()
 }
 
-/// The next build uses this value, for the only key.
+/// Checks that the next build creates the only key with this value.
 #[track_caller]
 fn assert_completes(site: &Site, server: &FakeServer, value: &str) {
     let output = site.build(server, "docs");
@@ -259,7 +259,7 @@ fn key_of_another_collection_is_not_used_without_a_server() {
 
 #[test]
 fn cargo_is_not_asked_to_watch_the_admin_key() {
-    // It would keep it in its build directory as it is.
+    // Cargo would write the key into its build directory.
     let (server, site) = (FakeServer::start().unwrap(), Site::new());
     let output = printed(&site.build(&server, "docs"));
     assert!(output.contains("rerun-if-env-changed=TYPESENSE_URL"), "{output}");

@@ -1,4 +1,5 @@
-//! The example `keys`, run as a user runs it: what it prints, how it ends, and that a value goes only where it was asked.
+//! The example `keys`, run as a user runs it: its output, its exit codes, and the proof that a value goes only to the
+//! requested place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use typesense_keys::scoped::ScopedKeyInfo;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{Expiry, KeysClient};
 
-/// A server, a directory for what is written, and the program.
+/// A server, a directory for files, and the program.
 struct Stage {
     server: FakeServer,
     directory: tempfile::TempDir,
@@ -48,7 +49,7 @@ impl Stage {
         KeysClient::builder().node(self.server.url()).api_key(self.server.api_key()).build().unwrap()
     }
 
-    /// Runs the program, which must succeed and show nothing of the admin key; its standard output.
+    /// Runs the program, which must succeed and not show the admin key. Returns its standard output.
     #[track_caller]
     fn good(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -57,7 +58,7 @@ impl Stage {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the program, which must end with this code; what it says.
+    /// Runs the program, which must end with this code. Returns its messages.
     #[track_caller]
     fn bad(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -66,7 +67,7 @@ impl Stage {
     }
 }
 
-/// Without what is logged.
+/// The messages on standard error, without log records.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().filter(|line| !line.starts_with('[')).collect::<Vec<_>>().join("\n")
@@ -99,7 +100,7 @@ fn help_names_every_command_and_the_exit_codes() {
     for command in ["create", "list", "get", "delete", "rotate", "ensure", "apply", "scope", "audit"] {
         let help = stage.good(&[command, "-h"]);
         assert!(help.contains("Usage: keys"));
-        // A line for an argument or an option has two columns: the second one says what it does.
+        // A line about an argument or an option has two columns. The second one is the explanation.
         let listed = help.lines().filter(|line| line.starts_with("  ")).map(str::trim_start);
         for line in listed.filter(|line| line.starts_with(['-', '<', '['])) {
             assert!(line.contains("  "), "{command} does not explain `{line}`");
@@ -152,7 +153,7 @@ fn keys_are_listed_as_a_table_or_as_json() {
     (2..12).for_each(|id: u32| _ = stage.server.seed(TestKey::new(id.to_string(), ["keys:get"], ["*"])).unwrap());
     let json = stage.good(&["list", "--json"]);
     let ids = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap());
-    assert!(ids.eq(0..12), "the server lists 10 before 2: {json}");
+    assert!(ids.eq(0..12), "not in the order of the ids: {json}");
     assert!(stage.bad(1, &["get", "12"]).contains("has no key with this id"));
 }
 
@@ -174,7 +175,11 @@ fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
     );
     stage.good(&["delete", "--expired"]);
     let left: Vec<_> = stage.server.keys().iter().map(|key| key.expires_at.unix_seconds()).collect();
-    assert_eq!(left, [Expiry::from(hour_ago).unix_seconds()], "the server's clock may be another");
+    assert_eq!(
+        left,
+        [Expiry::from(hour_ago).unix_seconds()],
+        "a key was deleted although the server's clock may differ"
+    );
     stage.good(&["delete", "4"]);
     stage.bad(2, &["delete"]);
     stage.good(&create(&["--out", "twice"]));
@@ -183,13 +188,13 @@ fn keys_are_deleted_one_by_one_or_when_they_have_expired() {
 }
 
 #[test]
-fn keys_that_are_deleted_already_do_not_keep_the_others() {
+fn missing_keys_do_not_prevent_the_deletion_of_the_others() {
     let stage = Stage::new();
     let ids: Vec<String> = (0..12).map(|id: u32| id.to_string()).collect();
     for id in &ids {
         stage.server.seed(TestKey::new(id, ["documents:search"], ["docs"])).unwrap();
     }
-    // As an earlier run, which was killed, may leave them.
+    // As after an earlier run that was killed.
     (0..6).for_each(|id: u32| assert!(stage.server.remove(id)));
     let delete = [&["delete"][..], &ids.iter().map(String::as_str).collect::<Vec<_>>()].concat();
     let text = stage.bad(3, &delete);
@@ -288,13 +293,13 @@ fn key_is_rotated() {
     stage.good(&["rotate", "1", "--out", "newer"]);
     let ids: Vec<_> = stage.client().list().send().unwrap().iter().map(|key| key.id.get()).collect();
     assert_eq!(ids, [0, 2]);
-    // A rotation that was interrupted before it created anything, and one that is completed already.
+    // A rotation that was interrupted before it created a key, and a completed one.
     std::fs::write(stage.file("stored"), format!("{}\n", "a".repeat(32))).unwrap();
     stage.good(&["rotate", "2", "--stored", "stored"]);
     stage.bad(3, &["rotate", "2", "--stored", "stored"]);
     stage.bad(2, &["rotate", "2"]);
     stage.bad(2, &["rotate", "2", "--stored", "stored", "--show"]);
-    // The value of a key that was to be kept is in no file that is left behind.
+    // If no key was created, no file with a value is left.
     stage.bad(1, &["rotate", "7", "--out", "none"]);
     assert!(!stage.file("none").exists());
 }
@@ -308,7 +313,7 @@ fn key_is_ensured_again_and_again() {
     let again = stage.run(&ensure(&["--out", "again"]));
     assert!(again.status.success() && said(&again).contains("key 0 exists already"), "{}", said(&again));
     assert!(!stage.file("again").exists());
-    assert_eq!(stage.good(&ensure(&["--show"])), "", "what is taken for a value is none");
+    assert_eq!(stage.good(&ensure(&["--show"])), "", "something is printed in place of a value");
     let drift = stage.bad(1, &ensure(&["-a", "documents:get", "--out", "other"]));
     assert!(drift.contains("`actions` is [\"documents:search\"], not"), "{drift}");
     stage.good(&ensure(&["-a", "documents:get", "--replace-on-drift", "--out", "other"]));
@@ -348,7 +353,7 @@ fn keys_are_those_that_a_file_describes() {
         done.starts_with("0 to create, 0 to replace, 0 to delete, 0 drifted, 2 to keep\nfingerprint: "),
         "{done}"
     );
-    assert_eq!(stage.good(&apply(&[])), "", "nothing to do, and no place needed");
+    assert_eq!(stage.good(&apply(&[])), "", "something was done");
 
     describe(&stage, &["app: shop", "app: docs"]);
     let plan = stage.run(&apply(&["--plan", "--json", "--prune", "app: "]));
@@ -378,7 +383,7 @@ fn drifted_key_is_replaced_only_if_asked() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn exit_code_tells_of_keys_applied_or_deleted_before_the_output_failed() {
+fn exit_code_reports_changes_made_before_the_output_failed() {
     let stage = Stage::new();
     describe(&stage, &["app: shop"]);
     let mut command = stage.command();
@@ -488,7 +493,7 @@ fn wrong_usage_is_reported_before_anything_is_sent() {
 #[test]
 fn key_that_may_exist_leaves_its_value_and_exit_code_3() {
     let stage = Stage::new();
-    // All attempts in two seconds.
+    // Two seconds for all attempts.
     (0..200).for_each(|_| stage.server.inject(Fault::LoseResponse));
     let text = stage.bad(3, &create(&["--timeout", "2", "--out", "key"]));
     assert!(text.contains("its value was written to key"), "{text}");
@@ -497,7 +502,7 @@ fn key_that_may_exist_leaves_its_value_and_exit_code_3() {
 
 #[cfg(unix)]
 #[test]
-fn reader_that_has_enough_is_no_failure() {
+fn closed_standard_output_is_not_a_failure() {
     let stage = Stage::new();
     stage.client().create().actions(["documents:search"]).collections(["docs"]).send().unwrap();
     for arguments in [&["list"][..], &["list", "--json"], &["audit"]] {
@@ -508,7 +513,7 @@ fn reader_that_has_enough_is_no_failure() {
 
 #[cfg(unix)]
 #[test]
-fn closed_standard_error_is_no_failure() {
+fn closed_standard_error_is_not_a_failure() {
     let stage = Stage::new();
     let output = stage.command().args(create(&["--out", "key"])).stderr(unread_pipe()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -520,7 +525,7 @@ fn plain_http_to_another_host_needs_an_option() {
     let stage = Stage::new();
     let list = |more: &[&str]| {
         let mut command = stage.command();
-        // Another host by its name, and this one by what the system makes of it.
+        // Another host by its name; the system connects it to this machine.
         command.env("TYPESENSE_URL", stage.server.url().replace("127.0.0.1", "0.0.0.0")).arg("list").args(more);
         command.output().unwrap()
     };
@@ -529,7 +534,7 @@ fn plain_http_to_another_host_needs_an_option() {
     assert!(list(&["--allow-plaintext"]).status.success());
 }
 
-/// Writes a file for `apply` in each format, which all describe the same key.
+/// Writes a file for `apply` in each format. All describe the same key.
 fn describe_in_each_format(stage: &Stage) -> [&'static str; 3] {
     let json = r#"[{"description": "app: <b>|`shop`", "actions": ["documents:*"], "collections": ["shop"]}]"#;
     let toml = "[[key]]\ndescription = 'app: <b>|`shop`'\nactions = ['documents:*']\ncollections = ['shop']";
@@ -572,7 +577,7 @@ fn plan_is_shown_as_a_comment_on_a_pull_request() {
 }
 
 #[test]
-fn what_was_reviewed_is_applied_or_nothing() {
+fn only_the_reviewed_plan_is_applied() {
     let stage = Stage::new();
     describe(&stage, &["app: shop", "app: blog"]);
     let reviewed = || {
@@ -585,7 +590,7 @@ fn what_was_reviewed_is_applied_or_nothing() {
         stage.run(&arguments)
     };
     let before = reviewed();
-    // Somebody creates another key of this description.
+    // Another program creates a key with this description.
     stage.server.seed(TestKey::new("app: shop", ["*"], ["*"])).unwrap();
     let refused = apply(&before);
     assert_eq!(refused.status.code(), Some(1));

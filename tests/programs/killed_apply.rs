@@ -17,11 +17,11 @@ use crate::target::{Target, is_killed};
 /// Runs of `keys apply` with a file that changes, each with a new file for the values.
 struct Series<'a> {
     target: &'a Target,
-    /// Begins the descriptions of this series.
+    /// The prefix of the descriptions in this series.
     prefix: String,
     directory: TempDir,
-    /// The descriptions in the file, and how often the scope of each has changed. It never changes back: beside an old
-    /// key that is as described again, a newer one stays as a duplicate.
+    /// The descriptions in the file, and how often the scope of each has changed. A scope never changes back, because a
+    /// newer key would then stay as a duplicate of the old one.
     specs: BTreeMap<String, usize>,
     runs: usize,
 }
@@ -32,8 +32,8 @@ impl<'a> Series<'a> {
         Self { target, prefix, directory: fresh_directory(), specs: BTreeMap::new(), runs: 0 }
     }
 
-    /// Changes some descriptions of earlier runs, drops some, and adds `more`. Returns how the descriptions of those
-    /// begin.
+    /// Changes some scopes of earlier runs, removes some descriptions, and adds `more`. Returns the prefix of the added
+    /// ones.
     fn change(&mut self, random: &mut Random, more: usize) -> String {
         let mut earlier: Vec<_> = self.specs.keys().cloned().collect();
         for count in 0..4 * usize::from(!earlier.is_empty()) {
@@ -48,8 +48,8 @@ impl<'a> Series<'a> {
         of_this_run
     }
 
-    /// The next run. Each node knows what the one before has created: otherwise this one could create a second key for a
-    /// description, and be killed before it deletes that.
+    /// The next run. First, each node must know what the run before has created. Otherwise, this run could create a
+    /// second key for a description, and be killed before it deletes that key.
     fn command(&mut self) -> Command {
         self.target.catch_up();
         let spec = |(description, version): (&String, &usize)| {
@@ -72,7 +72,7 @@ impl<'a> Series<'a> {
         assert!(output.status.success(), "{}", printed(&output));
     }
 
-    /// By a plan, which exits with 5 if there is anything.
+    /// A plan exits with 5 if there are changes.
     fn assert_nothing_is_left_to_do(&mut self) {
         let output = self.command().env("RUST_LOG", "warn").arg("--plan").output().unwrap();
         assert_eq!(output.status.code(), Some(0), "something is left to do: {}", printed(&output));
@@ -83,7 +83,7 @@ impl<'a> Series<'a> {
         let mut stored = BTreeMap::<_, Vec<_>>::new();
         for run in 1..=self.runs {
             let text = fs::read_to_string(self.directory.path().join(format!("values {run}"))).unwrap_or_default();
-            // A process that was killed may have left a part of a line.
+            // A killed process may have left a part of a line.
             for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
                 let line: Value = serde_json::from_str(line).unwrap();
                 let [description, value] = ["description", "value"].map(|of| line[of].as_str().unwrap().to_owned());
@@ -93,12 +93,12 @@ impl<'a> Series<'a> {
         stored
     }
 
-    /// Those of this series.
+    /// The keys of this series.
     fn keys<'k>(&self, keys: &'k [KeyInfo]) -> Vec<&'k KeyInfo> {
         keys.iter().filter(|key| key.description.starts_with(&self.prefix)).collect()
     }
 
-    /// What does not add up between the file, the values and the server.
+    /// The contradictions between the file, the values and the server.
     fn differences(&self, keys: &[KeyInfo]) -> Differences {
         let keys = self.keys(keys);
         let live: BTreeSet<_> = keys.iter().map(|key| &key.description).collect();
@@ -123,7 +123,7 @@ impl<'a> Series<'a> {
     }
 }
 
-/// The collection that is in the scope because of this many changes.
+/// The collection in the scope after this many changes.
 fn version_name(version: usize) -> String {
     format!("docs{version}")
 }
@@ -136,12 +136,12 @@ struct Differences {
     duplicates: Vec<String>,
 }
 
-/// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
+/// The states in which processes were killed. A test whose kills interrupt nothing proves nothing.
 #[derive(Debug, Default)]
 struct Kills {
     /// Processes that were alive when they were killed.
     kills: usize,
-    /// Processes that had ended before.
+    /// Processes that had already ended.
     too_late: usize,
     /// Kills after which some of the new keys existed, and some did not.
     while_creating: usize,
@@ -156,10 +156,10 @@ fn kill(series: &mut Series<'_>, seed: u64, kills: usize) -> Kills {
     series.change(&mut random, MORE_KEYS);
     series.run_to_the_end();
     while met.kills < kills {
-        // More work after each run that had ended before this thread came to kill it, as on a busy machine.
+        // On a busy machine, a run may end before it is killed. The next run then has more work.
         let more = 1 + random.below(2 * MORE_KEYS * (1 + met.too_late));
         let new = series.change(&mut random, more);
-        // Often, all new keys exist: then it deletes.
+        // Often, all new keys exist already, and the run deletes old ones.
         let count = random.below(more * 3 / 2 + 2).min(more);
         if !is_killed(series.command(), &mut random, || target.count(&new) >= count) {
             met.too_late += 1;
@@ -179,7 +179,7 @@ fn kill(series: &mut Series<'_>, seed: u64, kills: usize) -> Kills {
     met
 }
 
-/// Kills the runs of 4 series at once, and checks what the server has in the end.
+/// Kills the runs of 4 series at the same time, and then checks the keys on the server.
 fn check_kills(target: &Target, kills_each: usize) {
     let mut series: Vec<(Series<'_>, Kills)> = thread::scope(|scope| {
         let kill = |seed| {

@@ -13,7 +13,7 @@ use crate::target::{Target, is_killed};
 
 const DESCRIPTION: &str = "nightly import";
 
-/// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
+/// The states in which processes were killed. A test whose kills interrupt nothing proves nothing.
 #[derive(Debug, Default)]
 struct Kills {
     /// Processes that were alive when they were killed.
@@ -47,8 +47,8 @@ fn listed(target: &Target) -> Vec<KeyInfo> {
     target.client().list().description(DESCRIPTION).send().unwrap()
 }
 
-/// Rotates one key again and again, each time by a process that is killed, by another one that completes the rotation and
-/// may be killed, too, and by this one.
+/// Rotates one key again and again. Each rotation begins in a process that is killed, continues in another one that may
+/// also be killed, and is completed in this process.
 fn check_kills(target: &Target, kills: usize) {
     let (directory, client, mut random) = (fresh_directory(), target.client(), Random::new(7));
     let create = client.create().description(DESCRIPTION).actions(["documents:search"]);

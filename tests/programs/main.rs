@@ -1,5 +1,5 @@
-//! The examples, run as users run them: what they print, how they end, what they leave, again and again, interrupted and
-//! killed.
+//! The examples, run as users run them: their output, their exit codes, and the keys that they leave, also after
+//! several runs, interrupted and killed ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
@@ -22,7 +22,7 @@ use support::Tap;
 use support::example::{example, printed};
 use typesense_keys::testing::FakeServer;
 
-/// An example that uses a fake server in this process, through a tap.
+/// An example that uses a fake server in this process through a tap.
 fn with_server(name: &str, fake_server: &FakeServer, tap: &Tap) -> Command {
     let mut command = example(name);
     command.env("TYPESENSE_URL", tap.url()).env("TYPESENSE_API_KEY", fake_server.api_key().expose_secret());
@@ -39,7 +39,7 @@ fn said(output: &Output) -> Vec<String> {
     printed.lines().filter(|line| !line.starts_with('[')).map(str::to_owned).collect()
 }
 
-/// Whether it looks like a generated value. (One without any capital comes once in 30 million.)
+/// Whether the word looks like a generated value. (One in 30 million generated values has no capital letter.)
 fn looks_generated(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let is_alphanumeric = word.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -1,5 +1,5 @@
-//! The example `quickstart`, run as users run it: what it prints, how it ends, and that no key is in it even if everything
-//! is logged.
+//! The example `quickstart`, run as users run it: its output, its exit code, and the proof that it shows no key even if
+//! everything is logged.
 
 use secrecy::ExposeSecret;
 use typesense_keys::Expiry;
@@ -20,7 +20,7 @@ fn quickstart_without_a_server_runs_on_a_fake_one_and_says_so() {
     assert_eq!(
         steps.collect::<Vec<_>>(),
         ["created", "used", "refused", "got", "rotated", "deleted"],
-        "one line for each step: {said:?}"
+        "not one line for each step: {said:?}"
     );
     assert!(said[4].contains("quickstart: may list keys") && said[4].contains("keys:list"), "{said:?}");
     for line in [1, 5] {
@@ -40,7 +40,7 @@ fn quickstart_with_everything_logged_shows_no_key() {
     let output = example("quickstart").output().unwrap();
     let printed = printed(&output);
     assert!(printed.contains("[TRACE ureq"), "{printed}");
-    // The keys are not known here, but their form is.
+    // The test does not know the keys, but their form.
     assert!(!printed.split(|c: char| !c.is_ascii_alphanumeric()).any(looks_generated), "{printed}");
     assert!(looks_generated("mgo0aaC6hkuFPSv2iw9PGyRkuPSzKSeW"));
 }
@@ -58,7 +58,10 @@ fn quickstart_uses_the_named_server_and_leaves_no_key_there() {
 
     let values = tap.values();
     assert!(!values.is_empty(), "{}", tap.recorded());
-    assert!(tap.recorded().contains(fake_server.api_key().expose_secret()), "the tap sees what the log must not");
+    assert!(
+        tap.recorded().contains(fake_server.api_key().expose_secret()),
+        "the tap records no key, so the test would prove nothing"
+    );
     for value in &values {
         assert_hides(&printed, value);
     }
@@ -72,7 +75,7 @@ fn quickstart_survives_a_lost_response() {
     fake_server.inject(Fault::LoseResponse);
     let output = with_server("quickstart", &fake_server, &tap).output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
-    assert_eq!(fake_server.key_count(), 0, "every key was deleted");
+    assert_eq!(fake_server.key_count(), 0, "a key was not deleted");
 }
 
 #[test]

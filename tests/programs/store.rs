@@ -1,4 +1,4 @@
-//! The example `store`, run as users run it: the value is stored for its owner alone, before the key exists.
+//! The example `store`, run as users run it: it stores the value for its owner alone, before the key exists.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -26,7 +26,7 @@ fn store_writes_the_key_to_a_file_for_its_owner_alone() {
     assert!(stderr(&output).contains(&format!("key 0 is in {}; it expires at 20", file.display())), "{printed}");
 
     let stored = fs::read_to_string(&file).unwrap();
-    assert!(tap.values().contains(&stored), "the file holds the key and nothing else, no line end either");
+    assert!(tap.values().contains(&stored), "the file does not contain exactly the value");
     assert_hides(&printed, &stored);
     assert_hides(&printed, fake_server.api_key().expose_secret());
     assert_owner_only(&file);
@@ -112,7 +112,7 @@ fn store_that_cannot_write_the_value_creates_no_key() {
         assert!(complaint.contains("no key was created"), "{complaint}");
     }
 
-    // A disk that is full.
+    // A full disk.
     if let Ok(full) = File::options().write(true).open("/dev/full") {
         let output = with_server("store", &fake_server, &tap).arg("-").stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(1));

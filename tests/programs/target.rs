@@ -1,4 +1,4 @@
-//! Where programs are killed: a real server or cluster, or a fake one.
+//! The server of programs that are killed: a real server or cluster, or a fake one.
 
 use std::any::Any;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use crate::support::{Cluster, Random, Server, Unavailable, harness, raw};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A real server or cluster, or a fake one where no real one can be had; with `CI=true`, it must be real.
+/// A real server or cluster, or a fake one if no real one can run. With `CI=true`, it must be real.
 pub(crate) struct Target {
     pub(crate) nodes: Vec<String>,
     pub(crate) api_key: String,
@@ -46,14 +46,14 @@ impl Target {
             Ok((nodes, api_key, server)) => Self { nodes, api_key, _server: Box::new(server) },
             Err(unavailable) => {
                 assert!(!harness::server_is_required(), "CI=true requires a real server: {unavailable}");
-                println!("no real server, so a fake one: {unavailable}");
+                println!("a fake server instead of a real one: {unavailable}");
                 let (nodes, api_key, server) = fake();
                 Self { nodes, api_key, _server: Box::new(server) }
             }
         }
     }
 
-    /// The keys, once all nodes list the same: a node may lag.
+    /// The keys, once all nodes list the same keys. (A node may lag.)
     pub(crate) fn keys(&self) -> Vec<KeyInfo> {
         let list = |node: &String| {
             let client = KeysClient::builder().node(node).api_key(self.api_key.as_str()).build().unwrap();
@@ -73,10 +73,10 @@ impl Target {
         KeysClient::builder().nodes(&self.nodes).api_key(self.api_key.as_str()).build().unwrap()
     }
 
-    /// Waits until every node has carried out what earlier processes have sent, killed ones, too: writes are carried out
-    /// one after the other, so a node that knows a later key knows the earlier ones.
+    /// Waits until every node has carried out the requests of earlier processes, including killed ones. Writes are
+    /// carried out in order, so a node that knows a new key knows the earlier ones.
     pub(crate) fn catch_up(&self) {
-        // Twice, because two requests that arrive at nearly the same time may overtake each other.
+        // Twice, because one of two nearly simultaneous requests may overtake the other.
         let ids: Vec<_> = self.nodes.iter().chain(&self.nodes).map(|node| self.create_near(node)).collect();
         let client = self.client();
         let key = client.create().description("the last one").actions(["documents:get"]).collections(["docs"]);
@@ -97,7 +97,7 @@ impl Target {
             .id
     }
 
-    /// How many keys there are with a description that begins so, by what the first node lists. Quick.
+    /// The number of keys with this prefix of the description, according to the first node. Quick.
     pub(crate) fn count(&self, prefix: &str) -> usize {
         let request = raw::Request::new("GET", "/keys").api_key(&self.api_key);
         let listed = request.send(self.first_node(), TIMEOUT).unwrap();
@@ -122,13 +122,13 @@ impl Target {
     }
 }
 
-/// Runs the program until its work has come so far, and a random moment longer, and kills it. Returns `false` if it had
-/// ended before, which it may only do well.
+/// Runs the program until `has_progressed` and for a random moment longer, and kills it. Returns `false` if it had already
+/// ended, which it may only with success.
 ///
-/// Killed at a moment of its work, and not of its time, which is another on each machine.
-pub(crate) fn is_killed(mut command: Command, random: &mut Random, has_come_so_far: impl Fn() -> bool) -> bool {
+/// The moment depends on the progress and not on the time, because each machine has another speed.
+pub(crate) fn is_killed(mut command: Command, random: &mut Random, has_progressed: impl Fn() -> bool) -> bool {
     let mut run = command.env("RUST_LOG", "off").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while !has_come_so_far() && run.try_wait().unwrap().is_none() {
+    while !has_progressed() && run.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_micros(500));
     }
     thread::sleep(Duration::from_millis(random.below(10) as u64));

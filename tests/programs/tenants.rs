@@ -1,4 +1,4 @@
-//! The example `tenants`, run as users run it: again and again, and interrupted.
+//! The example `tenants`, run as users run it: several times, and interrupted.
 
 mod killed;
 
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use typesense_keys::testing::{FakeServer, Fault, Operation, TestKey};
 use typesense_keys::{KeyInfo, ValueRoot};
 
-/// The program `tenants`, with a file of names and a root of its own, on the nodes of one server.
+/// The program `tenants` with its own file of names and its own root, on the nodes of one server.
 struct Tenants {
     nodes: Vec<String>,
     api_key: String,
@@ -79,7 +79,7 @@ impl Tenants {
         printed(&output)
     }
 
-    /// What does not add up between the names, the root and the keys. `allows` tells whether a value is that of a key.
+    /// The contradictions between the names, the root and the keys. `allows`: whether a value is that of a key.
     fn differences(
         &self,
         names: &Generations,
@@ -119,7 +119,7 @@ struct Differences {
     names_without_a_key: usize,
 }
 
-/// Each tenant has one key, whose value the root gives.
+/// Checks that each tenant has one key, whose value the root gives.
 #[track_caller]
 fn assert_provided(server: &FakeServer, tenants: &Tenants, names: &[(&str, u32)]) {
     let names = names.iter().map(|(name, generation)| ((*name).to_owned(), *generation)).collect();
@@ -153,7 +153,7 @@ fn higher_generation_replaces_the_key_of_one_tenant_and_a_lower_one_nothing() {
     assert_provided(&server, &tenants, &[("ada", 2), ("bob", 1)]);
     let said = tenants.bad(&["ada", "bob", "cyd"], &[]);
     assert!(said.contains("tenant ada: ") && said.contains("`generation` is 2, not 1"), "{said}");
-    // The others are provided for.
+    // The other tenants have their keys.
     assert_provided(&server, &tenants, &[("ada", 2), ("bob", 1), ("cyd", 1)]);
 }
 
@@ -171,7 +171,7 @@ fn keys_of_former_tenants_are_deleted_only_if_asked() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_before_anything_is_sent() {
+fn invalid_input_is_refused_before_anything_is_sent() {
     let server = FakeServer::start().unwrap();
     let tenants = Tenants::new(&server);
     for (names, says) in [
@@ -193,7 +193,7 @@ fn what_cannot_be_used_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn lost_responses_in_between_lose_nothing() {
+fn run_after_lost_responses_gives_each_tenant_one_key() {
     let server = FakeServer::start().unwrap();
     let tenants = Tenants::new(&server);
     let names: Vec<String> = (0..140).map(|number| format!("t{number}")).collect();

@@ -1,5 +1,5 @@
-//! Any bytes as a response, in pieces of any length: nothing panics, buffers are bounded, and ureq sees the status only.
-//! If ureq alone accepts the response, too, it reads the same status and body.
+//! Any bytes as a response, in pieces of any length: nothing panics, buffers are bounded, and ureq sees the status
+//! only. If ureq alone also accepts the response, it reads the same status and body.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     let (lengths, bytes) = data.split_at(data.len().min(usize::from(count % 8)));
     let dissected = dissect(&shared::cut(bytes, lengths));
     let status = shared::check_shown(&dissected);
-    // The lengths of the pieces make no difference.
+    // The lengths of the pieces do not matter.
     let whole = dissect(&shared::cut(bytes, &[]));
     assert_eq!((&whole.payload, whole.is_refused), (&dissected.payload, dissected.is_refused));
     if let (Some(payload), Some((theirs, body))) = (&dissected.payload, read_by_ureq(bytes)) {

@@ -22,7 +22,7 @@ const ADMIN_KEY: &str = "k7\"Qz\\vX2mLp9RtW4bYc";
 const OWN_VALUE: &str = "Jd5\\Hg8\"FsA3nUe6KqOi";
 const WINDOW: usize = 6;
 
-/// Bodies as a real server sends them, from which the mutations start. The first is for those that start from nothing.
+/// Bodies of a real server, from which mutations start. The first one is empty.
 const BODIES: [&[u8]; 6] = [
     b"",
     b"{\"id\":7,\"value\":\"\xFF\",\"description\":\"\",\"actions\":[\"*\"],\"collections\":[\"*\"],\"expires_at\":64723363199}",
@@ -85,7 +85,7 @@ fn created(client: &KeysClient, is_own: bool, status: u16, body: &[u8]) {
     let request = if is_own { request.value(SecretString::from(OWN_VALUE)) } else { request.server_generated() };
     match request.send() {
         Ok(CreatedKey { value, .. }) => {
-            // The value is in the body, apart from escapes.
+            // The value is in the body, except for escapes.
             let value = value.expose_secret();
             let is_in_body = body.windows(value.len().max(1)).any(|part| part == value.as_bytes());
             assert!(is_in_body || value.is_empty() || body.contains(&b'\\'));
@@ -95,7 +95,7 @@ fn created(client: &KeysClient, is_own: bool, status: u16, body: &[u8]) {
     }
 }
 
-/// Replaces each byte that stands for a secret by the secret as JSON.
+/// Replaces each byte that stands for a secret with the secret as JSON.
 fn filled_in(bytes: &[u8]) -> Vec<u8> {
     let json = |secret: &str| secret.replace('\\', "\\\\").replace('"', "\\\"").into_bytes();
     let fill = |byte: &u8| match *byte {

@@ -1,5 +1,5 @@
-//! Keys as code: a file of services, each with the key that it needs. A pull request shows the plan, and what was
-//! reviewed is applied, or nothing.
+//! Keys as code: a file of services, each with the key that it needs. A pull request shows the plan. Only the reviewed
+//! plan is applied.
 
 use std::error::Error;
 
@@ -16,7 +16,7 @@ struct Service {
     key: KeySpec,
 }
 
-/// The plan of a file, unless a key in it could gain rights that nobody has reviewed.
+/// The plan of a file; an error if an audit finds a key too broad.
 fn plan(client: &KeysClient, yaml: &str, root: &ValueRoot) -> Result<Plan, Box<dyn Error>> {
     let services: Vec<Service> = serde_yaml_ng::from_str(yaml)?;
     for Service { team, key } in &services {
@@ -29,7 +29,7 @@ fn plan(client: &KeysClient, yaml: &str, root: &ValueRoot) -> Result<Plan, Box<d
     Ok(plan.prune(|key| key.description.starts_with("app: ")).send()?)
 }
 
-/// Applies the plan with this fingerprint, or nothing.
+/// Applies the plan only if it has this fingerprint.
 fn apply(plan: Plan, reviewed: &str) -> Result<usize, Box<dyn Error>> {
     if plan.fingerprint() != reviewed {
         return Err(format!("the plan has changed since its review:\n{plan}").into());
@@ -54,7 +54,7 @@ const FILE: &str = "
 ";
 
 #[test]
-fn what_was_reviewed_is_applied_or_nothing() {
+fn only_the_reviewed_plan_is_applied() {
     let server = FakeServer::start().unwrap();
     let (client, root) = (server.client(), ValueRoot::new("a root that only this test knows, of 32 bytes").unwrap());
     server.seed(TestKey::new("app: forgotten", ["documents:get"], ["docs"])).unwrap();

@@ -1,4 +1,4 @@
-//! A library that gives each site of a customer its key, with the tests that its authors wrote.
+//! A library that gives each site of a customer its own key, with the tests of its authors.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ struct Sites {
 }
 
 impl Sites {
-    /// The key of a site, whose value is in it. Call it as often as you like.
+    /// The key of a site, with its value. Call this as often as you like.
     fn key(&self, site: &str) -> Result<EnsuredKey, Error> {
         let actions = [Action::DOCUMENTS_SEARCH, Action::DOCUMENTS_GET];
         let key = self.client.ensure(format!("site {site}")).actions(actions).collections([site]);
         key.derived_value(&self.root, format!("site {site}"), 1).expires_in(YEAR).send()
     }
 
-    /// The sites whose keys stop working within a month.
+    /// The sites whose keys expire within a month.
     fn ending(&self) -> Result<Vec<String>, Error> {
         let keys = self.client.list().expires_within(MONTH).send()?;
         Ok(keys.iter().filter_map(|key| key.description.strip_prefix("site ").map(str::to_owned)).collect())
     }
 
-    /// Deletes the key of a site. Whether there was one.
+    /// Deletes the key of a site. Returns whether it existed.
     fn end(&self, site: &str) -> Result<bool, Error> {
         let keys = self.client.list().description(format!("site {site}")).send()?;
         for key in &keys {
@@ -45,7 +45,7 @@ fn start() -> (FakeServer, Sites) {
 }
 
 #[test]
-fn site_has_one_key_whatever_gets_lost() {
+fn site_has_one_key_whichever_response_is_lost() {
     let (server, sites) = start();
     server.fail(Operation::Create).described("site blog").with(Fault::LoseResponse);
     let [docs, blog] = ["docs", "blog"].map(|site| sites.key(site).unwrap());
@@ -55,7 +55,7 @@ fn site_has_one_key_whatever_gets_lost() {
 }
 
 #[test]
-fn site_whose_key_ends_soon_is_named() {
+fn site_whose_key_expires_soon_is_named() {
     let (server, sites) = start();
     sites.key("docs").unwrap();
     server.advance(YEAR - MONTH / 2);

@@ -1,4 +1,4 @@
-//! Operations from a command line. `keys` is the example with every option; this is what one team needs.
+//! Operations from a command line. The example `keys` has every option; this program has those that one team needs.
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -10,12 +10,12 @@ use crate::support::example::printed;
 use crate::support::harness::cases;
 use crate::target::{Target, is_killed};
 
-/// What the kills met, so that a test that never interrupts anything is seen to prove nothing.
+/// The states in which processes were killed. A test whose kills interrupt nothing proves nothing.
 #[derive(Debug, Default)]
 struct Kills {
     /// Processes that were alive when they were killed.
     kills: usize,
-    /// Processes that had ended before.
+    /// Processes that had already ended.
     too_late: usize,
     /// Kills after which some of the new keys existed, and some did not.
     while_creating: usize,
@@ -23,7 +23,7 @@ struct Kills {
     while_replacing: usize,
 }
 
-/// The names of a series begin with its number.
+/// Whether the key belongs to this series, whose names begin with its number.
 fn belongs_to(seed: u64, key: &KeyInfo) -> bool {
     key.description.starts_with(&format!("tenant s{seed}t"))
 }
@@ -32,13 +32,13 @@ fn lines(names: &Generations) -> Vec<String> {
     names.iter().map(|(name, generation)| format!("{name} {generation}")).collect()
 }
 
-/// Kills runs of `tenants` at random moments, each with some more tenants to provide for and some keys to replace, then
-/// runs it to the end.
+/// Kills runs of `tenants` at random moments, each with more tenants and some keys to replace. The last run is not
+/// killed.
 fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, Generations) {
     const MORE_TENANTS: usize = 25;
     let mut random = Random::new(seed);
     let mut names: Generations = (0..MORE_TENANTS).map(|number| (format!("s{seed}t{number}"), 1)).collect();
-    // As its error advises: on a busy machine, a call may time out.
+    // Runs again, as the error advises, because a call may time out on a busy machine.
     let to_the_end = |names: &Generations| {
         let run = || tenants.command(&lines(names), &[]).env("RUST_LOG", "warn").output().unwrap();
         let mut failed = Vec::new();
@@ -54,9 +54,9 @@ fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, 
     to_the_end(&names);
     let mut met = Kills::default();
     while met.kills < kills {
-        // Otherwise, what the run before has sent could make the plan of this one outdated.
+        // Otherwise, the requests of the run before could make the plan of this one outdated.
         target.catch_up();
-        // More work after each run that had ended before this thread came to kill it, as on a busy machine.
+        // On a busy machine, a run may end before it is killed. The next run then has more work.
         let more = 1 + random.below(MORE_TENANTS * (1 + met.too_late));
         let raised: Vec<String> = names.keys().filter(|_| random.below(8) == 0).take(more).cloned().collect();
         raised.iter().for_each(|name| *names.get_mut(name).unwrap() += 1);
@@ -72,7 +72,7 @@ fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, 
         let keys = target.client().list().send().unwrap();
         let keys: Vec<_> = keys.iter().filter(|key| belongs_to(seed, key)).collect();
         let found = tenants.differences(&names, &keys, |_, _| true);
-        // Whatever the killed run has left, the root gives its value.
+        // The root gives the value of each key that a killed run has left.
         assert_eq!((found.orphans, found.without_a_value), (0, 0), "{found:?}");
         let provided = names.iter().filter(|(name, generation)| {
             let value = tenants.value(name, **generation);
@@ -85,7 +85,7 @@ fn kill(tenants: &Tenants, target: &Target, seed: u64, kills: usize) -> (Kills, 
     (met, names)
 }
 
-/// Kills the runs of 4 series at once, and checks what the server has in the end.
+/// Kills the runs of 4 series at the same time, and then checks the keys on the server.
 fn check_kills(target: &Target, kills_each: usize) {
     let all: Vec<Tenants> = (0..4).map(|_| Tenants::on(target.nodes.clone(), &target.api_key)).collect();
     let met: Vec<(Kills, Generations)> = thread::scope(|scope| {
@@ -112,7 +112,7 @@ fn check_kills(target: &Target, kills_each: usize) {
     assert!(creating > 0 && replacing > 0, "no run was interrupted while it created or replaced keys");
 }
 
-/// With `CI=true`, 200 kills, else 52.
+/// 200 kills with `CI=true`, otherwise 52.
 #[test]
 fn tenants_that_are_killed_have_one_key_each_whose_value_the_root_gives() {
     check_kills(&Target::server(), cases(20));
