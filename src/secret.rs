@@ -18,8 +18,8 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Generates a value as the server does: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
 pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
     #[cfg(test)]
-    if let Some(value) = tests::NEXT_GENERATED.take() {
-        return Ok(copy(value));
+    if let Some(next) = tests::NEXT_RANDOM.take() {
+        return next.generate();
     }
     from_blocks(|random, _| getrandom::fill(random))
 }
@@ -231,9 +231,28 @@ impl io::Write for SecretBuf {
 pub(crate) mod tests {
     use super::*;
 
+    /// What a random source does.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Random {
+        /// This value is generated, for tests of values with the same prefix.
+        Gives(&'static str),
+        Fails,
+        Panics,
+    }
+
     std::thread_local! {
-        /// The next value that this thread generates, for tests of values with the same prefix.
-        pub(crate) static NEXT_GENERATED: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+        /// What this thread's random source does next, instead of the operating system's.
+        pub(crate) static NEXT_RANDOM: std::cell::Cell<Option<Random>> = const { std::cell::Cell::new(None) };
+    }
+
+    impl Random {
+        pub(super) fn generate(self) -> Result<SecretString, getrandom::Error> {
+            match self {
+                Self::Gives(value) => Ok(copy(value)),
+                Self::Fails => Err(getrandom::Error::UNSUPPORTED),
+                Self::Panics => std::panic::resume_unwind(Box::new("the random source")),
+            }
+        }
     }
 
     #[test]

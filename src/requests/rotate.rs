@@ -82,8 +82,8 @@ impl RotateKey {
     /// be the new one as [candidates](crate::error::OutcomeUnknown::candidates), or [`Error::NotFound`].
     ///
     /// Only for a value that this crate has generated, and for this rotation alone. The expiry must be set as in the
-    /// earlier request. Every error of the call contains the value, and [`may_have_acted`](Error::may_have_acted) is
-    /// `true`: the request may be sent again after any of them. Once the rotation is completed, mark the stored value as
+    /// earlier request. Every error of the call but [`Error::InvalidRequest`] contains the value, and
+    /// [`may_have_acted`](Error::may_have_acted) is `true`: the request may be sent again after any of them. Once the rotation is completed, mark the stored value as
     /// done.
     pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
         self.value = KeyValue::Stored(value.into());

@@ -16,10 +16,11 @@ use crate::engine::tests::TestClock;
 use crate::engine::{Clock, Engine, Limits, Nodes};
 use crate::error::{Phase, Quoted, Secrets, Snippet};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, RequestSender, ResponseBody};
-use crate::key::KeyId;
+use crate::key::{KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
-use crate::secret::{self, SecretBuf};
+use crate::secret::SecretBuf;
+use crate::secret::tests::{NEXT_RANDOM, Random};
 
 pub(super) const NEVER: u64 = 64_723_363_199;
 const EVERYTHING: &str = r#"["*"]"#;
@@ -117,6 +118,11 @@ impl Entry {
         )
     }
 
+    /// As it is listed.
+    pub(super) fn info(&self) -> KeyInfo {
+        serde_json::from_str(&self.json(false)).unwrap()
+    }
+
     pub(super) fn prefix(&self) -> &str {
         self.value.get(..4).unwrap_or(&self.value)
     }
@@ -138,7 +144,7 @@ pub(super) enum Act {
     },
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct State {
     pub(super) keys: Vec<Entry>,
     before: Vec<Entry>,
@@ -180,13 +186,30 @@ impl Model {
         Self(Arc::new(Mutex::new(State { keys, before, next_id, events, history, ..State::default() })))
     }
 
-    /// From now on, nothing goes wrong.
+    /// From now on, nothing goes wrong. A change that was to come after the last request comes now.
     pub(super) fn heal(&self) {
         let mut state = self.state();
         state.events.clear();
         state.killed_after = None;
-        state.change = None;
         state.acts.clear();
+        let requests = state.requests;
+        if let Some((_, world)) = state.change.take().filter(|(at, _)| *at >= requests) {
+            state.become_another(world, Operation::List);
+        }
+    }
+
+    /// Whether it makes a difference that the cluster becomes another one now.
+    pub(super) fn become_another(&self, world: World) -> bool {
+        let mut state = self.state();
+        state.is_redundant = false;
+        state.become_another(world, Operation::List);
+        !state.is_redundant
+    }
+
+    /// A server in the same state.
+    pub(super) fn copy(&self) -> Self {
+        let state = self.state().clone();
+        Self(Arc::new(Mutex::new(state)))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -432,9 +455,9 @@ pub(super) fn server_time(ahead: i64) -> u64 {
     now.checked_add_signed(ahead * 3600).unwrap()
 }
 
-/// What the next generated value in this thread will be.
-pub(super) fn generate_next(value: &'static str) {
-    secret::tests::NEXT_GENERATED.set(Some(value));
+/// What this thread's random source does next.
+pub(super) fn generate_next(random: Random) {
+    NEXT_RANDOM.set(Some(random));
 }
 
 pub(super) fn exposed(value: Option<&SecretString>) -> Option<String> {

@@ -9,13 +9,14 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::courses::Before;
 use super::model::{Act, Entry, Event, Model, exposed, generate_next, server_time};
+use super::operations::Before;
 use super::together::at_once;
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::KeyId;
 use crate::requests::{Applied, EnsuredKey, KeySpec, Plan};
+use crate::secret::tests::Random;
 use crate::value_root::ValueRoot;
 
 const DAY: u64 = 86_400;
@@ -89,7 +90,7 @@ impl Old {
             Self::Drifted { generation } => (derived(generation).to_owned(), 21),
             Self::Alike => (format!("{}-alike", &derived(2)[..4]), 21),
         };
-        Entry { value, expires_at: server_time(24 * expires_in), ..scope.entry(id, 0) }
+        Entry { value, expires_at: server_time(24 * expires_in), ..scope.entry(id, server_time(0)) }
     }
 }
 
@@ -100,7 +101,7 @@ fn entries(old: &[Old]) -> Vec<Entry> {
 impl Run {
     fn run(self, client: &KeysClient, generated: &'static str) -> Result<EnsuredKey, Error> {
         if self.generation.is_none() {
-            generate_next(generated);
+            generate_next(Random::Gives(generated));
         }
         let (replaces, keeps) = (self.on_drift != OnDrift::Refuse, self.on_drift == OnDrift::KeepOld);
         if self.planned {
@@ -129,7 +130,7 @@ impl Run {
     }
 
     fn has_scope(key: &Entry) -> bool {
-        let wanted = Before::Unlike.entry(0, 0);
+        let wanted = Before::Unlike.entry(0, server_time(0));
         key.description == "docs" && key.collections == wanted.collections && key.expires_at > server_time(0)
     }
 

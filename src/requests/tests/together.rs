@@ -3,12 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use super::courses::{Before, DOCS, ENSURE, Ensure, Operation, Told, Value};
-use super::model::{Act, Entry, Event, Model};
+use super::model::{Act, Entry, Event, Model, server_time};
+use super::operations::{ANOTHER_VALUE, Before, DOCS, ENSURE, Ensure, Operation, ROTATE, Rotate, Told, VALUE, Value};
 use crate::client::KeysClient;
 use crate::http::{AttemptError, Deadlines, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
 use crate::node::Node;
+use crate::secret::tests::Random;
 
 /// Whose request is next.
 struct Turns {
@@ -117,9 +118,10 @@ impl Together<'_> {
     fn run(self) -> Results {
         let Self { operations, values, before, schedule, events } = self;
         let model = Model::new(before, &events);
-        let key0 = before.first().map_or("", |key| key.value.as_str());
-        let results =
-            at_once(&model, schedule, |number, client| operations[number].run(client, key0, values[number]));
+        let run = |number: usize, client: &KeysClient| {
+            operations[number].run(client, before.first(), Random::Gives(values[number]))
+        };
+        let results = at_once(&model, schedule, run);
         let state = model.state();
         (state.keys.clone(), state.lost_creates.clone(), results)
     }
@@ -135,7 +137,7 @@ const PLANNED_REPLACE: Operation = Operation::Ensure(Ensure { planned: true, rep
 const STORED: Operation = Operation::Ensure(Ensure { value: Value::Stored, planned: true, ..ENSURE });
 const STORED_REPLACE: Operation =
     Operation::Ensure(Ensure { value: Value::Stored, planned: true, replace_on_drift: true, ..ENSURE });
-const ROTATE: Operation = Operation::Rotate { value: Value::Generated, keep_old: false };
+const PLAIN_ROTATE: Operation = Operation::Rotate(ROTATE);
 
 /// Every order of the first ten requests.
 fn schedules() -> impl Iterator<Item = Vec<usize>> {
@@ -156,7 +158,7 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
         ([STORED, PLANNED], vec![]),
         ([STORED_REPLACE, PLANNED_REPLACE], vec![]),
     ] {
-        let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, 0)).collect();
+        let entries: Vec<_> = before.iter().zip(0..).map(|(before, id)| before.entry(id, server_time(0))).collect();
         for schedule in schedules() {
             let together =
                 Together { operations, values: ALIKE, before: &entries, schedule: schedule.clone(), events: vec![] };
@@ -189,9 +191,9 @@ fn two_runs_of_ensure_agree_on_one_key_and_delete_no_other() {
 #[test]
 fn ensure_and_rotate_at_once_leave_a_key_and_delete_only_what_each_may() {
     for (ensure, before) in [(PLAIN, Before::Unlike), (REPLACE, Before::Unlike), (REPLACE, Before::Drifted)] {
-        let entries = [before.entry(0, 0)];
+        let entries = [before.entry(0, server_time(0))];
         for schedule in schedules() {
-            let operations = [ensure, ROTATE];
+            let operations = [ensure, PLAIN_ROTATE];
             let together =
                 Together { operations, values: ALIKE, before: &entries, schedule: schedule.clone(), events: vec![] };
             let (after, _, [(_, ensured), (_, rotated)]) = together.run();
@@ -233,4 +235,30 @@ fn run_that_has_lost_the_response_to_its_create_deletes_nothing() {
         }
     }
     assert!(found > 0, "no run has found an earlier key of another run");
+}
+
+/// Whatever the process before has done: nothing, created the new key, or also deleted the old one.
+#[test]
+fn two_processes_that_complete_one_rotation_both_get_the_one_new_key() {
+    let old = Before::Unlike.entry(0, server_time(0));
+    let new = Entry { id: 1, value: VALUE.to_owned(), ..old.clone() };
+    let rotate = Operation::Rotate(Rotate { value: Value::Stored, by_key: true, ..ROTATE });
+    for before in [vec![old.clone()], vec![old.clone(), new.clone()], vec![new]] {
+        for schedule in schedules() {
+            let model = Model::new(&before, &[]);
+            let results = at_once(&model, schedule.clone(), |_, client| {
+                rotate.run(client, Some(&old), Random::Gives(ANOTHER_VALUE))
+            });
+            let after = model.state().keys.clone();
+            let context = format!("{before:?} {schedule:?}: {after:?}");
+            assert!(matches!(after.as_slice(), [only] if only.value == VALUE), "{context}");
+            for (told, _) in results {
+                match told {
+                    Told::Key(id, _) => assert_eq!(id, KeyId::from(after[0].id), "{context}"),
+                    Told::Error(error) => panic!("{context}: {error}"),
+                    _ => panic!("not a rotation"),
+                }
+            }
+        }
+    }
 }
