@@ -230,7 +230,7 @@ impl Operation {
             },
             Self::Rotate(Rotate { value, keep_old, by_key }) => {
                 let request = match key0 {
-                    Some(key0) if by_key => client.rotate(&key0.info()),
+                    Some(key0) if by_key => client.rotate(key0.info()),
                     _ => client.rotate(0),
                 };
                 let request = match value {
