@@ -1,7 +1,8 @@
 //! Keys as code: compares many specs with the server's keys, and shows what would be changed.
 
+mod applied;
 mod apply;
-mod fingerprint;
+mod show;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-pub use self::apply::{Applied, ApplyEvent, ApplyProgress};
+pub use self::applied::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::{KeySpec, Scope};
 use super::list;
 use super::options::{CallOptions, replication_method, timeout_method};
@@ -20,7 +20,7 @@ use super::runner::Connections;
 use super::survey::{Drifted, Succession, Survey, Target, Verdict};
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
-use crate::error::{Difference, Error, Joined, Shown};
+use crate::error::{Difference, Error};
 use crate::key::{KeyId, KeyInfo};
 use crate::value_root::ValueRoot;
 
@@ -369,93 +369,6 @@ impl PlannedKey {
     #[must_use]
     pub fn is_change(&self) -> bool {
         self.change != Change::Keep || !self.deletes.is_empty()
-    }
-}
-
-/// The name in `snake_case`.
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
-/// The differences follow on lines of their own.
-impl fmt::Display for PlannedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { description, change, key, differences, deletes, duplicates, target } = self;
-        let mark = match change {
-            Change::Keep => '=',
-            Change::Create => '+',
-            Change::Renew => '>',
-            Change::Replace => '~',
-            Change::Drift => '!',
-            Change::Delete => '-',
-        };
-        write!(f, "{mark} {change} `{}`", Shown(description))?;
-        if let Some(key) = key {
-            write!(f, ": key {}", key.id)?;
-        }
-        if let (Some(Target { key, .. }), None) = (target, key) {
-            let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
-            let scope = format!("{actions} in {collections}");
-            write!(f, ": {}, expires {}", scope.escape_debug(), key.expires_at)?;
-        }
-        for Difference { field, found, wanted } in differences {
-            write!(f, "\n    {field}: {found} -> {wanted}")?;
-        }
-        if let (Change::Renew | Change::Replace, Some(key)) = (change, key) {
-            if !deletes.contains(key) {
-                write!(f, "\n    key {} is kept beside the new one", key.id)?;
-            }
-        }
-        let replaced = key.as_ref().map(|key| key.id);
-        for key in deletes.iter().filter(|key| Some(key.id) != replaced) {
-            write!(f, "\n    also delete key {}, which has this description", key.id)?;
-        }
-        for id in duplicates {
-            write!(f, "\n    key {id} has the same description, and is left unchanged")?;
-        }
-        Ok(())
-    }
-}
-
-/// The changes and a summary; with `{:#}`, all keys.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_all = f.alternate();
-        for key in self.keys.iter().filter(|key| is_all || key.is_change() || !key.duplicates.is_empty()) {
-            writeln!(f, "{key}")?;
-        }
-        let count = |change| self.keys.iter().filter(|key| key.change == change).count();
-        // A replaced key is not counted again.
-        let is_counted =
-            |of: &PlannedKey, key: &KeyInfo| of.change != Change::Replace || of.key.as_ref() != Some(key);
-        let deletes_of = |of: &PlannedKey| of.deletes.iter().filter(|key| is_counted(of, key)).count();
-        let deletes: usize = self.keys.iter().map(deletes_of).sum();
-        // Most plans have none.
-        match count(Change::Renew) {
-            0 => {}
-            renewals => write!(f, "{renewals} to renew, ")?,
-        }
-        write!(
-            f,
-            "{} to create, {} to replace, {} to delete, {} drifted, {} to keep",
-            count(Change::Create),
-            count(Change::Replace),
-            deletes,
-            count(Change::Drift),
-            count(Change::Keep)
-        )
-    }
-}
-
-impl Serialize for Plan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 3)?;
-        plan.serialize_field("fingerprint", &self.fingerprint())?;
-        plan.serialize_field("has_changes", &self.has_changes())?;
-        plan.serialize_field("keys", &self.keys)?;
-        plan.end()
     }
 }
 

@@ -41,10 +41,7 @@ pub fn error(kind: ErrorKind) -> Error {
             status(create, 401, "Forbidden - a valid `x-typesense-api-key` header must be sent.")
         }
         ErrorKind::NotFound => status(Operation::Get(id), 404, "Not found."),
-        ErrorKind::AnotherKey => match status(Operation::Delete(id), 404, "Not found.") {
-            Error::NotFound { id, report } => Error::AnotherKey { id, report },
-            other => other,
-        },
+        ErrorKind::AnotherKey => call(Operation::Delete(id), Cause::AnotherKey { id }),
         ErrorKind::Conflict => status(create, 409, "API key generation conflict."),
         ErrorKind::Rejected => status(create, 400, "Bad request."),
         ErrorKind::RateLimited => status(create, 429, "Rate limit exceeded or blocked"),

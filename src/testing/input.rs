@@ -1,5 +1,8 @@
 //! Reads requests like a Typesense server, including its quirks.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::TestKey;
@@ -31,7 +34,7 @@ impl Request {
         }
         let (_, query) = self.target.split_once('?').unwrap_or_default();
         let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("x-typesense-api-key="));
-        values.next_back().map(percent_decode).unwrap_or_default()
+        values.next_back().map(percent_decode).unwrap_or_default().into_owned()
     }
 }
 
@@ -50,23 +53,8 @@ fn id(segment: &str) -> Option<u32> {
     u32::try_from(wrapped & u64::from(u32::MAX)).ok()
 }
 
-fn percent_decode(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let code = part.get(..2).map(|hex| u8::from_str_radix(hex, 16));
-        match (code, part.get(2..)) {
-            (Some(Ok(byte)), Some(rest)) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(rest.as_bytes());
-            }
-            _ => {
-                bytes.push(b'%');
-                bytes.extend_from_slice(part.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+fn percent_decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 /// Whether servers of this version know `autodelete`. Others ignore it.

@@ -3,104 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::applied::{Applied, ApplyEvent, ApplyProgress, Done, Report};
 use super::{Change, Groups, Plan, PlannedKey, list_groups};
 use crate::engine::{Call, Engine};
 use crate::error::Error;
-use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::key::KeyInfo;
 use crate::operation::Operation;
 use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
 use crate::requests::runner::{self, Connections};
-use crate::requests::steps::{Creation, EnsuredKey, Steps};
+use crate::requests::steps::{Creation, Steps};
 use crate::requests::survey::{Survey, Target, Verdict};
-
-/// The progress of [`Plan::apply_with`].
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct ApplyProgress<'a> {
-    /// The number of changed keys that are finished.
-    pub done: usize,
-    /// The number of keys to change.
-    pub total: usize,
-    /// The description of the key that the event is about.
-    pub description: &'a str,
-    /// What has happened.
-    pub event: ApplyEvent<'a>,
-}
-
-/// What has happened to a key of a plan.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum ApplyEvent<'a> {
-    /// The key was created: store its value. [`Ensured`](Self::Ensured) or [`Failed`](Self::Failed) follows.
-    ///
-    /// If [`EnsuredKey::value`] is `None` then, a concurrent run has created the same key earlier: that key is kept,
-    /// this one is deleted, and only the other run knows the value.
-    Created(&'a CreatedKey),
-    /// The key exists as described, and what it replaces is deleted.
-    Ensured(&'a EnsuredKey),
-    /// The key, which no spec describes, is deleted.
-    Deleted(KeyId),
-    /// The change failed. The error says which keys exist.
-    Failed(&'a Error),
-}
-
-/// The results of [`Plan::apply`].
-#[derive(Debug)]
-#[must_use = "it holds the errors, and the values of the keys that were created"]
-pub struct Applied(Vec<(String, Option<Result<Done, Error>>)>);
-
-#[derive(Debug)]
-enum Done {
-    Ensured(Box<EnsuredKey>),
-    Deleted(KeyId),
-}
-
-impl Applied {
-    /// Whether every key is now as planned.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.0.iter().all(|(_, result)| matches!(result, Some(Ok(_))))
-    }
-
-    /// The keys that exist as described, including those that existed before, in the order of the specs.
-    pub fn ensured(&self) -> impl Iterator<Item = &EnsuredKey> {
-        self.0.iter().filter_map(|(_, result)| match result {
-            Some(Ok(Done::Ensured(key))) => Some(&**key),
-            _ => None,
-        })
-    }
-
-    /// The keys that no spec describes and that are deleted.
-    pub fn deleted(&self) -> impl Iterator<Item = KeyId> {
-        self.0.iter().filter_map(|(_, result)| match result {
-            Some(Ok(Done::Deleted(id))) => Some(*id),
-            _ => None,
-        })
-    }
-
-    /// The descriptions of the keys whose change failed, with the errors.
-    pub fn failed(&self) -> impl Iterator<Item = (&str, &Error)> {
-        self.0.iter().filter_map(|(description, result)| Some((&**description, result.as_ref()?.as_ref().err()?)))
-    }
-
-    /// The descriptions of the keys whose change was not started.
-    pub fn not_started(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(|(_, result)| result.is_none()).map(|(description, _)| &**description)
-    }
-}
-
-#[cfg(test)]
-impl Applied {
-    /// The result for the only spec.
-    pub(in crate::requests) fn into_only(mut self) -> Result<EnsuredKey, Error> {
-        match self.0.pop().and_then(|(_, result)| result) {
-            Some(Ok(Done::Ensured(key))) => Ok(*key),
-            Some(Err(error)) => Err(error),
-            other => panic!("{other:?}"),
-        }
-    }
-}
 
 impl Plan {
     /// Carries out the plan over a few connections.
@@ -356,69 +269,7 @@ fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut To
     Ok(())
 }
 
-/// Collects the results, and tells the caller about each step.
-struct Report<'a> {
-    keys: &'a [PlannedKey],
-    keep_going: bool,
-    progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
-    results: Vec<Option<Result<Done, Error>>>,
-    done: usize,
-    total: usize,
-    is_stopped: bool,
-}
-
-impl<'a> Report<'a> {
-    fn new(
-        keys: &'a [PlannedKey],
-        keep_going: bool,
-        progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
-    ) -> Self {
-        let results: Vec<_> = keys.iter().map(PlannedKey::kept).map(|kept| kept.map(Ok)).collect();
-        let total = results.iter().filter(|result| result.is_none()).count();
-        Self { keys, keep_going, progress, results, done: 0, total, is_stopped: false }
-    }
-
-    fn finish(&mut self, at: usize, result: Result<Done, Error>) {
-        self.done += 1;
-        self.event(
-            at,
-            match &result {
-                Ok(Done::Ensured(key)) => ApplyEvent::Ensured(key),
-                Ok(Done::Deleted(id)) => ApplyEvent::Deleted(*id),
-                Err(error) => ApplyEvent::Failed(error),
-            },
-        );
-        self.is_stopped |= result.is_err() && !self.keep_going;
-        if let Some(place) = self.results.get_mut(at) {
-            *place = Some(result);
-        }
-    }
-
-    fn event(&mut self, at: usize, event: ApplyEvent<'_>) {
-        let Self { keys, done, total, .. } = *self;
-        let description = keys.get(at).map(|key| &*key.description).unwrap_or_default();
-        self.is_stopped |= (self.progress)(&ApplyProgress { done, total, description, event }).is_break();
-    }
-
-    fn flow(&self) -> ControlFlow<()> {
-        if self.is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
 impl PlannedKey {
-    /// The result for a key that is kept as it is.
-    fn kept(&self) -> Option<Done> {
-        let key = self.key.clone().filter(|_| !self.is_change())?;
-        let duplicates = self.duplicates.clone();
-        Some(Done::Ensured(Box::new(EnsuredKey {
-            value: self.target.as_ref().and_then(|target| target.key.value_of(&key)),
-            key,
-            created: false,
-            replaced: Vec::new(),
-            duplicates,
-        })))
-    }
-
     fn outdated(&self, reason: String) -> Error {
         Error::PlanOutdated { description: self.description.clone(), reason }
     }
