@@ -29,6 +29,8 @@
 //! [tenants]: guide::tenants
 #![doc = include_str!("../README.md")]
 #![cfg_attr(typesense_keys_docs, feature(doc_cfg))]
+// Beside the lints of Cargo.toml, which also hold for tests.
+#![cfg_attr(not(test), deny(clippy::string_slice, clippy::todo, clippy::unimplemented, clippy::unreachable))]
 
 mod action;
 pub mod audit;

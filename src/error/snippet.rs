@@ -17,6 +17,12 @@ const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 /// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
 
+/// How many bits of the hash of a window are looked up. A text of 800 windows marks a tenth of all hashes.
+const MARK_BITS: u32 = 13;
+
+/// Spreads the bits of a window over those of its hash.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// A secret of so many bytes is in no text by chance.
 const UNMISTAKABLE: usize = 16;
 
@@ -63,11 +69,17 @@ impl Snippet {
 impl Secrets<'_> {
     /// Masks with `*` every byte of `text` that is part of a window of a secret.
     ///
-    /// The text is short, but the secrets may be many: the windows of the text are sorted once, and each secret is read
-    /// once.
+    /// The text is short, but the secrets may be many: the windows of the text are sorted and marked once, and each secret
+    /// is read once.
     fn mask(self, text: &[u8]) -> Vec<u8> {
         let mut windows: Zeroizing<Vec<(u64, usize)>> = Zeroizing::new(packed(text).zip(0..).collect());
         windows.sort_unstable();
+        // Nearly every window of a secret is in no text, which one look-up shows.
+        let mut marks = vec![false; 1 << MARK_BITS];
+        let mark = |window: u64| usize::try_from(window.wrapping_mul(SPREAD) >> (64 - MARK_BITS)).unwrap_or_default();
+        for (window, _) in windows.iter() {
+            marks.get_mut(mark(*window)).into_iter().for_each(|is_marked| *is_marked = true);
+        }
         let mut masked = text.to_vec();
         let mut mask = |secret: &[u8]| {
             if secret.len() < WINDOW {
@@ -75,7 +87,8 @@ impl Secrets<'_> {
                 found.for_each(|(_, at)| fill(&mut masked, at, secret.len()));
                 return;
             }
-            for window in packed(secret) {
+            let is_marked = |window: &u64| marks.get(mark(*window)) == Some(&true);
+            for window in packed(secret).filter(is_marked) {
                 let from = windows.partition_point(|(other, _)| *other < window);
                 let found = windows.iter().skip(from).take_while(|(other, _)| *other == window);
                 found.for_each(|&(_, at)| fill(&mut masked, at, WINDOW));
@@ -138,7 +151,11 @@ pub(crate) fn truncated(text: &str) -> (&str, &'static str) {
 
 /// The windows of `text`, each as a number.
 fn packed(text: &[u8]) -> impl Iterator<Item = u64> {
-    text.windows(WINDOW).map(|window| window.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)))
+    let mut packed = 0;
+    text.iter().zip(1..).filter_map(move |(byte, count)| {
+        packed = (packed << 8 | u64::from(*byte)) & ((1 << (8 * WINDOW)) - 1);
+        (count >= WINDOW).then_some(packed)
+    })
 }
 
 fn fill(masked: &mut [u8], at: usize, length: usize) {
