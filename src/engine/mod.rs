@@ -131,14 +131,6 @@ impl fmt::Debug for Engine {
     }
 }
 
-impl Limits {
-    /// The deadlines of an attempt that starts at `now`.
-    fn deadlines(self, now: Instant, deadline: Instant) -> Deadlines {
-        let finish_by = deadline.min(deadline_after(now, self.attempt_timeout));
-        Deadlines { finish_by, connect_by: finish_by.min(deadline_after(now, self.connect_timeout)) }
-    }
-}
-
 /// Makes attempts at `operation` until one succeeds, the policy forbids another, or `deadline` expires. Not generic, so
 /// that it is compiled once.
 fn run(
@@ -161,7 +153,10 @@ fn run(
     while let Some(member) = order.next(clock.now()) {
         let node = &member.node;
         let started = clock.now();
-        let error = match attempt(node, limits.deadlines(started, deadline)) {
+        let error = match attempt(
+            node,
+            Deadlines::of_attempt(started, deadline, limits.attempt_timeout, limits.connect_timeout),
+        ) {
             Ok(()) => {
                 nodes.record_success(member);
                 return Ok(());

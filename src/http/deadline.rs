@@ -11,6 +11,19 @@ pub(crate) struct Deadlines {
     pub(crate) finish_by: Instant,
 }
 
+impl Deadlines {
+    /// For an attempt that begins at `now` and has its own limits, of a call that ends by `end`.
+    pub(crate) fn of_attempt(now: Instant, end: Instant, limit: Duration, connect_limit: Duration) -> Self {
+        let finish_by = end.min(deadline_after(now, limit));
+        Self { finish_by, connect_by: finish_by.min(deadline_after(now, connect_limit)) }
+    }
+
+    /// For an attempt whose connection has no limit of its own.
+    pub(crate) fn of_all(finish_by: Instant) -> Self {
+        Self { connect_by: finish_by, finish_by }
+    }
+}
+
 /// `duration` after `now`, capped at a year so that an [`Instant`] can represent it.
 pub(crate) fn deadline_after(now: Instant, duration: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);

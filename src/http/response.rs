@@ -44,8 +44,7 @@ impl Response {
     /// Gives the connection of a streamed body back to ureq, which waits for the filler that comes with it.
     fn return_connection(&mut self) {
         let Some(connection) = self.rest.take().and_then(Body::into_connection) else { return };
-        let now = Instant::now();
-        let deadlines = Deadlines { connect_by: now, finish_by: now };
+        let deadlines = Deadlines::of_all(Instant::now());
         let mut exchange = Exchange::new(Arc::clone(&self.api_key), self.operation, deadlines);
         exchange.returned = Some(connection);
         // If this fails, the connection is closed, which does no other harm.

@@ -116,7 +116,7 @@ struct Disagreement {
 fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) -> Option<Disagreement> {
     let clock = &call.engine.clock;
     let started = clock.now();
-    let deadlines = Deadlines { connect_by: finish_by, finish_by };
+    let deadlines = Deadlines::of_all(finish_by);
     let id = awaited.id();
     let response = call.attempt(node, Operation::Get(id), NO_BODY, deadlines, get::decode(call.secrets, id));
     let refusal = response.as_ref().err().and_then(AttemptError::typesense_status);

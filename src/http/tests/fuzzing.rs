@@ -39,7 +39,7 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
     let Some(limit) = limit() else { return nothing() };
     let mut transport = SwapTransport::new(Box::new(Scripted::new(pieces.to_vec())), limit);
     let end = Instant::now() + Duration::from_secs(3600);
-    let deadlines = Deadlines { connect_by: end, finish_by: end };
+    let deadlines = Deadlines::of_all(end);
     let work = || -> Result<Vec<u8>, Error> {
         let head = b"GET / HTTP/1.1\r\n\r\n";
         if let Some(room) = transport.buffers().output().get_mut(..head.len()) {
