@@ -1,4 +1,4 @@
-//! Rotation, `ensure` and many keys at once, on a cluster that loses its leader meanwhile.
+//! Rotation, `ensure`, batches and plans on a cluster whose leader is killed meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use typesense_keys::{Action, EnsureKey, EnsuredKey, Error, KeyId, KeysClient};
 use super::support::Cluster;
 use super::{Clusters, agreed_keys, client, request, status, with};
 
-/// A client that asks this node first.
+/// A client that prefers this node.
 fn near(cluster: &Cluster, node: usize) -> KeysClient {
     let builder = KeysClient::builder().nearest_node(cluster.node(node).url()).nodes(cluster.urls());
     let builder = builder.api_key(cluster.api_key()).timeout(Duration::from_secs(20));
@@ -33,7 +33,7 @@ fn ensure(cluster: &Cluster, node: usize, value: Option<&str>) -> EnsureKey {
     }
 }
 
-/// Runs `ensure` eight times at once, each on a client of its own; what came of them.
+/// Runs `ensure` eight times at the same time, each with a client of its own. Returns the results.
 fn eight_runs(cluster: &Cluster, value: Option<&str>) -> Vec<Result<EnsuredKey, Error>> {
     thread::scope(|scope| {
         let runs: Vec<_> = (0..8).map(|run| scope.spawn(move || ensure(cluster, run % 3, value).send())).collect();
@@ -87,7 +87,7 @@ fn runs_of_ensure_while_the_leader_dies(clusters: &Clusters, value: Option<&str>
         let done = results.iter().filter(|result| result.is_ok()).count();
         println!("{done} of 8 runs have ended well: {:?}", results.iter().find_map(|result| result.as_ref().err()));
         cluster.mend();
-        // Whatever became of them, the next runs agree on one key, and name those that others have left.
+        // Whatever the results are, the next runs agree on one key, and report the keys that others have left.
         let again: Vec<_> = eight_runs(cluster, value).into_iter().map(Result::unwrap).collect();
         let keys = agreed_keys(cluster);
         let ensured = ensure(cluster, 0, value).send().unwrap();
@@ -95,7 +95,7 @@ fn runs_of_ensure_while_the_leader_dies(clusters: &Clusters, value: Option<&str>
         assert!(keys.iter().all(|key| key.actions == [Action::KEYS_GET]), "{keys:?}");
         let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
         assert_eq!((ids[0], &ids[1..]), (ensured.key.id, &*ensured.duplicates));
-        // Whichever run has created it, its value is in the result or in the error.
+        // The value of the key is in the result or in the error of the run that has created it.
         let values = results.iter().map(|result| match result {
             Ok(ensured) => ensured.value.as_ref(),
             Err(error) => error.value(),
@@ -120,7 +120,7 @@ pub(crate) fn rotations(clusters: &Clusters) {
                     scope.spawn(move || {
                         let rotate = |id| {
                             done.fetch_add(1, Ordering::Relaxed);
-                            // One node is dead from some moment on, so not every node can know the new key.
+                            // After the leader is killed, not every node can know the new key.
                             client.rotate(id).timeout(Duration::from_secs(12)).send()
                         };
                         mine.iter().take(4).map(|key| (key.id, rotate(key.id))).collect::<Vec<_>>()
@@ -164,7 +164,7 @@ pub(crate) fn rotations(clusters: &Clusters) {
         }
         for key in keys.iter().filter(|key| !accounted.contains(&key.id)) {
             let is_possible = |value: &SecretString| value.expose_secret().starts_with(&key.prefix);
-            assert!(possible.iter().any(is_possible), "an orphan: {key:?}");
+            assert!(possible.iter().any(is_possible), "no error has reported {key:?}");
         }
         assert!(complete >= 4, "{complete}");
         println!("{complete} of 16 rotations complete; the others have said which keys there are");
@@ -196,7 +196,7 @@ pub(crate) fn plan(clusters: &Clusters) {
     with(clusters, |cluster| {
         let client = client(cluster);
         let descriptions: Vec<String> = (0..100).map(|number| format!("plan {number}")).collect();
-        // Some exist with another scope, and are to be replaced.
+        // Some keys exist with another scope, and must be replaced.
         let drifted = descriptions.iter().take(4).map(|description| {
             let request = client.create().description(description).actions(["keys:list"]).collections(["*"]);
             request.wait_for_replication(Duration::from_secs(10))
@@ -204,10 +204,11 @@ pub(crate) fn plan(clusters: &Clusters) {
         let old: Vec<_> = client.create_many(drifted).send().unwrap().into_outputs().unwrap();
         let leader = cluster.leader();
         let mut stored = BTreeMap::<String, Vec<SecretString>>::new();
-        // Plans, stores the values as a program would, and applies. `created`: called with the number of new keys.
+        // Makes a plan, stores its values as a program would, and applies it. `created` receives the number of new
+        // keys.
         let mut run = |mut created: Box<dyn FnMut(usize) + '_>| -> Applied {
             let specs = descriptions.iter().map(|of| KeySpec::new(of).actions([Action::KEYS_GET]).collections(["*"]));
-            // No old key is deleted while a node is dead: that ends at this timeout.
+            // No old key is deleted while a node is down. The wait for the node ends at this timeout.
             let request = client.plan(specs).timeout(Duration::from_secs(12));
             let plan = request.replace_on_drift(true).keep_going(true).send().unwrap();
             for (description, value) in plan.values() {
@@ -230,7 +231,7 @@ pub(crate) fn plan(clusters: &Clusters) {
         }));
         println!("{} of 100 keys, then: {:?}", applied.ensured().count(), applied.failed().next());
         cluster.mend();
-        // A node that is behind would have the next run create second keys, and delete them again.
+        // With a lagging node, the next run would create second keys and delete them again.
         agreed_keys(cluster);
         let again = run(Box::new(|_| {}));
         assert!(again.is_complete(), "{:?}", again.failed().next());

@@ -62,14 +62,14 @@ pub(crate) fn rows() -> Vec<Row> {
                 peer.send("1\r\nx\r\n")?;
             }
         }),
-        bad("early hints for ever, slowly", reading, "timed out while reading the response", |peer| {
+        bad("endless early hints, slowly", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             loop {
                 thread::sleep(PAUSE);
                 peer.send("HTTP/1.1 103 Early Hints\r\n\r\n")?;
             }
         }),
-        bad("headers for ever, slowly", reading, "timed out while reading the response", |peer| {
+        bad("endless headers, slowly", reading, "timed out while reading the response", |peer| {
             peer.request()?;
             peer.send(OK)?;
             loop {

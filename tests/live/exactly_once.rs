@@ -107,12 +107,12 @@ impl<'a> Run<'a> {
         let faults = Arc::clone(&self.faults);
         let (seed, count) = (self.random.next(), self.random.below(5));
         let spared = if self.random.below(3) == 0 { 0 } else { self.random.below(8) };
-        let for_ever = (self.random.below(6) == 0).then(|| self.random.pick(&FAULTS));
+        let always = (self.random.below(6) == 0).then(|| self.random.pick(&FAULTS));
         let mut random = Random::new(seed);
         let mut asked = 0;
         Arc::new(Mutex::new(move || {
             asked += 1;
-            let fault = match for_ever {
+            let fault = match always {
                 _ if asked <= spared => Fault::None,
                 Some(fault) => fault,
                 None if asked > spared + count => Fault::None,

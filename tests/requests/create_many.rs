@@ -1,4 +1,4 @@
-//! Many keys at once: each is made once, and none is lost, whatever fails.
+//! Many keys in one batch: each is created once, and none is lost, whatever fails.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -75,7 +75,7 @@ fn batch_after_a_failure_starts_no_more_requests_and_reports_created_keys_with_t
     assert!(matches!(failed.as_slice(), [(2, Error::Unavailable(_))]), "{failed:?}");
     let batch = batch.into_outputs().unwrap_err();
 
-    // Begun again, it goes on with the rest.
+    // A second run continues with the rest.
     let mut first = None;
     let batch = batch.resume().send_with(|progress| {
         first.get_or_insert((progress.done, progress.index));
@@ -127,7 +127,7 @@ fn lost_responses_leave_one_key_for_each_request() {
         let keys = batch.into_outputs().unwrap_or_else(|batch| panic!("{batch:?}"));
         let mut made: Vec<_> = keys.iter().map(|key| key.description.clone()).collect();
         made.sort();
-        assert_eq!(there(&server), made, "no orphan, no duplicate");
+        assert_eq!(there(&server), made, "there is an unreported key or a duplicate");
         for key in &keys {
             let info = client.get(key.id).send().unwrap();
             assert!(key.value.expose_secret().starts_with(&info.prefix), "{info:?}");
@@ -142,7 +142,7 @@ fn unreported_keys_are_at_most_as_many_as_connections() {
         let (before, mut handed_over, mut most) = (server.key_count(), 0, 0);
         let request = client.create_many(requests(&client, 40)).connections(connections);
         let batch = request.send_with(|_| {
-            // Whatever could be created meanwhile, is.
+            // Time for all keys that can be created meanwhile.
             std::thread::sleep(Duration::from_millis(5));
             handed_over += 1;
             most = most.max(server.key_count() - before - handed_over + 1);
@@ -175,14 +175,14 @@ fn panic_of_the_callback_ends_the_call() {
 }
 
 #[test]
-fn values_that_begin_alike_never_get_each_others_ids() {
+fn values_with_the_same_prefix_never_get_each_others_ids() {
     let server = FakeServer::start().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap();
     (0..4).for_each(|_| server.inject(Fault::LoseResponse));
     let values = ["tena-one", "tena-two", "tena-three", "tena-four"];
     let request = || client.create().description("tenant").actions(["documents:search"]).collections(["docs"]);
     let batch = client.create_many(values.map(|value| request().value(value))).keep_going(true).send().unwrap();
-    // The ids are given in the order in which the server carries out the requests: only the values are compared.
+    // Only the values are compared, because the ids depend on the order in which the server carries out the requests.
     for (index, key) in batch.succeeded() {
         let others = client.list().send().unwrap().into_iter().filter(|listed| listed.id == key.id).count();
         assert_eq!((others, key.value.expose_secret()), (1, values[index]));
@@ -226,7 +226,7 @@ fn server_generated_request_in_doubt_is_not_repeated() {
 }
 
 #[test]
-fn request_whose_expiry_passes_before_it_is_resumed_makes_no_dead_key() {
+fn request_whose_expiry_passes_before_it_is_resumed_creates_no_expired_key() {
     let (server, client) = start_hasty();
     let soon = |create: CreateKey| create.expires_in(Duration::from_secs(3));
     let mut requests = requests(&client, 2);
@@ -254,7 +254,7 @@ fn batch_shows_no_value() {
 }
 
 #[test]
-fn panic_of_progress_passes_on_after_it_was_told_every_key() {
+fn panic_of_the_callback_continues_after_every_created_key_was_reported() {
     let server = FakeServer::start().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key(server.api_key()).build().unwrap();
     let request = |index| client.create().description(format!("{index}")).actions(["*"]).collections(["*"]);
@@ -269,7 +269,7 @@ fn panic_of_progress_passes_on_after_it_was_told_every_key() {
     assert!(result.is_err());
     told.sort();
     assert_eq!(told, client.list().send().unwrap().iter().map(|key| key.id).collect::<Vec<_>>());
-    assert!((1..=4).contains(&told.len()), "one for each connection: {told:?}");
+    assert!((1..=4).contains(&told.len()), "not at most one key for each connection: {told:?}");
 }
 
 /// Requests with the values that an earlier process has stored.
@@ -293,9 +293,9 @@ fn requests_whose_keys_exist_share_one_list() {
     assert_eq!((server.requests(Operation::List), server.key_count()), (1, 50));
 }
 
-/// Whatever another process does to the second key after the list was read for the first one.
+/// Every change that another process can make to the second key after the list was read for the first one.
 #[test]
-fn key_is_not_believed_because_of_a_list_that_was_read_before() {
+fn key_in_a_list_that_was_read_earlier_is_confirmed_again() {
     for (is_deleted, is_created) in [(true, false), (true, true), (false, false)] {
         let (server, client) = start_hasty();
         let keys = created(&client, 2);
@@ -312,7 +312,7 @@ fn key_is_not_believed_because_of_a_list_that_was_read_before() {
         let there = server.keys().iter().map(|key| key.id).collect::<Vec<_>>();
         assert_eq!(there, completed.iter().map(|key| key.id).collect::<Vec<_>>());
         assert_eq!(server.value_of(completed[1].id).unwrap().expose_secret(), keys[1].value.expose_secret());
-        // The list shows a key that another one has replaced.
+        // The list shows a key that was replaced since.
         assert_eq!(server.requests(Operation::List), if is_created { 2 } else { 1 });
     }
 }

@@ -1,4 +1,4 @@
-//! Many deletions and many rotations: each key is deleted or replaced once, whatever fails.
+//! Many deletions and rotations in one batch: each key is deleted or replaced once, whatever fails.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -38,7 +38,7 @@ fn delete_many_deletes_exactly_the_named_keys() {
     let ids = batch.unwrap().into_outputs().unwrap();
     assert_eq!(ids, keys[..15].iter().map(|key| key.id).collect::<Vec<_>>());
     assert_eq!(deleted, (1..=15).collect::<Vec<_>>());
-    // Ids are given in the order in which the server creates the keys, which is not that of the requests.
+    // The ids are in the order in which the server creates the keys, which is not that of the requests.
     let left: BTreeSet<KeyId> = server.keys().iter().map(|key| key.id).collect();
     assert_eq!(left, keys[15..].iter().map(|key| key.id).collect());
 }
@@ -53,7 +53,7 @@ fn delete_many_reports_a_missing_key_unless_its_request_ignores_it() {
 }
 
 #[test]
-fn resumed_delete_many_takes_a_key_of_a_lost_response_for_deleted() {
+fn resumed_delete_many_counts_a_missing_key_as_deleted_after_a_lost_response() {
     let (server, client) = start_hasty();
     let keys = keys(&client, 4);
     server.fail(Operation::Delete).nth(2).with(Fault::LoseResponse);
@@ -65,7 +65,7 @@ fn resumed_delete_many_takes_a_key_of_a_lost_response_for_deleted() {
 }
 
 #[test]
-fn resumed_delete_many_still_reports_a_key_that_was_never_there() {
+fn resumed_delete_many_still_reports_a_key_that_never_existed() {
     let (_server, client) = start_hasty();
     let batch = client.delete_many([client.delete(7)]).send().unwrap();
     let batch = batch.resume().send().unwrap();
@@ -73,7 +73,7 @@ fn resumed_delete_many_still_reports_a_key_that_was_never_there() {
 }
 
 #[test]
-fn rotate_many_replaces_each_key_and_hands_over_each_value() {
+fn rotate_many_replaces_each_key_and_returns_each_value() {
     let (server, client) = start_hasty();
     let old = keys(&client, 12);
     let mut values = vec![None; old.len()];
@@ -107,12 +107,12 @@ fn resumed_rotate_many_finishes_the_interrupted_rotation_with_the_key_that_it_cr
         let value = error.value().cloned().unwrap();
         let new = batch.resume().send().unwrap().into_outputs().unwrap();
         assert_eq!(new[1].value.expose_secret(), value.expose_secret());
-        assert_eq!(server.key_count(), 3, "one key for each");
+        assert_eq!(server.key_count(), 3, "not one key for each rotation");
     }
 }
 
 #[test]
-fn invalid_rotation_is_named_before_any_is_sent() {
+fn invalid_rotation_is_named_before_anything_is_sent() {
     let (server, client) = start_hasty();
     let old = keys(&client, 2);
     let sent = server.request_count();
@@ -123,7 +123,7 @@ fn invalid_rotation_is_named_before_any_is_sent() {
 }
 
 #[test]
-fn delete_that_may_have_been_done_stays_so_over_several_resumes() {
+fn delete_with_an_unknown_outcome_keeps_it_over_several_resumes() {
     let (server, client) = start_hasty();
     let keys = keys(&client, 1);
     server.fail(Operation::Delete).with(Fault::LoseResponse);

@@ -86,7 +86,7 @@ fn stored_value_is_found_among_other_keys_with_its_prefix() {
     let id = complete().send().unwrap().id;
     assert_eq!(complete().send().unwrap().id, id);
 
-    // With one that also has its description and scope, it cannot be told which is which.
+    // It cannot be distinguished from another key that also has its description and scope.
     let twin = request(&client).value(value_like("four")).send().unwrap().id;
     let error = complete().send().unwrap_err();
     let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
@@ -103,7 +103,7 @@ fn stored_value_of_a_key_that_expires_in_a_duration_is_found() {
     server.advance(Duration::from_secs(1)); // so that the second request computes another expiry
     let second = complete(3600).unwrap();
     assert_eq!((second.id, second.expires_at, server.key_count()), (first.id, first.expires_at, 1));
-    // The request asks for another key.
+    // The request is for another key.
     let error = complete(60).unwrap_err();
     assert!(matches!(&error, Error::OutcomeUnknown(unknown) if unknown.candidates.is_empty()), "{error}");
 }
@@ -125,7 +125,7 @@ fn stored_value_and_a_wrong_admin_key_keep_the_kind_and_the_value() {
     let server = FakeServer::start().unwrap();
     let client = KeysClient::builder().node(server.url()).api_key("not-the-admin-key").build().unwrap();
     assert!(matches!(request(&client).send(), Err(Error::Unauthorized(_))));
-    // An earlier process may have created the key with the right one.
+    // An earlier process may have created the key with the right admin key.
     let error = request(&client).stored_value(STORED).send().unwrap_err();
     assert!(matches!(&error, Error::Unauthorized(_)), "{error}");
     assert!(error.may_have_acted() && !error.is_retryable());

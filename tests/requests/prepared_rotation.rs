@@ -1,5 +1,5 @@
-//! A rotation whose new value is stored before the new key exists: this process may send it again, and a later one completes
-//! it, whatever was done.
+//! Rotations whose new value is stored before the new key exists: the same process may send them again, and a later
+//! process completes them from any state.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn ids(server: &FakeServer) -> Vec<u32> {
     server.keys().iter().map(|key| key.id.get()).collect()
 }
 
-/// What a later process does, which has only what was stored.
+/// A later process, which has only the stored value.
 fn later(server: &FakeServer, old: &KeyInfo, rotation: &PreparedRotation) -> Result<CreatedKey, Error> {
     let old: KeyInfo = serde_json::from_str(&serde_json::to_string(old).unwrap()).unwrap();
     hasty(server).rotate(&old).stored_value(rotation.value().clone()).send()
@@ -35,9 +35,10 @@ fn prepared_rotation_sends_nothing_before_send() {
     assert_eq!(server.value_of(new.id).unwrap().expose_secret(), rotation.value().expose_secret());
 }
 
-/// Get, check the node, create, get the new key, get both, delete: a process may be killed before or after each of them.
+/// The steps: get, check the node, create, get the new key, get both keys, delete. A process may be killed before or
+/// after each step.
 #[test]
-fn rotation_that_is_interrupted_anywhere_is_completed_by_the_same_process_or_a_later_one() {
+fn rotation_that_is_interrupted_at_any_step_is_completed_by_the_same_process_or_a_later_one() {
     for is_later in [false, true] {
         for keep_old in [false, true] {
             for step in 0..7 {
@@ -90,20 +91,20 @@ fn new_key_that_was_deleted_since_is_not_created_again() {
 }
 
 #[test]
-fn completion_believes_no_key_by_its_prefix_alone() {
+fn completion_needs_more_than_the_prefix_of_a_key() {
     let (server, client) = start_hasty();
     let old = old_key(&client);
     let rotation = client.rotate(&old).prepare().unwrap();
     let value = rotation.value().expose_secret();
     let alike = format!("{}{}", &value[..4], "x".repeat(28));
     let other = server.seed(TestKey::new("admin", ["*"], ["*"]).value(alike.as_str())).unwrap();
-    // The old key is gone, and no new one was ever made.
+    // The old key does not exist, and no new key was ever created.
     assert!(server.remove(old.id));
     let error = later(&server, &old, &rotation).unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
-    // By the id alone, it cannot be told from the new key.
+    // With only the id, the other key cannot be distinguished from the new one.
     let request = client.rotate(old.id).stored_value(rotation.value().clone());
-    let Err(Error::OutcomeUnknown(unknown)) = request.send() else { panic!("it believed key {other}") };
+    let Err(Error::OutcomeUnknown(unknown)) = request.send() else { panic!("key {other} counts as the new one") };
     assert_eq!((unknown.candidates.as_slice(), ids(&server)), (&[other][..], vec![other.get()]));
 }
 
@@ -117,9 +118,11 @@ fn completion_by_the_id_alone_needs_the_old_key() {
     assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
     let new = later(&server).unwrap();
     assert_eq!(ids(&server), [new.id.get()]);
-    let Err(Error::OutcomeUnknown(unknown)) = later(&server) else { panic!("the old key is gone") };
+    let Err(Error::OutcomeUnknown(unknown)) = later(&server) else {
+        panic!("the outcome is known although the old key does not exist")
+    };
     assert_eq!(unknown.candidates, [new.id]);
-    assert_eq!(rotation.send().unwrap().id, new.id, "this process knows more");
+    assert_eq!(rotation.send().unwrap().id, new.id, "the same process does not find its new key");
     assert!(server.remove(new.id));
     let error = later(&server).unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }) && error.may_have_acted(), "{error}");
@@ -146,7 +149,7 @@ fn completion_on_another_cluster_changes_nothing_there() {
 }
 
 #[test]
-fn rotation_of_a_key_whose_id_belongs_to_another_changes_nothing() {
+fn rotation_of_a_key_whose_id_belongs_to_another_key_changes_nothing() {
     let (server, stray) = (FakeServer::start().unwrap(), FakeServer::start().unwrap());
     let old = old_key(&hasty(&server));
     stray.seed(TestKey::new("precious", ["*"], ["*"])).unwrap();

@@ -1,4 +1,4 @@
-//! A rotation that is interrupted at any of its steps leaves a key that works, and says which keys there are.
+//! Rotations. One that is interrupted at any step leaves a key that works, and reports which keys exist.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -21,9 +21,9 @@ fn ids(client: &KeysClient) -> Vec<KeyId> {
     client.list().send().unwrap().iter().map(|key| key.id).collect()
 }
 
-/// The value may be that of another key, and the new key that of another rotation.
+/// Another key may have the value, and the new key may be that of another rotation.
 #[test]
-fn interrupted_rotation_to_a_provided_value_believes_no_key_that_begins_alike() {
+fn interrupted_rotation_to_a_provided_value_takes_no_key_with_its_prefix_for_the_new_one() {
     let (server, client) = start_hasty();
     let request = || client.create().description("docs").actions(["documents:search"]).collections(["docs"]);
     let old = request().send().unwrap().id;
@@ -114,7 +114,7 @@ fn rotation_of_a_missing_key_creates_nothing() {
 fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     let (server, client) = start_hasty();
     let old = old_key(&client);
-    // Get, check the nodes, create; the response about the new key arrives after it has expired.
+    // The steps before: get, check the nodes, create. The response about the new key arrives after it has expired.
     (0..3).for_each(|_| server.inject(PASS));
     server.inject(Fault::Delay(Duration::from_millis(4_100)));
     let rotation = client.rotate(old.id).expires_in(Duration::from_secs(3)).prepare().unwrap();
@@ -149,7 +149,7 @@ fn repeated_rotation_creates_no_key_that_has_expired_since() {
     assert_eq!(ids(&client), [old.id]);
 }
 
-/// What an error says there is: the ids of keys that exist for sure, and the value of one that may.
+/// The keys in an error: the ids of keys that certainly exist, and the value of one that may exist.
 fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
     let Error::Incomplete(incomplete) = error else {
         // Nothing was changed.
@@ -163,8 +163,9 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
 }
 
 #[test]
-fn interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
-    // Get, check the nodes (which asks again, whatever happens), create, wait for replication (the same), delete.
+fn interruption_at_any_step_leaves_a_key_that_works_and_reports_which_keys_exist() {
+    // The steps: get, check the nodes (repeated after any failure), create, wait for replication (repeated, too),
+    // delete.
     for step in 0..5 {
         for fault in
             [Fault::LoseResponse, Fault::ErrorBefore, Fault::ErrorAfter, Fault::NotReady { retry_after: None }]
@@ -182,7 +183,7 @@ fn interruption_at_any_step_leaves_a_key_that_works_and_says_which_there_are() {
                 (0 | 2 | 4, Err(error)) => {
                     let (known, value) = told(&error, old.id);
                     assert!(known.iter().all(|id| there.contains(id)), "{case}: {error}: {there:?}");
-                    // Whatever else there is was announced as possible.
+                    // Every other key was reported as one that may exist.
                     let others: Vec<_> = there.iter().filter(|id| !known.contains(id)).collect();
                     for id in others {
                         let prefix = client.get(*id).send().unwrap().prefix;
@@ -222,12 +223,12 @@ fn error_text_names_the_keys() {
 }
 
 #[test]
-fn old_key_that_another_caller_deletes_meanwhile_is_no_error() {
+fn old_key_that_another_caller_deletes_meanwhile_is_not_an_error() {
     let [leader, follower] = FakeServer::cluster().unwrap();
     let old = old_key(&hasty(&leader));
     let both = KeysClient::builder().nearest_node(leader.url()).node(follower.url()).api_key(leader.api_key());
     let client = both.build().unwrap();
-    // While the new key is waited for.
+    // While the rotation waits for the new key.
     follower.set_lagging(true);
     let rotation = std::thread::spawn(move || client.rotate(old.id).send());
     wait_until("the new key exists", || leader.key_count() == 2);
@@ -237,7 +238,7 @@ fn old_key_that_another_caller_deletes_meanwhile_is_no_error() {
     assert_eq!((new.id, leader.key_count()), (KeyId::from(1), 1));
 }
 
-/// A node that says that it has no such key, whichever it is asked for.
+/// A node that responds to every `get` that it has no such key.
 fn lagging() -> Scripted {
     Scripted::start(|peer| {
         loop {
@@ -256,11 +257,13 @@ fn old_key_is_not_deleted_while_a_node_does_not_know_the_new_one() {
     let client = builder.timeout(Duration::from_secs(5)).build().unwrap();
     let old = old_key(&client);
     let rotation = client.rotate(old.id).prepare().unwrap();
-    let Err(Error::Incomplete(incomplete)) = rotation.send() else { panic!("a node did not know") };
+    let Err(Error::Incomplete(incomplete)) = rotation.send() else {
+        panic!("the rotation succeeded although a node does not know the new key")
+    };
     let new = incomplete.key().unwrap().id;
     assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&other.url()), "{incomplete}");
-    // Not yet a key to delete: a node would accept neither.
+    // The old key must not be deleted yet: one node would then accept neither key.
     assert_eq!((incomplete.left_over(), ids(&client)), (None, vec![old.id, new]));
     // Another process has a client without this node.
     let finished = hasty(&server).rotate(&old).stored_value(rotation.value().clone()).send().unwrap();
@@ -287,7 +290,7 @@ fn rotation_with_a_node_down_changes_nothing_unless_a_majority_is_enough() {
     let new = client.rotate(old.id).accept_majority(true).send().unwrap();
     assert_eq!(ids(&hasty(&server)), [new.id]);
 
-    // One of three is no majority.
+    // One of three nodes is not a majority.
     let nodes = [server.url(), down.to_owned(), "http://127.0.0.1:2".to_owned()];
     let builder = KeysClient::builder().nodes(nodes).api_key(server.api_key());
     let client = builder.connect_timeout(Duration::from_millis(500)).build().unwrap();
@@ -302,7 +305,7 @@ fn completed_rotation_needs_a_majority_of_the_nodes_of_the_client_that_completes
     let three = KeysClient::builder().nodes(nodes.each_ref().map(FakeServer::url)).api_key(nodes[0].api_key());
     let three = three.retries(false).timeout(Duration::from_secs(1)).build().unwrap();
     let one = hasty(&nodes[0]);
-    // One node of three is no majority, and one of one is.
+    // One of three nodes is not a majority, and one of one is.
     for (first, second, is_enough) in [(&one, &three, false), (&three, &one, true)] {
         let old = old_key(&one);
         for node in &nodes {
@@ -336,8 +339,8 @@ fn old_key_stays_if_a_node_has_another_key_with_the_id_of_the_new_one() {
 }
 
 #[test]
-fn interrupted_rotation_is_finished_with_the_same_value_wherever_it_was_interrupted() {
-    // The create, whose response is lost or which never arrives; the delete.
+fn rotation_that_is_interrupted_at_any_step_is_finished_with_the_same_value() {
+    // The create (its response or its request is lost), and the delete.
     for (step, fault) in
         [(2, Fault::LoseResponse), (2, Fault::ErrorBefore), (4, Fault::LoseResponse), (4, Fault::ErrorBefore)]
     {
@@ -368,8 +371,8 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
     let error = rotation.send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     let Error::OutcomeUnknown(unknown) = incomplete.cause() else { panic!("{incomplete}") };
-    assert_eq!(unknown.candidates, [], "the old key is not the new one");
-    // It does not become known later, either: the error says why.
+    assert_eq!(unknown.candidates, [], "the old key is reported as the new one");
+    // The outcome stays unknown; the error says why.
     let error = rotation.send().unwrap_err();
     assert!(error.to_string().contains(" or rotate to another value;"), "{error}");
     assert_eq!(ids(&client), [old.id]);
@@ -379,7 +382,7 @@ fn rotation_to_the_value_that_the_key_has_deletes_nothing_even_after_a_lost_resp
 }
 
 #[test]
-fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
+fn old_key_stays_if_a_node_responds_with_anything_but_the_new_key() {
     for response in [
         "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<h1>log in</h1>",
         // Another key's.
@@ -390,7 +393,7 @@ fn old_key_stays_if_a_node_responds_with_something_else_than_the_new_key() {
         let asked = AtomicBool::new(false);
         let portal = Scripted::start(move |peer| {
             peer.request()?;
-            // First it is asked whether it can be asked at all.
+            // The first request checks whether the node is available.
             peer.send(if asked.swap(true, Ordering::SeqCst) { response } else { NOT_FOUND })
         });
         let old = old_key(&hasty(&server));
@@ -410,7 +413,7 @@ fn hanging_node_leaves_time_to_ask_a_lagging_node_again() {
     let old = old_key(&client);
     hanging.fail(Operation::Get).times(usize::MAX).with(Fault::Hang);
     follower.set_lagging(true);
-    let asked = follower.request_count() + 2; // whether it is available, and for the new key
+    let asked = follower.request_count() + 2; // the check whether it is available, and the get of the new key
     let new = thread::scope(|scope| {
         scope.spawn(|| {
             wait_until("the lagging node was asked for the new key", || follower.request_count() >= asked);
@@ -429,7 +432,7 @@ fn node_that_refuses_the_key_leaves_the_majority_to_the_others() {
     let old = old_key(&client);
     refusing.fail(Operation::Get).times(usize::MAX).with(Fault::Unauthorized);
     follower.set_lagging(true);
-    let asked = follower.request_count() + 2; // whether it is available, and for the new key
+    let asked = follower.request_count() + 2; // the check whether it is available, and the get of the new key
     let new = thread::scope(|scope| {
         scope.spawn(|| {
             wait_until("the lagging node was asked for the new key", || follower.request_count() >= asked);

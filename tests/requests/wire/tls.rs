@@ -1,7 +1,7 @@
 //! The most common mistakes with certificates: `{err}` says what is wrong and what to do.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
@@ -55,6 +55,9 @@ fn showing(shown: Shown) -> String {
     serving("https", move |mut stream| {
         let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
         while connection.is_handshaking() && connection.complete_io(&mut stream).is_ok() {}
+        // Reads the rest, because closing a connection with unread bytes resets it.
+        let _ = stream.shutdown(Shutdown::Write);
+        let _ = io::copy(&mut stream, &mut io::sink());
     })
 }
 
