@@ -120,6 +120,8 @@
 //!
 //! What remains: the moment between this `GET` and the `DELETE`; keys that look the same in all of these; and a create whose
 //! response is lost and which is then repeated on another cluster: the first cluster may have a key with this value, too.
+//! And a key that is missing when it is to be deleted counts as deleted by another run: on a cluster that never had it, `Ok`
+//! does not say that the first cluster has lost it.
 //!
 //! No key is ever deleted
 //!
