@@ -9,6 +9,8 @@ use super::proxy::ProxySource;
 use super::tls::TlsSettings;
 use crate::error::Error;
 
+const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
+
 /// Enough for a burst of threads on one client. Further connections are closed after use.
 const MAX_IDLE_PER_NODE: usize = 16;
 
@@ -19,8 +21,8 @@ pub(super) fn agent(tls: &TlsSettings, proxy: &ProxySource) -> Result<(Agent, St
     // The transport enforces the time limits: ureq's limits would start a thread for each request.
     let config = tls
         .apply_to(Config::builder())?
-        // The transport adds its own.
-        .user_agent(AutoHeaderValue::None)
+        // Also for a proxy. The transport adds all other headers.
+        .user_agent(USER_AGENT)
         .accept(AutoHeaderValue::None)
         .accept_encoding(AutoHeaderValue::None)
         .http_status_as_error(false)

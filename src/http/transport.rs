@@ -34,12 +34,7 @@ const SHOWN: usize = 128;
 const LINE_END: &[u8] = b"\r\n";
 
 /// What every request has, up to the value of the key. ureq would copy each header several times.
-const HEADERS: &[u8] = concat!(
-    "accept: application/json\r\nuser-agent: typesense-keys/",
-    env!("CARGO_PKG_VERSION"),
-    "\r\nx-typesense-api-key: "
-)
-.as_bytes();
+const HEADERS: &[u8] = b"accept: application/json\r\nx-typesense-api-key: ";
 
 /// The body that ureq sees of a streamed response.
 const FILLER: &str = "-";
