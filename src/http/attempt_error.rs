@@ -266,4 +266,67 @@ mod tests {
             assert_eq!(effect(status, message), expected, "{status} {message}");
         }
     }
+
+    /// Status, also of a Typesense server, the wait it asks for, phase, and result.
+    type Facts = (Option<u16>, Option<u16>, Option<u64>, Phase, &'static str);
+
+    #[test]
+    fn cause_determines_what_is_reported() {
+        let connection = |phase| AttemptError::from(Cause::Connection { phase, result: "broken".into() });
+        let refusal = |status, message: &str| {
+            let quoted =
+                Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
+            let cause = Cause::Status { status, retry_after: Some(Duration::from_secs(7)), oddity: None };
+            AttemptError { quoted, ..cause.into() }
+        };
+        let unexpected = |status| AttemptError::from(Cause::Unexpected { status, result: "a page".into() });
+        let id = KeyId::from(7);
+        let read = Phase::ReadResponse;
+        let cases: [(AttemptError, bool, Facts); 12] = [
+            (connection(Phase::Connect), false, (None, None, None, Phase::Connect, "broken")),
+            (connection(Phase::Send), false, (None, None, None, Phase::Send, "broken")),
+            (Cause::Tls { result: "no".into() }.into(), false, (None, None, None, Phase::Handshake, "no")),
+            (
+                Cause::Timeout { phase: Phase::Connect }.into(),
+                false,
+                (None, None, None, Phase::Connect, "timed out while connecting"),
+            ),
+            (unexpected(Some(404)), true, (Some(404), None, None, read, "a page")),
+            (unexpected(None), true, (None, None, None, read, "a page")),
+            (refusal(404, "Not found."), true, (Some(404), Some(404), None, read, "status 404")),
+            (refusal(404, "Not Found"), true, (Some(404), None, None, read, "status 404")),
+            (refusal(409, "taken"), true, (Some(409), Some(409), None, read, "status 409")),
+            (refusal(503, ""), true, (Some(503), Some(503), Some(7), read, "status 503")),
+            (
+                Cause::TooLarge { limit: 9 }.into(),
+                true,
+                (None, None, None, read, "the response is larger than 9 bytes"),
+            ),
+            (
+                Cause::AnotherKey { id }.into(),
+                true,
+                (None, None, None, read, "key 7 is missing or another one than before"),
+            ),
+        ];
+        for (error, is_response, facts) in &cases {
+            let (status, typesense_status) = (error.status(), error.typesense_status());
+            let (retry_after, result) = (error.retry_after().map(|wait| wait.as_secs()), error.result());
+            assert_eq!((status, typesense_status, retry_after, error.phase(), &*result), *facts);
+            assert_eq!(error.is_response(), *is_response, "{error:?}");
+            let is_unreachable = matches!(facts, (.., Phase::Connect, "broken"));
+            assert_eq!(error.is_unreachable(), is_unreachable, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn error_at_a_proxy_names_it() {
+        let tls = AttemptError::from(Cause::Tls { result: "no".into() }).at_proxy("p:1");
+        assert!(matches!(&tls.cause, Cause::Tls { result } if result == "the proxy p:1: no"), "{tls:?}");
+        let late = AttemptError::from(Cause::Timeout { phase: Phase::Connect }).at_proxy("p:1");
+        let expected = "the proxy p:1: timed out while connecting";
+        assert!(
+            matches!(&late.cause, Cause::Connection { phase: Phase::Connect, result } if result == expected),
+            "{late:?}"
+        );
+    }
 }
