@@ -58,11 +58,6 @@ impl CallFailure {
         self.last.typesense_status() == Some(404)
     }
 
-    /// Whether the server has another key with the id.
-    pub(crate) fn is_another_key(&self) -> bool {
-        matches!(self.last.cause, Cause::AnotherKey { .. })
-    }
-
     /// Adds another call, which was to resolve the doubt of this one and failed, too.
     pub(crate) fn followed_by(mut self, other: Self) -> Self {
         self.attempts.extend(other.attempts);

@@ -5,12 +5,13 @@ use std::fmt::Debug;
 use secrecy::SecretString;
 
 use super::create::{CheckedCreate, CreateKey, PreparedCreate};
+use super::create_once::Sent;
 use super::delete::DeleteKey;
+use super::lookup::Lookup;
 use super::rotate::{PreparedRotation, RotateKey};
-use super::shared_list::SharedList;
-use crate::engine::Engine;
+use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
-use crate::key::{CreatedKey, KeyId};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A checked request that a [`SendMany`](super::SendMany) can send.
 pub(crate) trait BatchItem<T>: Debug + Send + Sync {
@@ -25,7 +26,13 @@ pub(crate) trait BatchItem<T>: Debug + Send + Sync {
     }
 
     /// Sends the request through `engine`, which may belong to another client.
-    fn send_by(&mut self, engine: &Engine, listed: &SharedList) -> Result<T, Error>;
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<T>, Error>;
+
+    /// Looks for the key of the request in a list that was read since.
+    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<T>, Error>;
+
+    /// The error about a key that no list contains. `failure`: that of the list, if it could not be read.
+    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error;
 }
 
 /// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`]. No user names
@@ -54,8 +61,16 @@ impl BatchItem<CreatedKey> for CheckedCreate {
         self.value()
     }
 
-    fn send_by(&mut self, engine: &Engine, listed: &SharedList) -> Result<CreatedKey, Error> {
-        CheckedCreate::send_by(self, engine, Some(listed))
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
+        CheckedCreate::send_by(self, engine)
+    }
+
+    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<CreatedKey>, Error> {
+        CheckedCreate::find_in(self, engine, lookup, listed)
+    }
+
+    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        self.unlisted(lookup, failure)
     }
 }
 
@@ -81,16 +96,32 @@ impl BatchItem<CreatedKey> for PreparedRotation {
         Some(self.value())
     }
 
-    fn send_by(&mut self, engine: &Engine, listed: &SharedList) -> Result<CreatedKey, Error> {
-        PreparedRotation::send_by(self, engine, Some(listed))
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
+        PreparedRotation::send_by(self, engine, true)
+    }
+
+    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<CreatedKey>, Error> {
+        PreparedRotation::find_in(self, engine, lookup, listed)
+    }
+
+    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        self.unlisted(lookup, failure)
     }
 }
 
 impl BatchItem<KeyId> for DeleteKey {
-    fn send_by(&mut self, engine: &Engine, _: &SharedList) -> Result<KeyId, Error> {
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<KeyId>, Error> {
         let result = DeleteKey::send_by(self, engine);
         // The key may be deleted, which stays true if the next call fails, too.
         self.ignore_missing |= result.as_ref().is_err_and(Error::may_have_acted);
-        result
+        result.map(Sent::Done)
+    }
+
+    fn find_in(&mut self, engine: &Engine, _: Lookup, _: &[KeyInfo]) -> Result<Sent<KeyId>, Error> {
+        BatchItem::send_by(self, engine) // not used: a deletion finds nothing
+    }
+
+    fn unlisted(&self, lookup: Lookup, _: Option<CallFailure>) -> Error {
+        lookup.failure.into_error(None)
     }
 }

@@ -1,23 +1,22 @@
-//! The steps that create a key once: create it, and find it in a list where a response is lost.
+//! The steps that create a key once. Where a response was lost, the key is found in a list: see [`Lookup`].
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::get;
+use super::lookup::{Lookup, ROUNDS_FOR_GIVEN};
 use super::new_key::NewKey;
-use super::shared_list::SharedList;
 use crate::engine::{Call, CallFailure};
 use crate::error::Error;
-use crate::key::{CreatedKey, KeyId, KeyInfo};
+use crate::key::{CreatedKey, KeyId};
 use crate::operation::Operation;
-
-/// How many times to read the list before concluding that the key with a given value is not listed.
-pub(super) const ROUNDS_FOR_GIVEN: u32 = 6;
 
 /// What earlier calls of the same request have done.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     may_have_created: AtomicBool,
+    /// Whether the server has refused the value as in use: one of them has created the key.
+    is_in_use: AtomicBool,
     /// The id of the key that one of them has created.
     created: OnceLock<KeyId>,
 }
@@ -26,19 +25,39 @@ impl Earlier {
     pub(super) fn may_have_created(&self) -> bool {
         self.may_have_created.load(Ordering::Relaxed)
     }
+
+    pub(super) fn created(&self) -> Option<KeyId> {
+        self.created.get().copied()
+    }
+
+    /// Notes the result of a call.
+    pub(super) fn note(&self, result: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
+        let (may_have_created, is_in_use) = match &result {
+            Ok(Sent::Done(_)) => (true, false),
+            Ok(Sent::ToFind(lookup)) => (true, lookup.is_in_use),
+            Err(error) => (matches!(error, Error::OutcomeUnknown(_)), false),
+        };
+        self.may_have_created.fetch_or(may_have_created, Ordering::Relaxed);
+        self.is_in_use.fetch_or(is_in_use, Ordering::Relaxed);
+        Ok(match result? {
+            Sent::ToFind(lookup) => Sent::ToFind(lookup),
+            Sent::Done(Created { key, .. }) => {
+                self.created.get_or_init(|| key.id);
+                Sent::Done(key)
+            }
+        })
+    }
 }
 
 /// What is known before a key is created.
-#[derive(Default)]
-pub(super) struct Prior<'a> {
-    /// Whether an earlier call of this process may have created it.
+#[derive(Debug, Default)]
+pub(super) struct Prior {
+    /// Whether an earlier call may have created it.
     pub(super) may_exist: bool,
     /// Keys that existed before, so that none of them is the new one.
-    pub(super) others: &'a [KeyId],
+    pub(super) others: Vec<KeyId>,
     /// Why the key may no longer be created, but only be found.
     pub(super) too_late: Option<CallFailure>,
-    /// The list that the requests of a batch share.
-    pub(super) listed: Option<&'a SharedList>,
 }
 
 /// A key that exists.
@@ -48,27 +67,49 @@ pub(super) struct Created {
     pub(super) is_certain: bool,
 }
 
+/// The result of a request that may have to find its key in a list, which a batch reads once for all of its requests.
+pub(crate) enum Sent<T> {
+    Done(T),
+    ToFind(Box<Lookup>),
+}
+
+impl<T> Sent<T> {
+    /// The result of a request that looks for its key itself.
+    pub(super) fn done(self) -> Result<T, Error> {
+        match self {
+            Self::Done(result) => Ok(result),
+            Self::ToFind(lookup) => Err(lookup.failure.into_error(None)),
+        }
+    }
+}
+
 impl NewKey {
-    /// Creates the key, or gets the one that an earlier call of the same request has created.
-    pub(super) fn create_once(
+    /// Creates the key, or gets or finds the one that an earlier call of the same request has created.
+    pub(super) fn create_once(&self, call: Call<'_>, earlier: &Earlier, prior: Prior) -> Result<CreatedKey, Error> {
+        match self.send_once(call, earlier, prior)? {
+            Sent::Done(key) => Ok(key),
+            Sent::ToFind(lookup) => earlier.note(self.find(call, *lookup).map(Sent::Done))?.done(),
+        }
+    }
+
+    /// As [`create_once`](Self::create_once), without finding it.
+    pub(super) fn send_once(
         &self,
         call: Call<'_>,
         earlier: &Earlier,
-        prior: Prior<'_>,
-    ) -> Result<CreatedKey, Error> {
-        let result = match earlier.created.get() {
-            Some(id) => self.get(call, *id),
-            None => {
-                let prior = Prior { may_exist: earlier.may_have_created(), ..prior };
-                self.create(call, prior).map(|created| created.key)
-            }
-        };
-        if matches!(result, Ok(_) | Err(Error::OutcomeUnknown(_))) {
-            earlier.may_have_created.store(true, Ordering::Relaxed);
+        prior: Prior,
+    ) -> Result<Sent<CreatedKey>, Error> {
+        if let Some(id) = earlier.created.get() {
+            return self.get(call, *id).map(Sent::Done);
         }
-        let key = result?;
-        earlier.created.get_or_init(|| key.id);
-        Ok(key)
+        let Prior { may_exist, others, too_late } = prior;
+        // A value that is for this key alone was in use: if the key is gone, it was deleted since.
+        if earlier.is_in_use.load(Ordering::Relaxed) && !self.value.is_provided() && too_late.is_none() {
+            let failure = CallFailure::not_sent(self.operation());
+            return Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use: true, others })));
+        }
+        let prior = Prior { may_exist: may_exist || earlier.may_have_created(), others, too_late };
+        earlier.note(self.send(call, prior))
     }
 
     /// The key that an earlier call has created. It is not created again: it may have been deleted since.
@@ -87,37 +128,44 @@ impl NewKey {
         }
     }
 
-    pub(super) fn create(&self, call: Call<'_>, prior: Prior<'_>) -> Result<Created, Error> {
-        let call = call.hiding(self.value.known());
-        call.guard(self.operation(), || self.create_unguarded(call, prior))
+    pub(super) fn create(&self, call: Call<'_>, prior: Prior) -> Result<Created, Error> {
+        match self.send(call, prior)? {
+            Sent::Done(created) => Ok(created),
+            Sent::ToFind(lookup) => self.find(call, *lookup),
+        }
     }
 
     pub(super) fn operation(&self) -> Operation {
         Operation::Create { repeatable: self.value.known().is_some() }
     }
 
-    fn create_unguarded(&self, call: Call<'_>, prior: Prior<'_>) -> Result<Created, Error> {
+    fn send(&self, call: Call<'_>, prior: Prior) -> Result<Sent<Created>, Error> {
+        let call = call.hiding(self.value.known());
+        call.guard(self.operation(), || self.send_unguarded(call, prior))
+    }
+
+    fn send_unguarded(&self, call: Call<'_>, prior: Prior) -> Result<Sent<Created>, Error> {
         if call.secrets.are_in(&self.description) {
             let why = "contains the client's own key or the new value, which every list of keys would show";
             return Err(Error::invalid("description", why));
         }
-        let Prior { others, too_late, listed, .. } = prior;
-        let may_exist = prior.may_exist || self.value.may_be_in_use();
-        let too_late = match too_late {
-            None if self.expires_at.is_past() && !prior.may_exist => {
-                return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
-            }
-            None if self.expires_at.is_past() => Some(CallFailure::not_sent(self.operation())),
-            too_late => too_late,
-        };
+        let Prior { may_exist, others, too_late } = prior;
+        let to_find = |failure, is_in_use| Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use, others })));
         if let Some(failure) = too_late {
-            return self.find(call, others, listed, failure);
+            return to_find(failure, false);
         }
+        if self.expires_at.is_past() {
+            if may_exist {
+                return to_find(CallFailure::not_sent(self.operation()), false);
+            }
+            return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
+        }
+        let may_exist = may_exist || self.value.may_be_in_use();
         let secret = self.value.known();
         match call.send(self.operation(), &self.to_json()?, |response| self.decode(response)) {
-            Ok(key) => Ok(Created { key, is_certain: true }),
+            Ok(key) => Ok(Sent::Done(Created { key, is_certain: true })),
             Err(failure) if failure.is_already_applied() || self.is_created_by_conflict(&failure, may_exist) => {
-                self.find(call, others, listed, *failure)
+                to_find(*failure, true)
             }
             Err(failure) => {
                 let earlier = secret.filter(|_| may_exist).cloned();
@@ -130,74 +178,5 @@ impl NewKey {
     /// such as a load balancer repeated the request.
     fn is_created_by_conflict(&self, failure: &CallFailure, may_exist: bool) -> bool {
         failure.last.typesense_status() == Some(409) && (may_exist || self.value.is_generated())
-    }
-
-    /// Finds the key in a list: `failure` says that the server has refused its value as in use, or why the key may not be
-    /// created any more.
-    ///
-    /// The node may lag behind the one that knows the key, so the list is read again until it contains the key.
-    fn find(
-        &self,
-        call: Call<'_>,
-        others: &[KeyId],
-        listed: Option<&SharedList>,
-        failure: CallFailure,
-    ) -> Result<Created, Error> {
-        let secret = self.value.known();
-        let earlier = secret.filter(|_| self.value.may_be_in_use() || failure.is_missing()).cloned();
-        let is_in_use = failure.last.typesense_status() == Some(409);
-        let own = SharedList::of(secret);
-        let (mut rounds, mut seen) = (0, 0);
-        let (what, candidates) = loop {
-            rounds += 1;
-            // The value may be that of any key that has the same prefix, whatever its description and scope.
-            let holders = match listed.unwrap_or(&own).holders(call, self, &mut seen) {
-                Ok(keys) => keys,
-                Err(list_failure) => {
-                    let what = match is_in_use {
-                        true => "the value is in use, but the key's id could not be looked up; it is in this error",
-                        false => "the key may exist, but could not be looked up; its value is in this error",
-                    };
-                    let failure = CallFailure { earlier, ..failure.followed_by(*list_failure) };
-                    return Err(failure.into_outcome_unknown(what, secret, Vec::new()));
-                }
-            };
-            // The caller's own value may belong to a key that existed before, of another description or scope.
-            let is_proof = !self.value.is_provided() || (is_in_use && holders.len() == 1);
-            let new = |key: &KeyInfo| self.may_be(key) && !others.contains(&key.id);
-            let mut new: Vec<_> = holders.into_iter().filter(new).collect();
-            let candidates: Vec<_> = new.iter().map(|key| key.id).collect();
-            match (new.pop(), secret) {
-                (Some(found), Some(value)) if new.is_empty() && is_proof => {
-                    if found.is_expired() {
-                        break ("the key exists, but has expired; its value is in this error", candidates);
-                    }
-                    return Ok(Created { key: CreatedKey::new(found, value.clone()), is_certain: false });
-                }
-                (Some(_), _) => break ("several listed keys may have the value, which is in this error", candidates),
-                (None, _) => {
-                    let is_last = (!self.value.is_generated() || !is_in_use) && rounds >= ROUNDS_FOR_GIVEN;
-                    if !is_last && call.pause(rounds) {
-                        continue;
-                    }
-                    if failure.is_missing() {
-                        return Err(CallFailure { earlier, ..failure }.into_error(None));
-                    }
-                    let what = match others {
-                        _ if !is_in_use => {
-                            "its expiry has passed, so it is not created now, and no new key of this scope is listed; \
-                             its value is in this error"
-                        }
-                        [] => "the value is in use, but no new key of this scope is listed; it is in this error",
-                        _ => {
-                            "the value is in use, but no new key of this scope is listed; if it is that of an older \
-                             key, run `ensure` again, or rotate to another value; it is in this error"
-                        }
-                    };
-                    break (what, candidates);
-                }
-            }
-        };
-        Err(failure.into_outcome_unknown(what, secret, candidates))
     }
 }

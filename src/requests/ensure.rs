@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::create_once::ROUNDS_FOR_GIVEN;
 use super::list;
+use super::lookup::ROUNDS_FOR_GIVEN;
 use super::options::{
     CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, renewal_method,
     replication_method, scope_methods, timeout_method, value_method,

@@ -9,6 +9,7 @@ mod ensure;
 mod get;
 mod key_ref;
 mod list;
+mod lookup;
 mod many;
 mod new_key;
 mod options;
@@ -16,7 +17,6 @@ mod plan;
 mod replication;
 mod rotate;
 mod runner;
-mod shared_list;
 mod steps;
 mod survey;
 #[cfg(test)]

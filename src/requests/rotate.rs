@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
-use super::create_once::{Earlier, Prior};
+use super::create_once::{Earlier, Prior, Sent};
 use super::delete::{check_replacement, delete_known};
 use super::key_ref::KeyRef;
+use super::lookup::Lookup;
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Awaited};
-use super::shared_list::SharedList;
 use super::value::KeyValue;
 use super::{get, list};
 use crate::engine::{Call, CallFailure, Engine};
@@ -246,19 +246,49 @@ impl PreparedRotation {
     ///
     /// As for [`RotateKey::send`]. If an earlier call may have created the key, every error contains the value.
     pub fn send(&self) -> Result<CreatedKey, Error> {
-        self.send_by(&self.request.engine, None)
+        self.send_by(&self.request.engine, false)?.done()
     }
 
-    /// Sends the request with `engine`, which may belong to another client. `listed`: that of a batch.
-    pub(super) fn send_by(&self, engine: &Engine, listed: Option<&SharedList>) -> Result<CreatedKey, Error> {
+    /// Sends the request with `engine`, which may belong to another client. `is_batch`: whether a batch finds the new key in
+    /// a list if that is needed.
+    pub(super) fn send_by(&self, engine: &Engine, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
         let call = self.request.options.call(engine)?.hiding(Some(&self.value));
         let operation = Operation::Create { repeatable: true };
-        let (old, key) = call.guard(operation, || self.create(call, listed))?;
-        self.finish(call, old, key)
+        match call.guard(operation, || self.create(call, is_batch))? {
+            Sent::Done(key) => self.finish(call, key).map(Sent::Done),
+            to_find @ Sent::ToFind(_) => Ok(to_find),
+        }
     }
 
-    /// Creates the new key, or finds the one that an earlier call has created. Returns the old key with it.
-    fn create(&self, call: Call<'_>, listed: Option<&SharedList>) -> Result<(&KeyInfo, CreatedKey), Error> {
+    /// Looks for the new key in a list, and completes the rotation.
+    pub(super) fn find_in(
+        &self,
+        engine: &Engine,
+        lookup: Lookup,
+        listed: &[KeyInfo],
+    ) -> Result<Sent<CreatedKey>, Error> {
+        let is_there = !lookup.failure.is_missing();
+        let call = self.request.options.call(engine)?.hiding(Some(&self.value));
+        let Some(key) = self.key.get() else { return Ok(Sent::ToFind(Box::new(lookup))) };
+        let found =
+            self.earlier.note(key.find_in(lookup, listed)).map_err(|error| self.explained(error, is_there))?;
+        match found {
+            Sent::Done(key) => self.finish(call, key).map(Sent::Done),
+            to_find @ Sent::ToFind(_) => Ok(to_find),
+        }
+    }
+
+    /// The error about a new key that no list contains.
+    pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        let is_there = !lookup.failure.is_missing();
+        match self.key.get() {
+            Some(key) => self.explained(key.unlisted(lookup, failure), is_there),
+            None => lookup.failure.into_error(None),
+        }
+    }
+
+    /// Creates the new key, or finds the one that an earlier call has created.
+    fn create(&self, call: Call<'_>, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
         let KeyRef { id, known: _ } = self.request.key;
         let known = self.old();
         let may_exist = self.earlier.may_have_created() || self.request.value.may_be_in_use();
@@ -276,7 +306,7 @@ impl PreparedRotation {
         let key = match self.key.get() {
             Some(key) => key,
             None => {
-                let key = self.new_key(old)?;
+                let key = self.new_key(old, may_exist)?;
                 self.key.get_or_init(|| key)
             }
         };
@@ -293,34 +323,47 @@ impl PreparedRotation {
             others.extend(self.others.get().into_iter().flatten());
         }
         let is_there = too_late.is_none();
-        let prior = Prior { others: &others, too_late, listed, ..Prior::default() };
-        match key.create_once(call, &self.earlier, prior) {
-            Ok(created) => Ok((old, created)),
-            Err(cause) if cause.may_have_acted() && is_there => {
-                let what = format!("key {id} is as it was, and a key to replace it may exist");
-                Err(interrupted(what, None, None, cause))
-            }
-            Err(error) => Err(error),
-        }
+        // A stored value may not be created again for such a key: see `CreateKey::autodelete`.
+        let is_final = key.autodelete == Some(true) && self.request.value.may_be_in_use();
+        let too_late = too_late.or_else(|| is_final.then(|| CallFailure::not_sent(key.operation())));
+        let prior = Prior { may_exist, others, too_late };
+        let sent = match is_batch {
+            true => key.send_once(call, &self.earlier, prior),
+            false => key.create_once(call, &self.earlier, prior).map(Sent::Done),
+        };
+        sent.map_err(|error| self.explained(error, is_there))
     }
 
-    fn new_key(&self, old: &KeyInfo) -> Result<NewKey, Error> {
+    /// Says which keys there are if the new one may exist. `is_there`: whether the old one does.
+    fn explained(&self, error: Error, is_there: bool) -> Error {
+        if !error.may_have_acted() || !is_there {
+            return error;
+        }
+        let id = self.request.key.id;
+        let what = match self.earlier.created() {
+            Some(new) => {
+                format!("key {id} is as it was, and key {new}, which was created to replace it, is not confirmed")
+            }
+            None => format!("key {id} is as it was, and a key to replace it may exist"),
+        };
+        interrupted(what, None, None, error)
+    }
+
+    fn new_key(&self, old: &KeyInfo, may_exist: bool) -> Result<NewKey, Error> {
         let RotateKey { value, expiry, copy_unknown_members, .. } = &self.request;
         let mut key = NewKey::like(old, *copy_unknown_members)?;
-        key.set_value(value.clone())?;
-        match self.expires_at {
-            Some(expires_at) => {
-                key.expires_at = expires_at;
-                key.expires_in = expiry.and_then(Expires::duration);
-            }
-            None if old.is_expired() => {
-                let why = format!(
-                    "key {} has expired, and its replacement would have the same expiry: set a new one",
-                    old.id
-                );
-                return Err(Error::invalid("expires_at", why));
-            }
-            None => {}
+        // A stored value was checked, and completes what an earlier process has begun.
+        match value.may_be_in_use() {
+            true => key.value = value.clone(),
+            false => key.set_value(value.clone())?,
+        }
+        if let Some(expires_at) = self.expires_at {
+            key.expires_at = expires_at;
+            key.expires_in = expiry.and_then(Expires::duration);
+        } else if old.is_expired() && !may_exist {
+            let why =
+                format!("key {} has expired, and its replacement would have the same expiry: set a new one", old.id);
+            return Err(Error::invalid("expires_at", why));
         }
         Ok(key)
     }
@@ -343,7 +386,8 @@ impl PreparedRotation {
     }
 
     /// The new key exists.
-    fn finish(&self, call: Call<'_>, old: &KeyInfo, key: CreatedKey) -> Result<CreatedKey, Error> {
+    fn finish(&self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
+        let Some(old) = self.old() else { return Ok(key) }; // it was found before the new key was created
         let mut what = format!("key {} is as it was, and key {} exists to replace it", old.id, key.id);
         let mut is_left_over = false;
         let replace = || self.replace(call, old, &key, &mut what, &mut is_left_over);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::create_once::{Created, Prior, ROUNDS_FOR_GIVEN};
+use super::create_once::{Created, Prior};
 use super::delete::{Deleted, check_replacement, delete_known};
 use super::get::get;
+use super::lookup::ROUNDS_FOR_GIVEN;
 use super::replication::{self, Awaited};
 use super::survey::{Drifted, Survey, Target};
 use super::value::KeyValue;
@@ -63,7 +64,7 @@ impl<'a> Steps<'a> {
         if target.key.value.may_be_in_use() {
             others.retain(|id| before.wanted.iter().all(|key| key.id != *id));
         }
-        let prior = Prior { others: &others, ..Prior::default() };
+        let prior = Prior { others, ..Prior::default() };
         let created = target.key.create(call, prior)?;
         Ok(Creation { steps: self, created })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -293,26 +294,64 @@ fn requests_whose_keys_exist_share_one_list() {
     assert_eq!((server.requests(Operation::List), server.key_count()), (1, 50));
 }
 
-/// Every change that another process can make to the second key after the list was read for the first one.
+/// The keys begin alike: a list that was read before a key was created shows only the others.
 #[test]
-fn key_in_a_list_that_was_read_earlier_is_confirmed_again() {
-    for (is_deleted, is_created) in [(true, false), (true, true), (false, false)] {
-        let (server, client) = start_hasty();
-        let keys = created(&client, 2);
-        let other =
-            |key: &CreatedKey| stored(&client, &keys).remove(1).stored_value(key.value.clone()).send().unwrap();
-        let batch = client.create_many(stored(&client, &keys)).connections(1).send_with(|progress| {
-            if progress.index == 0 {
-                assert!(!is_deleted || server.remove(keys[1].id));
-                assert!(!is_created || other(&keys[1]).id != keys[1].id);
-            }
-            ControlFlow::Continue(())
-        });
-        let completed = batch.unwrap().into_outputs().unwrap();
-        let there = server.keys().iter().map(|key| key.id).collect::<Vec<_>>();
-        assert_eq!(there, completed.iter().map(|key| key.id).collect::<Vec<_>>());
-        assert_eq!(server.value_of(completed[1].id).unwrap().expose_secret(), keys[1].value.expose_secret());
-        // The list shows a key that was replaced since.
-        assert_eq!(server.requests(Operation::List), if is_created { 2 } else { 1 });
+fn batch_believes_no_other_key_that_begins_alike() {
+    let server = FakeServer::start().unwrap();
+    let client = server.client();
+    for nth in [1, 3, 5] {
+        server.fail(Operation::Create).nth(nth).with(Fault::LoseResponse);
     }
+    let values = ["tenant-1-value", "tenant-2-value", "tenant-3-value"];
+    let request = |value| client.create().description("moved").actions(["documents:search"]).value(value);
+    let requests = values.map(|value| request(value).collections(["docs"]));
+    let batch = client.create_many(requests).connections(1).keep_going(true).send().unwrap();
+    let ids: Vec<_> = server.keys().iter().map(|key| key.id).collect();
+    assert_eq!(ids.len(), 3);
+    for (index, result) in batch.into_results().into_iter().enumerate() {
+        let Some(Err(Error::OutcomeUnknown(unknown))) = result else { panic!("{index}: {result:?}") };
+        assert_eq!(unknown.candidates, ids);
+        assert_eq!(unknown.value.as_ref().unwrap().expose_secret(), values[index]);
+    }
+}
+
+/// A 409 proves that the key existed, so it is never created again, but found once it can be listed.
+#[test]
+fn batch_whose_list_fails_creates_nothing_again_when_it_is_resumed() {
+    for is_revoked in [false, true] {
+        let server = FakeServer::start().unwrap();
+        let client = server.client();
+        server.fail(Operation::Create).nth(2).with(Fault::LoseResponse);
+        server.fail(Operation::List).times(usize::MAX).with(Fault::Unauthorized);
+        let batch = client.create_many(requests(&client, 3)).connections(1).keep_going(true).send().unwrap();
+        let failed: Vec<_> = batch.failed().collect();
+        let [(1, Error::OutcomeUnknown(unknown))] = failed.as_slice() else { panic!("{failed:?}") };
+        let value = unknown.value.as_ref().unwrap().expose_secret().to_owned();
+        let id = server.keys().into_iter().find(|key| server.value_of(key.id).unwrap().expose_secret() == value);
+        let id = id.unwrap().id;
+        server.clear_faults();
+        assert!(!is_revoked || server.remove(id));
+        let created = server.requests(Operation::Create);
+        let batch = batch.resume().send().unwrap();
+        assert_eq!((batch.is_complete(), server.requests(Operation::Create)), (!is_revoked, created));
+        assert_eq!(server.value_of(id).is_some(), !is_revoked);
+    }
+}
+
+#[test]
+fn panic_of_the_progress_passes_on_after_the_keys_that_are_found_were_reported() {
+    let server = FakeServer::start().unwrap();
+    let client = server.client();
+    server.fail(Operation::Create).nth(1).with(Fault::LoseResponse);
+    let mut reported = Vec::new();
+    let sent = catch_unwind(AssertUnwindSafe(|| {
+        client.create_many(requests(&client, 3)).connections(1).send_with(|progress| {
+            reported.push(progress.result.unwrap().value.expose_secret().to_owned());
+            resume_unwind(Box::new("the caller's"))
+        })
+    }));
+    assert!(sent.is_err());
+    let there = server.keys().into_iter().map(|key| server.value_of(key.id).unwrap().expose_secret().to_owned());
+    reported.sort();
+    assert_eq!(reported, there.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
 }

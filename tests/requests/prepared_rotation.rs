@@ -90,6 +90,53 @@ fn new_key_that_was_deleted_since_is_not_created_again() {
     }
 }
 
+/// The server has refused the value as in use, so the new key existed.
+#[test]
+fn new_key_that_is_known_only_by_a_refusal_is_not_created_again() {
+    let server = FakeServer::start().unwrap();
+    let client = server.client();
+    let old = old_key(&client);
+    server.fail(Operation::Create).nth(1).with(Fault::LoseResponse);
+    server.fail(Operation::List).times(usize::MAX).with(Fault::Unauthorized);
+    let rotation = client.rotate(&old).timeout(Duration::from_secs(2)).prepare().unwrap();
+    let error = rotation.send().unwrap_err();
+    assert_eq!(error.value().unwrap().expose_secret(), rotation.value().expose_secret(), "{error}");
+    server.clear_faults();
+    let created = server.requests(Operation::Create);
+    assert!(server.remove(1));
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
+    assert_eq!((server.requests(Operation::Create), ids(&server)), (created, vec![0]));
+}
+
+#[test]
+fn completion_of_a_rotation_whose_key_deletes_itself_finds_the_new_key_and_creates_none() {
+    let server = FakeServer::builder().version(typesense_keys::audit::ServerVersion::V30).start().unwrap();
+    let client = hasty(&server);
+    let create = client.create().description("docs").actions(["documents:import"]).collections(["docs"]);
+    let hour = Duration::from_secs(3_600);
+    let old = create.expires_in(hour).autodelete(true).send().unwrap().info();
+    let rotation = client.rotate(&old).prepare().unwrap();
+    let error = later(&server, &old, &rotation).unwrap_err();
+    assert!(error.to_string().contains("none may be created now") && error.value().is_some(), "{error}");
+    server.fail(Operation::Delete).with(Fault::Unauthorized);
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
+    let new = later(&server, &old, &rotation).unwrap();
+    assert_eq!(ids(&server), [new.id.get()]);
+}
+
+#[test]
+fn completion_finds_the_new_key_although_the_old_one_has_expired_since() {
+    let (server, client) = start_hasty();
+    let create = client.create().description("docs").actions(["documents:import"]).collections(["docs"]);
+    let old = create.expires_in(Duration::from_secs(3_600)).send().unwrap().info();
+    let rotation = client.rotate(&old).prepare().unwrap();
+    server.fail(Operation::Create).with(Fault::LoseResponse);
+    assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
+    server.advance(Duration::from_secs(4_000));
+    let error = later(&server, &old, &rotation).unwrap_err();
+    assert!(error.to_string().contains("the key exists, but has expired") && error.value().is_some(), "{error}");
+}
+
 #[test]
 fn completion_needs_more_than_the_prefix_of_a_key() {
     let (server, client) = start_hasty();

@@ -1,0 +1,109 @@
+//! Finds a key in a list that was read after the server had refused its value as in use.
+
+use super::create_once::{Created, Sent};
+use super::list;
+use super::new_key::NewKey;
+use crate::engine::{Call, CallFailure};
+use crate::error::Error;
+use crate::key::{CreatedKey, KeyId, KeyInfo};
+
+/// How many times to read the list before concluding that the key with a given value is not listed.
+pub(super) const ROUNDS_FOR_GIVEN: u32 = 6;
+
+/// A key that exists, or may exist, and is to be found.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    /// The refusal, or why the key may not be created any more.
+    pub(super) failure: CallFailure,
+    /// Whether the server has refused the value as in use.
+    pub(super) is_in_use: bool,
+    /// Keys that existed before, so that none of them is the new one.
+    pub(super) others: Vec<KeyId>,
+}
+
+impl NewKey {
+    /// Reads the list until it contains the key, because the node may lag behind the one that knows the key.
+    pub(super) fn find(&self, call: Call<'_>, lookup: Lookup) -> Result<Created, Error> {
+        let call = call.hiding(self.value.known());
+        call.guard(self.operation(), || self.find_unguarded(call, lookup))
+    }
+
+    fn find_unguarded(&self, call: Call<'_>, mut lookup: Lookup) -> Result<Created, Error> {
+        // If this crate has generated the value for this call, the key certainly exists.
+        let has_no_end = self.value.is_generated() && lookup.is_in_use;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let holders = match list::all(call, &|key| self.has_prefix_of(key)) {
+                Ok(holders) => holders,
+                Err(failure) => return Err(self.unlisted(lookup, Some(*failure))),
+            };
+            lookup = match self.find_in(lookup, &holders)? {
+                Sent::Done(created) => return Ok(created),
+                Sent::ToFind(lookup) => *lookup,
+            };
+            let is_last = !has_no_end && rounds >= ROUNDS_FOR_GIVEN;
+            if is_last || !call.pause(rounds) {
+                return Err(self.unlisted(lookup, None));
+            }
+        }
+    }
+
+    /// Finds the key in a list, which must have been read after the value was refused: an earlier list may show another
+    /// key that begins alike, and not yet this one.
+    pub(super) fn find_in(&self, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<Created>, Error> {
+        let secret = self.value.known();
+        // The value may be that of any key that has the same prefix, whatever its description and scope.
+        let holders: Vec<_> = listed.iter().filter(|key| self.has_prefix_of(key)).collect();
+        // The caller's own value may belong to a key that existed before, of another description or scope.
+        let is_proof = !self.value.is_provided() || (lookup.is_in_use && holders.len() == 1);
+        let new: Vec<_> =
+            holders.into_iter().filter(|key| self.may_be(key) && !lookup.others.contains(&key.id)).collect();
+        let what = match (new.as_slice(), secret) {
+            ([], _) => return Ok(Sent::ToFind(Box::new(lookup))),
+            ([found], Some(value)) if is_proof && !found.is_expired() => {
+                let key = CreatedKey::new((*found).clone(), value.clone());
+                return Ok(Sent::Done(Created { key, is_certain: false }));
+            }
+            ([_], Some(_)) if is_proof => "the key exists, but has expired; its value is in this error",
+            _ => {
+                "several listed keys may have the value, which is in this error: create another key with another value, \
+                 and then delete the one that has this value"
+            }
+        };
+        let candidates = new.iter().map(|key| key.id).collect();
+        Err(lookup.failure.into_outcome_unknown(what, secret, candidates))
+    }
+
+    /// The error about a key that no list contains. `failure`: that of the list, if it could not be read.
+    pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        let Lookup { failure: refusal, is_in_use, others } = lookup;
+        let secret = self.value.known();
+        let earlier = secret.filter(|_| self.value.may_be_in_use() || refusal.is_missing()).cloned();
+        let (what, failure) = match failure {
+            Some(failure) => {
+                let what = match is_in_use {
+                    true => "the value is in use, but the key's id could not be looked up; it is in this error",
+                    false => "the key may exist, but could not be looked up; its value is in this error",
+                };
+                (what, CallFailure { earlier, ..refusal.followed_by(failure) })
+            }
+            None if refusal.is_missing() => return CallFailure { earlier, ..refusal }.into_error(None),
+            None => {
+                let what = match others.as_slice() {
+                    _ if !is_in_use => {
+                        "no new key of this scope is listed, and none may be created now (its expiry has passed, or it \
+                         has `autodelete`); its value is in this error"
+                    }
+                    [] => "the value is in use, but no new key of this scope is listed; it is in this error",
+                    _ => {
+                        "the value is in use, but no new key of this scope and expiry is listed; if it is that of an \
+                         older key, run `ensure` again, or rotate to another value; it is in this error"
+                    }
+                };
+                (what, refusal)
+            }
+        };
+        failure.into_outcome_unknown(what, secret, Vec::new())
+    }
+}
