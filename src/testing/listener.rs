@@ -72,12 +72,13 @@ fn accept(listener: &TcpListener, connections: &Mutex<Connections>, serve: &(dyn
 pub(super) fn read(mut stream: &TcpStream, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
     stream.set_read_timeout(Some(POLL))?;
     let started = Instant::now();
-    loop {
-        match stream.read(buffer) {
-            Err(error) if is_timeout(&error) && started.elapsed() < timeout => {}
-            result => return result,
+    // On Windows, a read that times out may lose bytes that arrive at this moment, and a peek does not.
+    while let Err(error) = stream.peek(&mut [0]) {
+        if !is_timeout(&error) || started.elapsed() >= timeout {
+            return Err(error);
         }
     }
+    stream.read(buffer)
 }
 
 pub(super) fn is_timeout(error: &io::Error) -> bool {
