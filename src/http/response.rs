@@ -102,7 +102,8 @@ impl Faulty<'_> {
                 let host = self.snippet(if host.is_empty() { b"another path" } else { host.as_bytes() });
                 let slashes = if scheme.is_empty() { "" } else { "//" };
                 self.unexpected(format!(
-                    "status {status}, a redirect to `{scheme}{slashes}{host}`, which is not followed{advice}"
+                    "status {status}, a redirect to `{scheme}{slashes}{}`, which is not followed{advice}",
+                    host.as_str()
                 ))
             }
             _ => self.unexpected(format!("status {status}, where {success} was expected")),

@@ -59,11 +59,6 @@ fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
 
 impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, node, reader: _, engine: _, timeout } = self;
-        f.debug_struct("KeyStream")
-            .field("filter", filter)
-            .field("node", node)
-            .field("timeout", timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyStream").field("filter", &self.filter).field("node", &self.node).finish_non_exhaustive()
     }
 }
