@@ -184,7 +184,7 @@ mod tests {
     use crate::secret;
 
     fn snippet(text: &[u8], key: &str) -> String {
-        Snippet::new(text, Secrets { value: Some(&secret::copy(key)), ..Secrets::default() }).to_string()
+        Snippet::new(text, Secrets { value: Some(&secret::copy(key)), ..Secrets::default() }).as_str().to_owned()
     }
 
     #[test]
