@@ -28,7 +28,7 @@ use typesense_keys::audit::ServerVersion;
 use typesense_keys::scoped::{ExactValue, ScopedKeyBuilder};
 use typesense_keys::{
     Action, ClientBuilder, CollectionPattern, CreatedKey, DeleteKey, Error as KeysError, ErrorKind, Expiry, KeyId,
-    KeyInfo, KeysClient, SecretString,
+    KeyInfo, KeysClient, SecretString, generate_value,
 };
 
 /// The API keys of a Typesense server or cluster.
@@ -286,14 +286,21 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Ensure { description, scope, expiry, replace_on_drift, sink } => {
             let client = client()?;
-            let place = sink.place()?;
+            let mut place = sink.place()?;
             let request = client.ensure(description).actions(scope.actions).collections(scope.collections);
             let request = expiry.expires_in.into_iter().fold(request, |request, time| request.expires_in(time));
-            let ensured = match request.replace_on_drift(replace_on_drift).send() {
+            let value = generate_value()?;
+            let is_file = store_before(&value, &mut place)?;
+            let ensured = match request.replace_on_drift(replace_on_drift).stored_value(value).send() {
                 Ok(ensured) => ensured,
+                Err(error) if is_file && error.value().is_some() => {
+                    tell(format_args!("its value was written to {place}"));
+                    return Err(error.into());
+                }
                 Err(error) => return failed(error, place),
             };
             match ensured.value {
+                Some(_) if is_file => show(&place, &ensured.key, json)?,
                 Some(value) => write(&value, place, &ensured.key, json)?,
                 None => {
                     place.remove();
@@ -366,12 +373,7 @@ fn keep(
     mut place: Place,
     json: bool,
 ) -> Result<(), Box<dyn Error>> {
-    let is_file = matches!(place, Place::NewFile(..));
-    let written = if is_file { place.write(value) } else { Ok(()) };
-    if let Err(error) = written {
-        place.remove();
-        return Err(format!("{place} could not be written: {error}; no key was created").into());
-    }
+    let is_file = store_before(value, &mut place)?;
     match send() {
         Ok(key) if is_file => show(&place, &key.info(), json),
         Ok(key) => write(&key.value, place, &key.info(), json),
@@ -381,6 +383,18 @@ fn keep(
         }
         Err(error) => failed(error, place).map(drop),
     }
+}
+
+/// Returns whether the place is a file.
+fn store_before(value: &SecretString, place: &mut Place) -> Result<bool, Box<dyn Error>> {
+    let is_file = matches!(place, Place::NewFile(..));
+    if is_file {
+        if let Err(error) = place.write(value) {
+            place.remove();
+            return Err(format!("{place} could not be written: {error}; no key was created").into());
+        }
+    }
+    Ok(is_file)
 }
 
 fn write(value: &SecretString, mut place: Place, key: &KeyInfo, json: bool) -> Result<(), Box<dyn Error>> {

@@ -67,7 +67,7 @@ const RECOGNIZED: u32 = 20;
 ///   [`keep_old`](crate::plan::PlanKeys::keep_old). Keys of the old root are shown as `generation: none`.
 /// * **An old generation must not be used again.** Its value may have leaked, and to create a key with it would make
 ///   the leaked value work. So generations only go up, also if you delete a key by hand. A plan refuses to replace a key
-///   by one of an earlier generation.
+///   by one of an earlier generation, if the two are at most 20 apart.
 /// * **A change of the scope needs a new generation**, as does an expired key: the server does not change keys, and
 ///   refuses a value that it has.
 ///

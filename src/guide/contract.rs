@@ -65,8 +65,8 @@
 //! A value that is [derived](crate::ValueRoot) from a root, a label and a generation is for one key alone, as a generated
 //! one is. So a create with a derived value may be repeated by any process, as one with a [`stored_value`].
 //!
-//! `ensure` and `apply` keep a listed key that has the description, the scope and the prefix of the derived value. Of a key
-//! with another prefix, they say which generation its value begins like. If keys that are not as wanted may have the
+//! `ensure` and `apply` keep a listed key that has the description, the scope and the prefix of the derived value. If a
+//! key has another prefix, they name the generation whose value begins so. If keys that are not as wanted may have the
 //! value, because they have its prefix, the result is [`Error::Drift`], which advises a higher generation: nothing is
 //! created, replaced or deleted. The same is said about a key of a later generation: no key is replaced by one of an
 //! earlier generation. Generations up to 20 away are recognized. A generation is refused if its value has the

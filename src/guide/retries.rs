@@ -80,7 +80,8 @@
 //! nodes that the client knows are asked: behind a load balancer, name each node.
 //!
 //! Before `rotate` creates a key, and before `ensure` replaces one, they check that every node can be asked. If one cannot,
-//! the error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created.
+//! the error is [`NodesUnavailable`](crate::Error::NodesUnavailable), and nothing was created. A rotation that is sent again
+//! or has a stored value does not check this, because its key may exist already.
 //! With [`accept_majority`](crate::RotateKey::accept_majority), most nodes are enough for `rotate`. A rotation that is
 //! interrupted later ends in [`Incomplete`](crate::error::Incomplete). Send a [prepared](crate::PreparedRotation) rotation
 //! again to finish it, or send another one with its value as [`stored_value`](crate::RotateKey::stored_value).

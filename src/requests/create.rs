@@ -81,9 +81,9 @@ impl CreateKey {
     /// [contract](crate::guide::contract#a-listed-key-is-not-mistaken-for-a-new-one). Only the form of the value is
     /// checked: with another value of this form, the call may return the id of another key.
     ///
-    /// Because the earlier process may have created the key, every error of the call contains the value, and
-    /// [`may_have_acted`](Error::may_have_acted) is `true`. The request may be sent again after any of them; where this
-    /// can help, [`is_retryable`](Error::is_retryable) is `true`.
+    /// Because the earlier process may have created the key, every error of the call except [`Error::InvalidRequest`]
+    /// contains the value, and [`may_have_acted`](Error::may_have_acted) is `true`. The request may be sent again after any
+    /// of them; where this can help, [`is_retryable`](Error::is_retryable) is `true`.
     ///
     /// Once the key is known to exist, mark the stored value as done, and do not send it again: the value of a key that
     /// was deleted since would be created again.
@@ -208,10 +208,11 @@ impl PreparedCreate {
 
     /// Creates the key. May be called again after any result, and still creates at most one key.
     ///
-    /// After `Ok`, the next call only gets the key: if it was deleted since, its value is not created again.
+    /// After `Ok`, the next call only gets the key, and after the server has refused a generated value as in use, it only
+    /// looks for the key: if it was deleted since, its value is not created again.
     ///
-    /// With a value of your own, do not call it from several threads at once: only one of them gets the key, and the
-    /// others get [`Error::Conflict`].
+    /// Do not call it from several threads at once. With a value of your own, only one of them gets the key, and the others
+    /// get [`Error::Conflict`].
     ///
     /// # Errors
     ///

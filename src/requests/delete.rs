@@ -117,10 +117,12 @@ fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<(), DecodeError> {
     #[derive(serde::Deserialize)]
     struct Body {
         id: KeyId,
+        /// In the response to a request for the key, which an intermediary may take for the one to the deletion.
+        actions: Option<serde::de::IgnoredAny>,
     }
     move |response| {
         let body: Body = serde_json::from_slice(response)?;
-        if body.id == id { Ok(()) } else { Err(DecodeError::AnotherKey) }
+        if body.id == id && body.actions.is_none() { Ok(()) } else { Err(DecodeError::AnotherKey) }
     }
 }
 

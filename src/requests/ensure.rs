@@ -105,6 +105,8 @@ impl EnsureKey {
     /// one. A key with this description and scope is kept, whatever its value; [`EnsuredKey::value`] is then the stored
     /// one if the key begins with the same four bytes, and `None` otherwise.
     ///
+    /// An error before the key is created does not contain the value.
+    ///
     /// Otherwise as for [`CreateKey::stored_value`](crate::CreateKey::stored_value): only for a value that this crate has
     /// generated, for this key alone. If a listed key that has expired or has another scope may have it, the result is
     /// [`Error::Drift`]: generate and store another one.

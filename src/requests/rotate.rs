@@ -76,15 +76,22 @@ impl RotateKey {
     /// Sets the value that an earlier process has [prepared](Self::prepare) and stored for this rotation, so that this
     /// request completes the earlier one, whatever it has done.
     ///
-    /// If the old key may have been deleted already, give the old key itself to
-    /// [`rotate`](crate::KeysClient::rotate), as it was listed or created ([`KeyInfo`] can be stored as JSON): by its
-    /// scope, the new key is found. By the id alone, the result is [`Error::OutcomeUnknown`] then, with the keys that may
-    /// be the new one as [candidates](crate::error::OutcomeUnknown::candidates), or [`Error::NotFound`].
+    /// Give the old key itself to [`rotate`](crate::KeysClient::rotate), as it was listed or created ([`KeyInfo`] can be
+    /// stored as JSON). If it is deleted already, the new key is then found by the old one's description and scope and by
+    /// its first four bytes. If you give only the id and the old key is gone, the call fails: with
+    /// [`Error::OutcomeUnknown`] and the listed keys that begin like the value as
+    /// [candidates](crate::error::OutcomeUnknown::candidates), or with [`Error::NotFound`] if there is none.
     ///
-    /// Only for a value that this crate has generated, and for this rotation alone. The expiry must be set as in the
-    /// earlier request. Every error of the call but [`Error::InvalidRequest`] contains the value, and
-    /// [`may_have_acted`](Error::may_have_acted) is `true`: the request may be sent again after any of them. Once the rotation is completed, mark the stored value as
-    /// done.
+    /// Only for a value that this crate has generated, and for this rotation alone. Set [`keep_old`](Self::keep_old) and
+    /// the expiry as in the earlier request; the same `expires_in` counts as the same expiry. The nodes are not checked
+    /// before: an earlier process may have created the key. If the old key has `autodelete`, the new one is found, but not
+    /// created.
+    ///
+    /// Every error of the call except [`Error::InvalidRequest`] contains the value, and
+    /// [`may_have_acted`](Error::may_have_acted) is `true`: the request may be sent again after any of them.
+    ///
+    /// Once the rotation is completed, mark the stored value as done, and do not send it again: with `keep_old`, the value
+    /// of a new key that was deleted since would be created again.
     pub fn stored_value(mut self, value: impl Into<SecretString>) -> Self {
         self.value = KeyValue::Stored(value.into());
         self
@@ -159,7 +166,8 @@ impl RotateKey {
     ///
     /// [`Error::Incomplete`] if a step failed after the new key was or may have been created, for example because the
     /// client's key lacks `keys:delete`: it says which keys exist and contains the new value. Give this value to
-    /// [`stored_value`](Self::stored_value) to finish the rotation. After any other error, nothing was changed:
+    /// [`stored_value`](Self::stored_value) to finish the rotation. After an error whose
+    /// [`may_have_acted`](Error::may_have_acted) is `false`, nothing was changed:
     ///
     /// * [`Error::NodesUnavailable`] if a node is unavailable,
     /// * [`Error::NotFound`] if no key has this id,
@@ -238,9 +246,9 @@ impl PreparedRotation {
     /// [`RotateKey::send`].
     ///
     /// May be called again after any result, and completes what the earlier calls have done. It still creates at most one
-    /// key: if that was deleted since, it is not created again.
+    /// key: if the server has once confirmed it or refused its value as in use, it is not created again.
     ///
-    /// With a value of your own, do not call it from several threads at once.
+    /// Do not call it from several threads at once.
     ///
     /// # Errors
     ///

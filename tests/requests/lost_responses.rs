@@ -190,3 +190,18 @@ fn provided_value_is_never_returned_with_the_id_of_another_key_with_its_prefix()
     assert_eq!((unknown.value.as_ref().unwrap().expose_secret(), &unknown.candidates), ("key_bbb", &vec![like_ours]));
     assert_eq!(server.key_count(), 2);
 }
+
+/// An intermediary that has sent a request twice may send the response to a `GET` as that to the deletion.
+#[test]
+fn description_of_the_key_is_no_response_to_its_deletion() {
+    let body =
+        r#"{"id":7,"description":"","actions":["*"],"collections":["*"],"expires_at":9,"value_prefix":"abcd"}"#;
+    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let peer = crate::support::Scripted::start(move |peer| {
+        peer.request()?;
+        peer.send(&response)
+    });
+    let client = KeysClient::builder().node(peer.url()).api_key("admin").build().unwrap();
+    let error = client.delete(7).send().unwrap_err();
+    assert!(error.may_have_acted(), "{error}");
+}
