@@ -64,7 +64,7 @@ impl Applied {
         })
     }
 
-    /// The keys that no spec describes and that are deleted.
+    /// The keys that no spec describes and that are deleted, also those that another run has deleted.
     pub fn deleted(&self) -> impl Iterator<Item = KeyId> {
         self.0.iter().filter_map(|(_, result)| match result {
             Some(Ok(Done::Deleted(id))) => Some(*id),
