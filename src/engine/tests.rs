@@ -405,10 +405,12 @@ fn every_course_of_a_call_accounts_for_every_key() {
     }
 }
 
-/// Checks every course that begins with `events`, with up to six attempts before the deadline. Returns their number.
+/// Checks every course that begins with `events`, with up to six attempts before the deadline (without `CI=true`, up to
+/// five). Returns their number.
 fn explore(operation: Operation, events: &mut Vec<Event>) -> usize {
     let is_over = accounting_holds(operation, events);
-    if is_over || events.len() == 6 {
+    let most = if std::env::var("CI").is_ok_and(|ci| ci == "true") { 6 } else { 5 };
+    if is_over || events.len() == most {
         return 1;
     }
     let mut courses = 1;
