@@ -131,6 +131,7 @@ impl CallFailure {
     }
 }
 
+#[doc(hidden)] // rustdoc shows it although no user can name the type
 impl From<Box<CallFailure>> for Error {
     fn from(failure: Box<CallFailure>) -> Self {
         failure.into_error(None)
