@@ -13,7 +13,7 @@ use crate::error::{Error, Phase};
 type Builder = ConfigBuilder<AgentScope>;
 
 #[derive(Clone, Default)]
-pub(crate) struct TlsSettings;
+pub(crate) struct TlsSettings {}
 
 impl TlsSettings {
     pub(super) fn apply_to(&self, config: Builder) -> Result<Builder, Error> {

@@ -1,22 +1,14 @@
 //! Send many requests of one kind over a few connections, each once, and not faster than the caller processes the
 //! results.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::{fmt, vec};
-
-use secrecy::SecretString;
 
 use super::batch_item::BatchItem;
-use super::create_once::Sent;
-use super::list;
-use super::lookup::{Lookup, ROUNDS_FOR_GIVEN};
-use super::runner::{self, Connections};
-use crate::engine::{CallFailure, Engine};
+use super::runner::Connections;
+use super::sending::{Item, Sending};
+use crate::engine::Engine;
 use crate::error::Error;
-use crate::key::{self, KeyInfo};
 
 /// A request to send many requests of one kind. Made by [`KeysClient::create_many`](crate::KeysClient::create_many),
 /// [`delete_many`](crate::KeysClient::delete_many) and [`rotate_many`](crate::KeysClient::rotate_many).
@@ -140,15 +132,6 @@ pub struct Batch<T> {
     keep_going: bool,
 }
 
-/// The state of one request. A failed one has its last error.
-enum Item<T> {
-    Pending(Box<dyn BatchItem<T>>),
-    /// Its key exists, or may exist, and is to be found in a list.
-    ToFind(Box<dyn BatchItem<T>>, Box<Lookup>),
-    Failed(Box<dyn BatchItem<T>>, Error),
-    Done(T),
-}
-
 /// The progress of a [`SendMany`], after each of its requests.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -219,64 +202,7 @@ impl<T: Send> SendMany<T> {
         if let Some(error) = invalid {
             return Err(error);
         }
-        let total = items.len();
-        let (mut todo, mut finished) = (Vec::new(), Vec::new());
-        for (index, item) in items.into_iter().enumerate() {
-            if item.can_be_sent() { todo.push((index, item)) } else { finished.push((index, item)) }
-        }
-        let (mut done, mut panic) = (finished.len(), None);
-        // Returns the requests whose keys are to be found.
-        let mut run = |todo: &mut vec::IntoIter<(usize, Item<T>)>, job: &(dyn Fn(Item<T>) -> Item<T> + Sync)| {
-            let mut to_find = Vec::new();
-            let mut report = |(index, item): (usize, Item<T>)| {
-                let Some(result) = item.result() else {
-                    to_find.push((index, item));
-                    return ControlFlow::Continue(());
-                };
-                done += 1;
-                let is_failed = result.is_err();
-                let flow = catch_unwind(AssertUnwindSafe(|| progress(&Progress { done, total, index, result })));
-                finished.push((index, item));
-                match flow {
-                    Ok(flow) if flow.is_break() || (is_failed && !keep_going) => ControlFlow::Break(()),
-                    Ok(_) => ControlFlow::Continue(()),
-                    Err(payload) => {
-                        panic.get_or_insert(payload);
-                        ControlFlow::Break(())
-                    }
-                }
-            };
-            runner::run(connections, todo, |(index, item)| (index, job(item)), &mut report);
-            to_find
-        };
-        let mut todo = todo.into_iter();
-        let mut to_find = run(&mut todo, &|item| item.sent(&engine));
-        let mut rounds = 0;
-        while !to_find.is_empty() {
-            rounds += 1;
-            let values: Vec<_> = to_find.iter().filter_map(|(_, item)| item.value()).collect();
-            let prefixes: BTreeSet<_> = values.iter().map(|value| key::shown_prefix(value)).collect();
-            // Read after the server has refused all of these values as in use.
-            let call = engine.call(None);
-            let listed = list::all(call.hiding_all(&values), &|key| prefixes.contains(&key.prefix));
-            let is_last = rounds >= ROUNDS_FOR_GIVEN;
-            let job = |item: Item<T>| item.found(&engine, &listed, is_last);
-            let mut rest = to_find.into_iter();
-            to_find = Vec::new();
-            // These keys exist already, so the caller cannot stop this.
-            while rest.len() > 0 {
-                to_find.extend(run(&mut rest, &job));
-            }
-            if !to_find.is_empty() {
-                call.pause_until(rounds);
-            }
-        }
-        if let Some(payload) = panic {
-            resume_unwind(payload);
-        }
-        finished.extend(todo);
-        finished.sort_unstable_by_key(|(index, _)| *index);
-        let items = finished.into_iter().map(|(_, item)| item).collect();
+        let items = Sending::new(&engine, connections, keep_going, &mut progress).send(items);
         Ok(Batch { engine, items, connections, keep_going })
     }
 }
@@ -333,69 +259,5 @@ impl<T> Batch<T> {
     /// done: see [`PreparedRotation::send`](crate::PreparedRotation::send).
     pub fn resume(self) -> SendMany<T> {
         SendMany { batch: self, invalid: None }
-    }
-}
-
-impl<T> Item<T> {
-    fn can_be_sent(&self) -> bool {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => true,
-            Self::Failed(request, _) => request.is_repeatable(),
-            Self::Done(_) => false,
-        }
-    }
-
-    /// The value of the key that the request may create.
-    fn value(&self) -> Option<&SecretString> {
-        match self {
-            Self::Pending(request) | Self::ToFind(request, _) | Self::Failed(request, _) => request.value(),
-            Self::Done(_) => None,
-        }
-    }
-
-    fn sent(self, engine: &Engine) -> Self {
-        let (Self::Pending(mut request) | Self::Failed(mut request, _)) = self else { return self };
-        let result = request.send_by(engine);
-        Self::after(request, result)
-    }
-
-    /// `is_last`: whether the list is not read again.
-    fn found(self, engine: &Engine, listed: &Result<Vec<KeyInfo>, Box<CallFailure>>, is_last: bool) -> Self {
-        let Self::ToFind(mut request, lookup) = self else { return self };
-        let result = match listed {
-            Ok(listed) => match request.find_in(engine, *lookup, listed) {
-                Ok(Sent::ToFind(lookup)) if is_last => Err(request.unlisted(*lookup, None)),
-                result => result,
-            },
-            Err(failure) => Err(request.unlisted(*lookup, Some(failure.copy()))),
-        };
-        Self::after(request, result)
-    }
-
-    fn after(request: Box<dyn BatchItem<T>>, result: Result<Sent<T>, Error>) -> Self {
-        match result {
-            Ok(Sent::Done(output)) => Self::Done(output),
-            Ok(Sent::ToFind(lookup)) => Self::ToFind(request, lookup),
-            Err(error) => Self::Failed(request, error),
-        }
-    }
-
-    /// `None` if the request was not started.
-    fn result(&self) -> Option<Result<&T, &Error>> {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => None,
-            Self::Failed(_, error) => Some(Err(error)),
-            Self::Done(output) => Some(Ok(output)),
-        }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Item<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => f.write_str("not started"),
-            Self::Failed(_, error) => write!(f, "failed: {error}"),
-            Self::Done(output) => output.fmt(f),
-        }
     }
 }

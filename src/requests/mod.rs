@@ -17,6 +17,7 @@ mod plan;
 mod replication;
 mod rotate;
 mod runner;
+mod sending;
 mod steps;
 mod survey;
 #[cfg(test)]
