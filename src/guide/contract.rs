@@ -8,7 +8,8 @@
 //! * An [`Action`] from text must allow something on some server.
 //! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
 //! * A value must have 5 to 4096 bytes that an HTTP header can carry.
-//! * An expiry must lie in the future, unless an earlier attempt may have created the key.
+//! * An expiry must lie in the future. If it has passed and an earlier attempt may have created the key, the key is only
+//!   looked up.
 //!
 //! # A key is created once, and its value is not lost
 //!
@@ -30,9 +31,16 @@
 //! | after that, and before the request | nothing | creates the key |
 //! | after the request | the key | finds the key |
 //!
-//! [`create_many`](crate::KeysClient::create_many) takes prepared requests, too. It never has more unreported keys than
-//! [`connections`](crate::batch::SendMany::connections): the next request waits until
-//! [`progress`](crate::batch::SendMany::send_with) was called for the last one.
+//! The same holds for a [`PreparedRotation`](crate::PreparedRotation): if the earlier process has created the new key, or
+//! has deleted the old one, too, a later one does the rest, and creates nothing once the old key is gone.
+//!
+//! [`create_many`](crate::KeysClient::create_many) and [`rotate_many`](crate::KeysClient::rotate_many) take prepared
+//! requests, too. They never have more unreported keys than [`connections`](crate::batch::SendMany::connections): the next
+//! request waits until [`progress`](crate::batch::SendMany::send_with) was called for the last one. Only keys that have to
+//! be found in a list are reported later, after one list for all of them.
+//!
+//! **A value that the server has once confirmed, or refused as in use, is not created again** by the same prepared request
+//! or batch: its key may have been deleted since, because it leaked.
 //!
 //! # `Ok` is about the requested key
 //!
@@ -48,7 +56,8 @@
 //! After a lost response, and for a [`stored_value`] that is in use, the key is looked up in a list. A list shows the
 //! first four bytes of a value, and **four bytes do not identify a key**. So a listed key is accepted only if
 //!
-//! * the server has refused the value as in use,
+//! * the server has refused the value as in use before the list was read, or the value is a rotation's stored one and no
+//!   key may be created any more, because the old key is gone or the expiry has passed,
 //! * the key has the prefix of the value, and the description, the actions, the collections and the expiry of the
 //!   request (for a stored value: an expiry within its [`expires_in`](crate::CreateKey::expires_in)),
 //! * no other listed key has all of these, except keys that are known to be older.
