@@ -17,6 +17,8 @@ pub(super) struct Earlier {
     may_have_created: AtomicBool,
     /// Whether the server has refused the value as in use: one of them has created the key.
     is_in_use: AtomicBool,
+    /// Whether several listed keys may have had the value. If only one of them is left, it need not be the right one.
+    is_ambiguous: AtomicBool,
     /// The id of the key that one of them has created.
     created: OnceLock<KeyId>,
 }
@@ -32,13 +34,15 @@ impl Earlier {
 
     /// Notes the result of a call.
     pub(super) fn note(&self, result: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
-        let (may_have_created, is_in_use) = match &result {
-            Ok(Sent::Done(_)) => (true, false),
-            Ok(Sent::ToFind(lookup)) => (true, lookup.is_in_use),
-            Err(error) => (matches!(error, Error::OutcomeUnknown(_)), false),
+        let (may_have_created, is_in_use, is_ambiguous) = match &result {
+            Ok(Sent::Done(_)) => (true, false, false),
+            Ok(Sent::ToFind(lookup)) => (true, lookup.is_in_use, false),
+            Err(Error::OutcomeUnknown(unknown)) => (true, false, unknown.candidates.len() > 1),
+            Err(_) => (false, false, false),
         };
         self.may_have_created.fetch_or(may_have_created, Ordering::Relaxed);
         self.is_in_use.fetch_or(is_in_use, Ordering::Relaxed);
+        self.is_ambiguous.fetch_or(is_ambiguous, Ordering::Relaxed);
         Ok(match result? {
             Sent::ToFind(lookup) => Sent::ToFind(lookup),
             Sent::Done(Created { key, .. }) => {
@@ -106,7 +110,8 @@ impl NewKey {
         // A value that is for this key alone was in use: if the key is gone, it was deleted since.
         if earlier.is_in_use.load(Ordering::Relaxed) && !self.value.is_provided() && too_late.is_none() {
             let failure = CallFailure::not_sent(self.operation());
-            return Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use: true, others })));
+            let is_ambiguous = earlier.is_ambiguous.load(Ordering::Relaxed);
+            return Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use: true, is_ambiguous, others })));
         }
         let prior = Prior { may_exist: may_exist || earlier.may_have_created(), others, too_late };
         earlier.note(self.send(call, prior))
@@ -150,7 +155,9 @@ impl NewKey {
             return Err(Error::invalid("description", why));
         }
         let Prior { may_exist, others, too_late } = prior;
-        let to_find = |failure, is_in_use| Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use, others })));
+        let to_find = |failure, is_in_use| {
+            Ok(Sent::ToFind(Box::new(Lookup { failure, is_in_use, is_ambiguous: false, others })))
+        };
         if let Some(failure) = too_late {
             return to_find(failure, false);
         }

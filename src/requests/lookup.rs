@@ -17,6 +17,8 @@ pub(crate) struct Lookup {
     pub(super) failure: CallFailure,
     /// Whether the server has refused the value as in use.
     pub(super) is_in_use: bool,
+    /// Whether several listed keys may have had it before.
+    pub(super) is_ambiguous: bool,
     /// Keys that existed before, so that none of them is the new one.
     pub(super) others: Vec<KeyId>,
 }
@@ -56,7 +58,8 @@ impl NewKey {
         // The value may be that of any key that has the same prefix, whatever its description and scope.
         let holders: Vec<_> = listed.iter().filter(|key| self.has_prefix_of(key)).collect();
         // The caller's own value may belong to a key that existed before, of another description or scope.
-        let is_proof = !self.value.is_provided() || (lookup.is_in_use && holders.len() == 1);
+        let is_only = !self.value.is_provided() || (lookup.is_in_use && holders.len() == 1);
+        let is_proof = is_only && !lookup.is_ambiguous;
         let new: Vec<_> =
             holders.into_iter().filter(|key| self.may_be(key) && !lookup.others.contains(&key.id)).collect();
         let what = match (new.as_slice(), secret) {
@@ -67,8 +70,8 @@ impl NewKey {
             }
             ([_], Some(_)) if is_proof => "the key exists, but has expired; its value is in this error",
             _ => {
-                "several listed keys may have the value, which is in this error: create another key with another value, \
-                 and then delete the one that has this value"
+                "it cannot be told which listed key has the value, which is in this error: create another key with another \
+                 value, and then delete the one that has this value"
             }
         };
         let candidates = new.iter().map(|key| key.id).collect();
@@ -77,7 +80,7 @@ impl NewKey {
 
     /// The error about a key that no list contains. `failure`: that of the list, if it could not be read.
     pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
-        let Lookup { failure: refusal, is_in_use, others } = lookup;
+        let Lookup { failure: refusal, is_in_use, others, .. } = lookup;
         let secret = self.value.known();
         let earlier = secret.filter(|_| self.value.may_be_in_use() || refusal.is_missing()).cloned();
         let (what, failure) = match failure {

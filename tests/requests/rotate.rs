@@ -34,7 +34,7 @@ fn interrupted_rotation_to_a_provided_value_takes_no_key_with_its_prefix_for_the
     assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
     let other = client.rotate(old).keep_old(true).value("prod-b").send().unwrap().id;
     let error = rotation.send().unwrap_err();
-    assert!(error.to_string().contains("several listed keys may have the value"), "{error}");
+    assert!(error.to_string().contains("it cannot be told which listed key has the value"), "{error}");
     assert_eq!(server.keys().iter().map(|key| key.id).collect::<Vec<_>>(), [old, admin, other]);
 }
 
