@@ -5,9 +5,8 @@ use std::fmt::Debug;
 use secrecy::SecretString;
 
 use super::create::{CheckedCreate, CreateKey, PreparedCreate};
-use super::create_once::Sent;
 use super::delete::DeleteKey;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Sent};
 use super::rotate::{PreparedRotation, RotateKey};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;

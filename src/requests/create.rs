@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::create_once::{Earlier, Prior, Sent};
-use super::lookup::Lookup;
+use super::create_once::{Earlier, Prior};
+use super::lookup::{Lookup, Sent};
 use super::new_key::NewKey;
 use super::options::{
     CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, replication_method,

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::get;
-use super::lookup::{Lookup, ROUNDS_FOR_GIVEN};
+use super::lookup::{Created, Lookup, ROUNDS_FOR_GIVEN, Sent};
 use super::new_key::NewKey;
 use crate::engine::{Call, CallFailure};
 use crate::error::Error;
@@ -62,29 +62,6 @@ pub(super) struct Prior {
     pub(super) others: Vec<KeyId>,
     /// Why the key may no longer be created, but only be found.
     pub(super) too_late: Option<CallFailure>,
-}
-
-/// A key that exists.
-pub(super) struct Created {
-    pub(super) key: CreatedKey,
-    /// Whether the id comes from the response to the create. Otherwise, the key was found in a list by its prefix.
-    pub(super) is_certain: bool,
-}
-
-/// The result of a request that may have to find its key in a list, which a batch reads once for all of its requests.
-pub(crate) enum Sent<T> {
-    Done(T),
-    ToFind(Box<Lookup>),
-}
-
-impl<T> Sent<T> {
-    /// The result of a request that looks for its key itself.
-    pub(super) fn done(self) -> Result<T, Error> {
-        match self {
-            Self::Done(result) => Ok(result),
-            Self::ToFind(lookup) => Err(lookup.failure.into_error(None)),
-        }
-    }
 }
 
 impl NewKey {

@@ -1,6 +1,5 @@
 //! Finds a key in a list that was read after the server had refused its value as in use.
 
-use super::create_once::{Created, Sent};
 use super::list;
 use super::new_key::NewKey;
 use crate::engine::{Call, CallFailure};
@@ -9,6 +8,29 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// How many times to read the list before concluding that the key with a given value is not listed.
 pub(super) const ROUNDS_FOR_GIVEN: u32 = 6;
+
+/// A key that exists.
+pub(super) struct Created {
+    pub(super) key: CreatedKey,
+    /// Whether the id comes from the response to the create. Otherwise, the key was found in a list by its prefix.
+    pub(super) is_certain: bool,
+}
+
+/// The result of a request that may have to find its key in a list, which a batch reads once for all of its requests.
+pub(crate) enum Sent<T> {
+    Done(T),
+    ToFind(Box<Lookup>),
+}
+
+impl<T> Sent<T> {
+    /// The result of a request that looks for its key itself.
+    pub(super) fn done(self) -> Result<T, Error> {
+        match self {
+            Self::Done(result) => Ok(result),
+            Self::ToFind(lookup) => Err(lookup.failure.into_error(None)),
+        }
+    }
+}
 
 /// A key that exists, or may exist, and is to be found.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::batch_item::BatchItem;
 use super::runner::Connections;
-use super::sending::{Item, Sending};
+use super::sending::{Item, Progress, Sending};
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -130,20 +130,6 @@ pub struct Batch<T> {
     items: Vec<Item<T>>,
     connections: Connections,
     keep_going: bool,
-}
-
-/// The progress of a [`SendMany`], after each of its requests.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Progress<'a, T> {
-    /// The number of finished requests, including those before a [`resume`](Batch::resume).
-    pub done: usize,
-    /// The total number of requests.
-    pub total: usize,
-    /// The position of the finished request, counted from 0 in the order of the requests.
-    pub index: usize,
-    /// Its result.
-    pub result: Result<&'a T, &'a Error>,
 }
 
 impl<T: Send> SendMany<T> {

@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
-use super::create_once::{Earlier, Prior, Sent};
+use super::create_once::{Earlier, Prior};
 use super::delete::{check_replacement, delete_known};
 use super::key_ref::KeyRef;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Sent};
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Awaited};

@@ -9,14 +9,26 @@ use std::{fmt, vec};
 use secrecy::SecretString;
 
 use super::batch_item::BatchItem;
-use super::create_once::Sent;
 use super::list;
-use super::lookup::{Lookup, ROUNDS_FOR_GIVEN};
-use super::many::Progress;
+use super::lookup::{Lookup, ROUNDS_FOR_GIVEN, Sent};
 use super::runner::{self, Connections};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
 use crate::key::{self, KeyInfo};
+
+/// The progress of a [`SendMany`](crate::batch::SendMany), after each of its requests.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Progress<'a, T> {
+    /// The number of finished requests, including those before a [`resume`](crate::batch::Batch::resume).
+    pub done: usize,
+    /// The total number of requests.
+    pub total: usize,
+    /// The position of the finished request, counted from 0 in the order of the requests.
+    pub index: usize,
+    /// Its result.
+    pub result: Result<&'a T, &'a Error>,
+}
 
 /// The state of one request. A failed one has its last error.
 pub(super) enum Item<T> {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::create_once::{Created, Prior};
+use super::create_once::Prior;
 use super::delete::{Deleted, check_replacement, delete_known};
 use super::get::get;
-use super::lookup::ROUNDS_FOR_GIVEN;
+use super::lookup::{Created, ROUNDS_FOR_GIVEN};
 use super::replication::{self, Awaited};
 use super::survey::{Drifted, Survey, Target};
 use super::value::KeyValue;
