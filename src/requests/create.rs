@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::batch_item::BatchItem;
 use super::create_once::{Earlier, Prior};
 use super::lookup::{Lookup, Sent};
 use super::new_key::NewKey;
@@ -182,7 +183,7 @@ impl CreateKey {
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct PreparedCreate {
-    pub(super) request: CheckedCreate,
+    request: CheckedCreate,
     value: SecretString,
 }
 
@@ -248,45 +249,6 @@ impl CheckedCreate {
         self.options.call(engine)
     }
 
-    /// Whether sending the request again cannot create a second key.
-    pub(super) fn is_repeatable(&self) -> bool {
-        self.value().is_some() || !self.earlier.may_have_created()
-    }
-
-    /// The key's value, unless the server generates it.
-    pub(super) fn value(&self) -> Option<&SecretString> {
-        self.key.value.known()
-    }
-
-    /// Sends the request, but does not look for its key in a list.
-    pub(super) fn send_by(&self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
-        let call = self.call(engine)?;
-        self.sent(call, self.key.send_once(call, &self.earlier, Prior::default())?)
-    }
-
-    /// Looks for its key in a list.
-    pub(super) fn find_in(
-        &self,
-        engine: &Engine,
-        lookup: Lookup,
-        listed: &[KeyInfo],
-    ) -> Result<Sent<CreatedKey>, Error> {
-        let found = self.earlier.note(self.key.find_in(lookup, listed))?;
-        self.sent(self.options.call(engine)?, found)
-    }
-
-    /// The error about a key that no list contains.
-    pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
-        self.key.unlisted(lookup, failure)
-    }
-
-    fn sent(&self, call: Call<'_>, sent: Sent<CreatedKey>) -> Result<Sent<CreatedKey>, Error> {
-        match sent {
-            Sent::Done(key) => self.replicated(call, key).map(Sent::Done),
-            to_find @ Sent::ToFind(_) => Ok(to_find),
-        }
-    }
-
     fn replicated(&self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
         let limit = self.options.replicated_within;
         if limit.is_none() {
@@ -297,5 +259,50 @@ impl CheckedCreate {
             Ok(()) => Ok(key),
             Err(lag) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),
         }
+    }
+}
+
+/// A request of [`create_many`](crate::KeysClient::create_many): a [`CreateKey`] or a [`PreparedCreate`]. No user names
+/// it, so it is public only for the bound of that method.
+#[derive(Debug)]
+pub struct CreateItem(pub(crate) Result<Box<dyn BatchItem<CreatedKey>>, Error>);
+
+impl From<CreateKey> for CreateItem {
+    fn from(request: CreateKey) -> Self {
+        Self(request.check().map(|request| Box::new(request) as _))
+    }
+}
+
+impl From<PreparedCreate> for CreateItem {
+    fn from(request: PreparedCreate) -> Self {
+        Self(Ok(Box::new(request.request)))
+    }
+}
+
+impl BatchItem<CreatedKey> for CheckedCreate {
+    /// Whether sending the request again cannot create a second key.
+    fn is_repeatable(&self) -> bool {
+        self.value().is_some() || !self.earlier.may_have_created()
+    }
+
+    /// `None` if the server generates it.
+    fn value(&self) -> Option<&SecretString> {
+        self.key.value.known()
+    }
+
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
+        let call = self.call(engine)?;
+        let sent = self.key.send_once(call, &self.earlier, Prior::default())?;
+        sent.and_then(|key| self.replicated(call, key))
+    }
+
+    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<CreatedKey>, Error> {
+        let found = self.earlier.note(self.key.find_in(lookup, listed))?;
+        let call = self.options.call(engine)?;
+        found.and_then(|key| self.replicated(call, key))
+    }
+
+    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        self.key.unlisted(lookup, failure)
     }
 }

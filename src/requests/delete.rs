@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::batch_item::BatchItem;
 use super::get;
 use super::key_ref::KeyRef;
+use super::lookup::Sent;
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Awaited};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
@@ -19,7 +21,7 @@ use crate::operation::Operation;
 pub struct DeleteKey {
     engine: Arc<Engine>,
     key: KeyRef,
-    pub(super) ignore_missing: bool,
+    ignore_missing: bool,
     options: CallOptions,
 }
 
@@ -51,11 +53,11 @@ impl DeleteKey {
     /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        self.send_by(&self.engine)
+        self.send_to(&self.engine)
     }
 
     /// Sends the request with `engine`, which may belong to another client.
-    pub(super) fn send_by(&self, engine: &Engine) -> Result<KeyId, Error> {
+    fn send_to(&self, engine: &Engine) -> Result<KeyId, Error> {
         let Self { engine: _, key: KeyRef { id, known }, ignore_missing, options } = self;
         let (id, call) = (*id, options.call(engine)?);
         let deleted = call.guard(Operation::Delete(id), || match known {
@@ -69,6 +71,15 @@ impl DeleteKey {
         replication::wait_for_all(call, Awaited::Gone(id), options.replicated_within)
             .map_err(Error::NotReplicated)?;
         Ok(id)
+    }
+}
+
+impl BatchItem<KeyId> for DeleteKey {
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<KeyId>, Error> {
+        let result = self.send_to(engine);
+        // The key may be deleted, which stays true if the next call fails, too.
+        self.ignore_missing |= result.as_ref().is_err_and(Error::may_have_acted);
+        result.map(Sent::Done)
     }
 }
 

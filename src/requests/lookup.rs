@@ -30,6 +30,14 @@ impl<T> Sent<T> {
             Self::ToFind(lookup) => Err(lookup.failure.into_error(None)),
         }
     }
+
+    /// Goes on with the result, unless the key is still to be found.
+    pub(super) fn and_then(self, next: impl FnOnce(T) -> Result<T, Error>) -> Result<Self, Error> {
+        match self {
+            Self::Done(result) => next(result).map(Self::Done),
+            to_find @ Self::ToFind(_) => Ok(to_find),
+        }
+    }
 }
 
 /// A key that exists, or may exist, and is to be found.
@@ -53,8 +61,8 @@ impl NewKey {
     }
 
     fn find_unguarded(&self, call: Call<'_>, mut lookup: Lookup) -> Result<Created, Error> {
-        // If this crate has generated the value for this call, the key certainly exists.
-        let has_no_end = self.value.is_generated() && lookup.is_in_use;
+        // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
+        let has_no_end = self.value.is_generated() && lookup.failure.last.typesense_status() == Some(409);
         let mut rounds = 0;
         loop {
             rounds += 1;

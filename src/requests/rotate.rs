@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
+use super::batch_item::BatchItem;
 use super::create_once::{Earlier, Prior};
 use super::delete::{check_replacement, delete_known};
 use super::key_ref::KeyRef;
@@ -254,45 +255,15 @@ impl PreparedRotation {
     ///
     /// As for [`RotateKey::send`]. If an earlier call may have created the key, every error contains the value.
     pub fn send(&self) -> Result<CreatedKey, Error> {
-        self.send_by(&self.request.engine, false)?.done()
+        self.send_to(&self.request.engine, false)?.done()
     }
 
-    /// Sends the request with `engine`, which may belong to another client. `is_batch`: whether a batch finds the new key in
-    /// a list if that is needed.
-    pub(super) fn send_by(&self, engine: &Engine, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
+    /// `is_batch`: whether a batch finds the new key in a list if that is needed.
+    fn send_to(&self, engine: &Engine, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
         let call = self.request.options.call(engine)?.hiding(Some(&self.value));
         let operation = Operation::Create { repeatable: true };
-        match call.guard(operation, || self.create(call, is_batch))? {
-            Sent::Done(key) => self.finish(call, key).map(Sent::Done),
-            to_find @ Sent::ToFind(_) => Ok(to_find),
-        }
-    }
-
-    /// Looks for the new key in a list, and completes the rotation.
-    pub(super) fn find_in(
-        &self,
-        engine: &Engine,
-        lookup: Lookup,
-        listed: &[KeyInfo],
-    ) -> Result<Sent<CreatedKey>, Error> {
-        let is_there = !lookup.failure.is_missing();
-        let call = self.request.options.call(engine)?.hiding(Some(&self.value));
-        let Some(key) = self.key.get() else { return Ok(Sent::ToFind(Box::new(lookup))) };
-        let found =
-            self.earlier.note(key.find_in(lookup, listed)).map_err(|error| self.explained(error, is_there))?;
-        match found {
-            Sent::Done(key) => self.finish(call, key).map(Sent::Done),
-            to_find @ Sent::ToFind(_) => Ok(to_find),
-        }
-    }
-
-    /// The error about a new key that no list contains.
-    pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
-        let is_there = !lookup.failure.is_missing();
-        match self.key.get() {
-            Some(key) => self.explained(key.unlisted(lookup, failure), is_there),
-            None => lookup.failure.into_error(None),
-        }
+        let sent = call.guard(operation, || self.create(call, is_batch))?;
+        sent.and_then(|key| self.finish(call, key))
     }
 
     /// Creates the new key, or finds the one that an earlier call has created.
@@ -442,4 +413,47 @@ impl PreparedRotation {
 
 fn interrupted(what: String, key: Option<CreatedKey>, left_over: Option<KeyInfo>, cause: Error) -> Error {
     Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause }))
+}
+
+/// A request of [`rotate_many`](crate::KeysClient::rotate_many): a [`RotateKey`] or a [`PreparedRotation`]. No user names
+/// it, so it is public only for the bound of that method.
+#[derive(Debug)]
+pub struct RotateItem(pub(crate) Result<Box<dyn BatchItem<CreatedKey>>, Error>);
+
+impl From<RotateKey> for RotateItem {
+    fn from(request: RotateKey) -> Self {
+        Self(request.prepare().map(|request| Box::new(request) as _))
+    }
+}
+
+impl From<PreparedRotation> for RotateItem {
+    fn from(request: PreparedRotation) -> Self {
+        Self(Ok(Box::new(request)))
+    }
+}
+
+impl BatchItem<CreatedKey> for PreparedRotation {
+    fn value(&self) -> Option<&SecretString> {
+        Some(&self.value)
+    }
+
+    fn send_by(&mut self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
+        self.send_to(engine, true)
+    }
+
+    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<CreatedKey>, Error> {
+        let is_there = !lookup.failure.is_missing();
+        let call = self.request.options.call(engine)?.hiding(Some(&self.value));
+        let Some(key) = self.key.get() else { return Ok(Sent::ToFind(Box::new(lookup))) };
+        let found = self.earlier.note(key.find_in(lookup, listed));
+        found.map_err(|error| self.explained(error, is_there))?.and_then(|key| self.finish(call, key))
+    }
+
+    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
+        let is_there = !lookup.failure.is_missing();
+        match self.key.get() {
+            Some(key) => self.explained(key.unlisted(lookup, failure), is_there),
+            None => lookup.failure.into_error(None),
+        }
+    }
 }
