@@ -14,7 +14,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::contract::{Course, Panic};
-use super::model::{Act, Event, Model, World, generate_next};
+use super::model::{Act, Event, Model, World, generate_next, server_time};
 use super::operations::{BEFORE, Before, OPERATIONS, VALUE};
 use crate::secret::tests::Random;
 
@@ -234,6 +234,22 @@ fn prepared_request_that_is_sent_again_creates_nothing() {
             }
         }
     }
+}
+
+/// Key 1 looks like the new one, which the restored server does not have.
+#[test]
+fn key_that_could_not_be_told_from_another_is_not_believed_once_the_other_is_gone() {
+    let before = [0, 1].map(|id| Before::Alike.entry(id, server_time(0)));
+    // The old key and both nodes are asked first. The response to the create is lost.
+    let model = Model::new(&before, &[Event::Normal, Event::Normal, Event::Normal, Event::LostAfter]);
+    generate_next(Random::Gives(VALUE));
+    let rotation = model.client().rotate(0).prepare().unwrap();
+    let error = rotation.send().unwrap_err();
+    assert!(error.to_string().contains("cannot be told"), "{error}");
+    let requests = model.state().requests;
+    model.state().change = Some((requests, World::Restored(2)));
+    assert!(rotation.send().is_err());
+    assert!(!model.state().acts.iter().any(|act| matches!(act, Act::Deleted { .. })));
 }
 
 /// Take minutes: `cargo test --release --lib in_every_course -- --ignored --nocapture`.
