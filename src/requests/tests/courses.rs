@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::contract::{Course, Panic};
 use super::model::{Act, Event, Model, World, generate_next, server_time};
 use super::operations::{BEFORE, Before, OPERATIONS, VALUE};
+use super::{is_ci, share};
 use crate::secret::tests::Random;
 
 /// Takes every course of the operation with these keys: up to `depth` requests, of which at most `faults` go wrong.
@@ -152,15 +153,6 @@ fn courses(size: usize) -> impl Iterator<Item = Course> {
         .filter(|course| !course.is_pointless())
 }
 
-/// All of them with `CI=true`, and else every fifth, which meets every operation, every key and every clock.
-fn chosen(courses: impl Iterator<Item = Course>) -> impl Iterator<Item = Course> {
-    courses.step_by(if is_ci() { 1 } else { 5 })
-}
-
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|ci| ci == "true")
-}
-
 fn now(size: usize) -> impl Iterator<Item = Course> {
     courses(size).filter(|course| course.ahead == 0)
 }
@@ -177,23 +169,23 @@ fn take(courses: impl Iterator<Item = Course>, explore: impl Fn(&mut Course) -> 
 
 #[test]
 fn contract_holds_with_two_keys_before_and_a_fault_in_any_request() {
-    take(chosen(courses(2)), |course| explore(course, &Event::DIFFERENT, 12, 1));
+    take(share(courses(2), 11), |course| explore(course, &Event::DIFFERENT, 12, 1));
 }
 
 #[test]
 fn contract_holds_with_one_key_before_and_two_faults() {
-    take(chosen(courses(1)), |course| explore(course, &Event::DIFFERENT, 12, 2));
+    take(share(courses(1), 11), |course| explore(course, &Event::DIFFERENT, 12, 2));
 }
 
 #[test]
 fn contract_holds_and_the_next_run_reports_what_is_left_when_killed() {
-    take(chosen(courses(2)), explore_kills);
+    take(share(courses(2), 5), explore_kills);
 }
 
 #[test]
 fn contract_holds_if_the_cluster_becomes_another_one_before_any_request() {
     let explore = |course: &mut Course| explore_failovers(course) + explore_ways_out(course);
-    take(now(1), explore);
+    take(share(now(1), 3), explore);
     if is_ci() {
         take(now(2).step_by(5), explore);
     }
@@ -201,7 +193,7 @@ fn contract_holds_if_the_cluster_becomes_another_one_before_any_request() {
 
 #[test]
 fn contract_holds_if_anything_panics() {
-    take(chosen(now(1)), |course| explore(course, &Event::ALL, 12, 1) + explore_panics(course));
+    take(share(now(1), 5), |course| explore(course, &Event::ALL, 12, 1) + explore_panics(course));
 }
 
 /// The value of a key that was deleted is not created again, whoever has deleted it.

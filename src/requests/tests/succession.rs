@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::model::{Act, Entry, Event, Model, exposed, generate_next, server_time};
 use super::operations::Before;
-use super::together::at_once;
+use super::share;
+use super::together::{at_once, schedules};
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::KeyId;
@@ -262,17 +263,11 @@ fn sets() -> Vec<Vec<Old>> {
     .collect()
 }
 
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|ci| ci == "true")
-}
-
-/// All with `CI=true`, and else every ninth set of keys.
 #[test]
 fn keys_succeed_each_other_whatever_fails_and_whenever_the_process_is_killed() {
     let mut taken = 0;
     for run in runs() {
-        let sets = sets().into_iter().step_by(if is_ci() { 1 } else { 9 });
-        taken += sets.map(|old| run.explore(&old)).sum::<usize>();
+        taken += share(sets().into_iter(), 9).map(|old| run.explore(&old)).sum::<usize>();
     }
     println!("{taken} courses");
     assert!(taken > 2_000, "{taken}");
@@ -304,8 +299,7 @@ fn two_runs_at_once_leave_one_key_that_does_not_expire_soon() {
         ([Run { renews: true, ..of(2) }; 2], vec![first_dying]),
     ] {
         let before = entries(&old);
-        for bits in (0..1_usize << 10).step_by(if is_ci() { 1 } else { 5 }) {
-            let schedule: Vec<usize> = (0..10).map(|bit| bits >> bit & 1).collect();
+        for schedule in schedules() {
             let context = format!("{runs:?} {old:?} {schedule:?}");
             let model = Model::new(&before, &[]);
             let results = at_once(&model, schedule, |number, client| {

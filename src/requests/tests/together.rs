@@ -5,6 +5,7 @@ use std::thread;
 
 use super::model::{Act, Entry, Event, Model, server_time};
 use super::operations::{ANOTHER_VALUE, Before, DOCS, ENSURE, Ensure, Operation, ROTATE, Rotate, Told, VALUE, Value};
+use super::share;
 use crate::client::KeysClient;
 use crate::http::{AttemptError, Deadlines, Request, RequestSender, ResponseBody};
 use crate::key::KeyId;
@@ -139,9 +140,9 @@ const STORED_REPLACE: Operation =
     Operation::Ensure(Ensure { value: Value::Stored, planned: true, replace_on_drift: true, ..ENSURE });
 const PLAIN_ROTATE: Operation = Operation::Rotate(ROTATE);
 
-/// Every order of the first ten requests.
-fn schedules() -> impl Iterator<Item = Vec<usize>> {
-    (0..1_usize << 10).map(|bits| (0..10).map(|bit| bits >> bit & 1).collect())
+/// The orders of the first ten requests.
+pub(super) fn schedules() -> impl Iterator<Item = Vec<usize>> {
+    share(0..1_usize << 10, 5).map(|bits| (0..10).map(|bit| bits >> bit & 1).collect())
 }
 
 #[test]
