@@ -117,7 +117,7 @@ pub struct FaultRule<'a> {
 
 /// Some requests, as a [`FaultRule`] describes them.
 #[derive(Debug)]
-struct Due {
+pub(super) struct Due {
     /// `None` for any operation.
     operation: Option<Operation>,
     /// `None` for any key.
@@ -164,34 +164,28 @@ impl<'a> FaultRule<'a> {
 
     /// Registers the fault.
     pub fn with(self, fault: Fault) {
-        lock(&self.server.node.own).faults.0.push((self.due, fault));
+        lock(&self.server.node.own).faults.push((self.due, fault));
     }
 }
 
-/// The pending faults, in the order of registration.
-#[derive(Default)]
-pub(super) struct Faults(Vec<(Due, Fault)>);
-
-impl Faults {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The fault of the next request: the first one that is due. Other due faults wait.
-    pub(super) fn next(&mut self, operation: Operation, is_about: impl Fn(&Subject) -> bool) -> Option<Fault> {
-        let mut next = None;
-        let concerns = |(due, _): &&mut (Due, Fault)| {
-            due.operation.is_none_or(|named| named == operation) && due.subject.as_ref().is_none_or(&is_about)
-        };
-        for (due, fault) in self.0.iter_mut().filter(concerns) {
-            if due.skip > 0 {
-                due.skip -= 1;
-            } else if next.is_none() && due.times > 0 {
-                due.times -= 1;
-                next = Some(*fault);
-            }
+/// The fault of the next request: the first one that is due. Other due faults wait.
+pub(super) fn next(
+    faults: &mut Vec<(Due, Fault)>,
+    operation: Operation,
+    is_about: impl Fn(&Subject) -> bool,
+) -> Option<Fault> {
+    let mut next = None;
+    let concerns = |(due, _): &&mut (Due, Fault)| {
+        due.operation.is_none_or(|named| named == operation) && due.subject.as_ref().is_none_or(&is_about)
+    };
+    for (due, fault) in faults.iter_mut().filter(concerns) {
+        if due.skip > 0 {
+            due.skip -= 1;
+        } else if next.is_none() && due.times > 0 {
+            due.times -= 1;
+            next = Some(*fault);
         }
-        self.0.retain(|(due, _)| due.times > 0);
-        next
     }
+    faults.retain(|(due, _)| due.times > 0);
+    next
 }

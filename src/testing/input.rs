@@ -5,14 +5,29 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::TestKey;
 use super::http::Request;
+use super::{Operation, TestKey};
 use crate::expiry::Expiry;
 use crate::server_version::ServerVersion;
 
 impl Request {
+    /// The operation, if the request is about keys, and the action that the presented key must allow, if the route requires
+    /// a key. `None` for an unknown route.
+    pub(super) fn route(&self) -> Option<(Option<Operation>, Option<&'static str>)> {
+        Some(match (self.method.as_str(), self.path().as_slice()) {
+            ("GET", ["health"]) => (None, None),
+            ("POST", ["health"]) => (None, Some("health:create")),
+            ("GET", ["debug"]) => (None, Some("debug:list")),
+            ("POST", ["keys"]) => (Some(Operation::Create), Some("keys:create")),
+            ("GET", ["keys", _]) => (Some(Operation::Get), Some("keys:get")),
+            ("GET", ["keys"]) => (Some(Operation::List), Some("keys:list")),
+            ("DELETE", ["keys", _]) => (Some(Operation::Delete), Some("keys:delete")),
+            _ => return None,
+        })
+    }
+
     /// The parts of the path. Trailing and repeated slashes make no difference.
-    pub(super) fn path(&self) -> Vec<&str> {
+    fn path(&self) -> Vec<&str> {
         let path = self.target.split('?').next().unwrap_or_default();
         path.split('/').filter(|part| !part.is_empty()).collect()
     }
@@ -97,10 +112,7 @@ pub(super) fn new_key(body: &[u8], version: ServerVersion) -> Result<TestKey, St
         Some(given) => given.as_bool().ok_or("Bad request.")?,
     };
     let key = TestKey::new(description, actions, collections).expires_at(expires_at).autodelete(autodelete);
-    Ok(match value {
-        Some(value) => key.value(value),
-        None => key,
-    })
+    Ok(TestKey { value: value.map(Into::into), ..key })
 }
 
 /// Drops bytes that are not UTF-8, skips a byte order mark, and ends the text at a NUL.

@@ -13,7 +13,7 @@ use super::input;
 use super::response::Response;
 use super::{Operation, TestKey};
 use crate::action::Action;
-use crate::key::{KeyInfo, prefix};
+use crate::key::{KeyInfo, prefix, shown_prefix};
 use crate::local_clock::MovedClock;
 use crate::secret;
 use crate::server_version::ServerVersion;
@@ -22,7 +22,7 @@ use crate::server_version::ServerVersion;
 #[derive(Clone)]
 pub(super) struct Keys {
     version: ServerVersion,
-    bootstrap_key: SecretString,
+    pub(super) bootstrap_key: SecretString,
     /// By the decimal text of the id, which is the order of the real server's list: 10 before 9.
     keys: BTreeMap<String, Key>,
     next_id: u32,
@@ -31,34 +31,9 @@ pub(super) struct Keys {
 
 #[derive(Clone)]
 pub(super) struct Key {
-    pub(super) id: u32,
-    value: SecretString,
-    settings: TestKey,
-}
-
-/// The route of a request.
-#[derive(Clone, Copy)]
-pub(super) enum Route {
-    Health,
-    Debug,
-    Keys(Operation),
-}
-
-impl Route {
-    /// The route, and the action that the presented key must allow, if the route requires a key.
-    pub(super) fn of(request: &Request) -> Option<(Route, Option<&'static str>)> {
-        let (route, action) = match (request.method.as_str(), request.path().as_slice()) {
-            ("GET", ["health"]) => return Some((Route::Health, None)),
-            ("POST", ["health"]) => (Route::Health, "health:create"),
-            ("GET", ["debug"]) => (Route::Debug, "debug:list"),
-            ("POST", ["keys"]) => (Route::Keys(Operation::Create), "keys:create"),
-            ("GET", ["keys", _]) => (Route::Keys(Operation::Get), "keys:get"),
-            ("GET", ["keys"]) => (Route::Keys(Operation::List), "keys:list"),
-            ("DELETE", ["keys", _]) => (Route::Keys(Operation::Delete), "keys:delete"),
-            _ => return None,
-        };
-        Some((route, Some(action)))
-    }
+    /// Its prefix is empty if a list cannot show it.
+    pub(super) info: KeyInfo,
+    pub(super) value: SecretString,
 }
 
 impl Keys {
@@ -69,7 +44,7 @@ impl Keys {
     /// Carries out the request. `lagging`: the keys that the node knows, if it lags behind. Returns `None` if a real
     /// server would never respond.
     pub(super) fn respond(&mut self, request: &Request, lagging: Option<&Keys>, is_leader: bool) -> Option<Response> {
-        let Some((route, action)) = Route::of(request) else {
+        let Some((operation, action)) = request.route() else {
             return Some(Response::router_message(404, "Not Found"));
         };
         let known = lagging.unwrap_or(self);
@@ -77,21 +52,21 @@ impl Keys {
             return Some(Response::unauthorized());
         }
         let id = request.id();
-        match route {
-            Route::Health => Some(Response::json(200, &json!({"ok": true}))),
-            Route::Debug => {
-                let state = if is_leader { 1 } else { 4 };
-                let version = if self.version == ServerVersion::V30 { "30.0" } else { "0.24.1" };
-                Some(Response::json(200, &json!({"state": state, "version": version})))
-            }
-            Route::Keys(Operation::List) => known.list(),
-            Route::Keys(Operation::Get) => known.get(id?),
-            Route::Keys(Operation::Create) => Some(self.create(&request.body)),
-            Route::Keys(Operation::Delete) => Some(match id {
+        match operation {
+            Some(Operation::List) => known.list(),
+            Some(Operation::Get) => known.get(id?),
+            Some(Operation::Create) => Some(self.create(&request.body)),
+            Some(Operation::Delete) => Some(match id {
                 None => Response::message(400, "Bad request."),
                 Some(id) if self.remove(id) => Response::json(200, &json!({"id": id})),
                 Some(_) => Response::message(404, "Not found."),
             }),
+            None if action == Some("debug:list") => {
+                let state = if is_leader { 1 } else { 4 };
+                let version = if self.version == ServerVersion::V30 { "30.0" } else { "0.24.1" };
+                Some(Response::json(200, &json!({"state": state, "version": version})))
+            }
+            None => Some(Response::json(200, &json!({"ok": true}))),
         }
     }
 
@@ -110,10 +85,10 @@ impl Keys {
     }
 
     fn get(&self, id: u32) -> Option<Response> {
-        let Some(key) = self.keys.get(&id.to_string()) else {
-            return Some(Response::message(404, "Not found."));
-        };
-        Some(Response::json(200, &key.metadata()?))
+        match self.find(id) {
+            Some(key) => Some(Response::json(200, &key.metadata()?)),
+            None => Some(Response::message(404, "Not found.")),
+        }
     }
 
     fn create(&mut self, body: &[u8]) -> Response {
@@ -122,7 +97,7 @@ impl Keys {
             Err(text) => return Response::message(400, &text),
         };
         match self.insert(new) {
-            Ok(key) => Response::json(201, &key.describe("value", key.value.expose_secret())),
+            Ok(key) => Response::json(201, &key.with_value()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Response::message(409, "API key generation conflict.")
             }
@@ -131,20 +106,22 @@ impl Keys {
     }
 
     /// Fails if the value is in use, or if there are no random bytes to generate one.
-    pub(super) fn insert(&mut self, mut settings: TestKey) -> io::Result<&Key> {
-        let value = match settings.value.take() {
-            Some(value) => value,
-            None => secret::generate().map_err(io::Error::other)?,
-        };
+    pub(super) fn insert(&mut self, key: TestKey) -> io::Result<&Key> {
+        let TestKey { info, value } = key;
+        let value = value.map_or_else(secret::generate, Ok).map_err(io::Error::other)?;
         let in_use = self.keys.values().map(|key| &key.value).chain([&self.bootstrap_key]);
         if in_use.map(ExposeSecret::expose_secret).any(|used| used == value.expose_secret()) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another key has this value"));
         }
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
-        let knows_autodelete = input::knows_autodelete(self.version);
-        settings.info.autodelete = knows_autodelete.then(|| settings.info.autodelete.unwrap_or(false));
-        Ok(self.keys.entry(id.to_string()).or_insert(Key { id, value, settings }))
+        let autodelete = input::knows_autodelete(self.version).then(|| info.autodelete.unwrap_or(false));
+        let info = KeyInfo { id: id.into(), prefix: shown_prefix(&value), autodelete, ..info };
+        Ok(self.keys.entry(id.to_string()).or_insert(Key { info, value }))
+    }
+
+    pub(super) fn find(&self, id: u32) -> Option<&Key> {
+        self.keys.get(&id.to_string())
     }
 
     /// Returns whether the key existed.
@@ -156,58 +133,40 @@ impl Keys {
 impl Key {
     fn allows(&self, action: &str) -> bool {
         let resource = action.split(':').next().unwrap_or_default();
-        let mut granted = self.settings.info.actions.iter().map(Action::as_str);
+        let mut granted = self.info.actions.iter().map(Action::as_str);
         granted.any(|granted| granted == "*" || granted == action || granted.strip_suffix(":*") == Some(resource))
     }
 
     fn has_expired(&self, now: SystemTime) -> bool {
-        now.duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() > self.settings.info.expires_at.unix_seconds())
+        now.duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() > self.info.expires_at.unix_seconds())
     }
 
     /// `None` if the prefix of four bytes ends inside a character, which a real server cannot write as JSON.
     fn metadata(&self) -> Option<Value> {
-        let prefix = prefix(self.value.expose_secret())?;
-        Some(self.describe("value_prefix", prefix))
+        prefix(self.value.expose_secret())?;
+        Some(json!(self.info))
     }
 
-    /// The key as JSON, with its members in alphabetical order.
-    fn describe(&self, value_name: &str, value: &str) -> Value {
-        let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = &self.settings.info;
-        let members = [
-            ("actions", json!(actions)),
-            ("autodelete", json!(autodelete)),
-            ("collections", json!(collections)),
-            ("description", json!(description)),
-            ("expires_at", json!(expires_at)),
-            ("id", json!(self.id)),
-            (value_name, json!(value)),
-        ];
-        members.into_iter().filter(|(_, member)| !member.is_null()).collect()
+    /// The key as a create returns it.
+    fn with_value(&self) -> Value {
+        let mut key = json!(self.info);
+        if let Some(members) = key.as_object_mut() {
+            members.remove("value_prefix");
+            members.insert("value".to_owned(), json!(self.value.expose_secret()));
+        }
+        key
     }
 }
 
 /// Direct access for tests, without HTTP.
 impl Keys {
-    pub(super) fn count(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// The metadata of all keys. A prefix that a list cannot show is empty.
-    pub(super) fn infos(&self) -> impl Iterator<Item = KeyInfo> + '_ {
-        self.keys.values().map(|key| key.settings.clone().value(key.value.clone()).info(key.id))
-    }
-
-    pub(super) fn description(&self, id: u32) -> Option<String> {
-        self.keys.get(&id.to_string()).map(|key| key.settings.info.description.clone())
-    }
-
-    pub(super) fn value(&self, id: u32) -> Option<SecretString> {
-        self.keys.get(&id.to_string()).map(|key| key.value.clone())
+    pub(super) fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.keys.values().map(|key| &key.info)
     }
 
     pub(super) fn purge_expired(&mut self) -> usize {
         let (before, now) = (self.keys.len(), self.clock.now());
-        self.keys.retain(|_, key| !(key.settings.info.autodelete == Some(true) && key.has_expired(now)));
+        self.keys.retain(|_, key| !(key.info.autodelete == Some(true) && key.has_expired(now)));
         before - self.keys.len()
     }
 }

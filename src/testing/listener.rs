@@ -14,7 +14,7 @@ pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// Accepts connections until it is dropped. Dropping it closes all connections and waits for their threads.
 pub(super) struct Listener {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     connections: Arc<Mutex<Connections>>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -27,20 +27,16 @@ struct Connections {
 
 impl Listener {
     /// Calls `serve` for each connection on its own thread. The connection closes when `serve` returns.
-    pub(super) fn start<F>(address: SocketAddr, serve: F) -> io::Result<Listener>
-    where
-        F: Fn(&TcpStream) + Send + Sync + 'static,
-    {
+    pub(super) fn start(
+        address: SocketAddr,
+        serve: impl Fn(&TcpStream) + Send + Sync + 'static,
+    ) -> io::Result<Listener> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let connections = Arc::<Mutex<Connections>>::default();
         let shared = Arc::clone(&connections);
         let acceptor = thread::Builder::new().spawn(move || accept(&listener, &shared, &serve))?;
         Ok(Listener { address, connections, acceptor: Some(acceptor) })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 }
 
@@ -117,7 +113,7 @@ mod tests {
             let _ = read(stream, &mut [0], Duration::from_secs(3600));
         });
         let listener = listener.unwrap();
-        let clients = [(); 3].map(|()| TcpStream::connect(listener.address()).unwrap());
+        let clients = [(); 3].map(|()| TcpStream::connect(listener.address).unwrap());
         for _ in &clients {
             all_started.recv().unwrap();
         }

@@ -3,9 +3,9 @@
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
-use super::fault::{Faults, Subject};
+use super::fault::{self, Due, Fault, Subject};
 use super::http::{self, Request};
-use super::keys::{Keys, Route};
+use super::keys::Keys;
 use super::response::Delivery;
 use super::{Operation, lock};
 
@@ -18,7 +18,8 @@ pub(super) struct FakeNode {
 
 #[derive(Default)]
 pub(super) struct Own {
-    pub(super) faults: Faults,
+    /// The pending faults, in the order of registration.
+    pub(super) faults: Vec<(Due, Fault)>,
     /// The keys that the node knew when it began to lag.
     pub(super) lagging: Option<Keys>,
     pub(super) connections: usize,
@@ -33,25 +34,18 @@ impl FakeNode {
     }
 
     fn respond(&self, request: &Request) -> Delivery {
-        let operation = match Route::of(request) {
-            Some((Route::Keys(operation), _)) => Some(operation),
-            _ => None,
-        };
+        let operation = request.route().and_then(|(operation, _)| operation);
         let mut own = lock(&self.own);
         own.requests.push(operation);
+        let description = || match operation {
+            Some(Operation::Create) => request.description(),
+            _ => lock(&self.keys).find(request.id()?).map(|key| key.info.description.clone()),
+        };
         let is_about = |subject: &Subject| match subject {
             Subject::Id(id) => request.id() == Some(*id),
-            Subject::Description(description) => {
-                let of_id = |id| lock(&self.keys).description(id);
-                let found = if operation == Some(Operation::Create) {
-                    request.description()
-                } else {
-                    request.id().and_then(of_id)
-                };
-                found.as_ref() == Some(description)
-            }
+            Subject::Description(described) => description().as_ref() == Some(described),
         };
-        let fault = operation.and_then(|operation| own.faults.next(operation, is_about));
+        let fault = operation.and_then(|operation| fault::next(&mut own.faults, operation, is_about));
         let act = || lock(&self.keys).respond(request, own.lagging.as_ref(), self.is_leader);
         match fault {
             None => act().map_or(Delivery::Close, Delivery::Send),

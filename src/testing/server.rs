@@ -49,7 +49,6 @@ pub struct FakeServer {
     address: SocketAddr,
     /// `None` while the server is stopped.
     listener: Mutex<Option<Listener>>,
-    api_key: SecretString,
     client: KeysClient,
 }
 
@@ -95,10 +94,10 @@ impl FakeServerBuilder {
             let node = FakeNode { keys: Arc::clone(&keys), own: Mutex::default(), is_leader: number == 0 };
             let node = Arc::new(node);
             let listener = listen(&node, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-            let address = listener.address();
+            let address = listener.address;
             let client = KeysClient::builder().node(format!("http://{address}")).api_key(api_key.clone()).build();
             let (listener, client) = (Mutex::new(Some(listener)), client.map_err(io::Error::other)?);
-            Ok(FakeServer { node, address, listener, api_key: api_key.clone(), client })
+            Ok(FakeServer { node, address, listener, client })
         };
         let nodes = (0..N).map(node).collect::<io::Result<Vec<_>>>()?;
         nodes.try_into().map_err(|_| io::Error::other("not N nodes"))
@@ -149,7 +148,7 @@ impl FakeServer {
 
     /// The bootstrap key, which allows everything. Each server or cluster has its own.
     pub fn api_key(&self) -> SecretString {
-        self.api_key.clone()
+        lock(&self.node.keys).bootstrap_key.clone()
     }
 }
 
@@ -234,19 +233,19 @@ impl FakeServer {
     ///
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if another key has its value; or if there are no random bytes.
     pub fn seed(&self, key: TestKey) -> io::Result<KeyId> {
-        lock(&self.node.keys).insert(key).map(|key| key.id.into())
+        lock(&self.node.keys).insert(key).map(|key| key.info.id)
     }
 
     /// All keys except the bootstrap key, in the order of their ids. A lag has no effect.
     pub fn keys(&self) -> Vec<KeyInfo> {
-        let mut keys: Vec<KeyInfo> = lock(&self.node.keys).infos().collect();
+        let mut keys: Vec<KeyInfo> = lock(&self.node.keys).infos().cloned().collect();
         keys.sort_by_key(|key| key.id);
         keys
     }
 
     /// The value of a key, which a real server never shows.
     pub fn value_of(&self, id: impl Into<KeyId>) -> Option<SecretString> {
-        lock(&self.node.keys).value(id.into().get())
+        lock(&self.node.keys).find(id.into().get()).map(|key| key.value.clone())
     }
 
     /// Removes a key, like another client. Returns whether the key existed.
@@ -267,7 +266,7 @@ impl FakeServer {
 impl FakeServer {
     /// The number of keys now, without the bootstrap key.
     pub fn key_count(&self) -> usize {
-        lock(&self.node.keys).count()
+        lock(&self.node.keys).infos().count()
     }
 
     /// The number of requests so far, on any route.
@@ -289,7 +288,7 @@ impl FakeServer {
 
 impl fmt::Debug for FakeServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node: _, address: _, listener: _, api_key: _, client: _ } = self;
+        let Self { node: _, address: _, listener: _, client: _ } = self;
         f.debug_struct("FakeServer").field("url", &self.url()).finish_non_exhaustive()
     }
 }
