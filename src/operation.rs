@@ -29,10 +29,7 @@ impl Operation {
 
     /// The only status that means success.
     pub(crate) fn success(self) -> u16 {
-        match self {
-            Self::Create { .. } => 201,
-            Self::Get(_) | Self::List | Self::Delete(_) | Self::Ready => 200,
-        }
+        if matches!(self, Self::Create { .. }) { 201 } else { 200 }
     }
 
     /// The action that the client's key needs.

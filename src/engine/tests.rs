@@ -61,7 +61,7 @@ fn nodes(names: &[&str]) -> Nodes {
 }
 
 fn name(node: &Node) -> String {
-    node.origin().trim_start_matches("http://").trim_end_matches(".example.net").to_owned()
+    node.url("").trim_start_matches("http://").trim_end_matches(".example.net").to_owned()
 }
 
 const CONFIG: Limits = Limits {
@@ -214,7 +214,7 @@ fn expired_deadline_ends_the_call_and_reports_every_attempt() {
         let failure = result.unwrap_err();
         assert!(clock.passed() <= CONFIG.timeout + Duration::from_millis(10), "{:?}", clock.passed());
         assert_eq!(failure.attempts.len(), asked.len());
-        assert_eq!(failure.attempts[1].to_string(), "http://b.example.net: connection refused after 10.0 ms");
+        assert_eq!(failure.attempts[1].to_string(), "http://b.example.net: connection refused after 10.0ms");
     }
 }
 

@@ -87,10 +87,10 @@ impl Attempt {
     }
 }
 
-/// `http://127.0.0.1:8108: connection refused after 0.2 ms`
+/// `http://127.0.0.1:8108: connection refused after 213.4µs`
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} after {}", self.node, self.result, Rounded(self.elapsed))
+        write!(f, "{}: {} after {:.1?}", self.node, self.result, self.elapsed)
     }
 }
 
@@ -211,38 +211,28 @@ impl CallReport {
         };
         let shown = Joined(attempts.get(hidden..).unwrap_or_default());
         let count = attempts.len();
-        format!("{wait} ({count} attempts in {}: {earlier}{shown}){earlier_call}", Rounded(self.elapsed()))
+        let elapsed = self.elapsed();
+        format!("{wait} ({count} attempts in {elapsed:.1?}: {earlier}{shown}){earlier_call}")
     }
 }
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, retry_after, quoted, attempts, oddity: _, earlier: _ } = &*self.0;
-        let Quoted { content_type, message } = quoted;
+        let Details { operation, status, retry_after, quoted: _, attempts, oddity: _, earlier: _ } = &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report
             .field("operation", &format_args!("{operation}"))
             .field("status", status)
             .field("retry_after", retry_after)
-            .field("content_type", content_type)
-            .field("message", message);
+            .field("content_type", &self.content_type())
+            .field("message", &self.message());
         if is_long {
             report.field("attempts", attempts);
         } else {
             report.field("attempts", &attempts.len()).field("last", &attempts.last());
         }
         report.finish()
-    }
-}
-
-/// `0.2 ms`, `29.8 s`
-struct Rounded(Duration);
-
-impl fmt::Display for Rounded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        if seconds < 1.0 { write!(f, "{:.1} ms", seconds * 1e3) } else { write!(f, "{seconds:.1} s") }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The only ways for a server's text to get out: without secrets and, in an error, short and printable.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroizing;
 
 use crate::key::KeyInfo;
 use crate::secret;
@@ -16,12 +16,6 @@ const MAX_BYTES: usize = 4 * MAX_CHARACTERS;
 
 /// Every sequence of this many bytes of a secret is masked, so that a truncated secret is masked, too.
 const WINDOW: usize = 6;
-
-/// How many bits of the hash of a window are looked up. A text of 800 windows marks a tenth of all hashes.
-const MARK_BITS: u32 = 13;
-
-/// Spreads the bits of a window over those of its hash.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A secret of so many bytes is in no text by chance.
 const UNMISTAKABLE: usize = 16;
@@ -38,7 +32,7 @@ pub(crate) struct Secrets<'a> {
 }
 
 /// A server's text.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Snippet(Box<str>);
 
 /// The part of a response that an error shows.
@@ -69,30 +63,21 @@ impl Snippet {
 impl Secrets<'_> {
     /// Masks with `*` every byte of `text` that is part of a window of a secret.
     ///
-    /// The text is short, but the secrets may be many: the windows of the text are sorted and marked once, and each secret
-    /// is read once.
+    /// The text is short, but the secrets may be many: the windows of the text are looked up, and each secret is read once.
     fn mask(self, text: &[u8]) -> Vec<u8> {
-        let mut windows: Zeroizing<Vec<(u64, usize)>> = Zeroizing::new(packed(text).zip(0..).collect());
-        windows.sort_unstable();
-        // Nearly every window of a secret is in no text, which one look-up shows.
-        let mut marks = vec![false; 1 << MARK_BITS];
-        let mark = |window: u64| usize::try_from(window.wrapping_mul(SPREAD) >> (64 - MARK_BITS)).unwrap_or_default();
-        for (window, _) in windows.iter() {
-            marks.get_mut(mark(*window)).into_iter().for_each(|is_marked| *is_marked = true);
+        let mut places = HashMap::<_, Vec<_>>::new();
+        for (at, window) in text.windows(WINDOW).enumerate() {
+            places.entry(window).or_default().push(at);
         }
         let mut masked = text.to_vec();
+        let mut fill = |at: usize, length| masked.iter_mut().skip(at).take(length).for_each(|byte| *byte = b'*');
         let mut mask = |secret: &[u8]| {
             if secret.len() < WINDOW {
                 let found = text.windows(secret.len().max(1)).zip(0..).filter(|(part, _)| *part == secret);
-                found.for_each(|(_, at)| fill(&mut masked, at, secret.len()));
-                return;
+                found.for_each(|(_, at)| fill(at, secret.len()));
             }
-            let is_marked = |window: &u64| marks.get(mark(*window)) == Some(&true);
-            for window in packed(secret).filter(is_marked) {
-                let from = windows.partition_point(|(other, _)| *other < window);
-                let found = windows.iter().skip(from).take_while(|(other, _)| *other == window);
-                found.for_each(|&(_, at)| fill(&mut masked, at, WINDOW));
-            }
+            let found = secret.windows(WINDOW).filter_map(|window| places.get(window)).flatten();
+            found.for_each(|at| fill(*at, WINDOW));
         };
         for secret in self.values.iter().copied().chain(self.value).chain(self.client_key) {
             mask(secret.expose_secret().as_bytes());
@@ -149,31 +134,10 @@ pub(crate) fn truncated(text: &str) -> (&str, &'static str) {
     }
 }
 
-/// The windows of `text`, each as a number.
-fn packed(text: &[u8]) -> impl Iterator<Item = u64> {
-    let mut packed = 0;
-    text.iter().zip(1..).filter_map(move |(byte, count)| {
-        packed = (packed << 8 | u64::from(*byte)) & ((1 << (8 * WINDOW)) - 1);
-        (count >= WINDOW).then_some(packed)
-    })
-}
-
-fn fill(masked: &mut [u8], at: usize, length: usize) {
-    if let Some(found) = masked.get_mut(at..at + length) {
-        found.fill(b'*');
-    }
-}
-
 /// Excludes control characters and characters that change the direction of text on a terminal.
 fn is_safe_to_print(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-impl fmt::Debug for Snippet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
 }
 
 #[cfg(test)]

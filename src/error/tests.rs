@@ -222,7 +222,7 @@ fn nodes_unavailable_says_which_and_how_many() {
     assert_eq!(
         Error::NodesUnavailable { nodes, needed: 2, total: 3 }.to_string(),
         "nothing was changed: a replacement needs 2 of 3 nodes to confirm the new key; these are not ready: \
-         http://a.test:80: connection refused after 1.5 ms, http://a.test:80: host not found after 1.5 ms"
+         http://a.test:80: connection refused after 1.5ms, http://a.test:80: host not found after 1.5ms"
     );
 }
 
@@ -232,8 +232,8 @@ fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
     let (short, long) = (format!("{error:?}"), format!("{error:#?}"));
     assert_eq!(
         short,
-        "Connection { report: CallReport { operation: list keys, status: Some(500), retry_after: None, content_type: \"\", \
-         message: \"Could not find a leader.\", attempts: 30, last: Some(Attempt { node: \"http://a.test:80\", \
+        "Connection { report: CallReport { operation: list keys, status: Some(500), retry_after: None, content_type: None, \
+         message: Some(\"Could not find a leader.\"), attempts: 30, last: Some(Attempt { node: \"http://a.test:80\", \
          phase: Connect, result: \"status 500\", elapsed: 1.5ms }) }, source: None }"
     );
     assert_eq!((short.matches("Attempt {").count(), long.matches("Attempt {").count()), (1, 30));
@@ -242,11 +242,11 @@ fn debug_counts_the_attempts_and_alternate_debug_shows_all() {
 #[test]
 fn text_says_how_many_attempts_were_made_and_how_long() {
     let tail = |count| report(Operation::List, count).tail();
-    let last = "http://a.test:80: status 500 after 1.5 ms";
+    let last = "http://a.test:80: status 500 after 1.5ms";
     assert_eq!((tail(0), tail(1)), (String::new(), String::new()));
-    assert_eq!(tail(2), format!(" (2 attempts in 1.0 s: {last}, {last})"));
-    assert_eq!(tail(4), format!(" (4 attempts in 3.0 s: 1 earlier attempt, {last}, {last}, {last})"));
-    assert_eq!(tail(30), format!(" (30 attempts in 29.0 s: 27 earlier attempts, {last}, {last}, {last})"));
+    assert_eq!(tail(2), format!(" (2 attempts in 1.0s: {last}, {last})"));
+    assert_eq!(tail(4), format!(" (4 attempts in 3.0s: 1 earlier attempt, {last}, {last}, {last})"));
+    assert_eq!(tail(30), format!(" (30 attempts in 29.0s: 27 earlier attempts, {last}, {last}, {last})"));
 }
 
 #[test]
