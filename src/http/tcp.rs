@@ -22,11 +22,8 @@ const SHORT: Duration = Duration::from_millis(200);
 const GRAIN: Duration = Duration::from_millis(50);
 
 pub(super) struct TcpTransport {
-    stream: TcpStream,
+    socket: Socket,
     buffers: LazyBuffers,
-    /// The current timeouts of the socket.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
 }
 
 impl TcpTransport {
@@ -47,23 +44,52 @@ impl TcpTransport {
         }
         let stream = result?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffers, read_timeout: None, write_timeout: None })
+        Ok(Self { socket: Socket { stream, timeout: Duration::ZERO }, buffers })
     }
 
     /// Sends the first `amount` bytes of the buffer.
     fn send(&mut self, amount: usize, deadline: Instant) -> Result<(), Error> {
         let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
         while !rest.is_empty() {
-            let timeout = socket_timeout(remaining(deadline)?);
-            update(&mut self.write_timeout, timeout, |timeout| self.stream.set_write_timeout(timeout))?;
-            match self.stream.write(rest) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(error) if is_temporary(&error) => {}
-                Err(error) => return Err(error.into()),
+            match self.socket.transfer(deadline, |mut stream| stream.write(rest))? {
+                0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                count => rest = rest.get(count..).unwrap_or_default(),
             }
         }
         Ok(())
+    }
+}
+
+struct Socket {
+    stream: TcpStream,
+    /// The current timeout of reads and writes. Zero stands for none.
+    timeout: Duration,
+}
+
+impl Socket {
+    /// Reads or writes once, by the deadline.
+    fn transfer(
+        &mut self,
+        deadline: Instant,
+        mut transfer: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Result<usize, Error> {
+        loop {
+            let timeout = socket_timeout(remaining(deadline)?);
+            if self.timeout != timeout {
+                let for_reads = self.stream.set_read_timeout(Some(timeout));
+                match for_reads.and_then(|()| self.stream.set_write_timeout(Some(timeout))) {
+                    Ok(()) => self.timeout = timeout,
+                    // macOS refuses once the other side has closed the connection. The data that it sent before can
+                    // still be read.
+                    Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            match transfer(&self.stream) {
+                Err(error) if is_temporary(&error) => {}
+                result => return Ok(result?),
+            }
+        }
     }
 }
 
@@ -77,28 +103,19 @@ impl Transport for TcpTransport {
     }
 
     fn await_input(&mut self, limit: NextTimeout) -> Result<bool, Error> {
-        let deadline = deadline(limit);
         let room = self.buffers.input_append_buf();
-        loop {
-            let timeout = socket_timeout(remaining(deadline)?);
-            update(&mut self.read_timeout, timeout, |timeout| self.stream.set_read_timeout(timeout))?;
-            match self.stream.read(room) {
-                Ok(count) => {
-                    self.buffers.input_appended(count);
-                    return Ok(count > 0);
-                }
-                Err(error) if is_temporary(&error) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let count = self.socket.transfer(deadline(limit), |mut stream| stream.read(room))?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
     }
 
     /// Whether the other side has neither closed the connection nor sent unexpected data.
     fn is_open(&mut self) -> bool {
         let probe = || {
-            self.stream.set_nonblocking(true)?;
-            let found = self.stream.peek(&mut [0]);
-            self.stream.set_nonblocking(false)?;
+            let stream = &self.socket.stream;
+            stream.set_nonblocking(true)?;
+            let found = stream.peek(&mut [0]);
+            stream.set_nonblocking(false)?;
             found
         };
         // Below TLS, the buffer may contain encrypted bytes.
@@ -123,25 +140,6 @@ fn deadline(limit: NextTimeout) -> Instant {
 
 fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
-}
-
-/// Changes one of the socket's timeouts, unless it already has the wanted value.
-fn update(
-    current: &mut Option<Duration>,
-    wanted: Duration,
-    set: impl FnOnce(Option<Duration>) -> io::Result<()>,
-) -> io::Result<()> {
-    if *current == Some(wanted) {
-        return Ok(());
-    }
-    match set(Some(wanted)) {
-        Ok(()) => *current = Some(wanted),
-        // macOS refuses once the other side has closed the connection. The data that it sent before can still be
-        // read.
-        Err(error) if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::InvalidInput => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
 }
 
 /// The timeout to set on a socket, so that it expires hardly later than `left` even if it is an eighth late.
