@@ -257,8 +257,7 @@ impl ClientBuilder {
             let or = if is_list { ", or separate addresses by commas" } else { "" };
             Error::configuration(setting, format!("{which} {why}{or}"))
         })?;
-        if node.is_exposed() && !self.allow_plaintext {
-            let origin = node.origin();
+        if let Some(origin) = node.exposed().filter(|_| !self.allow_plaintext) {
             let permission = if setting == from_env::URL {
                 format!("{}=true", from_env::ALLOW_PLAINTEXT)
             } else {

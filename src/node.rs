@@ -12,12 +12,10 @@ use crate::text;
 /// with user info are refused.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// `scheme://host[:port]`, as errors show it.
-    origin: Box<str>,
-    /// The path under which a proxy serves Typesense, without a trailing slash.
-    prefix: Box<str>,
+    /// `scheme://host[:port]`, with the path under which a proxy serves Typesense, without a trailing slash.
+    url: Box<str>,
     is_https: bool,
-    is_loopback: bool,
+    exposed: Option<Box<str>>,
 }
 
 impl Node {
@@ -31,85 +29,72 @@ impl Node {
     }
 
     fn of_word(address: &str) -> Result<Self, &'static str> {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (_, after_scheme) = address.split_once("://").unwrap_or(("", address));
+        let authority = after_scheme.split('/').next().unwrap_or_default();
+        let parts: Vec<_> = authority.split(':').filter(|_| !authority.starts_with('[')).collect();
         if address.contains('@') {
             return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
-        }
-        if address.contains(['?', '#']) {
+        } else if address.contains(['?', '#']) {
             return Err(
                 "contains a query or a fragment: a node is `https://host:port`, and the key goes into `api_key`",
             );
-        }
-        if !address.is_ascii() {
+        } else if !address.is_ascii() {
             return Err("has a character that is not ASCII: percent-encode the path, and write the host as `xn--…`");
+        } else if matches!(parts[..], [host, peering, port] if !host.is_empty() && is_number(peering) && is_number(port))
+        {
+            return Err("has the form `host:peering port:API port` of the server's own list of nodes: write \
+                 `http://host:API port`");
+        } else if parts.len() > 2 {
+            return Err("has an IPv6 address without brackets: write it as `http://[::1]:8108`");
         }
-        let (_, after_scheme) = address.split_once("://").unwrap_or(("", address));
-        let authority = after_scheme.split('/').next().unwrap_or_default();
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        match authority.split(':').collect::<Vec<_>>()[..] {
-            _ if authority.starts_with('[') => {}
-            [host, peering, port] if !host.is_empty() && is_number(peering) && is_number(port) => {
-                return Err("has the form `host:peering port:API port` of the server's own list of nodes: write \
-                     `http://host:API port`");
-            }
-            [_, _, _, ..] => return Err("has an IPv6 address without brackets: write it as `http://[::1]:8108`"),
-            _ => {}
-        }
-        let Ok(uri) = address.parse::<Uri>() else {
-            return Err("is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`");
-        };
-        let is_https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err("needs a scheme: `https://` or `http://`"),
-        };
-        let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-            return Err("names no host");
-        };
+        let no_url = "is not a URL such as `https://search.example.net` or `http://127.0.0.1:8108`";
+        let uri: Uri = address.parse().map_err(|_| no_url)?;
+        let scheme = uri.scheme_str().filter(|scheme| ["https", "http"].contains(scheme));
+        let scheme = scheme.ok_or("needs a scheme: `https://` or `http://`")?;
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or("names no host")?;
+        let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let path = uri.path().trim_end_matches('/');
+        let last = path.rsplit('/').next().unwrap_or_default();
         if !has_valid_port(authority) {
             return Err("has a port that is not a number from 1 to 65535");
-        }
-        let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if !authority.host().starts_with('[') && !is_name(authority.host()) {
+        } else if !authority.host().starts_with('[') && !is_name(authority.host()) {
             return Err("names a host with another character than letters, digits, `-`, `_` and `.`: name one host");
+        } else if ["keys", "collections", "health", "multi_search"].contains(&last) {
+            return Err("ends in a path of Typesense, such as `/keys`, which this crate adds: remove it");
+        } else if last.rsplit_once(':').is_some_and(|(_, port)| is_number(port)) {
+            return Err("has a port after the path: write `https://host:port/path`");
         }
-        let prefix = uri.path().trim_end_matches('/');
-        match prefix.rsplit('/').next().unwrap_or_default() {
-            "keys" | "collections" | "health" | "multi_search" => {
-                return Err("ends in a path of Typesense, such as `/keys`, which this crate adds: remove it");
-            }
-            last if last.rsplit_once(':').is_some_and(|(_, port)| is_number(port)) => {
-                return Err("has a port after the path: write `https://host:port/path`");
-            }
-            _ => {}
-        }
-        let (scheme, default_port) = if is_https { ("https", 443) } else { ("http", 80) };
         let host = normalized_host(authority.host());
-        let port = authority.port_u16().filter(|port| *port != default_port);
+        let port = authority.port_u16().filter(|port| *port != default_port(&uri));
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self {
-            origin: format!("{scheme}://{host}{port}").into(),
-            prefix: prefix.into(),
-            is_https,
-            is_loopback: is_loopback(authority.host()),
-        })
+        let is_https = scheme == "https";
+        let origin = format!("{scheme}://{host}{port}");
+        let url = format!("{origin}{path}").into();
+        Ok(Self { url, is_https, exposed: (!is_https && !is_loopback(&host)).then(|| origin.into()) })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        [&*self.origin, &*self.prefix, path].concat()
-    }
-
-    pub(crate) fn origin(&self) -> &str {
-        &self.origin
+        [&*self.url, path].concat()
     }
 
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
 
-    /// Whether requests to the node travel unencrypted over a network.
-    pub(crate) fn is_exposed(&self) -> bool {
-        !self.is_https && !self.is_loopback
+    /// `scheme://host[:port]`, if requests to the node travel unencrypted over a network.
+    pub(crate) fn exposed(&self) -> Option<&str> {
+        self.exposed.as_deref()
     }
+}
+
+/// The host without brackets, and the port.
+pub(crate) fn host_and_port(uri: &Uri) -> (&str, u16) {
+    (uri.host().unwrap_or_default().trim_matches(['[', ']']), uri.port_u16().unwrap_or(default_port(uri)))
+}
+
+fn default_port(uri: &Uri) -> u16 {
+    if uri.scheme_str() == Some("https") { 443 } else { 80 }
 }
 
 /// The host in lower case, and an IPv6 address in its shortest form and brackets.
@@ -139,7 +124,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.prefix)
+        f.write_str(&self.url)
     }
 }
 
@@ -208,11 +193,11 @@ mod tests {
     #[test]
     fn plain_http_is_exposed_beyond_loopback() {
         for local in ["127.0.0.1", "127.8.8.8", "[::1]", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]"] {
-            assert!(!Node::parse(&format!("http://{local}:1")).unwrap().is_exposed(), "{local}");
+            assert!(Node::parse(&format!("http://{local}:1")).unwrap().exposed().is_none(), "{local}");
         }
         for remote in ["10.0.0.1", "example.net", "a.localhost", "0.0.0.0", "[::]", "128.0.0.1"] {
-            assert!(Node::parse(&format!("http://{remote}:1")).unwrap().is_exposed(), "{remote}");
-            assert!(!Node::parse(&format!("https://{remote}:1")).unwrap().is_exposed(), "{remote}");
+            assert!(Node::parse(&format!("http://{remote}:1")).unwrap().exposed().is_some(), "{remote}");
+            assert!(Node::parse(&format!("https://{remote}:1")).unwrap().exposed().is_none(), "{remote}");
         }
     }
 }

@@ -16,7 +16,7 @@ const MAX_IDLE_PER_NODE: usize = 16;
 
 /// The agent, and how errors name its proxy.
 pub(super) fn agent(tls: &TlsSettings, proxy: &ProxySource) -> Result<(Agent, String), Error> {
-    let (covers_plain_http, no_proxy) = (proxy.covers_plain_http(), proxy.no_proxy());
+    let connector = SwapConnector::new(proxy.no_proxy());
     let (proxy, proxy_name) = proxy.resolve()?.unzip();
     // The transport enforces the time limits: ureq's limits would start a thread for each request.
     let config = tls
@@ -35,6 +35,5 @@ pub(super) fn agent(tls: &TlsSettings, proxy: &ProxySource) -> Result<(Agent, St
         .max_idle_connections(MAX_IDLE_PER_NODE * 4)
         .max_idle_connections_per_host(MAX_IDLE_PER_NODE)
         .build();
-    let connector = SwapConnector::new(covers_plain_http, no_proxy);
     Ok((Agent::with_parts(config, connector, DeferredResolver), proxy_name.unwrap_or_default()))
 }

@@ -21,7 +21,7 @@ use super::tcp::TcpTransport;
 use super::tls::TlsConnector;
 use super::transport::SwapTransport;
 use crate::error::Phase;
-use crate::node::is_loopback;
+use crate::node::{host_and_port, is_loopback};
 
 /// How many addresses of a host are tried.
 const MAX_ADDRESSES: usize = 16;
@@ -44,21 +44,25 @@ impl Resolver for DeferredResolver {
 /// Opens connections for ureq, which calls it only if it has no pooled connection.
 #[derive(Debug, Default)]
 pub(super) struct SwapConnector {
-    proxies_plain_http: bool,
-    no_proxy: NoProxy,
+    /// If the proxy comes from the environment, the hosts that are connected directly.
+    no_proxy: Option<NoProxy>,
     tunnel: ConnectProxyConnector,
     tls: TlsConnector,
 }
 
 impl SwapConnector {
-    pub(super) fn new(proxies_plain_http: bool, no_proxy: NoProxy) -> Self {
-        Self { proxies_plain_http, no_proxy, ..Self::default() }
+    pub(super) fn new(no_proxy: Option<NoProxy>) -> Self {
+        Self { no_proxy, ..Self::default() }
     }
 
     fn uses_proxy(&self, details: &ConnectionDetails) -> bool {
-        // Plain http to this host is always direct, because a proxy could read the key.
-        let may = details.needs_tls() || self.proxies_plain_http && !details.uri.host().is_some_and(is_loopback);
-        may && details.config.proxy().is_some() && !self.no_proxy.covers(details.uri)
+        let is_covered = match &self.no_proxy {
+            // The environment's variables are for https.
+            Some(no_proxy) => details.needs_tls() && !no_proxy.covers(details.uri),
+            // Plain http to this host is always direct, because a proxy could read the key.
+            None => details.needs_tls() || !details.uri.host().is_some_and(is_loopback),
+        };
+        is_covered && details.config.proxy().is_some()
     }
 
     fn connect_tcp(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
@@ -97,7 +101,7 @@ impl Connector for SwapConnector {
         };
         if details.needs_tls() {
             current(|exchange| exchange.phase = Phase::Handshake)?;
-            connection = self.tls.connect(details, connection)?;
+            connection = Box::new(self.tls.connect(details, Some(connection))?.ok_or(Error::ConnectionFailed)?);
         }
         Ok(Some(if is_to_proxy {
             Box::new(ProxyTransport(connection))
@@ -109,9 +113,8 @@ impl Connector for SwapConnector {
 
 /// The addresses of the host, which are found by `end`.
 fn resolve(uri: &Uri, end: Instant) -> Result<Vec<SocketAddr>, Error> {
-    let is_https = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let (host, port) = host_and_port(uri);
+    let host = host.to_owned();
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![(address, port).into()]);
     }

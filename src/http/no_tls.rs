@@ -6,7 +6,8 @@ use std::error::Error as StdError;
 
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-use ureq::unversioned::transport::{ConnectionDetails, Transport};
+/// Passes an open connection on as it is. ureq refuses to send a request for https over a connection without TLS.
+pub(super) use ureq::unversioned::transport::ConnectProxyConnector as TlsConnector;
 
 use crate::error::{Error, Phase};
 
@@ -18,19 +19,6 @@ pub(crate) struct TlsSettings {}
 impl TlsSettings {
     pub(super) fn apply_to(&self, config: Builder) -> Result<Builder, Error> {
         Ok(config)
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct TlsConnector;
-
-impl TlsConnector {
-    pub(super) fn connect(
-        &self,
-        _: &ConnectionDetails,
-        _: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, ureq::Error> {
-        Err(ureq::Error::TlsRequired)
     }
 }
 

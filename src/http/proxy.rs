@@ -10,7 +10,7 @@ use ureq::{Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::node::{has_valid_port, normalized_host};
+use crate::node::{has_valid_port, host_and_port, normalized_host};
 use crate::text;
 
 /// Where the address of the proxy comes from.
@@ -46,19 +46,10 @@ impl ProxySource {
         Ok(Some((proxy, name)))
     }
 
-    /// The hosts that are connected directly.
-    pub(super) fn no_proxy(&self) -> NoProxy {
-        let list = match self {
-            Self::Environment => variable("no_proxy").or_else(|| variable("NO_PROXY")),
-            Self::Setting(_) | Self::None => None,
-        };
-        NoProxy::new(&list.unwrap_or_default())
-    }
-
-    /// Whether connections to plain http nodes on other hosts use the proxy, too. The environment's variables are for
-    /// https.
-    pub(super) fn covers_plain_http(&self) -> bool {
-        matches!(self, Self::Setting(_))
+    /// The hosts that are connected directly, if the address comes from the environment.
+    pub(super) fn no_proxy(&self) -> Option<NoProxy> {
+        let list = || variable("no_proxy").or_else(|| variable("NO_PROXY")).unwrap_or_default();
+        matches!(self, Self::Environment).then(|| NoProxy::new(&list()))
     }
 }
 
@@ -68,93 +59,69 @@ fn variable(name: &str) -> Option<String> {
 
 /// The hosts that are connected directly, by what curl, Go and Python agree on. ureq's own rule knows neither
 /// subdomains nor ports nor networks.
-#[derive(Debug, Default)]
-pub(super) struct NoProxy(Vec<Direct>);
-
 #[derive(Debug)]
-struct Direct {
-    hosts: Hosts,
-    /// `None` means any port.
-    port: Option<u16>,
-}
-
-#[derive(Debug)]
-enum Hosts {
-    All,
-    /// The host with this name or address, and the hosts below it.
-    Named(String),
-    /// The hosts below this name.
-    Below(String),
-    /// The addresses that begin with as many bits.
-    Network(IpAddr, u32),
-}
+pub(super) struct NoProxy(Vec<String>);
 
 impl NoProxy {
     /// Reads a list that is separated by commas or blanks. Logs what it ignores.
     fn new(list: &str) -> Self {
         let entries = list.split(|c: char| c == ',' || text::is_unseen(c)).filter(|entry| !entry.is_empty());
-        let parsed = |entry: &str| {
-            let direct = Direct::parse(&entry.to_ascii_lowercase());
-            if direct.is_none() {
+        let is_valid = |entry: &&str| {
+            let is_valid = covers(entry, "", 0).is_some();
+            if !is_valid {
                 warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", entry.escape_debug());
             }
-            direct
+            is_valid
         };
-        Self(entries.filter_map(parsed).collect())
+        Self(entries.filter(is_valid).map(str::to_owned).collect())
     }
 
     pub(super) fn covers(&self, node: &Uri) -> bool {
-        let host =
-            node.host().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
-        let default_port = if node.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = node.port_u16().unwrap_or(default_port);
-        self.0.iter().any(|direct| direct.port.is_none_or(|of| of == port) && direct.hosts.contain(&host))
+        let (host, port) = host_and_port(node);
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        self.0.iter().any(|entry| covers(entry, &host, port) == Some(true))
     }
 }
 
-impl Direct {
-    fn parse(entry: &str) -> Option<Self> {
-        if let Some((address, bits)) = entry.split_once('/') {
-            let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?);
-            let is_valid = bits <= if address.is_ipv4() { 32 } else { 128 };
-            return is_valid.then_some(Self { hosts: Hosts::Network(address, bits), port: None });
-        }
-        let (host, port) = match entry.rsplit_once(':') {
-            Some((host, port)) if entry.parse::<IpAddr>().is_err() && !entry.ends_with(']') => {
-                (host, Some(port.parse().ok()?))
-            }
-            _ => (entry, None),
+/// Whether an entry of the list covers the host. `None` if the entry is invalid.
+fn covers(entry: &str, host: &str, port: u16) -> Option<bool> {
+    let entry = entry.to_ascii_lowercase();
+    if let Some((network, bits)) = entry.split_once('/') {
+        let (network, bits) = (network.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?);
+        // In the width of IPv6, so that one comparison serves both.
+        let wide = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
         };
-        let host = host.trim_matches(['[', ']']).trim_end_matches('.');
-        let below = host.strip_prefix("*.").or(host.strip_prefix('.'));
-        let hosts = match (host, below) {
-            ("*", _) => Hosts::All,
-            (_, Some(below)) => Hosts::Below(format!(".{below}")),
-            _ => Hosts::Named(normalized_host(host).trim_matches(['[', ']']).to_owned()),
+        let contains = |address: IpAddr| {
+            let differing = wide(address) ^ wide(network);
+            address.is_ipv4() == network.is_ipv4() && differing.leading_zeros() >= bits
         };
-        (!host.is_empty() && !host.trim_start_matches("*").contains('*')).then_some(Self { hosts, port })
+        let is_valid = bits <= if network.is_ipv4() { 32 } else { 128 };
+        return is_valid.then(|| host.parse().is_ok_and(contains));
     }
+    let (named, of_port) = match entry.rsplit_once(':') {
+        Some((named, of_port)) if entry.parse::<IpAddr>().is_err() && !entry.ends_with(']') => {
+            (named, Some(of_port.parse::<u16>().ok()?))
+        }
+        _ => (&*entry, None),
+    };
+    let named = named.trim_matches(['[', ']']).trim_end_matches('.');
+    let is_named = match named.strip_prefix("*.").or(named.strip_prefix('.')) {
+        _ if named == "*" => true,
+        _ if named.is_empty() || named.trim_start_matches('*').contains('*') => return None,
+        Some(above) => is_below(host, above),
+        None => {
+            let named = normalized_host(named);
+            let named = named.trim_matches(['[', ']']);
+            host == named || is_below(host, named)
+        }
+    };
+    Some(is_named && of_port.is_none_or(|of_port| of_port == port))
 }
 
-impl Hosts {
-    fn contain(&self, host: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Named(name) => host == name || host.strip_suffix(&**name).is_some_and(|below| below.ends_with('.')),
-            Self::Below(end) => host.len() > end.len() && host.ends_with(&**end),
-            Self::Network(network, bits) => {
-                // In the width of IPv6, so that one comparison serves both.
-                let wide = |address: IpAddr| match address {
-                    IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
-                    IpAddr::V6(address) => address.to_bits(),
-                };
-                host.parse::<IpAddr>().is_ok_and(|address| {
-                    let differing = wide(address) ^ wide(*network);
-                    address.is_ipv4() == network.is_ipv4() && differing.leading_zeros() >= *bits
-                })
-            }
-        }
-    }
+fn is_below(host: &str, above: &str) -> bool {
+    host.strip_suffix(above).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
 }
 
 const NOT_A_URL: &str = "is not the URL of an http proxy, such as `http://proxy.example.net:3128` (in its user and \

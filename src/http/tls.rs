@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector, Transport};
+pub(super) use ureq::unversioned::transport::RustlsConnector as TlsConnector;
 
 use crate::error::{Error, Phase};
 use crate::expiry::Expiry;
@@ -50,19 +50,6 @@ impl TlsSettings {
             config = config.client_cert(Some(client_cert(chain, key)?));
         }
         Ok(builder.tls_config(config.build()))
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct TlsConnector(RustlsConnector);
-
-impl TlsConnector {
-    pub(super) fn connect(
-        &self,
-        details: &ConnectionDetails,
-        connection: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, ureq::Error> {
-        Ok(Box::new(self.0.connect(details, Some(connection))?.ok_or(ureq::Error::ConnectionFailed)?))
     }
 }
 
