@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::error::Error;
 use crate::local_clock;
 
 /// When a key stops working: never, or at a whole second.
@@ -169,21 +170,22 @@ impl Expires {
         }
     }
 
-    /// The expiry as a request sends it, or why no request may have it.
-    pub(crate) fn check(self) -> Result<Expiry, &'static str> {
+    /// The expiry as a request sends it.
+    pub(crate) fn check(self) -> Result<Expiry, Error> {
         let expiry = match self {
             Self::At(expiry) => expiry,
             // `Expiry::after` would round this up to the next second.
             Self::In(Duration::ZERO) => Expiry(0),
             Self::In(duration) => Expiry::after(duration),
         };
-        if expiry.is_past() {
-            return Err("is not in the future: the key would not work");
-        }
-        if expiry > Expiry::LAST_DATE {
-            return Err("is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant");
-        }
-        Ok(expiry)
+        let why = if expiry.is_past() {
+            "is not in the future: the key would not work"
+        } else if expiry > Expiry::LAST_DATE {
+            "is after the year 9999 (milliseconds for seconds?): use `Expiry::NEVER` if that is meant"
+        } else {
+            return Ok(expiry);
+        };
+        Err(Error::invalid("expires_at", why))
     }
 }
 
@@ -271,8 +273,8 @@ mod tests {
             (Expires::At(largest), "after the year 9999"),
             (Expires::At(late), "after the year 9999"),
         ] {
-            let error = bad.check().unwrap_err();
-            assert!(error.starts_with("is ") && error.contains(why), "{error}");
+            let error = bad.check().unwrap_err().to_string();
+            assert!(error.starts_with("invalid request: `expires_at`: is ") && error.contains(why), "{error}");
         }
     }
 }

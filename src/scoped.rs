@@ -21,10 +21,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use self::embed::Fields;
+use self::embed::Settings;
 pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
-use self::params::Params;
 pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
 use crate::error::Error;
@@ -69,45 +68,26 @@ const SIGNATURE: usize = 44;
 #[must_use = "no key is made until `sign` is called"]
 pub struct ScopedKeyBuilder<'a> {
     parent: &'a SecretString,
-    info: Option<KeyInfo>,
-    only: Vec<(String, ExactValue)>,
-    filter: Option<String>,
-    fields: Fields,
-    /// The parameters that are left to requests.
-    allowed: Vec<String>,
-    params: Params,
-    /// Whether [`limit_hits`](Self::limit_hits) was called, so that groups are limited, too.
-    limits_groups: bool,
-    expiry: Option<Expires>,
+    settings: Settings,
 }
 
 impl CreatedKey {
     /// Returns a builder of a [scoped search key](ScopedKeyBuilder) of this key.
     pub fn scoped(&self) -> ScopedKeyBuilder<'_> {
-        ScopedKeyBuilder { info: Some(self.info()), ..ScopedKeyBuilder::from_parent(&self.value) }
+        ScopedKeyBuilder::from_parent(&self.value).parent_info(&self.info())
     }
 }
 
 impl<'a> ScopedKeyBuilder<'a> {
     /// Returns a builder of a scoped key of the key with this value.
     pub fn from_parent(value: &'a SecretString) -> Self {
-        Self {
-            parent: value,
-            info: None,
-            only: Vec::new(),
-            filter: None,
-            fields: Fields::default(),
-            allowed: Vec::new(),
-            params: Params::default(),
-            limits_groups: false,
-            expiry: None,
-        }
+        Self { parent: value, settings: Settings::default() }
     }
 
     /// Sets the parent's metadata, so that [`sign`](Self::sign) can refuse a parent that the server would refuse.
     /// Defaults to unknown.
     pub fn parent_info(mut self, info: &KeyInfo) -> Self {
-        self.info = Some(info.clone());
+        self.settings.info = Some(info.clone());
         self
     }
 
@@ -125,7 +105,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// Embeds the same guard and parameters as [`filter_by`](Self::filter_by). Defaults to no restriction.
     pub fn only(mut self, field: impl Into<String>, value: impl Into<ExactValue>) -> Self {
-        self.only.push((field.into(), value.into()));
+        self.settings.only.push((field.into(), value.into()));
         self
     }
 
@@ -151,7 +131,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// A second call overwrites the first. Defaults to no filter.
     pub fn filter_by(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
+        self.settings.filter = Some(filter.into());
         self
     }
 
@@ -173,7 +153,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// `param("query_by", …)` closes the second; `filter_by` cannot be closed. Keep values that must not be guessed in
     /// another collection. Defaults to all fields.
     pub fn show_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.shown.get_or_insert_default().extend(fields.into_iter().map(Into::into));
+        self.settings.shown.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -186,7 +166,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// schema, hiding `owner` still shows `owner.phone`. The same holds for arrays of objects, and arrays in arrays (seen
     /// with 0.24.1). `show_fields` hides them. Defaults to no hidden fields.
     pub fn hide_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.hidden.get_or_insert_default().extend(fields.into_iter().map(Into::into));
+        self.settings.hidden.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -194,7 +174,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// Defaults to none with [`show_fields`](Self::show_fields) and [`hide_fields`](Self::hide_fields), otherwise to
     /// those of the request.
     pub fn allow_facets(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields.facets.get_or_insert_default().extend(fields.into_iter().map(Into::into));
+        self.settings.facets.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -225,7 +205,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// Defaults to no limit.
     pub fn limit_hits(mut self, hits: u32) -> Self {
-        self.limits_groups = true;
+        self.settings.limits_groups = true;
         self.param("limit_hits", hits)
     }
 
@@ -233,7 +213,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// page on [tenants](crate::guide::tenants#search-parameters) says what each of them can reveal, and
     /// [`warnings`](ScopedKeyInfo::warnings) names it. Defaults to none.
     pub fn allow_params(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.allowed.extend(names.into_iter().map(Into::into));
+        self.settings.allowed.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -251,20 +231,20 @@ impl<'a> ScopedKeyBuilder<'a> {
     /// and the value with which the key would switch the parameter off. `exclude_fields` is given `out_of`, too, in a key
     /// with a filter; everything else is unchanged.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.params.push(name.into(), value);
+        self.settings.params.push((name.into(), value.into()));
         self
     }
 
     /// When the scoped key stops working. Defaults to the parent's expiry, which also ends the scoped key.
     pub fn expires_at(mut self, expiry: impl Into<Expiry>) -> Self {
-        self.expiry = Some(Expires::At(expiry.into()));
+        self.settings.expiry = Some(Expires::At(expiry.into()));
         self
     }
 
     /// How long after [`sign`](Self::sign) the scoped key stops working, rounded up to a whole second. Defaults to
     /// the parent's expiry, which also ends the scoped key.
     pub fn expires_in(mut self, duration: Duration) -> Self {
-        self.expiry = Some(Expires::In(duration));
+        self.settings.expiry = Some(Expires::In(duration));
         self
     }
 
@@ -289,32 +269,9 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///   `per_page` or `group_limit` is not a whole number below 2^31; or if there is neither a parameter nor an expiry,
     /// * `expires_at` if it has passed, or is later than the parent's.
     pub fn sign(self) -> Result<SecretString, Error> {
-        let Self { parent, info, only, filter, fields, allowed, mut params, limits_groups, expiry } = self;
-        let info = info.as_ref();
-        let prefix = check_parent(parent, info).map_err(|why| Error::invalid("parent", why))?;
-        params.check()?;
-        embed::check_collection(&params, info)?;
-        let restricts_documents = embed::filter(&mut params, &only, filter)?;
-        let hides_fields = embed::fields(&mut params, &fields)?;
-        params.check_unique()?;
-        embed::check_allowed(&params, &allowed)?;
-        embed::page(&mut params);
-        if limits_groups {
-            params.push_default("group_limit", 1);
-        }
-        embed::closed(&mut params, restricts_documents, hides_fields, &allowed);
-        if hides_fields {
-            embed::check_shown(&params, &fields)?;
-        }
-        embed::expiry(&mut params, expiry, info)?;
-        if params.is_empty() {
-            return Err(Error::invalid("params", "are missing: the key would be worth as much as its parent"));
-        }
-        let json = serde_json::to_vec(&params).map_err(|_| Error::invalid("params", "are not JSON"))?;
-        let length = (SIGNATURE + PREFIX + json.len()).div_ceil(3) * 4;
-        for warning in warning::warnings(&|name| params.get(name), length) {
-            warn!("scoped key: {warning}");
-        }
+        let Self { parent, settings } = self;
+        let prefix = check_parent(parent, settings.info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
+        let json = serde_json::to_vec(&settings.embed()?).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
         parts.resize(SIGNATURE, 0);
         // Cannot fail, because 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
@@ -322,7 +279,11 @@ impl<'a> ScopedKeyBuilder<'a> {
         parts.extend_from_slice(prefix.as_bytes());
         parts.extend_from_slice(&json);
         // The string has its exact capacity, so that no copy is left behind.
-        Ok(SecretString::new(STANDARD.encode(&*parts).into_boxed_str()))
+        let key = SecretString::new(STANDARD.encode(&*parts).into_boxed_str());
+        for warning in ScopedKeyInfo::parse(&key)?.warnings() {
+            warn!("scoped key: {warning}");
+        }
+        Ok(key)
     }
 }
 

@@ -284,10 +284,6 @@ impl Error {
     ) -> Self {
         Self::Configuration { setting, reason: reason.into(), source: Some(source.into()) }
     }
-
-    pub(crate) fn invalid_expiry(reason: &str) -> Self {
-        Self::invalid("expires_at", reason)
-    }
 }
 
 /// [`Error::InvalidRequest`] with the field `actions`.

@@ -83,7 +83,7 @@ impl NewKey {
         }
         text::check(&description).map_err(|why| Error::invalid("description", why))?;
         check_size(&description, &actions, &collections)?;
-        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check).map_err(Error::invalid_expiry)?;
+        let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;
         let expires_in = expiry.and_then(Expires::duration);
         let (value, unknown) = (KeyValue::default(), Map::new());
         Ok(Self { description, actions, collections, value, expires_at, expires_in, autodelete, unknown })

@@ -138,7 +138,7 @@ impl RotateKey {
     ///
     /// [`Error::InvalidRequest`], [`Error::RandomSource`].
     pub fn prepare(mut self) -> Result<PreparedRotation, Error> {
-        let expires_at = self.expiry.map(Expires::check).transpose().map_err(Error::invalid_expiry)?;
+        let expires_at = self.expiry.map(Expires::check).transpose()?;
         self.value = self.value.check(None)?;
         let Some(value) = self.value.known().cloned() else {
             return Err(Error::invalid(

@@ -50,7 +50,10 @@ impl ExactValue {
     /// value.
     pub fn check(&self) -> Result<(), Error> {
         match &self.0 {
-            Kind::Integer(number) => check_integer(*number),
+            // 0.24.1 does not respond to a larger one.
+            Kind::Integer(number) => {
+                i64::try_from(*number).map(drop).map_err(|_| "the integer is beyond the range of an `int64` field")
+            }
             Kind::Bool(_) => Ok(()),
             Kind::Text(text) => check_text(text),
         }
@@ -70,11 +73,6 @@ impl ExactValue {
             Kind::Text(text) => format!("{field}:=[`{text}`]"),
         }
     }
-}
-
-fn check_integer(number: i128) -> Result<(), &'static str> {
-    // 0.24.1 does not respond to a larger one.
-    i64::try_from(number).map(drop).map_err(|_| "the integer is beyond the range of an `int64` field")
 }
 
 /// Checks text, so that no two accepted texts have the same tokens on any server.

@@ -1,5 +1,7 @@
 //! The names of fields, and the parameters that show their values.
 
+use serde_json::Value;
+
 /// Parameters whose value names fields, and that make a response show values of these.
 pub(super) const SHOWING: [&str; 3] = ["facet_by", "group_by", "highlight_fields"];
 
@@ -20,7 +22,7 @@ pub(super) fn names(list: &str) -> impl Iterator<Item = &str> {
 /// Whether a parameter of [`SHOWING`] with this value shows `field`, a part of it, or an object that contains it. Newer
 /// servers also read `note(sort_by:…)` and `no*` (documented upstream; 0.24.1 responds with 404). `field` may be such
 /// a `no*`, too: newer servers read it in `exclude_fields` (read upstream; 0.24.1 ignores it there).
-pub(super) fn shows(value: &str, field: &str) -> bool {
+fn shows(value: &str, field: &str) -> bool {
     let contains = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
     names(value).any(|shown| {
         let (name, options) = shown.split_at(shown.find(['*', '(']).unwrap_or(shown.len()));
@@ -33,15 +35,24 @@ pub(super) fn shows(value: &str, field: &str) -> bool {
     })
 }
 
-/// The first field that a parameter of [`SHOWING`] with this value shows and that is not among `fields`, unless those
-/// are empty. The value `none` names no field.
-pub(super) fn not_among<'a>(value: &'a str, fields: &[String]) -> Option<&'a str> {
-    let is_part = |shown: &str, field: &str| {
-        shown.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(', ' ']))
+/// The first field that an embedded parameter of [`SHOWING`] shows although it is among `hidden`, or not among `shown`,
+/// with this parameter. An empty `shown` hides nothing. The value `none` names no field that could be missing there.
+pub(super) fn shown_although_hidden<'a>(
+    get: &dyn Fn(&str) -> Option<&'a Value>,
+    hidden: &'a [impl AsRef<str>],
+    shown: &[impl AsRef<str>],
+) -> Option<(&'static str, &'a str)> {
+    let is_part = |name: &str, field: &str| {
+        name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(', ' ']))
     };
-    names(value)
-        .filter(|shown| *shown != "none" && !fields.is_empty())
-        .find(|shown| !fields.iter().any(|field| is_part(shown, field)))
+    let is_missing = |name: &&str| {
+        *name != "none" && !shown.is_empty() && !shown.iter().any(|field| is_part(name, field.as_ref()))
+    };
+    SHOWING.into_iter().find_map(|name| {
+        let value = get(name)?.as_str()?;
+        let field = hidden.iter().map(AsRef::as_ref).find(|field| shows(value, field));
+        Some((name, field.or_else(|| names(value).find(is_missing))?))
+    })
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl ScopedKeyInfo {
     /// [`only`](crate::scoped::ScopedKeyBuilder::only), [`show_fields`](crate::scoped::ScopedKeyBuilder::show_fields) and an expiry.
     #[must_use]
     pub fn warnings(&self) -> Vec<ScopedKeyWarning> {
-        let mut found = warnings(&|name| self.params.get(name), self.length);
+        let mut found = warnings(&self.params, self.length);
         found.extend((!self.is_canonical).then_some(ScopedKeyWarning::OtherEncoding));
         found
     }

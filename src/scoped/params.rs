@@ -1,7 +1,5 @@
 //! The parameters of a scoped key, in the signed order.
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -16,34 +14,32 @@ use crate::typo::is_at_most_one_typo;
 const NUMBERS: [&str; 3] = ["group_limit", "limit_hits", "per_page"];
 
 #[derive(Debug, Default)]
-pub(super) struct Params(Vec<(Cow<'static, str>, Value)>);
+pub(super) struct Params(Vec<(String, Value)>);
 
 impl Params {
-    pub(super) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        self.0.push((name.into(), value.into()));
+    /// Adds a parameter, which must not be there yet.
+    pub(super) fn push(&mut self, name: &str, value: impl Into<Value>) -> Result<(), Error> {
+        if self.get(name).is_some() {
+            return Err(Error::invalid("params", format!("`{name}` is given twice")));
+        }
+        self.0.push((name.to_owned(), value.into()));
+        Ok(())
     }
 
-    /// Puts a parameter before all others.
-    pub(super) fn push_front(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.0.insert(0, (name.into(), value.into()));
-    }
-
-    /// Adds a parameter unless the caller has set it.
-    pub(super) fn push_default(&mut self, name: &'static str, value: impl Into<Value>) {
+    /// Adds a parameter unless it is there.
+    pub(super) fn push_default(&mut self, name: &str, value: impl Into<Value>) {
         if self.get(name).is_none() {
-            self.push(name, value);
+            self.0.push((name.to_owned(), value.into()));
         }
     }
 
-    /// Adds a field to a list of fields that is separated by commas, unless the caller has added it.
-    pub(super) fn push_field(&mut self, name: &'static str, field: &str) {
+    /// Adds a field to a list of fields that is separated by commas, unless the list has it.
+    pub(super) fn push_field(&mut self, name: &str, field: &str) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, Value::String(list))) if fields::names(list).all(|known| known != field) => {
-                list.push(',');
-                list.push_str(field);
+                *list = format!("{list},{field}");
             }
-            Some(_) => {}
-            None => self.push(name, field),
+            _ => self.push_default(name, field),
         }
     }
 
@@ -54,42 +50,31 @@ impl Params {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Checks each parameter that the caller has set.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        self.0.iter().try_for_each(|(name, value)| check(name, value))
-    }
-
-    pub(super) fn check_unique(&self) -> Result<(), Error> {
-        for (at, (name, _)) in self.0.iter().enumerate() {
-            if self.0.iter().take(at).any(|(before, _)| before == name) {
-                return Err(Error::invalid("params", format!("`{name}` is given twice")));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn check(name: &str, value: &Value) -> Result<(), Error> {
-    let refuse = |why: &str| Err(Error::invalid("params", format!("`{name}` {why}")));
-    check_name(name).map_err(|why| Error::invalid("params", why))?;
-    if !(value.is_string() || value.is_number() || value.is_boolean()) {
-        return refuse(
-            "is not text, a number, `true` or `false`: up to v27.0, the server would ignore it; later, it would refuse every search",
-        );
-    }
-    if NUMBERS.contains(&name) && number(value).is_none_or(|number| i32::try_from(number).is_err()) {
-        return refuse("is not a whole number below 2^31: the server would refuse every search, or never respond");
-    }
+/// Checks a parameter that the caller has set.
+pub(super) fn check(name: &str, value: &Value) -> Result<(), Error> {
+    let refuse = |why: String| Error::invalid("params", format!("`{}` {why}", name.escape_debug()));
+    check_name(name).map_err(refuse)?;
     if name == "filter_by" {
         let filter = value.as_str().ok_or("is not text: the server would refuse every search");
         let check = |filter| filter::check_not_empty(filter).and_then(|()| filter::check_embedded(filter));
         filter.and_then(check).map_err(|why| Error::invalid("filter_by", why))?;
     }
-    if let Err(why) = value.as_str().map_or(Ok(()), text::check) {
-        return refuse(&why);
+    let is_number = number(value).is_some_and(|number| i32::try_from(number).is_ok());
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(
+            "is not text, a number, `true` or `false`: up to v27.0, the server would ignore it; later, it would refuse \
+             every search"
+                .to_owned(),
+        ),
+        _ if NUMBERS.contains(&name) && !is_number => Err(
+            "is not a whole number below 2^31: the server would refuse every search, or never respond".to_owned(),
+        ),
+        Value::String(text) => text::check(text),
+        _ => Ok(()),
     }
-    Ok(())
+    .map_err(refuse)
 }
 
 /// The number that the server reads: it reads every parameter as text.
@@ -98,18 +83,14 @@ pub(super) fn number(value: &Value) -> Option<u64> {
 }
 
 fn check_name(name: &str) -> Result<(), String> {
-    if name == "expires_at" {
-        return Err("`expires_at` is set by the methods of that name".to_owned());
-    }
-    let shown = name.escape_debug();
-    if let Some(meant) = meant(name) {
-        return Err(format!("`{shown}` is not a parameter: write `{meant}`"));
-    }
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(is_allowed) {
-        return Err(format!("`{shown}` is not the name of a parameter: lower-case ASCII letters, digits and `_`"));
+    let is_name = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(is_allowed);
+    match meant(name) {
+        _ if name == "expires_at" => Err("is set by the methods of that name".to_owned()),
+        Some(meant) => Err(format!("is not a parameter: write `{meant}`")),
+        None if is_name => Ok(()),
+        None => Err("is not the name of a parameter: lower-case ASCII letters, digits and `_`".to_owned()),
     }
-    Ok(())
 }
 
 /// The parameter of which this is a misspelling. A server ignores it, so that the key would lack a restriction.

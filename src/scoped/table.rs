@@ -26,12 +26,6 @@ pub(super) enum Rule {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// Major and minor of the first version that reads it, and of the first that no longer does. A test compares them
-    /// with the source.
-    #[allow(dead_code)]
-    pub(super) since: (u16, u16),
-    #[allow(dead_code)]
-    pub(super) until: Option<(u16, u16)>,
     /// In a key that restricts documents (`only`, `filter_by`).
     pub(super) documents: Rule,
     /// In a key that hides fields (`show_fields`, `hide_fields`).
@@ -45,25 +39,17 @@ pub(super) struct Row {
 pub(super) static TABLE: LazyLock<Vec<Row>> =
     LazyLock::new(|| TEXT.lines().skip(2).filter_map(rows).flatten().collect());
 
-/// A table in Markdown: a header of two lines, then lines with names between back-ticks and these columns.
+/// A table in Markdown: a header of two lines, then lines with names between back-ticks and these columns. A test
+/// compares the versions with the source.
 pub(super) const TEXT: &str = include_str!("parameters.md");
 
 /// The rows of a line; `None` if it has another form, which a test excludes.
 pub(super) fn rows(line: &'static str) -> Option<impl Iterator<Item = Row>> {
     let cells: Vec<_> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
-    let [names, versions, documents, fields, effect, evidence] = cells[..] else { return None };
-    let (since, until) = match versions.strip_prefix("from ")?.split_once(", gone in ") {
-        Some((since, until)) => (since, Some(version(until)?)),
-        None => (versions.strip_prefix("from ")?, None),
-    };
-    let (since, documents, fields) = (version(since)?, rule(documents)?, rule(fields)?);
-    let row = move |name| Row { name, since, until, documents, fields, effect, evidence };
+    let [names, _, documents, fields, effect, evidence] = cells[..] else { return None };
+    let (documents, fields) = (rule(documents)?, rule(fields)?);
+    let row = move |name| Row { name, documents, fields, effect, evidence };
     Some(names.split(['`', ' ']).filter(|name| !name.is_empty()).map(row))
-}
-
-fn version(text: &str) -> Option<(u16, u16)> {
-    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn rule(cell: &'static str) -> Option<Rule> {

@@ -1,8 +1,6 @@
 //! Warnings about the parameters of a scoped key.
 
-use std::fmt;
-
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::params::number;
 use super::table::{self, Rule, TABLE};
@@ -10,86 +8,84 @@ use super::{exact, fields, filter};
 use crate::expiry::Expiry;
 
 /// The server's default page size.
-pub(super) const DEFAULT_PAGE: u32 = 10;
+pub(super) const DEFAULT_PAGE: u64 = 10;
 
 /// The bytes that the query of a URL may have (0.24.1).
 const MAX_QUERY: usize = 4_000;
 
 /// A gap of a scoped key, or something that makes it fail. Found by
 /// [`ScopedKeyInfo::warnings`](crate::scoped::ScopedKeyInfo::warnings).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScopedKeyWarning {
     /// The filter has no guard, so a request whose own filter leaves a back-tick open finds every document (seen with
     /// 0.24.1). [`only`](crate::scoped::ScopedKeyBuilder::only) and [`filter_by`](crate::scoped::ScopedKeyBuilder::filter_by) add the
     /// guard.
+    #[error("a request can escape `filter_by` with an open back-tick: sign it with `only` or `filter_by`")]
     UnguardedFilter,
     /// A comparison without `=`: it finds every text that contains the words (seen with 0.24.1).
+    #[error("`filter_by` compares without `=`, which finds every text that contains the words")]
     LooseComparison,
     /// Quoted text with characters that the server drops or folds, so that it also finds other values (seen with
     /// 0.24.1).
+    #[error("`filter_by` compares a text that equals others once case, accents and symbols are dropped: use `only`")]
     InexactText,
     /// An `||` at the top level of the filter, which may come from an unescaped value.
+    #[error("`filter_by` has `||` at its top level: check that it did not come from a value")]
     TopLevelOr,
     /// The filter joins another collection. From v27.1 on, the server merges it with the request's join of that
     /// collection, and responds with 400 if it cannot (read in v27.1 and v29).
+    #[error(
+        "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails"
+    )]
     Join,
     /// A request can set this parameter, although the key restricts documents or hides fields. The `Display` says what
     /// the request can do with it. [`allow_params`](crate::scoped::ScopedKeyBuilder::allow_params) leaves it open on purpose.
+    #[error("`{0}` is left to requests: one that sets it {effect}", effect = effect(.0))]
     OpenParameter(&'static str),
     /// `exclude_fields` or `include_fields` removes a field from documents, but a request can still show its values
     /// with `facet_by`, `group_by` or `highlight_fields` (seen with 0.24.1), or one of these is embedded and shows an
     /// excluded field.
+    #[error("a request can still show the removed fields with facets, groups or highlights: use `hide_fields`")]
     FieldsNotHidden,
     /// `exclude_fields` names a member of an object. Other members that are not in the collection's schema are shown
     /// (seen with 0.24.1). [`show_fields`](crate::scoped::ScopedKeyBuilder::show_fields) hides them.
+    #[error("`exclude_fields` names members of an object, whose other members may be shown: use `show_fields`")]
     MembersNotHidden,
     /// The key restricts neither documents nor fields, collections or hits: it is worth as much as its parent.
+    #[error("the key restricts nothing: it is worth as much as its parent")]
     Unrestricted,
     /// The key has no expiry of its own: it works as long as its parent.
+    #[error("the key has no expiry of its own: it works as long as its parent")]
     NeverExpires,
     /// The expiry is so late that it may be in milliseconds. The server reads seconds, and accepts it (seen with 0.24.1).
+    #[error("`expires_at` is past the year 4020: it may be in milliseconds instead of seconds")]
     InMilliseconds,
     /// The key has more than 4,000 characters, which the query of a URL cannot have (400, seen with 0.24.1). The header
     /// `X-TYPESENSE-API-KEY` can.
+    #[error("the key is longer than the 4,000 bytes that a URL's query may have: send it in a header")]
     TooLongForUrl,
     /// The key has no padding, or something after it, such as a line break. Servers accept it, and ignore that.
+    #[error("the key lacks its padding, or text follows it: servers ignore that")]
     OtherEncoding,
     /// `limit_hits` is below the default page of 10, and no `per_page` is embedded: every search without `per_page`
     /// fails (seen with 0.24.1).
+    #[error("`limit_hits` is below 10 without `per_page`: searches without `per_page` fail")]
     LimitBelowPage,
     /// `limit_hits` does not limit the hits of a request with `group_by`, because the server counts groups (seen with
     /// 0.24.1). [`limit_hits`](crate::scoped::ScopedKeyBuilder::limit_hits) also embeds `group_limit`.
+    #[error("`limit_hits` counts groups, not hits, for a request with `group_by`: embed `group_limit` as 1")]
     UnlimitedGroups,
 }
 
-impl fmt::Display for ScopedKeyWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OpenParameter(open) => {
-                let Some(row) = table::find(open) else { return Ok(()) };
-                return write!(f, "`{open}` is left to requests: one that sets it {} ({})", row.effect, row.evidence);
-            }
-            Self::UnguardedFilter => "a request can escape `filter_by` with an open back-tick: sign it with `only` or `filter_by`",
-            Self::LooseComparison => "`filter_by` compares without `=`, which finds every text that contains the words",
-            Self::InexactText => "`filter_by` compares a text that equals others once case, accents and symbols are dropped: use `only`",
-            Self::TopLevelOr => "`filter_by` has `||` at its top level: check that it did not come from a value",
-            Self::Join => "`filter_by` joins a collection: from v27.1 on, it is merged with the request's join, or the search fails",
-            Self::FieldsNotHidden => "a request can still show the removed fields with facets, groups or highlights: use `hide_fields`",
-            Self::MembersNotHidden => "`exclude_fields` names members of an object, whose other members may be shown: use `show_fields`",
-            Self::Unrestricted => "the key restricts nothing: it is worth as much as its parent",
-            Self::NeverExpires => "the key has no expiry of its own: it works as long as its parent",
-            Self::InMilliseconds => "`expires_at` is past the year 4020: it may be in milliseconds instead of seconds",
-            Self::TooLongForUrl => "the key is longer than the 4,000 bytes that a URL's query may have: send it in a header",
-            Self::OtherEncoding => "the key lacks its padding, or text follows it: servers ignore that",
-            Self::LimitBelowPage => "`limit_hits` is below 10 without `per_page`: searches without `per_page` fail",
-            Self::UnlimitedGroups => "`limit_hits` counts groups, not hits, for a request with `group_by`: embed `group_limit` as 1",
-        })
-    }
+/// What a request can do with an open parameter.
+fn effect(open: &str) -> String {
+    table::find(open).map(|row| format!("{} ({})", row.effect, row.evidence)).unwrap_or_default()
 }
 
-/// The warnings for the parameters, which `get` returns by name, of a key with this many characters.
-pub(super) fn warnings<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, length: usize) -> Vec<ScopedKeyWarning> {
+/// The warnings for the parameters of a key with this many characters.
+pub(super) fn warnings(params: &Map<String, Value>, length: usize) -> Vec<ScopedKeyWarning> {
+    let get = |name: &str| params.get(name);
     let mut found = Vec::new();
     let mut add_if = |holds: bool, warning| found.extend(holds.then_some(warning));
     if let Some(embedded) = get("filter_by").and_then(Value::as_str) {
@@ -104,16 +100,12 @@ pub(super) fn warnings<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, length: usiz
     }
     let list = |name| get(name).and_then(Value::as_str).unwrap_or_default();
     let excluded: Vec<_> = fields::names(list("exclude_fields")).filter(|name| *name != "out_of").collect();
-    let included: Vec<_> = fields::names(list("include_fields")).map(str::to_owned).collect();
-    let shows_them = |value: &Value| {
-        let value = value.as_str().unwrap_or_default();
-        excluded.iter().any(|field| fields::shows(value, field)) || fields::not_among(value, &included).is_some()
-    };
+    let included: Vec<_> = fields::names(list("include_fields")).collect();
     let removes_fields = !excluded.is_empty() || !included.is_empty();
-    let showing = || fields::SHOWING.iter().filter_map(|name| get(name));
     // With neither of them, the fields are removed to shorten responses.
-    let hides_fields = removes_fields && showing().next().is_some();
-    add_if(removes_fields && (!hides_fields || showing().any(shows_them)), ScopedKeyWarning::FieldsNotHidden);
+    let hides_fields = removes_fields && fields::SHOWING.iter().any(|name| get(name).is_some());
+    let is_shown = fields::shown_although_hidden(&get, &excluded, &included).is_some();
+    add_if(removes_fields && (!hides_fields || is_shown), ScopedKeyWarning::FieldsNotHidden);
     for row in TABLE.iter() {
         let is_open = |rule| match rule {
             Rule::Off(off) => !get(row.name).is_some_and(|value| is_closed(value, off)),
@@ -134,7 +126,7 @@ pub(super) fn warnings<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, length: usiz
     add_if(is_late, ScopedKeyWarning::InMilliseconds);
     add_if(length > MAX_QUERY, ScopedKeyWarning::TooLongForUrl);
     let limit = get("limit_hits").and_then(number);
-    let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE.into());
+    let is_low = limit.is_some_and(|limit| limit < DEFAULT_PAGE);
     add_if(is_low && get("per_page").is_none(), ScopedKeyWarning::LimitBelowPage);
     let can_group = get("group_by").is_none_or(|value| value != "");
     add_if(
@@ -192,7 +184,7 @@ fn is_number(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::ScopedKeyWarning::{FieldsNotHidden, InexactText, Join, LimitBelowPage};
     use super::ScopedKeyWarning::{
@@ -204,7 +196,7 @@ mod tests {
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
         let params: Map<String, Value> = params.as_object().unwrap().clone();
         let other = |warning: &ScopedKeyWarning| !matches!(warning, NeverExpires | Unrestricted);
-        warnings(&|name| params.get(name), 400).into_iter().filter(other).collect()
+        warnings(&params, 400).into_iter().filter(other).collect()
     }
 
     /// The warnings for a guarded filter without any other gap.
@@ -339,7 +331,7 @@ mod tests {
 
     #[test]
     fn key_without_limits_has_warnings() {
-        let of = |params: Value, length| warnings(&|name| params.get(name), length);
+        let of = |params: Value, length| warnings(params.as_object().unwrap(), length);
         assert_eq!(of(json!({}), 70), [Unrestricted, NeverExpires]);
         assert_eq!(of(json!({"use_cache": true, "expires_at": 1_900_000_000}), 70), [Unrestricted]);
         assert_eq!(of(json!({"collection": "docs", "expires_at": 1_900_000_000}), 4_000), []);
