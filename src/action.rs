@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::table::{Route, Row, TABLE};
 use crate::checked_text::checked_text;
 use crate::server_version::ServerVersion;
-use crate::text::is_unseen;
+use crate::text::{InvalidInput, is_unseen};
 use crate::typo::is_at_most_one_typo;
 
 /// An action that a key allows, as `resource:verb`, such as `documents:search`.
@@ -52,7 +52,7 @@ use crate::typo::is_at_most_one_typo;
 #[serde(transparent)]
 pub struct Action(Cow<'static, str>);
 
-checked_text!(Action, InvalidAction);
+checked_text!(Action: String, &String, &str);
 
 impl Action {
     /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole
@@ -70,7 +70,7 @@ impl Action {
         Self(Cow::Owned(text.into()))
     }
 
-    fn parse(text: String) -> Result<Self, InvalidAction> {
+    fn parse(text: String) -> Result<Self, InvalidInput> {
         let action = Self::custom(text);
         action.validate().map(|()| action)
     }
@@ -149,9 +149,9 @@ impl Action {
     ///
     /// # Errors
     ///
-    /// [`InvalidAction`], with a suggestion, if it is malformed, misspelled, or one of the actions that the public
+    /// [`InvalidInput`], with a suggestion, if it is malformed, misspelled, or one of the actions that the public
     /// documentation lists but no server implements.
-    pub fn validate(&self) -> Result<(), InvalidAction> {
+    pub fn validate(&self) -> Result<(), InvalidInput> {
         if !self.rows().is_empty() {
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl Action {
     }
 
     /// Checks that a server could match the action: it must at least be `resource:verb`.
-    pub(crate) fn check_form(&self) -> Result<(), InvalidAction> {
+    pub(crate) fn check_form(&self) -> Result<(), InvalidInput> {
         self.malformation().map_or(Ok(()), |why| Err(self.invalid(why)))
     }
 
@@ -183,12 +183,10 @@ impl Action {
             .then_some("is not one `resource:verb` (pass several actions as several items)")
     }
 
-    fn invalid(&self, why: &str) -> InvalidAction {
+    fn invalid(&self, why: &str) -> InvalidInput {
         let shown = self.as_str().escape_debug();
-        InvalidAction(match self.advice() {
-            Some(advice) => format!("`{shown}` {why}; {advice}"),
-            None => format!("`{shown}` {why}"),
-        })
+        let advice = self.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+        InvalidInput::new("actions", format!("`{shown}` {why}{advice}"))
     }
 
     /// What to write instead of an action that allows nothing, as the end of a sentence.
@@ -335,7 +333,7 @@ fn nearest(text: &str) -> Option<String> {
             && (verb == "*" || is_at_most_one_typo(verb.trim(), known_verb))
     };
     let row = TABLE.iter().find(is_near)?;
-    Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.into())
+    Some(if verb == "*" { row.whole_resource() } else { row.action.clone() }.to_string())
 }
 
 #[cfg(test)]

@@ -2,25 +2,19 @@
 
 /// Adds conversions from and to text to a newtype of `Cow<'static, str>` with the functions `parse` and `as_str`.
 macro_rules! checked_text {
-    ($text:ident, $invalid:ident) => {
-        #[doc = concat!("Text that is no valid [`", stringify!($text), "`]. Its `Display` says why, and what to write instead.")]
-        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-        #[error("{0}")]
-        pub struct $invalid(String);
+    ($text:ident: $($from:ty),*) => {
+        $(impl TryFrom<$from> for $text {
+            type Error = $crate::text::InvalidInput;
 
-        /// For methods that take the type itself or text: the type itself needs no check.
-        impl From<std::convert::Infallible> for $invalid {
-            fn from(never: std::convert::Infallible) -> Self {
-                match never {}
+            fn try_from(text: $from) -> Result<Self, Self::Error> {
+                Self::parse(text.into())
             }
-        }
-
-        $crate::checked_text::try_from!($text, $invalid, String, &String, &str);
+        })*
 
         impl std::str::FromStr for $text {
-            type Err = $invalid;
+            type Err = $crate::text::InvalidInput;
 
-            fn from_str(text: &str) -> Result<Self, $invalid> {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::parse(text.to_owned())
             }
         }
@@ -31,21 +25,9 @@ macro_rules! checked_text {
             }
         }
 
-        impl From<$text> for String {
-            fn from(text: $text) -> Self {
-                text.0.into_owned()
-            }
-        }
-
         impl AsRef<str> for $text {
             fn as_ref(&self) -> &str {
                 self.as_str()
-            }
-        }
-
-        impl PartialEq<str> for $text {
-            fn eq(&self, text: &str) -> bool {
-                self.as_str() == text
             }
         }
 
@@ -69,16 +51,4 @@ macro_rules! checked_text {
     };
 }
 
-macro_rules! try_from {
-    ($text:ident, $invalid:ident, $($from:ty),*) => {$(
-        impl TryFrom<$from> for $text {
-            type Error = $invalid;
-
-            fn try_from(text: $from) -> Result<Self, $invalid> {
-                Self::parse(text.into())
-            }
-        }
-    )*};
-}
-
-pub(crate) use {checked_text, try_from};
+pub(crate) use checked_text;

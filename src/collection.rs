@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checked_text::checked_text;
 use crate::pattern::{self, Flaw};
-use crate::text;
+use crate::text::{self, InvalidInput};
 
 /// One entry of a key's collections.
 ///
@@ -33,13 +33,13 @@ use crate::text;
 /// assert_eq!("exact:v1.docs".parse::<CollectionPattern>()?.as_str(), r"v1\.docs");
 /// // A name, or a pattern?
 /// assert!("v1.docs".parse::<CollectionPattern>().is_err());
-/// # Ok::<(), typesense_keys::error::InvalidCollectionPattern>(())
+/// # Ok::<(), typesense_keys::error::InvalidInput>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct CollectionPattern(Cow<'static, str>);
 
-checked_text!(CollectionPattern, InvalidCollectionPattern);
+checked_text!(CollectionPattern: String, &String, &str);
 
 impl CollectionPattern {
     /// Every collection, including future ones.
@@ -64,9 +64,9 @@ impl CollectionPattern {
     ///
     /// # Errors
     ///
-    /// [`InvalidCollectionPattern`] for anything else, such as a lookahead or a back-reference, and for a pattern that
+    /// [`InvalidInput`] for anything else, such as a lookahead or a back-reference, and for a pattern that
     /// the server could not compile: the server would silently accept it, and the key would match no collection.
-    pub fn pattern(pattern: impl Into<String>) -> Result<Self, InvalidCollectionPattern> {
+    pub fn pattern(pattern: impl Into<String>) -> Result<Self, InvalidInput> {
         let entry = Self::stored(pattern);
         entry.check().map_err(|flaw| entry.refused(flaw)).map(|()| entry)
     }
@@ -80,12 +80,12 @@ impl CollectionPattern {
         Self::stored(pattern)
     }
 
-    fn parse(text: String) -> Result<Self, InvalidCollectionPattern> {
+    fn parse(text: String) -> Result<Self, InvalidInput> {
         let tagged = text.split_once(':').filter(|(tag, _)| ["exact", "prefix", "pattern", "custom"].contains(tag));
         let name = tagged.map_or(&*text, |(_, name)| name);
         if let Err(why) = text::check(name) {
             let shown = name.escape_debug();
-            return Err(InvalidCollectionPattern(format!("`{shown}` {why} (`CollectionPattern::exact` accepts it)")));
+            return Err(invalid(format!("`{shown}` {why} (`CollectionPattern::exact` accepts it)")));
         }
         match tagged {
             Some(("pattern", pattern)) => Self::pattern(pattern),
@@ -99,7 +99,7 @@ impl CollectionPattern {
             }
             None if text.starts_with('!') => {
                 let shown = text.escape_debug();
-                Err(InvalidCollectionPattern(format!(
+                Err(invalid(format!(
                     "`{shown}` excludes nothing, because a key cannot exclude collections: name those that it allows \
                      (`exact:{shown}` is the one collection with this name)"
                 )))
@@ -108,7 +108,7 @@ impl CollectionPattern {
             None => {
                 let Self(text) = Self::pattern(text)?;
                 let shown = text.escape_debug();
-                Err(InvalidCollectionPattern(format!(
+                Err(invalid(format!(
                     "`{shown}` could be a name or a pattern, and the server reads it as both: write `exact:{shown}` or \
                      `pattern:{shown}`, in Rust `CollectionPattern::exact(\"{shown}\")` or \
                      `CollectionPattern::pattern(\"{shown}\")`"
@@ -131,9 +131,9 @@ impl CollectionPattern {
     ///
     /// # Errors
     ///
-    /// [`InvalidCollectionPattern`] if the entry is empty, is longer than 4096 bytes, or is read from JSON and no
+    /// [`InvalidInput`] if the entry is empty, is longer than 4096 bytes, or is read from JSON and no
     /// server could compile it.
-    pub fn validate(&self) -> Result<(), InvalidCollectionPattern> {
+    pub fn validate(&self) -> Result<(), InvalidInput> {
         match self.check() {
             // Read from JSON: the server that has the entry knows what it means.
             Err(Flaw::Unsupported(_)) if self.as_str().len() <= pattern::MAX_LENGTH => Ok(()),
@@ -158,7 +158,7 @@ impl CollectionPattern {
     /// assert!(CollectionPattern::prefix("docs_").matches("docs_2"));
     /// assert!(CollectionPattern::pattern("a.b")?.matches("axb"));
     /// assert!(!CollectionPattern::exact("a.b").matches("axb"));
-    /// # Ok::<(), typesense_keys::error::InvalidCollectionPattern>(())
+    /// # Ok::<(), typesense_keys::error::InvalidInput>(())
     /// ```
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -189,10 +189,10 @@ impl CollectionPattern {
     }
 
     /// Why the entry is refused, and what to write instead.
-    fn refused(&self, flaw: Flaw) -> InvalidCollectionPattern {
+    fn refused(&self, flaw: Flaw) -> InvalidInput {
         let shown = self.as_str().escape_debug();
         let why = match flaw {
-            _ if self.as_str().is_empty() => return InvalidCollectionPattern(EMPTY.to_owned()),
+            _ if self.as_str().is_empty() => return invalid(EMPTY),
             Flaw::Broken(why) => format!("the server could not compile the pattern `{shown}`: {why}"),
             Flaw::Unsupported(why) if self.as_str().len() > pattern::MAX_LENGTH => {
                 format!("the pattern `{shown}` is refused: {why}")
@@ -201,11 +201,15 @@ impl CollectionPattern {
                 format!("the pattern `{shown}` is refused: {why}, but a server may understand it as `custom:{shown}`")
             }
         };
-        InvalidCollectionPattern(format!(
+        invalid(format!(
             "{why} (for a collection with exactly this name, write `exact:{shown}`, in Rust \
              `CollectionPattern::exact(\"{shown}\")`)"
         ))
     }
+}
+
+fn invalid(why: impl Into<String>) -> InvalidInput {
+    InvalidInput::new("collections", why)
 }
 
 const EMPTY: &str = "an empty name or prefix means no collection (`*` means all)";
@@ -220,14 +224,8 @@ fn is_plain_character(character: char) -> bool {
 }
 
 fn escape(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len() + 8);
-    for character in name.chars() {
-        if matches!(character, '\\' | '^' | '$' | '.' | '|' | '?' | '*' | '+' | '(' | ')' | '[' | ']' | '{' | '}') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
+    let escape = |character| r"\^$.|?*+()[]{}".contains(character).then_some('\\');
+    name.chars().flat_map(|character| escape(character).into_iter().chain([character])).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::Error;
 use crate::local_clock;
+use crate::text::InvalidInput;
 
 /// When a key stops working: never, or at a whole second.
 ///
@@ -25,7 +25,7 @@ use crate::local_clock;
 ///
 /// let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
 /// assert!(!Expiry::from(tomorrow).is_past());
-/// # Ok::<(), typesense_keys::error::InvalidExpiry>(())
+/// # Ok::<(), typesense_keys::error::InvalidInput>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -133,24 +133,19 @@ impl fmt::Debug for Expiry {
     }
 }
 
-/// Text that is not an expiry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an expiry: write a time in UTC such as `2030-01-01T00:00:00Z`, or `never`")]
-pub struct InvalidExpiry(());
-
 impl FromStr for Expiry {
-    type Err = InvalidExpiry;
+    type Err = InvalidInput;
 
     /// Parses what `Display` writes. Fractions of a second are rounded up.
-    fn from_str(text: &str) -> Result<Self, InvalidExpiry> {
-        if text == "never" {
-            return Ok(Self::NEVER);
-        }
-        if let Some(seconds) = text.strip_prefix('@').filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
-            let seconds = seconds.parse().ok().filter(|seconds| *seconds <= Self::MAX);
-            return seconds.map(Self).ok_or(InvalidExpiry(()));
-        }
-        humantime::parse_rfc3339(text).map(Self::from).map_err(|_| InvalidExpiry(()))
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        let seconds = text.strip_prefix('@').filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let expiry = match (text, seconds) {
+            ("never", _) => Some(Self::NEVER),
+            (_, Some(seconds)) => seconds.parse().ok().filter(|seconds| *seconds <= Self::MAX).map(Self),
+            _ => humantime::parse_rfc3339(text).ok().map(Self::from),
+        };
+        let why = "not an expiry: write a time in UTC such as `2030-01-01T00:00:00Z`, or `never`";
+        expiry.ok_or_else(|| InvalidInput::new("expires_at", why))
     }
 }
 
@@ -171,7 +166,7 @@ impl Expires {
     }
 
     /// The expiry as a request sends it.
-    pub(crate) fn check(self) -> Result<Expiry, Error> {
+    pub(crate) fn check(self) -> Result<Expiry, InvalidInput> {
         let expiry = match self {
             Self::At(expiry) => expiry,
             // `Expiry::after` would round this up to the next second.
@@ -185,7 +180,7 @@ impl Expires {
         } else {
             return Ok(expiry);
         };
-        Err(Error::invalid("expires_at", why))
+        Err(InvalidInput::new("expires_at", why))
     }
 }
 
@@ -253,7 +248,7 @@ mod tests {
             "1969-12-31T23:59:59Z",
             " never",
         ] {
-            assert_eq!(bad.parse::<Expiry>(), Err(InvalidExpiry(())), "{bad:?}");
+            assert!(bad.parse::<Expiry>().is_err(), "{bad:?}");
         }
     }
 
@@ -274,7 +269,7 @@ mod tests {
             (Expires::At(late), "after the year 9999"),
         ] {
             let error = bad.check().unwrap_err().to_string();
-            assert!(error.starts_with("invalid request: `expires_at`: is ") && error.contains(why), "{error}");
+            assert!(error.starts_with("is ") && error.contains(why), "{error}");
         }
     }
 }

@@ -14,6 +14,7 @@ use self::unknown_members::UnknownMembers;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::expiry::Expiry;
+use crate::text::InvalidInput;
 
 /// How many bytes of a key's value the server shows in its metadata, and a scoped key contains.
 pub(crate) const PREFIX: usize = 4;
@@ -41,11 +42,10 @@ pub(crate) fn shown_prefix(value: &SecretString) -> String {
 /// use typesense_keys::KeyId;
 ///
 /// assert_eq!("7".parse::<KeyId>()?, KeyId::from(7));
-/// assert!(KeyId::try_from(4_294_967_296_u64).is_err());
-/// assert!(KeyId::try_from(-1_i64).is_err());
-/// # Ok::<(), typesense_keys::error::InvalidKeyId>(())
+/// assert!("4294967296".parse::<KeyId>().is_err());
+/// # Ok::<(), typesense_keys::error::InvalidInput>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct KeyId(u32);
 
@@ -62,49 +62,20 @@ impl fmt::Display for KeyId {
     }
 }
 
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
 impl From<u32> for KeyId {
     fn from(id: u32) -> Self {
         Self(id)
     }
 }
 
-/// A number or text that is not a key's id: ids range from 0 to 4294967295.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a key: ids are whole numbers from 0 to 4294967295")]
-pub struct InvalidKeyId(());
-
-impl TryFrom<u64> for KeyId {
-    type Error = InvalidKeyId;
-
-    fn try_from(id: u64) -> Result<Self, InvalidKeyId> {
-        u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
-    }
-}
-
-impl TryFrom<i64> for KeyId {
-    type Error = InvalidKeyId;
-
-    fn try_from(id: i64) -> Result<Self, InvalidKeyId> {
-        u32::try_from(id).map(Self).map_err(|_| InvalidKeyId(()))
-    }
-}
-
 impl FromStr for KeyId {
-    type Err = InvalidKeyId;
+    type Err = InvalidInput;
 
     /// Parses decimal digits only: no sign and no space.
-    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            text.parse().map(Self).map_err(|_| InvalidKeyId(()))
-        } else {
-            Err(InvalidKeyId(()))
-        }
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        let id = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let why = "not the id of a key: ids are whole numbers from 0 to 4294967295";
+        id.map(Self).ok_or_else(|| InvalidInput::new("id", why))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::InvalidInput;
+
 /// The version of a Typesense server: v27.1 is newer than v27.0, and both are newer than v0.25.
 ///
 /// After 0.25 came 26.0. Patch levels and suffixes (`0.24.1`, `30.0.rc12`) are dropped, because none of them changes
@@ -18,7 +20,7 @@ use std::str::FromStr;
 /// assert!(version > ServerVersion::new(27, 1));
 /// assert!(ServerVersion::new(27, 1) > ServerVersion::V0_25);
 /// assert_eq!(version.to_string(), "v30.0");
-/// # Ok::<(), typesense_keys::error::InvalidServerVersion>(())
+/// # Ok::<(), typesense_keys::error::InvalidInput>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerVersion {
@@ -70,25 +72,21 @@ impl fmt::Display for ServerVersion {
     }
 }
 
-/// Text that does not start with the two numbers of a server's version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the version of a server: expected two numbers, as in `27.1`, `v30.0` or `0.24.1`")]
-pub struct InvalidServerVersion(());
-
 impl FromStr for ServerVersion {
-    type Err = InvalidServerVersion;
+    type Err = InvalidInput;
 
     /// Parses the version that `GET /debug` reports: `0.24.1`, `27.1`, `30.0.rc12`. A leading `v` and a missing minor
     /// version (`v30`) are accepted. A development build calls itself `nightly`, which is not a version.
-    fn from_str(text: &str) -> Result<Self, InvalidServerVersion> {
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
         let number = |part: &str| {
             let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            is_number.then(|| part.parse().ok()).flatten().ok_or(InvalidServerVersion(()))
+            is_number.then(|| part.parse().ok()).flatten()
         };
         let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
-        let major = number(parts.next().unwrap_or_default())?;
-        let minor = parts.next().map_or(Ok(0), number)?;
-        Ok(Self { major, minor })
+        let major = parts.next().and_then(number);
+        let minor = parts.next().map_or(Some(0), number);
+        let why = "not the version of a server: expected two numbers, as in `27.1`, `v30.0` or `0.24.1`";
+        major.zip(minor).map(|(major, minor)| Self { major, minor }).ok_or_else(|| InvalidInput::new("version", why))
     }
 }
 
@@ -133,7 +131,7 @@ mod tests {
     #[test]
     fn text_without_a_version_is_refused() {
         for text in ["", "v", "nightly", "rc1", "+1.0", "-1.0", "30.", "30.rc1", ".1", "1,2", "30.0-rc1", "70000.0"] {
-            assert_eq!(text.parse::<ServerVersion>(), Err(InvalidServerVersion(())), "{text:?}");
+            assert!(text.parse::<ServerVersion>().is_err(), "{text:?}");
         }
     }
 

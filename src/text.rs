@@ -1,6 +1,30 @@
 //! Text from people, files and environments: the one rule about characters that nobody sees, and about marks that a
 //! shell or a template leaves.
 
+use std::convert::Infallible;
+
+/// Input that is no action, collection, expiry, key id or server version. Its `Display` says why, and what to write
+/// instead. As an [`Error::InvalidRequest`](crate::Error::InvalidRequest), it also names the field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct InvalidInput {
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
+}
+
+impl InvalidInput {
+    pub(crate) fn new(field: &'static str, why: impl Into<String>) -> Self {
+        Self { field, why: why.into() }
+    }
+}
+
+/// For methods that take a value or its text: the value itself needs no check.
+impl From<Infallible> for InvalidInput {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// Checks that nobody overlooks a character of `text`: blanks other than spaces between words, and characters without
 /// a width. The reason for a refusal names the first one and its place, and shows nothing else of the text.
 pub(crate) fn check(text: &str) -> Result<(), String> {

@@ -66,7 +66,7 @@ fn equal_actions_of_any_origin_behave_alike() {
             assert_eq!(other.check_form(), custom.check_form());
             assert_eq!(other.validate(), custom.validate());
         }
-        assert!(custom == *text && custom == text);
+        assert!(custom == text);
     }
     assert!(Action::custom("teleports:create").check_form().is_ok());
 }
@@ -170,7 +170,7 @@ fn action_that_a_version_lacks_has_replacements() {
     ] {
         let action = Action::custom(action);
         assert!(action.is_foreign_to(version), "{action} {version}");
-        let replacements: Vec<_> = action.replacements_on(version).into_iter().map(String::from).collect();
+        let replacements: Vec<_> = action.replacements_on(version).iter().map(Action::to_string).collect();
         assert_eq!(replacements.join(" "), expected, "{action} {version}");
     }
     assert!(!Action::ALL.is_foreign_to(V::V30));

@@ -21,13 +21,9 @@ pub use kind::ErrorKind;
 pub use outcome::{Incomplete, NotReplicated, OutcomeUnknown};
 pub(crate) use snippet::{Quoted, Secrets, Shown, Snippet};
 
-pub use crate::action::InvalidAction;
-pub use crate::collection::InvalidCollectionPattern;
-pub use crate::expiry::InvalidExpiry;
-pub use crate::key::InvalidKeyId;
 use crate::key::{KeyId, KeyInfo};
 use crate::operation::Operation;
-pub use crate::server_version::InvalidServerVersion;
+pub use crate::text::InvalidInput;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -286,16 +282,8 @@ impl Error {
     }
 }
 
-/// [`Error::InvalidRequest`] with the field `actions`.
-impl From<InvalidAction> for Error {
-    fn from(invalid: InvalidAction) -> Self {
-        Self::invalid("actions", invalid.to_string())
-    }
-}
-
-/// [`Error::InvalidRequest`] with the field `collections`.
-impl From<InvalidCollectionPattern> for Error {
-    fn from(invalid: InvalidCollectionPattern) -> Self {
-        Self::invalid("collections", invalid.to_string())
+impl From<InvalidInput> for Error {
+    fn from(InvalidInput { field, why }: InvalidInput) -> Self {
+        Self::invalid(field, why)
     }
 }

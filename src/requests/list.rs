@@ -10,10 +10,11 @@ use std::time::Duration;
 use self::reader::Reader;
 pub use self::stream::KeyStream;
 use super::options::{CallOptions, timeout_method};
-use crate::action::{Action, InvalidAction};
+use crate::action::Action;
 use crate::engine::{Call, CallFailure, Engine};
 use crate::error::Error;
 use crate::key::{KeyInfo, PREFIX};
+use crate::text::InvalidInput;
 
 /// A request for the metadata of all keys, or of those that pass some filters. Made by
 /// [`KeysClient::list`](crate::KeysClient::list).
@@ -77,7 +78,7 @@ impl ListKeys {
     /// request reports text that is not an action.
     pub fn allows(
         mut self,
-        action: impl TryInto<Action, Error: Into<InvalidAction>>,
+        action: impl TryInto<Action, Error: Into<InvalidInput>>,
         collection: impl Into<String>,
     ) -> Self {
         match action.try_into() {
@@ -153,7 +154,7 @@ struct Filter {
     expired: Option<bool>,
     expires_within: Option<Duration>,
     allows: Vec<(Action, String)>,
-    invalid_action: Option<InvalidAction>,
+    invalid_action: Option<InvalidInput>,
 }
 
 impl Filter {

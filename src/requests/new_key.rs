@@ -66,8 +66,8 @@ impl NewKey {
     /// Checks the settings. The value is not generated yet.
     pub(super) fn new(settings: KeySettings) -> Result<Self, Error> {
         let KeySettings { description, actions, collections, invalid, expiry, autodelete } = settings;
-        if let Some((field, reason)) = invalid {
-            return Err(Error::invalid(field, reason));
+        if let Some(invalid) = invalid {
+            return Err(invalid.into());
         }
         if actions.is_empty() {
             return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));

@@ -7,6 +7,7 @@ use crate::collection::CollectionPattern;
 use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::expiry::Expires;
+use crate::text::InvalidInput;
 
 /// The time limits of a call.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,11 +38,24 @@ pub(super) struct KeySettings {
     pub(super) description: String,
     pub(super) actions: Vec<Action>,
     pub(super) collections: Vec<CollectionPattern>,
-    /// The first text that is no action or collection pattern: its field, and what is wrong. Sending the request reports
-    /// it.
-    pub(super) invalid: Option<(&'static str, String)>,
+    /// The first text that is no action or collection pattern. Sending the request reports it.
+    pub(super) invalid: Option<InvalidInput>,
     pub(super) expiry: Option<Expires>,
     pub(super) autodelete: Option<bool>,
+}
+
+/// Adds `items`, or what is wrong with the first of them that is invalid.
+pub(super) fn add<T>(
+    items: impl IntoIterator<Item: TryInto<T, Error: Into<InvalidInput>>>,
+    list: &mut Vec<T>,
+    invalid: &mut Option<InvalidInput>,
+) {
+    for item in items {
+        match item.try_into() {
+            Ok(item) => list.push(item),
+            Err(error) => *invalid = invalid.take().or_else(|| Some(error.into())),
+        }
+    }
 }
 
 // The methods of the requests. Each macro stands in an `impl` of a type, whose methods are in the order of their use.
@@ -54,17 +68,9 @@ macro_rules! scope_methods {
         pub fn actions<I>(mut self, actions: I) -> Self
         where
             I: IntoIterator,
-            I::Item: TryInto<crate::action::Action, Error: Into<crate::action::InvalidAction>>,
+            I::Item: TryInto<crate::action::Action, Error: Into<crate::text::InvalidInput>>,
         {
-            for action in actions {
-                match action.try_into() {
-                    Ok(action) => self.settings.actions.push(action),
-                    Err(error) => {
-                        let why = || ("actions", error.into().to_string());
-                        self.settings.invalid.get_or_insert_with(why);
-                    }
-                }
-            }
+            crate::requests::options::add(actions, &mut self.settings.actions, &mut self.settings.invalid);
             self
         }
 
@@ -74,20 +80,9 @@ macro_rules! scope_methods {
         pub fn collections<I>(mut self, collections: I) -> Self
         where
             I: IntoIterator,
-            I::Item: TryInto<
-                    crate::collection::CollectionPattern,
-                    Error: Into<crate::collection::InvalidCollectionPattern>,
-                >,
+            I::Item: TryInto<crate::collection::CollectionPattern, Error: Into<crate::text::InvalidInput>>,
         {
-            for entry in collections {
-                match entry.try_into() {
-                    Ok(entry) => self.settings.collections.push(entry),
-                    Err(error) => {
-                        let why = || ("collections", error.into().to_string());
-                        self.settings.invalid.get_or_insert_with(why);
-                    }
-                }
-            }
+            crate::requests::options::add(collections, &mut self.settings.collections, &mut self.settings.invalid);
             self
         }
     };

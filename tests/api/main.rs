@@ -42,12 +42,7 @@ fn every_type_is_send_and_sync() {
 fn error_fits_into_anyhow_and_is_small_enough_to_return() {
     fn is_error<T: StdError>() {}
     is_error::<Error>();
-    is_error::<InvalidAction>();
-    is_error::<InvalidCollectionPattern>();
-    is_error::<InvalidKeyId>();
-    is_error::<InvalidServerVersion>();
-    is_error::<InvalidExpiry>();
-    is_error::<InvalidKeyId>();
+    is_error::<InvalidInput>();
     is_error::<OutcomeUnknown>();
     is_error::<NotReplicated>();
     is_error::<Incomplete>();

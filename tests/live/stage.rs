@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use typesense_keys::error::InvalidCollectionPattern;
+use typesense_keys::error::InvalidInput;
 use typesense_keys::{ClientBuilder, CollectionPattern, CreateKey, CreatedKey, KeyId, KeysClient};
 
 use crate::support::{Server, raw};
@@ -48,7 +48,7 @@ impl<'a> Stage<'a> {
     /// A key that allows only this.
     pub(crate) fn key<C>(&self, action: &str, collections: C) -> CreatedKey
     where
-        C: TryInto<CollectionPattern, Error: Into<InvalidCollectionPattern>>,
+        C: TryInto<CollectionPattern, Error: Into<InvalidInput>>,
     {
         self.create(self.client.create().description("live test").actions([action]).collections([collections]))
     }
@@ -64,7 +64,7 @@ impl<'a> Stage<'a> {
         let response = self.send("POST", "/keys", self.server.api_key(), &body.to_string());
         assert_eq!(response.status, 201, "{body}: {}", response.text());
         let key = response.json().unwrap();
-        let id = KeyId::try_from(key["id"].as_u64().unwrap()).unwrap();
+        let id = serde_json::from_value(key["id"].clone()).unwrap();
         self.keys.borrow_mut().push(id);
         (id, key["value"].as_str().unwrap().to_owned())
     }
