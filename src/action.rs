@@ -319,9 +319,10 @@ fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
 fn names_known_resource(action: &str) -> bool {
     static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| TABLE.iter().map(|row| row.parts().0).collect());
     let resource = action.split(':').next().unwrap_or_default();
-    // The cheap test comes first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
+    // The cheap tests come first, because a key can have hundreds of thousands of actions. Known resources are ASCII.
     let length = resource.chars().count();
-    KNOWN.iter().any(|known| known.len().abs_diff(length) <= 1 && is_at_most_one_typo(resource, known))
+    let is_near = |known: &&str| known.len().abs_diff(length) <= 1 && is_at_most_one_typo(resource, known);
+    KNOWN.contains(resource) || KNOWN.iter().any(is_near)
 }
 
 /// The known action that `text` misspells, with at most one typo in the resource and one in the verb.

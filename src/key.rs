@@ -6,7 +6,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -108,27 +107,12 @@ pub struct KeyInfo {
     pub(crate) unknown: UnknownMembers,
 }
 
-/// Deserializes a `Vec` that starts with room for one element. serde's own starts with room for four, but most keys
-/// have one action and one collection, and the unused room would be most of the memory of a long list.
+/// Deserializes a `Vec` without unused room. serde's own has room for four, but most keys have one action and one
+/// collection, and the unused room would be most of the memory of a long list.
 fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    struct Few<T>(Vec<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<T>, A::Error> {
-            while let Some(element) = elements.next_element()? {
-                self.0.push(element);
-            }
-            Ok(self.0)
-        }
-    }
-
-    deserializer.deserialize_seq(Few(Vec::with_capacity(1)))
+    let mut elements = Vec::deserialize(deserializer)?;
+    elements.shrink_to_fit();
+    Ok(elements)
 }
 
 impl KeyInfo {
@@ -149,7 +133,7 @@ impl KeyInfo {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn unknown_members(&self) -> Map<String, Value> {
-        self.unknown.to_map()
+        self.unknown.clone().into()
     }
 
     /// Whether the key has expired, by the local clock.
@@ -171,7 +155,7 @@ impl KeyInfo {
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let collections = self.collections.iter().map(CollectionPattern::as_str);
         let scope = self.actions.iter().map(Action::as_str).chain(collections);
-        [&*self.description, &*self.prefix, self.unknown.json()].into_iter().chain(scope)
+        [&*self.description, &*self.prefix, &self.unknown.0].into_iter().chain(scope)
     }
 
     /// The same key, with asterisks instead of `secret` in its texts.
@@ -184,7 +168,7 @@ impl KeyInfo {
             self.actions = self.actions.iter().map(|text| Action::custom(hide(text.as_str()))).collect();
             self.collections =
                 self.collections.iter().map(|text| CollectionPattern::stored(hide(text.as_str()))).collect();
-            self.unknown = self.unknown.with_json(hide);
+            self.unknown = UnknownMembers(hide(&self.unknown.0).into());
         }
         self
     }
@@ -353,7 +337,7 @@ mod tests {
         assert_eq!(restricted, key(r#","synonym_sets":["shop"],"value":"s3cr3t""#));
         assert_eq!(
             format!("{restricted:?}"),
-            "KeyInfo { id: 7, description: \"docs\", actions: [\"*\"], collections: [\"a\"], \
+            "KeyInfo { id: KeyId(7), description: \"docs\", actions: [\"*\"], collections: [\"a\"], \
              expires_at: 1970-01-01T00:00:01Z, prefix: \"abcd\", autodelete: None, unknown: [\"synonym_sets\", \"value\"] }"
         );
     }
@@ -386,7 +370,7 @@ mod tests {
         };
         assert_eq!(
             format!("{key:?}"),
-            "CreatedKey { id: 3, value: SecretBox<str>([REDACTED]), description: \"docs\", \
+            "CreatedKey { id: KeyId(3), value: SecretBox<str>([REDACTED]), description: \"docs\", \
              actions: [\"documents:search\"], collections: [\"docs\"], expires_at: never, autodelete: None }"
         );
     }

@@ -7,6 +7,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::text;
 
+#[cfg(test)]
+use self::tests::getrandom;
+
 /// The length of the values that the server generates (seen with 0.24.1). Ours are as strong.
 const GENERATED_LENGTH: usize = 32;
 
@@ -17,10 +20,6 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// Generates a value as the server does: 32 characters of `[A-Za-z0-9]`, from the operating system's random source.
 pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
-    #[cfg(test)]
-    if let Some(next) = tests::NEXT_RANDOM.take() {
-        return next.generate();
-    }
     from_blocks(|random, _| getrandom::fill(random))
 }
 
@@ -59,29 +58,17 @@ pub(crate) fn copy(text: &str) -> SecretString {
 /// The text of a valid JSON string, unless it is empty. `None` for any other JSON, and for text with a character that is
 /// escaped as a pair: servers do not escape these, and half of a pair is no character.
 ///
-/// serde_json would unescape it into a buffer that it does not wipe.
+/// serde_json would unescape the whole text into a buffer that it does not wipe, so it reads only the escapes.
 pub(crate) fn from_json(json: &str) -> Option<SecretString> {
     let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
     // No escape is shorter than its character.
     let mut text = Zeroizing::new(String::with_capacity(rest.len()));
-    while let Some((before, escape)) = rest.split_once('\\') {
-        let mut after = escape.chars();
-        let character = match after.next()? {
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let code = u32::from_str_radix(after.as_str().get(..4)?, 16).ok()?;
-                after.nth(3);
-                char::from_u32(code)?
-            }
-            other => other,
-        };
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        let (escape, after) = escape.split_at_checked(if escape.starts_with("\\u") { 6 } else { 2 })?;
         text.push_str(before);
-        text.push(character);
-        rest = after.as_str();
+        text.push(serde_json::from_str(&format!("\"{escape}\"")).ok()?);
+        rest = after;
     }
     text.push_str(rest);
     (!text.is_empty()).then(|| copy(&text))
@@ -106,13 +93,11 @@ pub(crate) fn to_json(secret: &SecretString) -> SecretBuf {
 /// a refusal does not repeat it.
 pub(crate) fn check(secret: &SecretString) -> Result<(), String> {
     let text = secret.expose_secret();
-    if text.is_empty() {
-        return Err("is empty: every request needs a key".to_owned());
+    match text.len() {
+        0 => Err("is empty: every request needs a key".to_owned()),
+        ..=MAX_LENGTH => text::check(text),
+        _ => Err("is longer than 4096 bytes".to_owned()),
     }
-    if text.len() > MAX_LENGTH {
-        return Err("is longer than 4096 bytes".to_owned());
-    }
-    text::check(text)
 }
 
 /// What is odd about a key, although it may be right: see [`text::oddity`].
@@ -164,23 +149,13 @@ impl SecretBuf {
     /// Makes room for `more` bytes. `Vec` would move its content to a larger allocation without wiping the old one.
     #[cold]
     fn make_room(&mut self, more: usize) {
-        let left = self.as_slice().len();
-        // Reuses the space of taken bytes only if few bytes are left: moving many each time would be slow.
-        if left <= self.bytes.capacity() / 2 && left + more <= self.bytes.capacity() {
-            self.bytes.copy_within(self.taken.., 0);
-            if let Some(moved) = self.bytes.get_mut(left..) {
-                moved.zeroize();
-            }
-            self.bytes.truncate(left);
-            self.taken = 0;
-        } else {
-            // Both allocations exist for a moment, so the new one has no more room than it needs: space for `more`, and
-            // twice what is left, so that a growing content is moved only a few times.
-            let mut roomier = Vec::with_capacity((left + more).max(2 * left).next_multiple_of(1024));
-            roomier.extend_from_slice(self.as_slice());
-            self.clear();
-            self.bytes = roomier;
-        }
+        let left = self.as_slice();
+        // Both allocations exist for a moment, so the new one has no more room than it needs: space for `more`, and
+        // twice what is left, so that a growing content is moved only a few times.
+        let mut roomier = Vec::with_capacity((left.len() + more).max(2 * left.len()).next_multiple_of(1024));
+        roomier.extend_from_slice(left);
+        self.clear();
+        self.bytes = roomier;
     }
 
     /// The bytes that have not been taken.
@@ -234,7 +209,7 @@ pub(crate) mod tests {
     /// What a random source does.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Random {
-        /// This value is generated, for tests of values with the same prefix.
+        /// This value of 32 characters is generated, for tests of values with the same prefix.
         Gives(&'static str),
         Fails,
         Panics,
@@ -245,12 +220,25 @@ pub(crate) mod tests {
         pub(crate) static NEXT_RANDOM: std::cell::Cell<Option<Random>> = const { std::cell::Cell::new(None) };
     }
 
-    impl Random {
-        pub(super) fn generate(self) -> Result<SecretString, getrandom::Error> {
-            match self {
-                Self::Gives(value) => Ok(copy(value)),
-                Self::Fails => Err(getrandom::Error::UNSUPPORTED),
-                Self::Panics => std::panic::resume_unwind(Box::new("the random source")),
+    /// Stands for the crate of this name.
+    pub(super) mod getrandom {
+        pub(crate) use ::getrandom::Error;
+
+        use super::{ALPHABET, NEXT_RANDOM, Random};
+
+        pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+            match NEXT_RANDOM.take() {
+                None => ::getrandom::fill(bytes),
+                Some(Random::Gives(value)) => {
+                    assert_eq!(value.len(), bytes.len(), "{value}");
+                    for (byte, character) in bytes.iter_mut().zip(value.bytes()) {
+                        let place = (0..).zip(ALPHABET).find(|(_, known)| **known == character);
+                        *byte = place.expect("a character of a generated value").0;
+                    }
+                    Ok(())
+                }
+                Some(Random::Fails) => Err(Error::UNSUPPORTED),
+                Some(Random::Panics) => std::panic::resume_unwind(Box::new("the random source")),
             }
         }
     }

@@ -1,31 +1,17 @@
 //! Finds misspelled names.
 
-use std::str::Chars;
-
 /// Whether `a` and `b` are equal, or differ in one character that is inserted, removed, replaced or swapped with the
 /// next.
 pub(crate) fn is_at_most_one_typo(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.chars(), b.chars());
+    let [a, b] = [a, b].map(|text| text.chars().collect::<Vec<_>>());
     // The common start and end are stripped; the rest is the typo.
-    strip(&mut a, &mut b, Chars::next);
-    strip(&mut a, &mut b, Chars::next_back);
-    let mut left = || ((a.next(), a.next(), a.next()), (b.next(), b.next(), b.next()));
-    match left() {
-        ((_, None, _), (_, None, _)) => true,
-        ((Some(first), Some(second), None), (Some(other_first), Some(other_second), None)) => {
-            first == other_second && second == other_first
-        }
+    let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let end = end.min(a.len().min(b.len()) - start);
+    match (a.get(start..a.len() - end), b.get(start..b.len() - end)) {
+        (Some([] | [_]), Some([] | [_])) => true,
+        (Some([first, second]), Some([other_first, other_second])) => first == other_second && second == other_first,
         _ => false,
-    }
-}
-
-fn strip<'a>(a: &mut Chars<'a>, b: &mut Chars<'a>, next: impl Fn(&mut Chars<'a>) -> Option<char>) {
-    loop {
-        let (mut rest_of_a, mut rest_of_b) = (a.clone(), b.clone());
-        match (next(&mut rest_of_a), next(&mut rest_of_b)) {
-            (Some(x), Some(y)) if x == y => (*a, *b) = (rest_of_a, rest_of_b),
-            _ => return,
-        }
     }
 }
 

@@ -2,51 +2,31 @@
 
 use std::fmt;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The unknown members of a key, as the text of a JSON object; `None` if there are none, as for nearly every key.
+/// The unknown members of a key, as the text of a JSON object; empty if there are none, as for nearly every key.
 ///
 /// Parsed values would take many times the memory of their text, which a hostile server could exploit.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct UnknownMembers(Option<Box<str>>);
+#[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
+pub(crate) struct UnknownMembers(pub(super) Box<str>);
 
-impl UnknownMembers {
-    /// Their JSON; empty if there are none.
-    pub(super) fn json(&self) -> &str {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    pub(super) fn with_json(&self, change: impl Fn(&str) -> String) -> Self {
-        Self(self.0.as_deref().map(|json| change(json).into()))
-    }
-
-    pub(crate) fn to_map(&self) -> Map<String, Value> {
-        self.0.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+impl From<Map<String, Value>> for UnknownMembers {
+    fn from(members: Map<String, Value>) -> Self {
+        if members.is_empty() { Self::default() } else { Self(Value::from(members).to_string().into()) }
     }
 }
 
-impl<'de> Deserialize<'de> for UnknownMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        if members.is_empty() {
-            return Ok(Self(None));
-        }
-        let json = serde_json::to_string(&members).map_err(D::Error::custom)?;
-        Ok(Self(Some(json.into())))
-    }
-}
-
-impl Serialize for UnknownMembers {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_map().serialize(serializer)
+impl From<UnknownMembers> for Map<String, Value> {
+    fn from(members: UnknownMembers) -> Self {
+        serde_json::from_str(&members.0).unwrap_or_default()
     }
 }
 
 /// Only the names: a value could be a secret.
 impl fmt::Debug for UnknownMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.to_map().keys()).finish()
+        f.debug_list().entries(Map::from(self.clone()).keys()).finish()
     }
 }

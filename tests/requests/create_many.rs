@@ -250,7 +250,7 @@ fn batch_shows_no_value() {
     let (_server, client) = start_hasty();
     let batch = client.create_many(requests(&client, 2)).send().unwrap();
     let text = format!("{batch:?}");
-    assert!(text.contains("CreatedKey { id: 0"), "{text}");
+    assert!(text.contains("CreatedKey { id: KeyId(0)"), "{text}");
     assert!(batch.succeeded().all(|(_, key)| !text.contains(key.value.expose_secret())));
 }
 

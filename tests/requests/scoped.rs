@@ -263,7 +263,7 @@ fn value_or_field_that_is_not_exact_is_refused_without_being_shown() {
     refused(key().show_fields(["*"]), &format!("`show_fields`: `*` {not_a_field}"));
     refused(key().allow_facets(["a(b)"]), &format!("`allow_facets`: `a(b)` {not_a_field}"));
     for (hidden, facet) in [("b", "b"), ("b", "b.c"), ("b.c", "b")] {
-        let why = format!("`allow_facets`: `{facet}` would show the values of a hidden field");
+        let why = format!("`allow_facets`: `facet_by` would show the values of the hidden field `{hidden}`");
         refused(key().hide_fields(["a", hidden]).allow_facets(["d", facet]), &why);
     }
     assert!(key().hide_fields(["b"]).allow_facets(["bc"]).sign().is_ok());

@@ -15,7 +15,7 @@ use crate::secret::tests::Random;
 /// In the form of a generated value, so that it may also be a stored one.
 pub(super) const VALUE: &str = "abcdWanted0000000000000000000000";
 /// What is generated where the stored one is not used.
-pub(super) const ANOTHER_VALUE: &str = "yyyy-generated";
+pub(super) const ANOTHER_VALUE: &str = "yyyyGenerated0000000000000000000";
 const ALIKE: &str = "abcd-other";
 const UNLIKE: &str = "zzzz-other";
 pub(super) const DOCS: &str = r#"["docs"]"#;

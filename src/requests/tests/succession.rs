@@ -188,7 +188,7 @@ impl Run {
         model.state().killed_after = killed_after;
         let context = format!("{self:?} {old:?} {events:?} {killed_after:?}");
         let is_alike = self.generation == Some(2) && old.contains(&Old::Alike);
-        let first = self.run(&model.client(), "abcd-first");
+        let first = self.run(&model.client(), "abcdFirst00000000000000000000000");
         let (requests, after, acts) = {
             let state = model.state();
             if state.is_redundant {
@@ -208,9 +208,9 @@ impl Run {
         if first.is_err() || killed_after.is_some() {
             let has_drifted = before.iter().any(|key| !Self::has_scope(key) || !self.has_value(key));
             let undisturbed = Model::new(&before, &[]);
-            let succeeds = self.run(&undisturbed.client(), "abcd-first").is_ok();
+            let succeeds = self.run(&undisturbed.client(), "abcdFirst00000000000000000000000").is_ok();
             model.heal();
-            let next = self.run(&model.client(), "abce-next");
+            let next = self.run(&model.client(), "abceNext000000000000000000000000");
             let state = model.state();
             self.check_acts(&after, &state.acts, &format!("next after {context}"));
             match next {
@@ -303,7 +303,8 @@ fn two_runs_at_once_leave_one_key_that_does_not_expire_soon() {
             let context = format!("{runs:?} {old:?} {schedule:?}");
             let model = Model::new(&before, &[]);
             let results = at_once(&model, schedule, |number, client| {
-                runs[number].run(client, ["abcd-first", "zzzz-second"][number])
+                runs[number]
+                    .run(client, ["abcdFirst00000000000000000000000", "zzzzSecond0000000000000000000000"][number])
             });
             let after = model.state().keys.clone();
             for (run, (told, acts)) in runs.iter().zip(&results) {

@@ -77,8 +77,8 @@ impl RequestSender for Run {
     }
 }
 
-const ALIKE: [&str; 2] = ["abcd-first", "abcd-second"];
-const UNLIKE: [&str; 2] = ["abcd-first", "zzzz-second"];
+const ALIKE: [&str; 2] = ["abcdFirst00000000000000000000000", "abcdSecond0000000000000000000000"];
+const UNLIKE: [&str; 2] = ["abcdFirst00000000000000000000000", "zzzzSecond0000000000000000000000"];
 
 /// Both operations, which generate `values`, with their requests in the order of `schedule`.
 struct Together<'a> {
