@@ -57,11 +57,7 @@ checked_text!(Action: String, &String, &str);
 impl Action {
     /// `*`: every action of every resource, like the bootstrap key. Whoever gets such a key controls the whole
     /// cluster.
-    pub const ALL: Self = Self::constant("*");
-
-    const fn constant(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
+    pub const ALL: Self = Self(Cow::Borrowed("*"));
 
     /// An action that this crate does not know, for servers newer than the crate.
     ///
@@ -234,16 +230,13 @@ impl Action {
 
     /// The covered actions that a key's collections do not limit; the action itself if they limit none of them.
     pub(crate) fn not_limited_by_collections(&self, version: Option<ServerVersion>) -> Vec<Self> {
-        // `GET /health` needs no key.
-        let allows_any =
-            |row: &&'static Row| row.action != Self::HEALTH_LIST && row.routes_in(version).next().is_some();
-        let unlimited: Vec<_> = self
-            .rows()
-            .iter()
-            .filter(allows_any)
-            .filter(|row| !row.action.is_limited_by_collections(version))
-            .map(|row| row.action.clone())
-            .collect();
+        let is_unlimited = |row: &&'static Row| {
+            // `GET /health` needs no key.
+            row.action != Self::HEALTH_LIST
+                && row.routes_in(version).next().is_some()
+                && !row.action.is_limited_by_collections(version)
+        };
+        let unlimited: Vec<_> = self.rows().iter().filter(is_unlimited).map(|row| row.action.clone()).collect();
         if unlimited.is_empty() || self.acts_in_collections(version) { unlimited } else { vec![self.clone()] }
     }
 
@@ -276,7 +269,7 @@ impl Row {
     }
 
     /// The routes on servers of one version, or on any server.
-    fn routes_in(&'static self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> {
+    fn routes_in(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
         self.routes.iter().filter(move |route| version.is_none_or(|version| route.is_on(version)))
     }
 }
@@ -300,19 +293,13 @@ impl Route {
 
 /// The rows that replace `row` on servers of this version: its successors, their successors, or its predecessors.
 fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
-    let is_there = |row: &&'static Row| row.routes_in(Some(version)).next().is_some();
-    let named = |text: &&'static str| Action::constant(text).rows().first();
-    let newer: Vec<_> = row
-        .successors
-        .iter()
-        .filter_map(named)
-        .flat_map(|next| if is_there(&next) { vec![next] } else { replacements(next, version) })
-        .collect();
-    if !newer.is_empty() {
-        return newer;
-    }
-    let is_succeeded = |older: &&'static Row| older.successors.iter().any(|successor| row.action == *successor);
-    TABLE.iter().filter(is_succeeded).filter(is_there).collect()
+    let is_there = |row: &Row| row.routes_in(Some(version)).next().is_some();
+    let succeeds = |next: &Row, older: &Row| older.successors.iter().any(|successor| next.action == *successor);
+    let newer = TABLE.iter().filter(|next| succeeds(next, row));
+    let newer: Vec<_> =
+        newer.flat_map(|next| if is_there(next) { vec![next] } else { replacements(next, version) }).collect();
+    let older = TABLE.iter().filter(|older| succeeds(row, older) && is_there(older));
+    if newer.is_empty() { older.collect() } else { newer }
 }
 
 /// Whether the resource of `action` is a known one, perhaps misspelled by one letter.

@@ -83,38 +83,32 @@ impl CollectionPattern {
     fn parse(text: String) -> Result<Self, InvalidInput> {
         let tagged = text.split_once(':').filter(|(tag, _)| ["exact", "prefix", "pattern", "custom"].contains(tag));
         let name = tagged.map_or(&*text, |(_, name)| name);
+        let shown = name.escape_debug();
         if let Err(why) = text::check(name) {
-            let shown = name.escape_debug();
             return Err(invalid(format!("`{shown}` {why} (`CollectionPattern::exact` accepts it)")));
         }
-        match tagged {
-            Some(("pattern", pattern)) => Self::pattern(pattern),
-            Some((tag, text)) => {
-                let entry = match tag {
-                    "exact" => Self::exact(text),
-                    "prefix" => Self::prefix(text),
-                    _ => Self::custom(text),
-                };
-                entry.validate().map(|()| entry)
-            }
+        let entry = match tagged {
+            Some(("exact", name)) => Self::exact(name),
+            Some(("prefix", start)) => Self::prefix(start),
+            Some(("custom", pattern)) => Self::custom(pattern),
+            Some((_, pattern)) => return Self::pattern(pattern),
+            None if text == "*" || is_plain(&text) => return Ok(Self::stored(text)),
             None if text.starts_with('!') => {
-                let shown = text.escape_debug();
-                Err(invalid(format!(
+                return Err(invalid(format!(
                     "`{shown}` excludes nothing, because a key cannot exclude collections: name those that it allows \
                      (`exact:{shown}` is the one collection with this name)"
-                )))
+                )));
             }
-            None if text == "*" || is_plain(&text) => Ok(Self::stored(text)),
             None => {
-                let Self(text) = Self::pattern(text)?;
-                let shown = text.escape_debug();
-                Err(invalid(format!(
+                Self::pattern(name)?;
+                return Err(invalid(format!(
                     "`{shown}` could be a name or a pattern, and the server reads it as both: write `exact:{shown}` or \
                      `pattern:{shown}`, in Rust `CollectionPattern::exact(\"{shown}\")` or \
                      `CollectionPattern::pattern(\"{shown}\")`"
-                )))
+                )));
             }
-        }
+        };
+        entry.validate().map(|()| entry)
     }
 
     /// An entry that a server stores, unchecked.
@@ -192,7 +186,9 @@ impl CollectionPattern {
     fn refused(&self, flaw: Flaw) -> InvalidInput {
         let shown = self.as_str().escape_debug();
         let why = match flaw {
-            _ if self.as_str().is_empty() => return invalid(EMPTY),
+            _ if self.as_str().is_empty() => {
+                return invalid("an empty name or prefix means no collection (`*` means all)");
+            }
             Flaw::Broken(why) => format!("the server could not compile the pattern `{shown}`: {why}"),
             Flaw::Unsupported(why) if self.as_str().len() > pattern::MAX_LENGTH => {
                 format!("the pattern `{shown}` is refused: {why}")
@@ -211,8 +207,6 @@ impl CollectionPattern {
 fn invalid(why: impl Into<String>) -> InvalidInput {
     InvalidInput::new("collections", why)
 }
-
-const EMPTY: &str = "an empty name or prefix means no collection (`*` means all)";
 
 /// Whether `text` means the same as a name and as a pattern.
 fn is_plain(text: &str) -> bool {
@@ -252,7 +246,7 @@ mod tests {
 
     #[test]
     fn refused_entry_says_why_and_what_to_write() {
-        let empty = EMPTY;
+        let empty = "an empty name or prefix means no collection (`*` means all)";
         for (text, why) in [
             (
                 "pattern:(?!secret$).*",

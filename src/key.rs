@@ -349,7 +349,7 @@ mod tests {
             (format!("{{{without_id}}}"), "missing field `id`"),
             (format!("{{{KEY},\"id\":7}}"), "duplicate field `id`"),
             (format!("{{{KEY},\"autodelete\":1}}"), "invalid type: integer `1`, expected a boolean"),
-            (format!("{{{}}}", KEY.replace("[\"*\"]", "\"*\"")), "invalid type: string \"*\", expected an array"),
+            (format!("{{{}}}", KEY.replace("[\"*\"]", "\"*\"")), "invalid type: string \"*\", expected a sequence"),
             (r#"[7,"docs",["*"],["a"],1,"abcd",null]"#.to_owned(), "invalid type: sequence, expected struct KeyInfo"),
         ] {
             let error = serde_json::from_str::<KeyInfo>(&json).unwrap_err().to_string();

@@ -295,19 +295,14 @@ fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<
         return Err("is shorter than 4 bytes".to_owned());
     }
     let prefix = key::prefix(value).ok_or("has a character across its fourth byte")?;
-    let Some(KeyInfo { actions, expires_at, prefix: info_prefix, .. }) = info else {
-        return Ok(prefix);
-    };
-    if prefix != info_prefix {
-        return Err(format!("begins with `{prefix}`, but the key in `parent_info` begins with `{info_prefix}`"));
-    }
-    if *actions != [Action::DOCUMENTS_SEARCH] {
-        return Err(format!(
+    match info {
+        Some(KeyInfo { prefix: other, .. }) if prefix != other => {
+            Err(format!("begins with `{prefix}`, but the key in `parent_info` begins with `{other}`"))
+        }
+        Some(KeyInfo { actions, .. }) if *actions != [Action::DOCUMENTS_SEARCH] => Err(format!(
             "may do {actions:?}: a server takes scoped keys only of one that may do `documents:search` and nothing else"
-        ));
+        )),
+        Some(info) if info.is_expired() => Err("has expired".to_owned()),
+        _ => Ok(prefix),
     }
-    if expires_at.is_past() {
-        return Err("has expired".to_owned());
-    }
-    Ok(prefix)
 }

@@ -170,22 +170,14 @@ pub fn generate_value() -> Result<SecretString, Error> {
 pub(crate) struct DerivedValue {
     root: ValueRoot,
     label: String,
-    generation: u32,
-    value: SecretString,
+    pub(crate) generation: u32,
+    pub(crate) value: SecretString,
 }
 
 impl DerivedValue {
     pub(crate) fn new(root: &ValueRoot, label: String, generation: u32) -> Self {
         let value = root.value(&label, generation);
         Self { root: root.clone(), label, generation, value }
-    }
-
-    pub(crate) fn value(&self) -> &SecretString {
-        &self.value
-    }
-
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -196,18 +188,16 @@ impl DerivedValue {
             return Err(Error::invalid("generation", "is 0: the first one is 1"));
         }
         let value = self.value.expose_secret();
-        let earlier = self.nearby().filter(|other| *other < self.generation);
-        match earlier.into_iter().find(|other| self.begins_with(*other, value.get(..key::PREFIX).unwrap_or(value))) {
-            None => Ok(()),
-            Some(other) => {
-                let why = format!(
-                    "is {}, whose value begins as that of generation {other} does, so that a list does not show which of \
-                     them a key has: skip it",
-                    self.generation
-                );
-                Err(Error::invalid("generation", why))
-            }
-        }
+        let value = value.get(..key::PREFIX).unwrap_or(value);
+        let mut earlier = self.nearby().filter(|other| *other < self.generation);
+        earlier.find(|other| self.begins_with(*other, value)).map_or(Ok(()), |other| {
+            let why = format!(
+                "is {}, whose value begins as that of generation {other} does, so that a list does not show which of \
+                 them a key has: skip it",
+                self.generation
+            );
+            Err(Error::invalid("generation", why))
+        })
     }
 
     /// Another generation than this one whose value begins with `prefix`.
@@ -306,7 +296,7 @@ mod tests {
         let derived = DerivedValue::new(&root(), "tenant 42".to_owned(), 3);
         assert_eq!(derived.other_generation("s3D0"), Some(1));
         assert_eq!(derived.other_generation("v2yR"), Some(2));
-        assert_eq!(derived.other_generation(&derived.value().expose_secret()[..4]), None);
+        assert_eq!(derived.other_generation(&derived.value.expose_secret()[..4]), None);
         for other in ["zzzz", "s3D", ""] {
             assert_eq!(derived.other_generation(other), None, "{other}");
         }

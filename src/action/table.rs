@@ -46,7 +46,7 @@ macro_rules! actions {
                 $(#[doc = concat!("\nIn its place on newer servers:", $(" `", $successor, "`",)+ ".")])?
                 ///
                 $(#[$note])*
-                pub const $name: Self = Self::constant($text);
+                pub const $name: Self = Self(std::borrow::Cow::Borrowed($text));
             )*
 
             /// Every action that allows something on any server from 0.24.1 to v30.2, or is merged upstream for the

@@ -39,34 +39,23 @@ impl AuditFinding {
         self.facts().1
     }
 
-    fn facts(&self) -> (&'static str, Severity) {
+    /// The code, the severity, and the action or the entry of collections that the finding is about.
+    fn facts(&self) -> (&'static str, Severity, Option<&str>) {
         use Severity::{High, Low, Medium};
         match self {
-            Self::EveryAction => ("every_action", High),
-            Self::GainsEveryRight(_) => ("gains_every_right", High),
-            Self::EveryCollection => ("every_collection", Medium),
-            Self::SignsForEveryCollection => ("signs_for_every_collection", High),
-            Self::NotLimitedByCollections(_) => ("not_limited_by_collections", Medium),
-            Self::Expired => ("expired", Low),
-            Self::NeverExpires => ("never_expires", Low),
-            Self::DeadAction(_) => ("dead_action", Medium),
-            Self::NotOnServer(..) => ("not_on_server", Medium),
-            Self::DeadCollection(_) => ("dead_collection", Medium),
-            Self::HangsCollectionList(_) => ("hangs_collection_list", Medium),
-            Self::AllowsNothing => ("allows_nothing", Medium),
-            Self::Omitted(_) => ("omitted", Low),
-        }
-    }
-
-    /// The action or the entry of collections that the finding is about.
-    pub(super) fn entry(&self) -> Option<&str> {
-        match self {
-            Self::GainsEveryRight(action)
-            | Self::NotLimitedByCollections(action)
-            | Self::DeadAction(action)
-            | Self::NotOnServer(action, _) => Some(action.as_str()),
-            Self::DeadCollection(entry) | Self::HangsCollectionList(entry) => Some(entry.as_str()),
-            _ => None,
+            Self::EveryAction => ("every_action", High, None),
+            Self::GainsEveryRight(action) => ("gains_every_right", High, Some(action.as_str())),
+            Self::EveryCollection => ("every_collection", Medium, None),
+            Self::SignsForEveryCollection => ("signs_for_every_collection", High, None),
+            Self::NotLimitedByCollections(action) => ("not_limited_by_collections", Medium, Some(action.as_str())),
+            Self::Expired => ("expired", Low, None),
+            Self::NeverExpires => ("never_expires", Low, None),
+            Self::DeadAction(action) => ("dead_action", Medium, Some(action.as_str())),
+            Self::NotOnServer(action, _) => ("not_on_server", Medium, Some(action.as_str())),
+            Self::DeadCollection(entry) => ("dead_collection", Medium, Some(entry.as_str())),
+            Self::HangsCollectionList(entry) => ("hangs_collection_list", Medium, Some(entry.as_str())),
+            Self::AllowsNothing => ("allows_nothing", Medium, None),
+            Self::Omitted(_) => ("omitted", Low, None),
         }
     }
 }
@@ -75,7 +64,7 @@ impl AuditFinding {
 /// finding is about, as the key has it, or `null`).
 impl Serialize for AuditFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ((code, severity), entry) = (self.facts(), self.entry());
+        let (code, severity, entry) = self.facts();
         let mut finding = serializer.serialize_struct("AuditFinding", 4)?;
         finding.serialize_field("code", code)?;
         finding.serialize_field("severity", &severity)?;

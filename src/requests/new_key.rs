@@ -224,10 +224,10 @@ fn check_size(description: &str, actions: &[Action], collections: &[CollectionPa
 }
 
 /// Whether both contain the same items, ignoring order and repetition.
-pub(super) fn are_same_set<T: AsRef<str> + PartialEq>(left: &[T], right: &[T]) -> bool {
-    let texts = |items| <[T]>::iter(items).map(AsRef::as_ref).collect::<BTreeSet<&str>>();
+pub(super) fn are_same_set<T: Ord>(left: &[T], right: &[T]) -> bool {
+    let set = |items| <[T]>::iter(items).collect::<BTreeSet<&T>>();
     // Mostly, the order is the same. A scope may have thousands of items.
-    left == right || texts(left) == texts(right)
+    left == right || set(left) == set(right)
 }
 
 /// Whether `json` is `secret` as a JSON string. Takes constant time, wherever the two differ.

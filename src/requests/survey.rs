@@ -161,11 +161,11 @@ impl Survey {
         let (field, found, advice) = match &wanted.value {
             KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "store another"),
             KeyValue::Derived(derived) if may_have_value => {
-                (GENERATION, derived.generation().to_string(), "raise `generation`")
+                (GENERATION, derived.generation.to_string(), "raise `generation`")
             }
             // The value of an earlier generation may have leaked.
             KeyValue::Derived(derived) => {
-                return derived.other_generation(&key.prefix).is_some_and(|other| other > derived.generation());
+                return derived.other_generation(&key.prefix).is_some_and(|other| other > derived.generation);
             }
             _ => return false,
         };
@@ -297,7 +297,7 @@ fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
                 Some(generation) => generation.to_string(),
                 None => format!("none: the value begins with `{}`", Shown(&key.prefix)),
             };
-            let wanted = derived.generation().to_string();
+            let wanted = derived.generation.to_string();
             differences.push(Difference { field: GENERATION, found, wanted });
         }
         _ => {}

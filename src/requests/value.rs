@@ -29,7 +29,7 @@ impl KeyValue {
     pub(super) fn known(&self) -> Option<&SecretString> {
         match self {
             Self::Generated(value) | Self::Stored(value) | Self::Provided(value) => Some(value),
-            Self::Derived(derived) => Some(derived.value()),
+            Self::Derived(derived) => Some(&derived.value),
             Self::ToGenerate | Self::ServerGenerated => None,
         }
     }

@@ -136,7 +136,7 @@ impl PlannedKey {
         let wanted = target.as_ref().map(|target| {
             let key = &target.key;
             let generation = match &key.value {
-                KeyValue::Derived(derived) => Some(derived.generation()),
+                KeyValue::Derived(derived) => Some(derived.generation),
                 _ => None,
             };
             let expiry = (key.expires_in.is_none().then_some(key.expires_at), key.expires_in);
