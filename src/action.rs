@@ -188,7 +188,7 @@ impl Action {
     /// What to write instead of an action that allows nothing, as the end of a sentence.
     pub(crate) fn advice(&self) -> Option<String> {
         let text = self.as_str();
-        dead::advice(text).map(str::to_owned).or_else(|| nearest(text).map(|near| format!("did you mean `{near}`?")))
+        dead::advice(text).or_else(|| nearest(text).map(|near| format!("did you mean `{near}`?")))
     }
 
     /// Whether no server allows anything with it: it is malformed, or documented but not implemented, or an unknown

@@ -265,11 +265,11 @@ impl<'a> Audit<'a> {
     }
 
     fn allows_nothing(&self) -> bool {
-        let is_effective = |action: &&Action| {
+        let is_ineffective = |action: &&Action| {
             let is_limited = action.is_limited_by_collections(self.version);
-            !self.is_not_on_server(action) && !(is_limited && self.collections.is_empty())
+            self.is_not_on_server(action) || (is_limited && self.collections.is_empty())
         };
-        self.key.collections.is_empty() || !self.actions.iter().any(is_effective)
+        self.key.collections.is_empty() || self.actions.iter().all(is_ineffective)
     }
 }
 

@@ -47,13 +47,13 @@ impl CollectionPattern {
 
     /// The one collection with exactly this name, whatever its characters. A request with an empty name is refused.
     pub fn exact(name: &str) -> Self {
-        Self::stored(escape(name))
+        Self::custom(escape(name))
     }
 
     /// Every collection whose name begins with `start`, including future ones. A request with an empty `start` is
     /// refused: [`ALL`](Self::ALL) means all collections.
     pub fn prefix(start: &str) -> Self {
-        if start.is_empty() { Self::stored("") } else { Self::stored(escape(start) + ".*") }
+        if start.is_empty() { Self::custom("") } else { Self::custom(escape(start) + ".*") }
     }
 
     /// Every collection whose whole name matches a regular expression, including future ones.
@@ -67,7 +67,7 @@ impl CollectionPattern {
     /// [`InvalidInput`] for anything else, such as a lookahead or a back-reference, and for a pattern that
     /// the server could not compile: the server would silently accept it, and the key would match no collection.
     pub fn pattern(pattern: impl Into<String>) -> Result<Self, InvalidInput> {
-        let entry = Self::stored(pattern);
+        let entry = Self::custom(pattern);
         entry.check().map_err(|flaw| entry.refused(flaw)).map(|()| entry)
     }
 
@@ -77,7 +77,7 @@ impl CollectionPattern {
     /// A request with it is refused only if no server could compile it. Elsewhere, a pattern of this kind counts as
     /// matching every name: see [`matches`](Self::matches).
     pub fn custom(pattern: impl Into<String>) -> Self {
-        Self::stored(pattern)
+        Self(Cow::Owned(pattern.into()))
     }
 
     fn parse(text: String) -> Result<Self, InvalidInput> {
@@ -92,7 +92,7 @@ impl CollectionPattern {
             Some(("prefix", start)) => Self::prefix(start),
             Some(("custom", pattern)) => Self::custom(pattern),
             Some((_, pattern)) => return Self::pattern(pattern),
-            None if text == "*" || is_plain(&text) => return Ok(Self::stored(text)),
+            None if text == "*" || is_plain(&text) => return Ok(Self::custom(text)),
             None if text.starts_with('!') => {
                 return Err(invalid(format!(
                     "`{shown}` excludes nothing, because a key cannot exclude collections: name those that it allows \
@@ -109,11 +109,6 @@ impl CollectionPattern {
             }
         };
         entry.validate().map(|()| entry)
-    }
-
-    /// An entry that a server stores, unchecked.
-    pub(crate) fn stored(text: impl Into<String>) -> Self {
-        Self(Cow::Owned(text.into()))
     }
 
     /// The entry as the server stores it.

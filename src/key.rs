@@ -167,7 +167,7 @@ impl KeyInfo {
             self.prefix = hide(&self.prefix);
             self.actions = self.actions.iter().map(|text| Action::custom(hide(text.as_str()))).collect();
             self.collections =
-                self.collections.iter().map(|text| CollectionPattern::stored(hide(text.as_str()))).collect();
+                self.collections.iter().map(|text| CollectionPattern::custom(hide(text.as_str()))).collect();
             self.unknown = UnknownMembers(hide(&self.unknown.0).into());
         }
         self
@@ -290,7 +290,7 @@ mod tests {
                 id: KeyId(3),
                 description: "docs".into(),
                 actions: actions.iter().map(|&text| Action::custom(text)).collect(),
-                collections: collections.iter().map(|&text| CollectionPattern::stored(text)).collect(),
+                collections: collections.iter().map(|&text| CollectionPattern::custom(text)).collect(),
                 expires_at: Expiry::from_unix_seconds(1), // which is not asked for
                 prefix: "abcd".into(),
                 autodelete: None,

@@ -95,7 +95,7 @@ pub(crate) fn check(secret: &SecretString) -> Result<(), String> {
     let text = secret.expose_secret();
     match text.len() {
         0 => Err("is empty: every request needs a key".to_owned()),
-        ..=MAX_LENGTH => text::check(text),
+        1..=MAX_LENGTH => text::check(text),
         _ => Err("is longer than 4096 bytes".to_owned()),
     }
 }

@@ -10,7 +10,7 @@ fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
         id: KeyId::from(1),
         description: "test".into(),
         actions: actions.iter().map(|&text| action(text)).collect(),
-        collections: collections.iter().map(|&text| CollectionPattern::stored(text)).collect(),
+        collections: collections.iter().map(|&text| CollectionPattern::custom(text)).collect(),
         expires_at,
         prefix: "abcd".into(),
         autodelete: None,
@@ -35,11 +35,11 @@ fn gains(text: &str) -> AuditFinding {
 }
 
 fn entry(text: &str) -> AuditFinding {
-    DeadCollection(CollectionPattern::stored(text))
+    DeadCollection(CollectionPattern::custom(text))
 }
 
 fn hangs(text: &str) -> AuditFinding {
-    HangsCollectionList(CollectionPattern::stored(text))
+    HangsCollectionList(CollectionPattern::custom(text))
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn hostile_key_has_few_findings() {
 #[test]
 fn finding_has_a_stable_code_and_severity() {
     let search = || Action::DOCUMENTS_SEARCH;
-    let (every, entry) = (CollectionPattern::ALL, || CollectionPattern::stored("a("));
+    let (every, entry) = (CollectionPattern::ALL, || CollectionPattern::custom("a("));
     let findings = [
         (EveryAction, "every_action high"),
         (gains("keys:*"), "gains_every_right high keys:*"),

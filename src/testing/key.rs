@@ -41,7 +41,7 @@ impl TestKey {
             id: KeyId::from(0),
             description: description.into(),
             actions: actions.into_iter().map(|action| Action::custom(action.as_ref())).collect(),
-            collections: collections.into_iter().map(|entry| CollectionPattern::stored(entry.as_ref())).collect(),
+            collections: collections.into_iter().map(|entry| CollectionPattern::custom(entry.as_ref())).collect(),
             expires_at: Expiry::NEVER,
             prefix: String::new(),
             autodelete: None,
