@@ -65,9 +65,8 @@
 //! that a test sees keys expire without waiting.
 //!
 //! A program that accesses this crate through its own trait needs no server: a mock of the trait can return keys from
-//! [`TestKey::created`] and [`TestKey::info`], and errors from [`error()`].
+//! [`TestKey::created`] and [`TestKey::info`], and errors that a client of a [`FakeServer`] with a [`Fault`] has returned.
 
-mod error;
 mod fault;
 mod http;
 mod input;
@@ -80,7 +79,6 @@ mod server;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use self::error::error;
 pub use self::fault::{Fault, FaultRule, Operation};
 pub use self::key::TestKey;
 pub use self::server::{FakeServer, FakeServerBuilder};

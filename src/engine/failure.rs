@@ -83,12 +83,12 @@ impl CallFailure {
             return self.into_outcome_unknown(what, value, Vec::new());
         }
         let operation = self.last.during.unwrap_or(self.operation);
-        let (effect, result) = (self.last.effect(), self.last.result());
+        let effect = self.last.effect();
         let is_about_key = self.last.typesense_status().is_some();
         let (cause, report, source) = Self { operation, ..self }.into_parts();
         match cause {
             Cause::Connection { .. } => Error::Connection { report, source },
-            Cause::Reentrant => Error::invalid("send", format!("{result}: send it later, or in another thread")),
+            Cause::Reentrant => Error::CalledFromLogger,
             Cause::Tls { .. } => Error::Tls { report, source },
             Cause::Timeout { phase } => Error::Timeout { phase, report },
             Cause::TooLarge { limit } => Error::TooLarge { limit, report },

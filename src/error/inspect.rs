@@ -32,6 +32,7 @@ impl Error {
             Self::Incomplete(_) => ErrorKind::Incomplete,
             Self::Drift { .. } => ErrorKind::Drift,
             Self::PlanOutdated { .. } => ErrorKind::PlanOutdated,
+            Self::CalledFromLogger => ErrorKind::CalledFromLogger,
             Self::RandomSource(_) => ErrorKind::RandomSource,
         }
     }
@@ -152,6 +153,7 @@ impl Error {
             | Self::NotReplicated(_)
             | Self::Drift { .. }
             | Self::PlanOutdated { .. }
+            | Self::CalledFromLogger
             | Self::RandomSource(_) => None,
         }
     }

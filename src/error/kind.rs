@@ -41,6 +41,7 @@ pub enum ErrorKind {
     Incomplete,
     Drift,
     PlanOutdated,
+    CalledFromLogger,
     RandomSource,
 }
 

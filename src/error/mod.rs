@@ -243,6 +243,11 @@ pub enum Error {
         reason: String,
     },
 
+    /// A logger made the call while its thread was making another call, which would be logged again. The server did not act.
+    /// Send it later, or in another thread.
+    #[error("called from a logger while this thread was making another call: send it later, or in another thread")]
+    CalledFromLogger,
+
     /// The operating system provided no random bytes, so no value could be generated. The server did not act: at most,
     /// keys were read. Give a value of your own.
     #[error("no random bytes from the operating system, so no value can be generated (give a value of your own)")]

@@ -1,6 +1,6 @@
 //! The only ways for a server's text to get out: without secrets and, in an error, short and printable.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -65,7 +65,7 @@ impl Secrets<'_> {
     ///
     /// The text is short, but the secrets may be many: the windows of the text are looked up, and each secret is read once.
     fn mask(self, text: &[u8]) -> Vec<u8> {
-        let mut places = HashMap::<_, Vec<_>>::new();
+        let mut places = BTreeMap::<_, Vec<_>>::new();
         for (at, window) in text.windows(WINDOW).enumerate() {
             places.entry(window).or_default().push(at);
         }

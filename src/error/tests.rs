@@ -105,6 +105,7 @@ fn errors() -> Vec<Error> {
         incomplete(Some(key()), unknown(delete(), None)),
         Error::Drift { key: Box::new(key().info()), differences: vec![] },
         Error::PlanOutdated { description: "docs".into(), reason: "reason".into() },
+        Error::CalledFromLogger,
         Error::RandomSource(cause()),
     ]
 }
@@ -139,6 +140,7 @@ fn every_kind_has_a_stable_name_and_effect() {
             ("incomplete", true, false),
             ("drift", false, false),
             ("plan_outdated", false, false),
+            ("called_from_logger", false, false),
             ("random_source", false, false),
         ]
     );

@@ -58,12 +58,26 @@
 //! | [`Incomplete`](Error::Incomplete) | a rotation, `ensure` or `apply` stopped between two steps | **yes**; says which keys exist, and contains the new one | store the value; finish a rotation with this [value](crate::RotateKey::stored_value) unless the new key was deleted since, or send a [prepared](crate::PreparedRotation) one again; run `ensure` again, or make a new plan |
 //! | [`Drift`](Error::Drift) | `ensure` or `apply` found a key with another scope, or one that may have the given value; the error lists the differences | no | as its text says: change the request, use `replace_on_drift`, or delete the key |
 //! | [`PlanOutdated`](Error::PlanOutdated) | the keys with this description have changed since the plan was made | no | make a new plan |
+//! | [`CalledFromLogger`](Error::CalledFromLogger) | a logger made the call while its thread was making another call | no | send it later, or in another thread |
 //! | [`RandomSource`](Error::RandomSource) | the operating system provided no random bytes | no; at most, keys were read | give a value of your own |
 //!
 //! # Testing the handling of errors
 //!
-//! With the feature `testing`, `FakeServer` makes any request fail in many ways, and `testing::error(kind)` makes an
-//! error of each kind for a mock to return. See the documentation of the module `testing`.
+//! With the feature `testing`, a `FakeServer` makes any request fail in many ways: see the documentation of the module
+//! `testing`. A mock can return the errors of such requests.
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! use typesense_keys::Error;
+//! use typesense_keys::testing::{FakeServer, Fault, Operation};
+//!
+//! let server = FakeServer::start()?;
+//! server.fail(Operation::Delete).with(Fault::Unauthorized);
+//! let error = server.client().delete(7).send().unwrap_err();
+//! assert!(matches!(error, Error::Unauthorized(_)));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(doc)]
 use crate::Error;

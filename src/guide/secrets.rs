@@ -46,7 +46,8 @@
 //! | `debug` | the result of each failed attempt, and the next step | connections, methods, URLs, statuses, headers without the key | the handshake |
 //! | `trace` | | heads without the key, in text and in hexadecimal; an empty response | messages of the handshake |
 //!
-//! If a logger calls the client that is logging, its call fails instead of blocking forever.
+//! If a logger calls the client that is logging, its call fails instead of blocking forever:
+//! [`CalledFromLogger`](crate::Error::CalledFromLogger).
 //!
 //! # What is not promised
 //!

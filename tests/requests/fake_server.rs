@@ -3,7 +3,6 @@
 
 mod cluster;
 mod connections;
-mod errors;
 mod faults;
 mod keys;
 mod v30;
