@@ -64,11 +64,7 @@ impl ClientBuilder {
     }
 
     /// Adds nodes of the cluster, as [`node`](Self::node) does.
-    pub fn nodes<I>(mut self, addresses: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
+    pub fn nodes(mut self, addresses: impl IntoIterator<Item: Into<String>>) -> Self {
         self.nodes.extend(addresses.into_iter().map(|address| (address.into(), "node")));
         self
     }

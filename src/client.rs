@@ -84,11 +84,7 @@ impl KeysClient {
     ///
     /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
     /// its own timeout.
-    pub fn create_many<I>(&self, requests: I) -> SendMany<CreatedKey>
-    where
-        I: IntoIterator,
-        I::Item: Into<CreateItem>,
-    {
+    pub fn create_many(&self, requests: impl IntoIterator<Item: Into<CreateItem>>) -> SendMany<CreatedKey> {
         SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
     }
 
@@ -144,11 +140,7 @@ impl KeysClient {
     ///
     /// Accepts [`RotateKey`]s or [`PreparedRotation`](crate::PreparedRotation)s, each with its own options. This client
     /// sends all of them.
-    pub fn rotate_many<I>(&self, requests: I) -> SendMany<CreatedKey>
-    where
-        I: IntoIterator,
-        I::Item: Into<RotateItem>,
-    {
+    pub fn rotate_many(&self, requests: impl IntoIterator<Item: Into<RotateItem>>) -> SendMany<CreatedKey> {
         SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 /// The time by this thread's clock.
 pub(crate) fn now() -> SystemTime {
-    LocalClock::of_this_thread().0.upgrade().map_or_else(SystemTime::now, |clock| clock.now())
+    of_this_thread().upgrade().map_or_else(SystemTime::now, |clock| clock.now())
 }
 
 /// A clock that a test moves: by how many seconds it is ahead.
@@ -22,7 +22,7 @@ impl MovedClock {
     #[cfg(feature = "testing")]
     pub(crate) fn advance(self: &Arc<Self>, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
-        LocalClock(Arc::downgrade(self)).use_in_this_thread();
+        use_in_this_thread(Arc::downgrade(self));
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -31,21 +31,16 @@ impl MovedClock {
     }
 }
 
-/// The clock of a thread: a moved one, or the system's if there is none any more.
-#[derive(Clone, Default)]
-pub(crate) struct LocalClock(Weak<MovedClock>);
-
 thread_local! {
-    static OF_THIS_THREAD: RefCell<LocalClock> = RefCell::default();
+    /// The clock of a thread: a moved one, or the system's if there is none any more.
+    static OF_THIS_THREAD: RefCell<Weak<MovedClock>> = RefCell::default();
 }
 
-impl LocalClock {
-    pub(crate) fn of_this_thread() -> Self {
-        OF_THIS_THREAD.try_with(|clock| clock.borrow().clone()).unwrap_or_default()
-    }
+pub(crate) fn of_this_thread() -> Weak<MovedClock> {
+    OF_THIS_THREAD.try_with(|clock| clock.borrow().clone()).unwrap_or_default()
+}
 
-    pub(crate) fn use_in_this_thread(self) {
-        // Fails only while the thread ends.
-        let _ = OF_THIS_THREAD.try_with(|clock| clock.replace(self));
-    }
+pub(crate) fn use_in_this_thread(clock: Weak<MovedClock>) {
+    // Fails only while the thread ends.
+    let _ = OF_THIS_THREAD.try_with(|current| current.replace(clock));
 }

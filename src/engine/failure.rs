@@ -37,7 +37,7 @@ impl CallFailure {
     /// Adds a failed attempt.
     pub(super) fn add(&mut self, node: &Node, started: Instant, ended: Instant, error: AttemptError) {
         self.attempts.push(Attempt {
-            node: node.url("").into(),
+            node: node.url(""),
             phase: error.phase(),
             result: error.result().into(),
             started,

@@ -58,8 +58,7 @@ impl Nodes {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let (nearest, others) = self.members.split_at(usize::from(self.has_nearest));
         let (later, first) = others.split_at(turn.checked_rem(others.len()).unwrap_or_default());
-        let members = [nearest, first, later].into_iter().flatten();
-        NodeOrder(members.map(|member| Stop { member, is_tried: false }).collect())
+        NodeOrder { members: [nearest, first, later].into_iter().flatten().collect(), untried: self.members.len() }
     }
 
     pub(super) fn record_success(&self, member: &Member) {
@@ -94,33 +93,33 @@ impl Member {
 }
 
 /// The nodes that one call can still use, in order. Nodes that were tried move to the end.
-pub(super) struct NodeOrder<'a>(VecDeque<Stop<'a>>);
-
-struct Stop<'a> {
-    member: &'a Member,
-    is_tried: bool,
+pub(super) struct NodeOrder<'a> {
+    members: VecDeque<&'a Member>,
+    /// How many of them were not tried.
+    untried: usize,
 }
 
 impl<'a> NodeOrder<'a> {
     /// The next node to try; one that is set aside only if no other is left. `None` if all are excluded.
     pub(super) fn next(&mut self, now: Instant) -> Option<&'a Member> {
-        let ready = self.0.iter().position(|stop| !stop.member.is_aside(now));
-        let Stop { member, .. } = self.0.remove(ready.unwrap_or(0))?;
-        self.0.push_back(Stop { member, is_tried: true });
+        let at = self.members.iter().position(|member| !member.is_aside(now)).unwrap_or(0);
+        let member = self.members.remove(at)?;
+        self.members.push_back(member);
+        self.untried -= usize::from(at < self.untried);
         Some(member)
     }
 
     /// Whether any node is left that was neither tried nor set aside.
     pub(super) fn has_untried(&self, now: Instant) -> bool {
-        self.0.iter().any(|stop| !stop.is_tried && !stop.member.is_aside(now))
+        self.members.iter().take(self.untried).any(|member| !member.is_aside(now))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 
     /// Excludes the node that was tried last.
     pub(super) fn exclude_last(&mut self) {
-        self.0.pop_back();
+        self.members.pop_back();
     }
 }

@@ -52,39 +52,21 @@ impl fmt::Display for Phase {
 /// One attempt of a call: one request to one node.
 #[derive(Clone, Serialize)]
 pub struct Attempt {
-    pub(crate) node: Box<str>,
-    pub(crate) phase: Phase,
-    pub(crate) result: Box<str>,
+    /// The node, as `scheme://host[:port][/path]`.
+    pub node: String,
+    /// What the attempt was doing when it ended.
+    pub phase: Phase,
+    /// The result in a few words, such as `connection refused` or `status 500`.
+    pub result: String,
     #[serde(skip)]
     pub(crate) started: Instant,
+    /// How long the attempt took.
     #[serde(rename = "seconds", serialize_with = "in_seconds")]
-    pub(crate) elapsed: Duration,
+    pub elapsed: Duration,
 }
 
 fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
-}
-
-impl Attempt {
-    /// The node, as `scheme://host[:port][/path]`.
-    pub fn node(&self) -> &str {
-        &self.node
-    }
-
-    /// What the attempt was doing when it ended.
-    pub fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// The result in a few words, such as `connection refused` or `status 500`.
-    pub fn result(&self) -> &str {
-        &self.result
-    }
-
-    /// How long the attempt took.
-    pub fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
 }
 
 /// `http://127.0.0.1:8108: connection refused after 213.4µs`
@@ -127,7 +109,7 @@ pub(crate) struct Details {
 impl CallReport {
     /// The node of the last attempt, as `scheme://host[:port][/path]`.
     pub fn node(&self) -> &str {
-        self.0.attempts.last().map_or("", Attempt::node)
+        self.0.attempts.last().map_or("", |attempt| &attempt.node)
     }
 
     /// The HTTP status of the last response, if there was one.
@@ -160,19 +142,14 @@ impl CallReport {
     }
 
     pub(super) fn last_result(&self) -> &str {
-        self.0.attempts.last().map_or("not tried", Attempt::result)
+        self.0.attempts.last().map_or("not tried", |attempt| &attempt.result)
     }
 
     /// The hint in the text of a 401: what is odd about the client's key, or the rarer causes.
     pub(super) fn key_hint(&self) -> String {
-        match self.0.oddity {
-            Some(oddity) => format!("note that it {oddity}"),
-            None => {
-                "the server does not say which; if only some requests fail, the nodes may have different bootstrap \
-                     keys"
-                    .to_owned()
-            }
-        }
+        const RARER: &str =
+            "the server does not say which; if only some requests fail, the nodes may have different bootstrap keys";
+        self.0.oddity.map_or(RARER.to_owned(), |oddity| format!("note that it {oddity}"))
     }
 
     /// `422: Could not parse that.`
@@ -203,16 +180,10 @@ impl CallReport {
         if attempts.len() < 2 {
             return wait + earlier_call;
         }
-        let hidden = attempts.len().saturating_sub(SHOWN);
-        let earlier = match hidden {
-            0 => String::new(),
-            1 => "1 earlier attempt, ".to_owned(),
-            hidden => format!("{hidden} earlier attempts, "),
-        };
-        let shown = Joined(attempts.get(hidden..).unwrap_or_default());
-        let count = attempts.len();
-        let elapsed = self.elapsed();
-        format!("{wait} ({count} attempts in {elapsed:.1?}: {earlier}{shown}){earlier_call}")
+        let (count, elapsed) = (attempts.len(), self.elapsed());
+        let shown = Joined(attempts.get(count.saturating_sub(SHOWN)..).unwrap_or_default());
+        let which = if count > SHOWN { ", the last of them" } else { "" };
+        format!("{wait} ({count} attempts in {elapsed:.1?}{which}: {shown}){earlier_call}")
     }
 }
 

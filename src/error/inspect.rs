@@ -101,7 +101,7 @@ impl Error {
         match self {
             Self::OutcomeUnknown(unknown) => unknown.value.as_ref(),
             Self::NotReplicated(lag) => lag.key.as_ref().map(|key| &key.value),
-            Self::Incomplete(partial) => partial.key().map(|key| &key.value).or_else(|| partial.cause().value()),
+            Self::Incomplete(partial) => partial.key.as_ref().map(|key| &key.value).or_else(|| partial.cause.value()),
             _ => self.earlier_value(),
         }
     }
@@ -111,7 +111,7 @@ impl Error {
     pub fn key_id(&self) -> Option<KeyId> {
         match self {
             Self::NotReplicated(lag) => Some(lag.id),
-            Self::Incomplete(partial) => partial.key().map(|key| key.id).or_else(|| partial.cause().key_id()),
+            Self::Incomplete(partial) => partial.key.as_ref().map(|key| key.id).or_else(|| partial.cause.key_id()),
             Self::Drift { key, .. } => Some(key.id),
             // The call was about another key, such as the old one of a rotation.
             _ if self.value().is_some() => None,
@@ -146,7 +146,7 @@ impl Error {
             | Self::UnexpectedResponse { report, .. }
             | Self::TooLarge { report, .. } => Some(report),
             Self::OutcomeUnknown(unknown) => Some(&unknown.report),
-            Self::Incomplete(partial) => partial.cause().report(),
+            Self::Incomplete(partial) => partial.cause.report(),
             Self::InvalidRequest { .. }
             | Self::Configuration { .. }
             | Self::NodesUnavailable { .. }
@@ -162,7 +162,7 @@ impl Error {
         match self {
             Self::NodesUnavailable { nodes, .. } => nodes,
             Self::NotReplicated(lag) => &lag.nodes,
-            Self::Incomplete(partial) => partial.cause().attempts(),
+            Self::Incomplete(partial) => partial.cause.attempts(),
             _ => self.report().map(CallReport::attempts).unwrap_or_default(),
         }
     }

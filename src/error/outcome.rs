@@ -67,38 +67,18 @@ pub struct NotReplicated {
 
 /// A rotation, an `ensure` or an `apply` that was interrupted between its steps, or during one.
 ///
-/// Nothing is undone, because a key that was created may be in use. The text says which keys exist; the methods return
-/// the same for a program.
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist; the fields say the
+/// same to a program.
 #[derive(Debug)]
 pub struct Incomplete {
     pub(crate) what: String,
-    pub(crate) key: Option<CreatedKey>,
-    pub(crate) left_over: Option<KeyInfo>,
-    pub(crate) cause: Error,
-}
-
-impl Incomplete {
     /// The key that this call created. It exists.
-    pub fn key(&self) -> Option<&CreatedKey> {
-        self.key.as_ref()
-    }
-
-    /// The key that this call created, owned.
-    #[must_use]
-    pub fn into_key(self) -> Option<CreatedKey> {
-        self.key
-    }
-
-    /// The key to delete as the only remaining step. It exists, or may exist if [`cause`](Self::cause) is an
+    pub key: Option<CreatedKey>,
+    /// The key to delete as the only remaining step. It exists, or may exist if the [cause](field@Self::cause) is an
     /// [`Error::OutcomeUnknown`] about its deletion. `None` if no step remains, or another one.
-    pub fn left_over(&self) -> Option<&KeyInfo> {
-        self.left_over.as_ref()
-    }
-
+    pub left_over: Option<KeyInfo>,
     /// The error that interrupted the call. It contains the value of a key that the call may have created.
-    pub fn cause(&self) -> &Error {
-        &self.cause
-    }
+    pub cause: Error,
 }
 
 impl fmt::Display for Incomplete {

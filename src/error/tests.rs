@@ -247,8 +247,8 @@ fn text_says_how_many_attempts_were_made_and_how_long() {
     let last = "http://a.test:80: status 500 after 1.5ms";
     assert_eq!((tail(0), tail(1)), (String::new(), String::new()));
     assert_eq!(tail(2), format!(" (2 attempts in 1.0s: {last}, {last})"));
-    assert_eq!(tail(4), format!(" (4 attempts in 3.0s: 1 earlier attempt, {last}, {last}, {last})"));
-    assert_eq!(tail(30), format!(" (30 attempts in 29.0s: 27 earlier attempts, {last}, {last}, {last})"));
+    assert_eq!(tail(4), format!(" (4 attempts in 3.0s, the last of them: {last}, {last}, {last})"));
+    assert_eq!(tail(30), format!(" (30 attempts in 29.0s, the last of them: {last}, {last}, {last})"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! One attempt of an operation on one node: sends a request, and returns the response or an [`AttemptError`].
 
-mod agent;
 mod attempt_error;
 mod connect;
 mod connection;
@@ -26,8 +25,11 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 use ureq::Agent;
+use ureq::config::{AutoHeaderValue, Config};
 
 pub(crate) use self::attempt_error::{AttemptError, Cause, ServerEffect};
+use self::connect::{DeferredResolver, SwapConnector};
+use self::connection::BUFFER;
 pub(crate) use self::deadline::{Deadlines, deadline_after};
 use self::exchange::{Exchange, Received, enter};
 pub(crate) use self::proxy::ProxySource;
@@ -45,6 +47,11 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// How many bytes of an error's body are read at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+const USER_AGENT: &str = concat!("typesense-keys/", env!("CARGO_PKG_VERSION"));
+
+/// Enough for a burst of threads on one client. Further connections are closed after use.
+const MAX_IDLE_PER_NODE: usize = 16;
 
 /// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
@@ -85,8 +92,27 @@ pub(crate) trait ResponseBody: Send {
 
 impl Http {
     pub(crate) fn new(api_key: Arc<SecretString>, tls: &TlsSettings, proxy: &ProxySource) -> Result<Self, Error> {
-        let (agent, proxy_name) = agent::agent(tls, proxy)?;
-        Ok(Self { agent, proxy_name, api_key })
+        let connector = SwapConnector::new(proxy.no_proxy());
+        let (proxy, proxy_name) = proxy.resolve()?.unzip();
+        // The transport enforces the time limits: ureq's limits would start a thread for each request.
+        let config = tls
+            .apply_to(Config::builder())?
+            // Also for a proxy. The transport adds all other headers.
+            .user_agent(USER_AGENT)
+            .accept(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            // More than rustls decrypts at once, so that no data stays inside rustls, where `is_open` cannot see it.
+            .input_buffer_size(2 * BUFFER)
+            .output_buffer_size(BUFFER)
+            .max_idle_connections(MAX_IDLE_PER_NODE * 4)
+            .max_idle_connections_per_host(MAX_IDLE_PER_NODE)
+            .build();
+        let agent = Agent::with_parts(config, connector, DeferredResolver);
+        Ok(Self { agent, proxy_name: proxy_name.unwrap_or_default(), api_key })
     }
 }
 

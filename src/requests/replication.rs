@@ -133,7 +133,7 @@ fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) ->
         Err(error) => (error.phase(), error.result()),
     };
     let elapsed = clock.now().saturating_duration_since(started);
-    let attempt = Attempt { node: node.url("").into(), phase, result: result.into(), started, elapsed };
+    let attempt = Attempt { node: node.url(""), phase, result: result.into(), started, elapsed };
     Some(Disagreement { attempt, is_refused: refusal == Some(401) })
 }
 

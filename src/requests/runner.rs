@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
-use crate::local_clock::LocalClock;
+use crate::local_clock;
 
 /// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and
 /// at least 1.
@@ -81,9 +81,9 @@ fn run_in_threads(
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let worker = || {
-            let (sender, clock) = (sender.clone(), LocalClock::of_this_thread());
+            let (sender, clock) = (sender.clone(), local_clock::of_this_thread());
             move || {
-                clock.use_in_this_thread();
+                local_clock::use_in_this_thread(clock);
                 while work() {
                     let (reported, is_reported) = mpsc::channel::<()>();
                     if sender.send(reported).is_err() || is_reported.recv().is_err() {

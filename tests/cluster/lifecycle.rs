@@ -149,12 +149,16 @@ pub(crate) fn rotations(clusters: &Clusters) {
                 Err(Error::Incomplete(incomplete)) => {
                     // Until every node knows the new key, the old one must stay.
                     let is_left_over =
-                        incomplete.key().is_some() && !matches!(incomplete.cause(), Error::NotReplicated(_));
-                    assert_eq!(incomplete.left_over().map(|key| key.id), is_left_over.then_some(id), "{incomplete}");
-                    let is_old_in_doubt = is_left_over && matches!(incomplete.cause(), Error::OutcomeUnknown(_));
+                        incomplete.key.is_some() && !matches!(incomplete.cause, Error::NotReplicated(_));
+                    assert_eq!(
+                        incomplete.left_over.as_ref().map(|key| key.id),
+                        is_left_over.then_some(id),
+                        "{incomplete}"
+                    );
+                    let is_old_in_doubt = is_left_over && matches!(incomplete.cause, Error::OutcomeUnknown(_));
                     assert!(is_old_in_doubt || exists(id), "{incomplete}");
-                    possible.extend(incomplete.cause().value().cloned());
-                    if let Some(new) = incomplete.key() {
+                    possible.extend(incomplete.cause.value().cloned());
+                    if let Some(new) = &incomplete.key {
                         assert!(works_everywhere(cluster, &new.value, new.id), "{incomplete}");
                         accounted.push(new.id);
                     }

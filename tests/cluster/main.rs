@@ -248,7 +248,7 @@ fn absent_nodes_are_named(clusters: &Clusters) {
             };
             // The create itself may first have tried that node.
             assert!(started.elapsed() < limit + Duration::from_secs(3) + LATE, "{:?}", started.elapsed());
-            let named: Vec<_> = lag.nodes.iter().map(|node| node.node().to_owned()).collect();
+            let named: Vec<_> = lag.nodes.iter().map(|node| node.node.clone()).collect();
             assert_eq!(named, [cluster.node(follower).url()], "{lag}");
             let key = lag.key.unwrap();
             assert_eq!(client.get(key.id).send().unwrap().id, key.id);

@@ -59,7 +59,7 @@ fn one_call(row: &Row, call: Call) {
 /// Whether the timeout ended the call before the server did what the row is about.
 fn is_early(error: &Error, result: &str) -> bool {
     let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
-    attempts.iter().any(|attempt| attempt.result().starts_with("timed out") && !attempt.result().starts_with(result))
+    attempts.iter().any(|attempt| attempt.result.starts_with("timed out") && !attempt.result.starts_with(result))
 }
 
 /// Checks the result of a call. `sent`: the value that the server received.
@@ -88,7 +88,7 @@ fn check(row: &Row, call: Call, timeout: Duration, (ended, sent): Made) {
             assert_eq!(ending(&error), expected, "{at}: {error}");
             let attempts = error.report().expect("a report").attempts();
             assert_eq!(attempts.len(), 1, "{at}: {error}");
-            let result = attempts[0].result();
+            let result = &*attempts[0].result;
             let status = if call.is_create() { "status 201" } else { "status 200" };
             let result =
                 if row.result.starts_with(' ') { result.strip_prefix(status).unwrap_or(result) } else { result };

@@ -67,9 +67,9 @@ fn client(server: &Scripted, deadline: Duration, attempt: Duration) -> KeysClien
 fn is_cut_off(error: &Error, reads: Ending) -> bool {
     let attempts = error.report().map(|report| report.attempts()).unwrap_or_default();
     let Some((last, earlier)) = attempts.split_last() else { return false };
-    let is_late = |attempt: &Attempt| attempt.result().starts_with("timed out");
+    let is_late = |attempt: &Attempt| attempt.result.starts_with("timed out");
     let is_usual = |attempt: &Attempt| match reads {
-        Ending::Timeout(phase) => is_late(attempt) && attempt.phase() == phase,
+        Ending::Timeout(phase) => is_late(attempt) && attempt.phase == phase,
         _ => !is_late(attempt),
     };
     is_late(last) && !earlier.is_empty() && earlier.iter().all(is_usual)

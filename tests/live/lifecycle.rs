@@ -68,10 +68,10 @@ fn error_names_both_keys_if_the_client_may_not_delete(server: &Server) {
     let old = stage.key("keys:list", "*");
     let error = stage.client_with(&creator.value).rotate(old.id).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    assert!(matches!(incomplete.cause(), Error::Unauthorized(_)), "{incomplete}");
-    assert_eq!(incomplete.left_over().map(|key| key.id), Some(old.id));
+    assert!(matches!(incomplete.cause, Error::Unauthorized(_)), "{incomplete}");
+    assert_eq!(incomplete.left_over.as_ref().map(|key| key.id), Some(old.id));
     assert!(incomplete.to_string().contains("which still exists (delete it): delete key"), "{incomplete}");
-    let new = incomplete.into_key().unwrap();
+    let new = incomplete.key.unwrap();
     assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     stage.client().delete(new.id).send().unwrap();
 }

@@ -35,7 +35,7 @@ pub(crate) fn main(url: &str) {
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
     assert!(error.value().is_some(), "{error}");
     let results: Vec<_> =
-        error.report().unwrap().attempts().iter().map(|attempt| attempt.result().to_string()).collect();
+        error.report().unwrap().attempts().iter().map(|attempt| attempt.result.to_string()).collect();
     assert!(results.iter().any(|result| result.starts_with("no thread could be started")), "{results:?}");
 
     let client = builder().node(by_name).build().unwrap();

@@ -65,7 +65,7 @@ fn waiting_for_replication_names_a_node_that_still_has_the_key() {
     follower.set_lagging(true);
     let error = client.delete(id).wait_for_replication(Duration::from_millis(300)).send().unwrap_err();
     let Error::NotReplicated(lag) = &error else { panic!("{error}") };
-    assert_eq!(lag.nodes.iter().map(|node| node.node()).collect::<Vec<_>>(), [follower.url()]);
+    assert_eq!(lag.nodes.iter().map(|node| &*node.node).collect::<Vec<_>>(), [follower.url()]);
     follower.set_lagging(false);
     assert!(matches!(client.get(id).send(), Err(Error::NotFound { .. })));
 }

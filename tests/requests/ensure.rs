@@ -241,7 +241,7 @@ fn after_an_interruption_at_any_step_another_run_replaces_the_old_key_and_report
             match &interrupted {
                 Ok(ensured) => assert_eq!(after, std::slice::from_ref(&ensured.key), "{case}"),
                 Err(Error::Incomplete(incomplete)) => {
-                    assert!(incomplete.key().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
+                    assert!(incomplete.key.as_ref().is_none_or(|key| is_there(key.id)), "{case}: {incomplete}");
                     assert!(!after.is_empty(), "{case}: {incomplete}");
                 }
                 Err(error) => assert!(is_there(old.id), "{case}: {error}"),
@@ -264,9 +264,9 @@ fn old_key_is_not_left_over_while_a_node_does_not_know_the_new_one() {
     follower.set_lagging(true);
     let error = ensure(&client).replace_on_drift(true).timeout(Duration::from_secs(1)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    assert!(matches!(incomplete.cause(), Error::NotReplicated(_)), "{incomplete}");
+    assert!(matches!(incomplete.cause, Error::NotReplicated(_)), "{incomplete}");
     assert!(incomplete.to_string().contains(&format!("key {old} is to be deleted")), "{incomplete}");
-    assert_eq!((incomplete.left_over(), leader.key_count()), (None, 2), "{incomplete}");
+    assert_eq!((incomplete.left_over.as_ref(), leader.key_count()), (None, 2), "{incomplete}");
 }
 
 #[test]
@@ -278,8 +278,8 @@ fn old_key_is_left_over_if_the_client_may_not_delete_it() {
     let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
     let error = ensure(&client).replace_on_drift(true).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    assert!(matches!(incomplete.cause(), Error::Unauthorized(_)), "{incomplete}");
-    assert_eq!(incomplete.left_over().map(|key| key.id), Some(old), "{incomplete}");
+    assert!(matches!(incomplete.cause, Error::Unauthorized(_)), "{incomplete}");
+    assert_eq!(incomplete.left_over.as_ref().map(|key| key.id), Some(old), "{incomplete}");
 }
 
 #[test]
@@ -292,9 +292,9 @@ fn old_key_stays_if_the_new_one_expires_while_a_node_is_asked_for_it() {
     server.inject(Fault::Delay(Duration::from_millis(4_100)));
     let error = ensure(&client).replace_on_drift(true).expires_in(Duration::from_secs(3)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
-    assert!(matches!(incomplete.cause(), Error::InvalidRequest { field: "expires_at", .. }), "{incomplete}");
+    assert!(matches!(incomplete.cause, Error::InvalidRequest { field: "expires_at", .. }), "{incomplete}");
     let left: Vec<_> = keys(&client).iter().map(|key| key.id).collect();
-    assert_eq!(left, [old, incomplete.key().unwrap().id]);
+    assert_eq!(left, [old, incomplete.key.as_ref().unwrap().id]);
 }
 
 #[test]
@@ -308,7 +308,11 @@ fn second_old_key_stays_if_the_new_one_expires_while_the_first_is_deleted() {
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert!(incomplete.to_string().contains(&format!("key {first} is deleted")), "{incomplete}");
     let left: Vec<_> = keys(&client).iter().map(|key| key.id).collect();
-    assert_eq!((left, incomplete.left_over()), (vec![second, incomplete.key().unwrap().id], None), "{incomplete}");
+    assert_eq!(
+        (left, incomplete.left_over.as_ref()),
+        (vec![second, incomplete.key.as_ref().unwrap().id], None),
+        "{incomplete}"
+    );
 }
 
 #[test]
@@ -374,7 +378,7 @@ fn key_that_no_list_shows_does_not_count_as_the_only_one() {
     let Err(Error::Incomplete(incomplete)) = result else { panic!("{result:?}") };
     assert!(started.elapsed() < HANG);
     assert!(incomplete.to_string().starts_with("key 7 is created: list keys: "), "{incomplete}");
-    assert_eq!(incomplete.into_key().unwrap().value.expose_secret().len(), 32);
+    assert_eq!(incomplete.key.unwrap().value.expose_secret().len(), 32);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn lost_response_without_list_permission_returns_the_value() {
         "{unknown}"
     );
     assert_eq!((unknown.value.as_ref().unwrap().expose_secret().len(), server.key_count()), (32, 2));
-    let results: Vec<_> = unknown.report.attempts().iter().map(|attempt| attempt.result().to_owned()).collect();
+    let results: Vec<_> = unknown.report.attempts().iter().map(|attempt| attempt.result.to_owned()).collect();
     assert_eq!(results.last().unwrap(), "status 401", "{results:?}");
     assert!(results.contains(&"status 409".to_owned()), "{results:?}");
 }

@@ -185,6 +185,6 @@ fn replication_is_not_waited_for_with_a_key_that_may_not_get_keys() {
     let client = KeysClient::builder().node(server.url()).api_key(creator.value).build().unwrap();
     let error = request(&client).wait_for_replication(Duration::from_secs(60)).send().unwrap_err();
     let Error::NotReplicated(lag) = &error else { panic!("{error}") };
-    assert!(lag.key.is_some() && lag.nodes[0].result() == "status 401", "{error}");
+    assert!(lag.key.is_some() && lag.nodes[0].result == "status 401", "{error}");
     assert_eq!(server.requests(Operation::Get), 1);
 }

@@ -11,7 +11,6 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 use ureq::{Agent, Error};
 
-use super::agent::agent;
 use super::connect::DeferredResolver;
 use super::connection::BUFFER;
 use super::exchange::{Exchange, enter};
@@ -58,9 +57,9 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
 
 /// Receives `pieces` as the response to each request, which has a connection of its own.
 pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
-    let usual = agent(&super::TlsSettings::default(), &super::ProxySource::None)?;
-    let agent = Agent::with_parts(usual.0.config().clone(), Responses(pieces), DeferredResolver);
-    Ok(Http { agent, proxy_name: String::new(), api_key })
+    let usual = Http::new(api_key, &super::TlsSettings::default(), &super::ProxySource::None)?;
+    let agent = Agent::with_parts(usual.agent.config().clone(), Responses(pieces), DeferredResolver);
+    Ok(Http { agent, ..usual })
 }
 
 /// A time limit as ureq passes it: its fields depend on ureq's version.

@@ -75,7 +75,7 @@ impl Course {
                 // A value of one's own may be that of any key with its prefix.
                 unknown.candidates.len() > 1 || (self.operation.uses(Value::Provided) && of_prefix > 1)
             }
-            Error::Incomplete(incomplete) => self.is_ambiguous(incomplete.cause(), keys),
+            Error::Incomplete(incomplete) => self.is_ambiguous(&incomplete.cause, keys),
             _ => false,
         }
     }

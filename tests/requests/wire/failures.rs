@@ -378,5 +378,5 @@ fn error_gives_the_last_response_and_every_attempt() {
     assert_eq!(report.content_type(), Some("text/html"));
     assert_eq!(report.status(), Some(502));
     let [attempt] = report.attempts() else { panic!("not exactly one attempt") };
-    assert_eq!((attempt.node(), attempt.result()), (&*server.url(), "status 502"));
+    assert_eq!((&*attempt.node, &*attempt.result), (&*server.url(), "status 502"));
 }
