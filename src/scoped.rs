@@ -6,7 +6,6 @@ mod fields;
 mod filter;
 mod info;
 mod params;
-mod signature;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,9 +15,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use log::warn;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use self::embed::Settings;
@@ -273,9 +274,7 @@ impl<'a> ScopedKeyBuilder<'a> {
         let prefix = check_parent(parent, settings.info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
         let json = serde_json::to_vec(&settings.embed()?).map_err(|_| Error::invalid("params", "are not JSON"))?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
-        parts.resize(SIGNATURE, 0);
-        // Cannot fail, because 32 bytes are 44 characters. Unlike `encode_string`, it leaves no copy on the stack.
-        let _ = STANDARD.encode_slice(signature::sign(parent, &json).as_slice(), &mut parts);
+        parts.extend_from_slice(&*signature(parent, &json));
         parts.extend_from_slice(prefix.as_bytes());
         parts.extend_from_slice(&json);
         // The string has its exact capacity, so that no copy is left behind.
@@ -285,6 +284,18 @@ impl<'a> ScopedKeyBuilder<'a> {
         }
         Ok(key)
     }
+}
+
+/// The signature of the parameters, in base64. Both together are the key: treat both as secret.
+fn signature(parent: &SecretString, params: &[u8]) -> Zeroizing<[u8; SIGNATURE]> {
+    let mut signature = Zeroizing::new([0; SIGNATURE]);
+    // Neither can fail: HMAC accepts a key of any length, and 32 bytes are 44 characters.
+    if let Ok(mac) = Hmac::<Sha256>::new_from_slice(parent.expose_secret().as_bytes()) {
+        let bytes = Zeroizing::new(<[u8; 32]>::from(mac.chain_update(params).finalize().into_bytes()));
+        // Unlike `encode_string`, it leaves no copy on the stack.
+        _ = STANDARD.encode_slice(bytes.as_slice(), signature.as_mut_slice());
+    }
+    signature
 }
 
 /// The prefix of the parent's value, if a server would accept scoped keys of it.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use base64::{Engine as _, alphabet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::warning::{ScopedKeyWarning, warnings};
@@ -19,7 +20,8 @@ use crate::key::PREFIX;
 ///
 /// Parsing does not prove that the key is genuine: see [`is_signed_by`](Self::is_signed_by).
 pub struct ScopedKeyInfo {
-    signature: Zeroizing<[u8; signature::LENGTH]>,
+    /// In base64, as a server compares it.
+    signature: Zeroizing<[u8; SIGNATURE]>,
     parent_prefix: String,
     /// The signed parameters, byte for byte.
     json: String,
@@ -69,22 +71,18 @@ impl ScopedKeyInfo {
         let (prefix, json) = rest.split_at_checked(PREFIX).ok_or("is too short")?;
         // 44 characters decode to at most 33 bytes.
         let mut decoded = Zeroizing::new([0; 33]);
-        let length = STANDARD.decode_slice(text, decoded.as_mut_slice()).unwrap_or_default();
-        let signature = decoded.get(..length).and_then(|signature| signature.try_into().ok());
-        let signature = Zeroizing::new(signature.ok_or("does not begin with a signature")?);
+        let is_signature = STANDARD.decode_slice(text, decoded.as_mut_slice()) == Ok(32);
+        let signature = text.try_into().ok().filter(|_| is_signature).map(Zeroizing::new);
+        let signature = signature.ok_or("does not begin with a signature")?;
         let prefix = std::str::from_utf8(prefix).map_err(|_| "has a prefix of its parent that is not text")?;
         let json = std::str::from_utf8(json).map_err(|_| "has parameters that are not text")?;
         let params: Map<String, Value> =
             serde_json::from_str(json).map_err(|_| "has parameters that are not a JSON object")?;
-        let expires_at = match params.get("expires_at") {
-            None => Expiry::NEVER,
-            Some(time) => {
-                let seconds = time.as_i64().and_then(|seconds| u64::try_from(seconds).ok());
-                Expiry::from_unix_seconds(
-                    seconds.ok_or("has an expiry that is not in whole seconds, which a server refuses")?,
-                )
-            }
-        };
+        let expires_at = params.get("expires_at").map_or(Ok(Expiry::NEVER), |time| {
+            let seconds =
+                time.as_i64().and_then(|seconds| u64::try_from(seconds).ok()).map(Expiry::from_unix_seconds);
+            seconds.ok_or("has an expiry that is not in whole seconds, which a server refuses")
+        })?;
         let (parent_prefix, json) = (prefix.to_owned(), json.to_owned());
         Ok(Self { signature, parent_prefix, json, params, expires_at, length: scoped.len(), is_canonical })
     }
@@ -124,7 +122,7 @@ impl ScopedKeyInfo {
     #[must_use]
     pub fn is_signed_by(&self, parent: &SecretString) -> bool {
         let is_prefix = parent.expose_secret().as_bytes().starts_with(self.parent_prefix.as_bytes());
-        is_prefix & signature::is_valid(&self.signature, parent, self.json.as_bytes())
+        is_prefix & bool::from(signature(parent, self.json.as_bytes()).ct_eq(&*self.signature))
     }
 }
 
