@@ -116,6 +116,18 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resul
 }
 
 impl KeyInfo {
+    /// A key without an id, a prefix and unknown members.
+    pub(crate) fn new(
+        description: String,
+        actions: Vec<Action>,
+        collections: Vec<CollectionPattern>,
+        expires_at: Expiry,
+        autodelete: Option<bool>,
+    ) -> Self {
+        let (id, prefix, unknown) = (KeyId(0), String::new(), UnknownMembers::default());
+        Self { id, description, actions, collections, expires_at, prefix, autodelete, unknown }
+    }
+
     /// The members of the server's response that this crate does not know, by name.
     ///
     /// A newer server may restrict a key with such a member: the key then allows less than [`allows`](Self::allows) and
@@ -256,16 +268,9 @@ impl CreatedKey {
     /// The key's metadata, as the server lists it.
     pub fn info(&self) -> KeyInfo {
         let Self { id, value, description, actions, collections, expires_at, autodelete } = self;
-        KeyInfo {
-            id: *id,
-            description: description.clone(),
-            actions: actions.clone(),
-            collections: collections.clone(),
-            expires_at: *expires_at,
-            prefix: shown_prefix(value),
-            autodelete: *autodelete,
-            unknown: UnknownMembers::default(),
-        }
+        let (description, actions, collections) = (description.clone(), actions.clone(), collections.clone());
+        let info = KeyInfo::new(description, actions, collections, *expires_at, *autodelete);
+        KeyInfo { id: *id, prefix: shown_prefix(value), ..info }
     }
 }
 
@@ -286,16 +291,10 @@ mod tests {
     #[test]
     fn key_allows_what_its_actions_cover_where_its_collections_match() {
         let allows = |actions: &[&str], collections: &[&str], action: Action, name: &str| {
-            let key = KeyInfo {
-                id: KeyId(3),
-                description: "docs".into(),
-                actions: actions.iter().map(|&text| Action::custom(text)).collect(),
-                collections: collections.iter().map(|&text| CollectionPattern::custom(text)).collect(),
-                expires_at: Expiry::from_unix_seconds(1), // which is not asked for
-                prefix: "abcd".into(),
-                autodelete: None,
-                unknown: UnknownMembers::default(),
-            };
+            let actions = actions.iter().map(|&text| Action::custom(text)).collect();
+            let collections = collections.iter().map(|&text| CollectionPattern::custom(text)).collect();
+            // The expiry is not asked for.
+            let key = KeyInfo::new("docs".into(), actions, collections, Expiry::from_unix_seconds(1), None);
             key.allows(&action, name)
         };
         assert!(allows(&["keys:get", "documents:*"], &["a", "ord.*"], Action::DOCUMENTS_DELETE, "orders"));

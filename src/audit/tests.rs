@@ -1,21 +1,13 @@
 use super::AuditFinding::*;
 use super::*;
-use crate::key::KeyId;
 use crate::server_version::ServerVersion as V;
 
 const LATER: Expiry = Expiry::from_unix_seconds(32_503_680_000);
 
 fn key(actions: &[&str], collections: &[&str], expires_at: Expiry) -> KeyInfo {
-    KeyInfo {
-        id: KeyId::from(1),
-        description: "test".into(),
-        actions: actions.iter().map(|&text| action(text)).collect(),
-        collections: collections.iter().map(|&text| CollectionPattern::custom(text)).collect(),
-        expires_at,
-        prefix: "abcd".into(),
-        autodelete: None,
-        unknown: Default::default(),
-    }
+    let actions = actions.iter().map(|&text| action(text)).collect();
+    let collections = collections.iter().map(|&text| CollectionPattern::custom(text)).collect();
+    KeyInfo::new("test".into(), actions, collections, expires_at, None)
 }
 
 fn action(text: &str) -> Action {

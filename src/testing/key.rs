@@ -37,16 +37,9 @@ impl TestKey {
         actions: impl IntoIterator<Item: AsRef<str>>,
         collections: impl IntoIterator<Item: AsRef<str>>,
     ) -> TestKey {
-        let info = KeyInfo {
-            id: KeyId::from(0),
-            description: description.into(),
-            actions: actions.into_iter().map(|action| Action::custom(action.as_ref())).collect(),
-            collections: collections.into_iter().map(|entry| CollectionPattern::custom(entry.as_ref())).collect(),
-            expires_at: Expiry::NEVER,
-            prefix: String::new(),
-            autodelete: None,
-            unknown: Default::default(),
-        };
+        let actions = actions.into_iter().map(|action| Action::custom(action.as_ref())).collect();
+        let collections = collections.into_iter().map(|entry| CollectionPattern::custom(entry.as_ref())).collect();
+        let info = KeyInfo::new(description.into(), actions, collections, Expiry::NEVER, None);
         TestKey { info, value: None }
     }
 

@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::audit::AuditFinding;
 use crate::collection::CollectionPattern;
 use crate::expiry::{Expires, Expiry};
-use crate::key::{KeyId, KeyInfo};
+use crate::key::KeyInfo;
 use crate::requests::new_key::NewKey;
 use crate::server_version::ServerVersion;
 
@@ -62,16 +62,6 @@ impl KeySpec {
     fn as_key(&self) -> KeyInfo {
         let Scope { actions, collections, expires_at, autodelete } = self.scope();
         let (actions, collections) = (actions.to_vec(), collections.to_vec());
-        let (description, prefix) = (self.description().to_owned(), String::new());
-        KeyInfo {
-            id: KeyId::from(0),
-            description,
-            actions,
-            collections,
-            expires_at,
-            prefix,
-            autodelete,
-            unknown: Default::default(),
-        }
+        KeyInfo::new(self.description().to_owned(), actions, collections, expires_at, autodelete)
     }
 }
