@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::exact::ExactValue;
 use super::params::{self, Params, number};
-use super::table::{self, Rule, TABLE};
+use super::table::{self, TABLE, off};
 use super::{fields, filter, warning};
 use crate::action::Action;
 use crate::error::Error;
@@ -107,14 +107,14 @@ impl Settings {
     fn close(&self, params: &mut Params, restricts_documents: bool) {
         let hides_fields = self.shown.is_some() || self.hidden.is_some();
         for row in TABLE.iter().filter(|row| !self.allowed.iter().any(|allowed| allowed == row.name)) {
-            for rule in [(restricts_documents, row.documents), (hides_fields, row.fields)] {
-                match rule {
-                    (true, Rule::Off(off)) if row.name == "exclude_fields" => params.push_field(row.name, off),
-                    (true, Rule::Off(off)) => {
+            for (applies, cell) in [(restricts_documents, row.documents), (hides_fields, row.fields)] {
+                match off(cell).filter(|_| applies) {
+                    Some(off) if row.name == "exclude_fields" => params.push_field(row.name, off),
+                    Some(off) => {
                         let value = serde_json::from_str(off).unwrap_or_else(|_| Value::from(off));
                         params.push_default(row.name, value);
                     }
-                    _ => {}
+                    None => {}
                 }
             }
         }

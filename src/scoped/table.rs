@@ -9,27 +9,17 @@
 
 use std::sync::LazyLock;
 
-/// What a key that restricts documents, or hides fields, does about a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// Nothing: it is harmless.
-    Harmless,
-    /// Embeds this value, which switches the parameter off. A server reads every value as text.
-    Off(&'static str),
-    /// Nothing: it has an effect only together with this parameter, which is off.
-    OffWith(&'static str),
-    /// Nothing: it stays open, because no key can close it, or because no search would be left.
-    Open,
-}
-
-/// A parameter.
+/// A parameter, and what a key does about it.
+///
+/// Nothing if it is harmless (an empty cell), if it has an effect only together with another one, which is off (`with …`),
+/// or if no key can close it (`**open**`). Otherwise the key embeds a value that [switches it off](off).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) name: &'static str,
     /// In a key that restricts documents (`only`, `filter_by`).
-    pub(super) documents: Rule,
+    pub(super) documents: &'static str,
     /// In a key that hides fields (`show_fields`, `hide_fields`).
-    pub(super) fields: Rule,
+    pub(super) fields: &'static str,
     /// What a request can do with it, or why it is harmless. Continues "a request that sets it".
     pub(super) effect: &'static str,
     pub(super) evidence: &'static str,
@@ -47,22 +37,13 @@ pub(super) const TEXT: &str = include_str!("parameters.md");
 pub(super) fn rows(line: &'static str) -> Option<impl Iterator<Item = Row>> {
     let cells: Vec<_> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
     let [names, _, documents, fields, effect, evidence] = cells[..] else { return None };
-    let (documents, fields) = (rule(documents)?, rule(fields)?);
     let row = move |name| Row { name, documents, fields, effect, evidence };
     Some(names.split(['`', ' ']).filter(|name| !name.is_empty()).map(row))
 }
 
-fn rule(cell: &'static str) -> Option<Rule> {
-    let quoted = |text: &'static str| text.strip_prefix('`')?.strip_suffix('`');
-    match cell {
-        "" => Some(Rule::Harmless),
-        "empty" => Some(Rule::Off("")),
-        "**open**" => Some(Rule::Open),
-        _ => match cell.strip_prefix("with ") {
-            Some(other) => quoted(other).map(Rule::OffWith),
-            None => quoted(cell).map(Rule::Off),
-        },
-    }
+/// The value of this cell that switches a parameter off: `empty`, or between back-ticks. A server reads it as text.
+pub(super) fn off(cell: &'static str) -> Option<&'static str> {
+    if cell == "empty" { Some("") } else { cell.strip_prefix('`')?.strip_suffix('`') }
 }
 
 /// The row of the parameter with this name.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::params::number;
-use super::table::{self, Rule, TABLE};
+use super::table::{self, TABLE, off};
 use super::{exact, fields, filter};
 use crate::expiry::Expiry;
 
@@ -107,10 +107,7 @@ pub(super) fn warnings(params: &Map<String, Value>, length: usize) -> Vec<Scoped
     let is_shown = fields::shown_although_hidden(&get, &excluded, &included).is_some();
     add_if(removes_fields && (!hides_fields || is_shown), ScopedKeyWarning::FieldsNotHidden);
     for row in TABLE.iter() {
-        let is_open = |rule| match rule {
-            Rule::Off(off) => !get(row.name).is_some_and(|value| is_closed(value, off)),
-            _ => false,
-        };
+        let is_open = |cell| off(cell).is_some_and(|off| !get(row.name).is_some_and(|value| is_closed(value, off)));
         let restricts_documents = get("filter_by").is_some();
         let is_open = (restricts_documents && is_open(row.documents)) || (hides_fields && is_open(row.fields));
         add_if(is_open, ScopedKeyWarning::OpenParameter(row.name));
@@ -247,14 +244,8 @@ mod tests {
     }
 
     /// The embedded value of each parameter that a key closes.
-    fn closed(rule: fn(&table::Row) -> Rule) -> Map<String, Value> {
-        TABLE
-            .iter()
-            .filter_map(|row| match rule(row) {
-                Rule::Off(off) => Some((row.name.to_owned(), off.into())),
-                _ => None,
-            })
-            .collect()
+    fn closed(cell: fn(&table::Row) -> &'static str) -> Map<String, Value> {
+        TABLE.iter().filter_map(|row| Some((row.name.to_owned(), off(cell(row))?.into()))).collect()
     }
 
     #[test]
@@ -281,7 +272,7 @@ mod tests {
         all.insert("filter_by".to_owned(), filter.into());
         assert_eq!(of(&all.clone().into()), []);
         for row in TABLE.iter() {
-            let (name, Rule::Off(off)) = (row.name, row.documents) else { continue };
+            let (name, Some(off)) = (row.name, off(row.documents)) else { continue };
             let mut open = all.clone();
             open.remove(name);
             assert_eq!(of(&open.clone().into()), [OpenParameter(name)]);
