@@ -205,15 +205,10 @@ impl Action {
     }
 
     /// The actions to grant instead of it on servers of this version, which do not know it.
-    pub(crate) fn replacements_on(&self, version: ServerVersion) -> Vec<Self> {
-        let mut found = Vec::new();
-        for row in self.rows().iter().flat_map(|row| replacements(row, version)) {
-            let action = if self.whole_resource().is_some() { row.whole_resource() } else { row.action.clone() };
-            if !found.contains(&action) {
-                found.push(action);
-            }
-        }
-        found
+    pub(crate) fn replacements_on(&self, version: ServerVersion) -> BTreeSet<Self> {
+        let rows = self.rows().iter().flat_map(|row| replacements(row, version));
+        let is_whole = self.whole_resource().is_some();
+        rows.map(|row| if is_whole { row.whole_resource() } else { row.action.clone() }).collect()
     }
 
     /// Whether a key's collections limit everything that the action allows, on all known servers or on those of one
@@ -230,11 +225,10 @@ impl Action {
 
     /// The covered actions that a key's collections do not limit; the action itself if they limit none of them.
     pub(crate) fn not_limited_by_collections(&self, version: Option<ServerVersion>) -> Vec<Self> {
-        let is_unlimited = |row: &&'static Row| {
+        let is_unlimited = |row: &&Row| {
             // `GET /health` needs no key.
             row.action != Self::HEALTH_LIST
-                && row.routes_in(version).next().is_some()
-                && !row.action.is_limited_by_collections(version)
+                && row.action.routes_in(version).any(|route| !route.is_limited_by_collections(version))
         };
         let unlimited: Vec<_> = self.rows().iter().filter(is_unlimited).map(|row| row.action.clone()).collect();
         if unlimited.is_empty() || self.acts_in_collections(version) { unlimited } else { vec![self.clone()] }
@@ -254,7 +248,8 @@ impl Action {
     }
 
     fn routes_in(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
-        self.rows().iter().flat_map(move |row| row.routes_in(version))
+        let routes = self.rows().iter().flat_map(|row| row.routes);
+        routes.filter(move |route| version.is_none_or(|version| route.is_on(version)))
     }
 }
 
@@ -266,11 +261,6 @@ impl Row {
 
     fn whole_resource(&self) -> Action {
         Action::custom(format!("{}:*", self.parts().0))
-    }
-
-    /// The routes on servers of one version, or on any server.
-    fn routes_in(&self, version: Option<ServerVersion>) -> impl Iterator<Item = &'static Route> + use<> {
-        self.routes.iter().filter(move |route| version.is_none_or(|version| route.is_on(version)))
     }
 }
 
@@ -293,7 +283,7 @@ impl Route {
 
 /// The rows that replace `row` on servers of this version: its successors, their successors, or its predecessors.
 fn replacements(row: &Row, version: ServerVersion) -> Vec<&'static Row> {
-    let is_there = |row: &Row| row.routes_in(Some(version)).next().is_some();
+    let is_there = |row: &Row| !row.action.is_foreign_to(version);
     let succeeds = |next: &Row, older: &Row| older.successors.iter().any(|successor| next.action == *successor);
     let newer = TABLE.iter().filter(|next| succeeds(next, row));
     let newer: Vec<_> =

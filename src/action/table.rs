@@ -24,15 +24,6 @@ pub(super) struct Route {
     pub(super) until: Option<ServerVersion>,
 }
 
-macro_rules! until {
-    () => {
-        None
-    };
-    ($until:ident) => {
-        Some(ServerVersion::$until)
-    };
-}
-
 macro_rules! actions {
     ($(
         $(#[$note:meta])*
@@ -62,7 +53,7 @@ macro_rules! actions {
             Row {
                 action: Action::$name,
                 routes: &[$(
-                    Route { name: $route, since: ServerVersion::$since, until: until!($($until)?) },
+                    Route { name: $route, since: ServerVersion::$since, until: [$(ServerVersion::$until)?].first().copied() },
                 )+],
                 successors: &[$($($successor),+)?],
             },

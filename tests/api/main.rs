@@ -95,7 +95,6 @@ fn secrets_are_exposed_in_few_files() {
             "requests::value",         // a given value, to be checked
             "scoped",                  // the parent's prefix
             "scoped::info",            // a scoped key's parent, against its prefix; a scoped key, to be read
-            "scoped::signature",       // the parent, to sign with
             "secret",                  // to check what a header can carry
             "testing::keys",           // the fake server, which is for tests
             "value_root",              // to derive a value from it
