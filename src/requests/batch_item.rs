@@ -2,12 +2,9 @@
 
 use std::fmt::Debug;
 
-use secrecy::SecretString;
-
-use super::lookup::{Lookup, Sent};
-use crate::engine::{CallFailure, Engine};
+use super::lookup::{Created, Sent};
+use crate::engine::{Call, Engine};
 use crate::error::Error;
-use crate::key::KeyInfo;
 
 /// A checked request that a [`SendMany`](super::SendMany) can send.
 pub(crate) trait BatchItem<T>: Debug + Send + Sync {
@@ -16,21 +13,24 @@ pub(crate) trait BatchItem<T>: Debug + Send + Sync {
         true
     }
 
-    /// The value of the key that the request creates.
-    fn value(&self) -> Option<&SecretString> {
-        None
-    }
+    /// Begins a call of `engine`, which may belong to another client. Its errors do not show the value of the key.
+    fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error>;
 
-    /// Sends the request through `engine`, which may belong to another client.
-    fn send_by(&mut self, engine: &Engine) -> Result<Sent<T>, Error>;
+    /// Sends the request.
+    fn send_in(&self, call: Call<'_>) -> Result<Sent<T>, Error>;
 
-    /// Looks for the key of the request in a list that was read since.
-    fn find_in(&mut self, _: &Engine, lookup: Lookup, _: &[KeyInfo]) -> Result<Sent<T>, Error> {
-        Ok(Sent::ToFind(Box::new(lookup)))
-    }
+    /// Goes on with the key of the request, which was looked for in a list.
+    fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<T>, Error>;
 
-    /// The error about a key that no list contains. `failure`: that of the list, if it could not be read.
-    fn unlisted(&self, lookup: Lookup, _failure: Option<CallFailure>) -> Error {
-        lookup.failure.into_error(None)
+    /// Notes that the request has failed, before it is sent again.
+    fn failed(&mut self, _: &Error) {}
+
+    /// Sends the request by itself, and looks for its key if that is needed.
+    fn send_alone(&self, engine: &Engine) -> Result<T, Error> {
+        let call = self.begin(engine)?;
+        match self.send_in(call)? {
+            Sent::Done(result) => Ok(result),
+            Sent::ToFind(lookup) => self.found(call, lookup.find(call).map(Sent::Done))?.done(),
+        }
     }
 }

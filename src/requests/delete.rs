@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::batch_item::BatchItem;
 use super::get;
 use super::key_ref::KeyRef;
-use super::lookup::Sent;
+use super::lookup::{Created, Sent};
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::replication::{self, Awaited};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
@@ -53,33 +53,39 @@ impl DeleteKey {
     /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
-        self.send_to(&self.engine)
+        self.send_alone(&self.engine)
+    }
+}
+
+impl BatchItem<KeyId> for DeleteKey {
+    fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error> {
+        self.options.call(engine)
     }
 
-    /// Sends the request with `engine`, which may belong to another client.
-    fn send_to(&self, engine: &Engine) -> Result<KeyId, Error> {
-        let Self { engine: _, key: KeyRef { id, known }, ignore_missing, options } = self;
-        let (id, call) = (*id, options.call(engine)?);
+    fn send_in(&self, call: Call<'_>) -> Result<Sent<KeyId>, Error> {
+        let KeyRef { id, known } = &self.key;
+        let id = *id;
         let deleted = call.guard(Operation::Delete(id), || match known {
             Some(key) => delete_known(call, key, None).map(drop),
             None => to_deleted(call.send(Operation::Delete(id), NO_BODY, decode(id))).map(drop),
         });
         match deleted {
-            Err(Error::NotFound { .. }) if *ignore_missing => {}
+            Err(Error::NotFound { .. }) if self.ignore_missing => {}
             result => result?,
         }
-        replication::wait_for_all(call, Awaited::Gone(id), options.replicated_within)
+        replication::wait_for_all(call, Awaited::Gone(id), self.options.replicated_within)
             .map_err(Error::NotReplicated)?;
-        Ok(id)
+        Ok(Sent::Done(id))
     }
-}
 
-impl BatchItem<KeyId> for DeleteKey {
-    fn send_by(&mut self, engine: &Engine) -> Result<Sent<KeyId>, Error> {
-        let result = self.send_to(engine);
+    /// A deletion looks for no key.
+    fn found(&self, _: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<KeyId>, Error> {
+        found?.and_then(|created| Ok(created.key.id))
+    }
+
+    fn failed(&mut self, error: &Error) {
         // The key may be deleted, which stays true if the next call fails, too.
-        self.ignore_missing |= result.as_ref().is_err_and(Error::may_have_acted);
-        result.map(Sent::Done)
+        self.ignore_missing |= error.may_have_acted();
     }
 }
 

@@ -10,7 +10,7 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 pub(super) const ROUNDS_FOR_GIVEN: u32 = 6;
 
 /// A key that exists.
-pub(super) struct Created {
+pub(crate) struct Created {
     pub(super) key: CreatedKey,
     /// Whether the id comes from the response to the create. Otherwise, the key was found in a list by its prefix.
     pub(super) is_certain: bool,
@@ -23,7 +23,7 @@ pub(crate) enum Sent<T> {
 }
 
 impl<T> Sent<T> {
-    /// The result of a request that looks for its key itself.
+    /// The result of a request that has looked for its key.
     pub(super) fn done(self) -> Result<T, Error> {
         match self {
             Self::Done(result) => Ok(result),
@@ -32,17 +32,18 @@ impl<T> Sent<T> {
     }
 
     /// Goes on with the result, unless the key is still to be found.
-    pub(super) fn and_then(self, next: impl FnOnce(T) -> Result<T, Error>) -> Result<Self, Error> {
-        match self {
-            Self::Done(result) => next(result).map(Self::Done),
-            to_find @ Self::ToFind(_) => Ok(to_find),
-        }
+    pub(super) fn and_then<U>(self, next: impl FnOnce(T) -> Result<U, Error>) -> Result<Sent<U>, Error> {
+        Ok(match self {
+            Self::Done(result) => Sent::Done(next(result)?),
+            Self::ToFind(lookup) => Sent::ToFind(lookup),
+        })
     }
 }
 
 /// A key that exists, or may exist, and is to be found.
 #[derive(Debug)]
 pub(crate) struct Lookup {
+    pub(super) key: NewKey,
     /// The refusal, or why the key may not be created any more.
     pub(super) failure: CallFailure,
     /// Whether the server has refused the value as in use.
@@ -53,47 +54,48 @@ pub(crate) struct Lookup {
     pub(super) others: Vec<KeyId>,
 }
 
-impl NewKey {
-    /// Reads the list until it contains the key, because the node may lag behind the one that knows the key.
-    pub(super) fn find(&self, call: Call<'_>, lookup: Lookup) -> Result<Created, Error> {
-        let call = call.hiding(self.value.known());
-        call.guard(self.operation(), || self.find_unguarded(call, lookup))
+impl Lookup {
+    /// Reads the list until it contains the key, because the node may lag behind the one that knows the key. `call` hides
+    /// the value.
+    pub(super) fn find(self, call: Call<'_>) -> Result<Created, Error> {
+        call.guard(self.failure.operation, || self.find_unguarded(call))
     }
 
-    fn find_unguarded(&self, call: Call<'_>, mut lookup: Lookup) -> Result<Created, Error> {
+    fn find_unguarded(mut self, call: Call<'_>) -> Result<Created, Error> {
         // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
-        let has_no_end = self.value.is_generated() && lookup.failure.last.typesense_status() == Some(409);
+        let has_no_end = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
         let mut rounds = 0;
         loop {
             rounds += 1;
-            let holders = match list::all(call, &|key| self.has_prefix_of(key)) {
+            let holders = match list::all(call, &|listed| self.key.has_prefix_of(listed)) {
                 Ok(holders) => holders,
-                Err(failure) => return Err(self.unlisted(lookup, Some(*failure))),
+                Err(failure) => return Err(self.unlisted(Some(*failure))),
             };
-            lookup = match self.find_in(lookup, &holders)? {
+            self = match self.find_in(&holders)? {
                 Sent::Done(created) => return Ok(created),
                 Sent::ToFind(lookup) => *lookup,
             };
             let is_last = !has_no_end && rounds >= ROUNDS_FOR_GIVEN;
             if is_last || !call.pause(rounds) {
-                return Err(self.unlisted(lookup, None));
+                return Err(self.unlisted(None));
             }
         }
     }
 
     /// Finds the key in a list, which must have been read after the value was refused: an earlier list may show another
     /// key that begins alike, and not yet this one.
-    pub(super) fn find_in(&self, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<Created>, Error> {
-        let secret = self.value.known();
+    pub(super) fn find_in(self, listed: &[KeyInfo]) -> Result<Sent<Created>, Error> {
+        let key = &self.key;
         // The value may be that of any key that has the same prefix, whatever its description and scope.
-        let holders: Vec<_> = listed.iter().filter(|key| self.has_prefix_of(key)).collect();
+        let holders: Vec<_> = listed.iter().filter(|listed| key.has_prefix_of(listed)).collect();
         // The caller's own value may belong to a key that existed before, of another description or scope.
-        let is_only = !self.value.is_provided() || (lookup.is_in_use && holders.len() == 1);
-        let is_proof = is_only && !lookup.is_ambiguous;
+        let is_only = !key.value.is_provided() || (self.is_in_use && holders.len() == 1);
+        let is_proof = is_only && !self.is_ambiguous;
         let new: Vec<_> =
-            holders.into_iter().filter(|key| self.may_be(key) && !lookup.others.contains(&key.id)).collect();
+            holders.into_iter().filter(|listed| key.may_be(listed) && !self.others.contains(&listed.id)).collect();
+        let secret = key.value.known();
         let what = match (new.as_slice(), secret) {
-            ([], _) => return Ok(Sent::ToFind(Box::new(lookup))),
+            ([], _) => return Ok(Sent::ToFind(Box::new(self))),
             ([found], Some(value)) if is_proof && !found.is_expired() => {
                 let key = CreatedKey::new((*found).clone(), value.clone());
                 return Ok(Sent::Done(Created { key, is_certain: false }));
@@ -105,14 +107,14 @@ impl NewKey {
             }
         };
         let candidates = new.iter().map(|key| key.id).collect();
-        Err(lookup.failure.into_outcome_unknown(what, secret, candidates))
+        Err(self.failure.into_outcome_unknown(what, secret, candidates))
     }
 
     /// The error about a key that no list contains. `failure`: that of the list, if it could not be read.
-    pub(super) fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
-        let Lookup { failure: refusal, is_in_use, others, .. } = lookup;
-        let secret = self.value.known();
-        let earlier = secret.filter(|_| self.value.may_be_in_use() || refusal.is_missing()).cloned();
+    pub(super) fn unlisted(self, failure: Option<CallFailure>) -> Error {
+        let Self { key, failure: refusal, is_in_use, others, .. } = self;
+        let secret = key.value.known();
+        let earlier = secret.filter(|_| key.value.may_be_in_use() || refusal.is_missing()).cloned();
         let (what, failure) = match failure {
             Some(failure) => {
                 let what = match is_in_use {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::batch_item::BatchItem;
-use super::runner::Connections;
+use super::runner::Pace;
 use super::sending::{Item, Progress, Sending};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -128,8 +128,7 @@ pub struct SendMany<T> {
 pub struct Batch<T> {
     engine: Arc<Engine>,
     items: Vec<Item<T>>,
-    connections: Connections,
-    keep_going: bool,
+    pace: Pace,
 }
 
 impl<T: Send> SendMany<T> {
@@ -140,27 +139,27 @@ impl<T: Send> SendMany<T> {
         let (mut items, mut invalid) = (Vec::with_capacity(requests.size_hint().0), None);
         for (index, request) in requests.enumerate() {
             match request {
-                Ok(request) => items.push(Item::Pending(request)),
+                Ok(request) => items.push(Item::new(request)),
                 Err(error) if invalid.is_none() => {
                     invalid = Some(error.about(format_args!("request {index}, counted from 0")));
                 }
                 Err(_) => {}
             }
         }
-        let batch = Batch { engine, items, connections: Connections::default(), keep_going: false };
+        let batch = Batch { engine, items, pace: Pace::default() };
         Self { batch, invalid }
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.batch.connections = connections.into();
+        self.batch.pace.connections = connections;
         self
     }
 
     /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
     /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.batch.keep_going = keep_going;
+        self.batch.pace.keep_going = keep_going;
         self
     }
 
@@ -184,12 +183,12 @@ impl<T: Send> SendMany<T> {
     ///
     /// As for [`send`](Self::send).
     pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Result<Batch<T>, Error> {
-        let Self { batch: Batch { engine, items, connections, keep_going }, invalid } = self;
+        let Self { batch: Batch { engine, items, pace }, invalid } = self;
         if let Some(error) = invalid {
             return Err(error);
         }
-        let items = Sending::new(&engine, connections, keep_going, &mut progress).send(items);
-        Ok(Batch { engine, items, connections, keep_going })
+        let items = Sending::send(&engine, pace, items, &mut progress);
+        Ok(Batch { engine, items, pace })
     }
 }
 
@@ -197,7 +196,7 @@ impl<T> Batch<T> {
     /// Whether every request has succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.items.iter().all(|item| matches!(item, Item::Done(_)))
+        self.items.iter().all(|item| matches!(item.result, Some(Ok(_))))
     }
 
     /// The outputs of the requests that succeeded, each with the position of its request, counted from 0.
@@ -212,7 +211,7 @@ impl<T> Batch<T> {
     }
 
     fn results(&self) -> impl Iterator<Item = (usize, Result<&T, &Error>)> {
-        self.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result()?)))
+        self.items.iter().enumerate().filter_map(|(index, item)| Some((index, item.result.as_ref()?.as_ref())))
     }
 
     /// The outputs, such as the keys that were created, in the order of the requests.
@@ -230,12 +229,7 @@ impl<T> Batch<T> {
     /// The result of each request, in their order. `None` for a request that was not started.
     #[must_use]
     pub fn into_results(self) -> Vec<Option<Result<T, Error>>> {
-        let result = |item| match item {
-            Item::Pending(_) | Item::ToFind(..) => None,
-            Item::Failed(_, error) => Some(Err(error)),
-            Item::Done(output) => Some(Ok(output)),
-        };
-        self.items.into_iter().map(result).collect()
+        self.items.into_iter().map(|item| item.result).collect()
     }
 
     /// Returns a request that continues with the failed requests and those that were not started.

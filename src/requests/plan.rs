@@ -16,7 +16,7 @@ pub use self::applied::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::{KeySpec, Scope};
 use super::list;
 use super::options::{CallOptions, replication_method, timeout_method};
-use super::runner::Connections;
+use super::runner::Pace;
 use super::survey::{Drifted, Succession, Survey, Target, Verdict};
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
@@ -45,8 +45,7 @@ pub struct PlanKeys<'a> {
     specs: Vec<KeySpec>,
     prune: Option<IsUnwanted<'a>>,
     values: Values<'a>,
-    connections: Connections,
-    keep_going: bool,
+    pace: Pace,
     succession: Succession,
     options: CallOptions,
 }
@@ -58,8 +57,7 @@ impl<'a> PlanKeys<'a> {
             specs,
             prune: None,
             values: Values::Generated,
-            connections: Connections::default(),
-            keep_going: false,
+            pace: Pace::default(),
             succession: Succession::default(),
             options: CallOptions::default(),
         }
@@ -123,7 +121,7 @@ impl<'a> PlanKeys<'a> {
     /// Sets the number of concurrent requests of `apply`. Each has its own connection and thread. Defaults to 4; 0
     /// counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.into();
+        self.pace.connections = connections;
         self
     }
 
@@ -131,7 +129,7 @@ impl<'a> PlanKeys<'a> {
     /// started, and changes in progress are completed. Nothing is changed if the list at the start shows that a key
     /// cannot be changed as planned.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.keep_going = keep_going;
+        self.pace.keep_going = keep_going;
         self
     }
 
@@ -148,7 +146,7 @@ impl<'a> PlanKeys<'a> {
     /// * [`Error::RandomSource`],
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
-        let Self { engine, specs, prune, mut values, connections, keep_going, succession, options } = self;
+        let Self { engine, specs, prune, mut values, pace, succession, options } = self;
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let mut targets = Vec::with_capacity(specs.len());
         for (at, spec) in specs.into_iter().enumerate() {
@@ -172,7 +170,7 @@ impl<'a> PlanKeys<'a> {
             keys.push(PlannedKey::of_spec(target, &survey, &mut values)?);
         }
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
-        Ok(Plan { engine, connections, keep_going, options, keys })
+        Ok(Plan { engine, pace, options, keys })
     }
 }
 
@@ -217,8 +215,7 @@ fn list_groups<'d>(
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct Plan {
     engine: Arc<Engine>,
-    connections: Connections,
-    keep_going: bool,
+    pace: Pace,
     options: CallOptions,
     keys: Vec<PlannedKey>,
 }

@@ -8,14 +8,14 @@ use super::batch_item::BatchItem;
 use super::create_once::{Earlier, Prior};
 use super::delete::{check_replacement, delete_known};
 use super::key_ref::KeyRef;
-use super::lookup::{Lookup, Sent};
+use super::lookup::{Created, Sent};
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Awaited};
 use super::value::KeyValue;
 use super::{get, list};
 use crate::engine::{Call, CallFailure, Engine};
-use crate::error::{Error, Incomplete};
+use crate::error::{CallReport, Error, Incomplete};
 use crate::expiry::{Expires, Expiry};
 use crate::key::{self, CreatedKey, KeyId, KeyInfo};
 use crate::operation::Operation;
@@ -255,19 +255,11 @@ impl PreparedRotation {
     ///
     /// As for [`RotateKey::send`]. If an earlier call may have created the key, every error contains the value.
     pub fn send(&self) -> Result<CreatedKey, Error> {
-        self.send_to(&self.request.engine, false)?.done()
+        self.send_alone(&self.request.engine)
     }
 
-    /// `is_batch`: whether a batch finds the new key in a list if that is needed.
-    fn send_to(&self, engine: &Engine, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
-        let call = self.request.options.call(engine)?.hiding(Some(&self.value));
-        let operation = Operation::Create { repeatable: true };
-        let sent = call.guard(operation, || self.create(call, is_batch))?;
-        sent.and_then(|key| self.finish(call, key))
-    }
-
-    /// Creates the new key, or finds the one that an earlier call has created.
-    fn create(&self, call: Call<'_>, is_batch: bool) -> Result<Sent<CreatedKey>, Error> {
+    /// Creates the new key, or gets the one that an earlier call has created.
+    fn create(&self, call: Call<'_>) -> Result<Sent<Created>, Error> {
         let KeyRef { id, known: _ } = self.request.key;
         let known = self.old();
         let may_exist = self.earlier.may_have_created() || self.request.value.may_be_in_use();
@@ -301,24 +293,21 @@ impl PreparedRotation {
             }
             others.extend(self.others.get().into_iter().flatten());
         }
-        let is_there = too_late.is_none();
         // A stored value may not be created again for such a key: see `CreateKey::autodelete`.
         let is_final = key.autodelete == Some(true) && self.request.value.may_be_in_use();
         let too_late = too_late.or_else(|| is_final.then(|| CallFailure::not_sent(key.operation())));
         let prior = Prior { may_exist, others, too_late };
-        let sent = match is_batch {
-            true => key.send_once(call, &self.earlier, prior),
-            false => key.create_once(call, &self.earlier, prior).map(Sent::Done),
-        };
-        sent.map_err(|error| self.explained(error, is_there))
+        key.send(call, &self.earlier, prior).map_err(|error| self.explained(error))
     }
 
-    /// Says which keys there are if the new one may exist. `is_there`: whether the old one does.
-    fn explained(&self, error: Error, is_there: bool) -> Error {
-        if !error.may_have_acted() || !is_there {
+    /// Says which keys there are if the new one may exist.
+    fn explained(&self, error: Error) -> Error {
+        let id = self.request.key.id;
+        let is_about_old = |report: &CallReport| matches!(report.0.operation, Operation::Get(about) if about == id);
+        // A missing old key is what the report is about.
+        if !error.may_have_acted() || error.report().is_some_and(is_about_old) {
             return error;
         }
-        let id = self.request.key.id;
         let what = match self.earlier.created() {
             Some(new) => {
                 format!("key {id} is as it was, and key {new}, which was created to replace it, is not confirmed")
@@ -433,27 +422,17 @@ impl From<PreparedRotation> for RotateItem {
 }
 
 impl BatchItem<CreatedKey> for PreparedRotation {
-    fn value(&self) -> Option<&SecretString> {
-        Some(&self.value)
+    fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error> {
+        Ok(self.request.options.call(engine)?.hiding(Some(&self.value)))
     }
 
-    fn send_by(&mut self, engine: &Engine) -> Result<Sent<CreatedKey>, Error> {
-        self.send_to(engine, true)
+    fn send_in(&self, call: Call<'_>) -> Result<Sent<CreatedKey>, Error> {
+        let sent = call.guard(Operation::Create { repeatable: true }, || self.create(call))?;
+        sent.and_then(|created| self.finish(call, created.key))
     }
 
-    fn find_in(&mut self, engine: &Engine, lookup: Lookup, listed: &[KeyInfo]) -> Result<Sent<CreatedKey>, Error> {
-        let is_there = !lookup.failure.is_missing();
-        let call = self.request.options.call(engine)?.hiding(Some(&self.value));
-        let Some(key) = self.key.get() else { return Ok(Sent::ToFind(Box::new(lookup))) };
-        let found = self.earlier.note(key.find_in(lookup, listed));
-        found.map_err(|error| self.explained(error, is_there))?.and_then(|key| self.finish(call, key))
-    }
-
-    fn unlisted(&self, lookup: Lookup, failure: Option<CallFailure>) -> Error {
-        let is_there = !lookup.failure.is_missing();
-        match self.key.get() {
-            Some(key) => self.explained(key.unlisted(lookup, failure), is_there),
-            None => lookup.failure.into_error(None),
-        }
+    fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
+        let found = self.earlier.noted(found).map_err(|error| self.explained(error))?;
+        found.and_then(|created| self.finish(call, created.key))
     }
 }

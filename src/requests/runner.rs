@@ -1,7 +1,6 @@
 //! Runs many jobs over a few threads, not faster than the caller processes their results.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
@@ -9,20 +8,18 @@ use std::thread;
 
 use crate::local_clock;
 
-/// How many requests are sent at the same time, each over its own connection and in its own thread: 4 by default, and
-/// at least 1.
+/// How fast a batch or a plan goes on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Connections(NonZeroUsize);
-
-impl Default for Connections {
-    fn default() -> Self {
-        Self(NonZeroUsize::MIN.saturating_add(3))
-    }
+pub(super) struct Pace {
+    /// How many requests are sent at the same time, each over its own connection and in its own thread. 0 counts as 1.
+    pub(super) connections: usize,
+    /// Whether to go on after a failure.
+    pub(super) keep_going: bool,
 }
 
-impl From<usize> for Connections {
-    fn from(connections: usize) -> Self {
-        Self(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
+impl Default for Pace {
+    fn default() -> Self {
+        Self { connections: 4, keep_going: false }
     }
 }
 
@@ -33,12 +30,12 @@ impl From<usize> for Connections {
 /// result was reported for its last one. After `report` returns [`ControlFlow::Break`], no further job is started: jobs
 /// in progress are completed, and the other inputs remain in the iterator.
 pub(super) fn run<I, O: Send>(
-    Connections(connections): Connections,
+    connections: usize,
     inputs: &mut (impl ExactSizeIterator<Item = I> + Send),
     job: impl Fn(I) -> O + Sync,
     mut report: impl FnMut(O) -> ControlFlow<()>,
 ) {
-    let threads = connections.get().min(inputs.len());
+    let threads = connections.max(1).min(inputs.len());
     // `None` once no further job is to be started.
     let todo = Mutex::new(Some(inputs));
     let outputs = Mutex::new(VecDeque::new());

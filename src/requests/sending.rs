@@ -4,14 +4,12 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::{fmt, vec};
-
-use secrecy::SecretString;
+use std::{fmt, mem, vec};
 
 use super::batch_item::BatchItem;
 use super::list;
 use super::lookup::{Lookup, ROUNDS_FOR_GIVEN, Sent};
-use super::runner::{self, Connections};
+use super::runner::{self, Pace};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
 use crate::key::{self, KeyInfo};
@@ -30,13 +28,13 @@ pub struct Progress<'a, T> {
     pub result: Result<&'a T, &'a Error>,
 }
 
-/// The state of one request. A failed one has its last error.
-pub(super) enum Item<T> {
-    Pending(Box<dyn BatchItem<T>>),
-    /// Its key exists, or may exist, and is to be found in a list.
-    ToFind(Box<dyn BatchItem<T>>, Box<Lookup>),
-    Failed(Box<dyn BatchItem<T>>, Error),
-    Done(T),
+/// One request, with the state of its key.
+pub(super) struct Item<T> {
+    request: Box<dyn BatchItem<T>>,
+    /// Its key exists, or may exist, and is to be found in a list. Only during a run.
+    lookup: Option<Box<Lookup>>,
+    /// `None` if the request was not started.
+    pub(super) result: Option<Result<T, Error>>,
 }
 
 /// The requests with their positions in the batch.
@@ -44,8 +42,7 @@ type Numbered<T> = Vec<(usize, Item<T>)>;
 
 pub(super) struct Sending<'a, T> {
     engine: &'a Engine,
-    connections: Connections,
-    keep_going: bool,
+    pace: Pace,
     progress: &'a mut dyn FnMut(&Progress<'_, T>) -> ControlFlow<()>,
     total: usize,
     finished: Numbered<T>,
@@ -55,30 +52,24 @@ pub(super) struct Sending<'a, T> {
 }
 
 impl<'a, T: Send> Sending<'a, T> {
-    pub(super) fn new(
-        engine: &'a Engine,
-        connections: Connections,
-        keep_going: bool,
-        progress: &'a mut dyn FnMut(&Progress<'_, T>) -> ControlFlow<()>,
-    ) -> Self {
-        let (finished, to_find) = (Vec::new(), Vec::new());
-        Self { engine, connections, keep_going, progress, total: 0, finished, to_find, panic: None }
-    }
-
     /// Sends the requests that can be sent. Returns all of them, in their order.
-    pub(super) fn send(mut self, items: Vec<Item<T>>) -> Vec<Item<T>> {
-        let engine = self.engine;
-        self.total = items.len();
+    pub(super) fn send(
+        engine: &'a Engine,
+        pace: Pace,
+        items: Vec<Item<T>>,
+        progress: &'a mut dyn FnMut(&Progress<'_, T>) -> ControlFlow<()>,
+    ) -> Vec<Item<T>> {
+        let total = items.len();
         let (todo, finished) = items.into_iter().enumerate().partition(|(_, item)| item.can_be_sent());
         let mut todo = Vec::into_iter(todo);
-        self.finished = finished;
-        self.run(&mut todo, &|item| item.sent(engine));
-        self.find();
-        if let Some(payload) = self.panic {
+        let mut sending = Self { engine, pace, progress, total, finished, to_find: Vec::new(), panic: None };
+        sending.run(&mut todo, &|item| item.sent(engine));
+        sending.find();
+        if let Some(payload) = sending.panic {
             // After the caller was told about every key.
             resume_unwind(payload);
         }
-        let mut items = self.finished;
+        let mut items = sending.finished;
         items.extend(todo);
         items.sort_unstable_by_key(|(index, _)| *index);
         items.into_iter().map(|(_, item)| item).collect()
@@ -89,11 +80,12 @@ impl<'a, T: Send> Sending<'a, T> {
     fn find(&mut self) {
         let engine = self.engine;
         for rounds in 1.. {
-            let to_find = std::mem::take(&mut self.to_find);
+            let to_find = mem::take(&mut self.to_find);
             if to_find.is_empty() {
                 break;
             }
-            let values: Vec<_> = to_find.iter().filter_map(|(_, item)| item.value()).collect();
+            let lookups = to_find.iter().filter_map(|(_, item)| item.lookup.as_ref());
+            let values: Vec<_> = lookups.filter_map(|lookup| lookup.key.value.known()).collect();
             let prefixes: BTreeSet<_> = values.iter().map(|value| key::shown_prefix(value)).collect();
             // A list that was read before a value was refused might show another key that begins alike, and not yet its
             // own.
@@ -112,91 +104,77 @@ impl<'a, T: Send> Sending<'a, T> {
     }
 
     fn run(&mut self, todo: &mut vec::IntoIter<(usize, Item<T>)>, job: &(dyn Fn(Item<T>) -> Item<T> + Sync)) {
-        let connections = self.connections;
-        runner::run(connections, todo, |(index, item)| (index, job(item)), |(index, item)| self.report(index, item));
+        let (connections, job) = (self.pace.connections, |(index, item)| (index, job(item)));
+        let report = |(index, item)| self.report(index, item);
+        let run = AssertUnwindSafe(|| runner::run(connections, todo, job, report));
+        if let Err(payload) = catch_unwind(run) {
+            self.panic.get_or_insert(payload);
+        }
     }
 
     fn report(&mut self, index: usize, item: Item<T>) -> ControlFlow<()> {
-        let Some(result) = item.result() else {
-            self.to_find.push((index, item));
-            return ControlFlow::Continue(());
-        };
-        let (done, total) = (self.finished.len() + 1, self.total);
-        let is_failed = result.is_err();
-        let progress = Progress { done, total, index, result };
-        let flow = catch_unwind(AssertUnwindSafe(|| (self.progress)(&progress)));
-        self.finished.push((index, item));
-        match flow {
-            Ok(ControlFlow::Continue(())) if self.keep_going || !is_failed => ControlFlow::Continue(()),
-            Ok(_) => ControlFlow::Break(()),
-            Err(payload) => {
-                self.panic.get_or_insert(payload);
-                ControlFlow::Break(())
+        let is_to_find = item.lookup.is_some();
+        let items = if is_to_find { &mut self.to_find } else { &mut self.finished };
+        items.push((index, item));
+        match self.finished.last() {
+            Some((_, Item { result: Some(result), .. })) if !is_to_find => {
+                let (done, total, result) = (self.finished.len(), self.total, result.as_ref());
+                let is_stopped = result.is_err() && !self.pace.keep_going;
+                let flow = (self.progress)(&Progress { done, total, index, result });
+                if is_stopped { ControlFlow::Break(()) } else { flow }
             }
+            _ => ControlFlow::Continue(()),
         }
     }
 }
 
 impl<T> Item<T> {
-    fn can_be_sent(&self) -> bool {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => true,
-            Self::Failed(request, _) => request.is_repeatable(),
-            Self::Done(_) => false,
-        }
+    pub(super) fn new(request: Box<dyn BatchItem<T>>) -> Self {
+        Self { request, lookup: None, result: None }
     }
 
-    /// The value of the key that the request may create.
-    fn value(&self) -> Option<&SecretString> {
-        match self {
-            Self::Pending(request) | Self::ToFind(request, _) | Self::Failed(request, _) => request.value(),
-            Self::Done(_) => None,
+    fn can_be_sent(&self) -> bool {
+        match self.result {
+            None => true,
+            Some(Err(_)) => self.request.is_repeatable(),
+            Some(Ok(_)) => false,
         }
     }
 
     fn sent(self, engine: &Engine) -> Self {
-        let (Self::Pending(mut request) | Self::Failed(mut request, _)) = self else { return self };
-        let result = request.send_by(engine);
-        Self::after(request, result)
+        let sent = self.request.begin(engine).and_then(|call| self.request.send_in(call));
+        self.after(sent)
     }
 
     /// `is_last`: whether the list is not read again.
-    fn found(self, engine: &Engine, listed: &Result<Vec<KeyInfo>, Box<CallFailure>>, is_last: bool) -> Self {
-        let Self::ToFind(mut request, lookup) = self else { return self };
-        let result = match listed {
-            Ok(listed) => match request.find_in(engine, *lookup, listed) {
-                Ok(Sent::ToFind(lookup)) if is_last => Err(request.unlisted(*lookup, None)),
-                result => result,
+    fn found(mut self, engine: &Engine, listed: &Result<Vec<KeyInfo>, Box<CallFailure>>, is_last: bool) -> Self {
+        let Some(lookup) = self.lookup.take() else { return self };
+        let found = match listed {
+            Ok(listed) => match lookup.find_in(listed) {
+                Ok(Sent::ToFind(lookup)) if is_last => Err(lookup.unlisted(None)),
+                found => found,
             },
-            Err(failure) => Err(request.unlisted(*lookup, Some(failure.copy()))),
+            Err(failure) => Err(lookup.unlisted(Some(failure.copy()))),
         };
-        Self::after(request, result)
+        let found = self.request.begin(engine).and_then(|call| self.request.found(call, found));
+        self.after(found)
     }
 
-    fn after(request: Box<dyn BatchItem<T>>, result: Result<Sent<T>, Error>) -> Self {
+    fn after(mut self, result: Result<Sent<T>, Error>) -> Self {
         match result {
-            Ok(Sent::Done(output)) => Self::Done(output),
-            Ok(Sent::ToFind(lookup)) => Self::ToFind(request, lookup),
-            Err(error) => Self::Failed(request, error),
+            Ok(Sent::ToFind(lookup)) => self.lookup = Some(lookup),
+            Ok(Sent::Done(output)) => self.result = Some(Ok(output)),
+            Err(error) => {
+                self.request.failed(&error);
+                self.result = Some(Err(error));
+            }
         }
-    }
-
-    /// `None` if the request was not started.
-    pub(super) fn result(&self) -> Option<Result<&T, &Error>> {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => None,
-            Self::Failed(_, error) => Some(Err(error)),
-            Self::Done(output) => Some(Ok(output)),
-        }
+        self
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Item<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending(_) | Self::ToFind(..) => f.write_str("not started"),
-            Self::Failed(_, error) => write!(f, "failed: {error}"),
-            Self::Done(output) => output.fmt(f),
-        }
+        self.result.fmt(f)
     }
 }

@@ -11,7 +11,7 @@ use crate::key::KeyInfo;
 use crate::operation::Operation;
 use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
-use crate::requests::runner::{self, Connections};
+use crate::requests::runner;
 use crate::requests::steps::{Creation, Steps};
 use crate::requests::survey::{Survey, Target, Verdict};
 
@@ -47,10 +47,10 @@ impl Plan {
         self,
         mut progress: impl FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
     ) -> Result<Applied, Error> {
-        let Self { engine, connections, keep_going, options, keys } = self;
-        let mut report = Report::new(&keys, keep_going, &mut progress);
+        let Self { engine, pace, options, keys } = self;
+        let mut report = Report::new(&keys, pace.keep_going, &mut progress);
         if report.total > 0 {
-            ApplyRun { engine: &engine, options, connections }.apply(&keys, &mut report)?;
+            ApplyRun { engine: &engine, options, connections: pace.connections }.apply(&keys, &mut report)?;
         }
         let results = report.results;
         Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
@@ -61,7 +61,7 @@ impl Plan {
 struct ApplyRun<'a> {
     engine: &'a Engine,
     options: CallOptions,
-    connections: Connections,
+    connections: usize,
 }
 
 /// The changes that fit the listed keys, with their positions in the plan.
