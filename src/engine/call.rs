@@ -43,10 +43,12 @@ impl<'a> Call<'a> {
         self.deadline.saturating_duration_since(self.engine.clock.now())
     }
 
-    /// Pauses after this number of rounds, before the next. Returns `false` at once if the deadline leaves no time for it.
-    pub(crate) fn pause(self, rounds: u32) -> bool {
-        let pause = backoff(rounds, &*self.engine.clock);
-        let has_time = pause.saturating_add(MIN_ATTEMPT) < self.remaining();
+    /// Pauses after a round, before the next. Returns `false` at once if it was the last of `most`, or if the deadline
+    /// leaves no time for another. `rounds`: how many there were before.
+    pub(crate) fn pause(self, rounds: &mut u32, most: u32) -> bool {
+        *rounds += 1;
+        let pause = backoff(*rounds, &*self.engine.clock);
+        let has_time = *rounds < most && pause.saturating_add(MIN_ATTEMPT) < self.remaining();
         if has_time {
             self.engine.clock.sleep(pause);
         }

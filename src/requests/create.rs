@@ -15,9 +15,9 @@ use super::options::{
 use super::replication::{self, Awaited};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine};
+use crate::error::Error;
 #[cfg(doc)]
 use crate::error::OutcomeUnknown;
-use crate::error::{Error, NotReplicated};
 use crate::expiry::Expiry;
 use crate::key::CreatedKey;
 
@@ -237,15 +237,10 @@ pub(super) struct CheckedCreate {
 
 impl CheckedCreate {
     fn replicated(&self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
-        let limit = self.options.replicated_within;
-        if limit.is_none() {
-            return Ok(key); // without the copy that only the wait needs
-        }
-        let info = key.info();
-        match replication::wait_for_all(call.hiding(Some(&key.value)), Awaited::Known(&info), limit) {
-            Ok(()) => Ok(key),
-            Err(lag) => Err(Error::NotReplicated(Box::new(NotReplicated { key: Some(key), ..*lag }))),
-        }
+        let (info, call) = (key.info(), call.hiding(Some(&key.value)));
+        let created = || Some(CreatedKey::new(info.clone(), key.value.clone()));
+        replication::wait_for_all(call, Awaited::Known(&info), self.options.replicated_within, created)?;
+        Ok(key)
     }
 }
 

@@ -124,14 +124,13 @@ impl NewKey {
         };
         let mut rounds = 0;
         loop {
-            rounds += 1;
             match get::known(call, id, |found| self.may_be(found)) {
                 Ok(found) => {
                     let key = CreatedKey::new(found, value.clone());
                     return Ok(Sent::Done(Created { key, is_certain: true }));
                 }
                 // A node that lags does not know the key yet.
-                Err(failure) if failure.is_missing() && rounds < ROUNDS_FOR_GIVEN && call.pause(rounds) => {}
+                Err(failure) if failure.is_missing() && call.pause(&mut rounds, ROUNDS_FOR_GIVEN) => {}
                 Err(failure) => {
                     return Err(CallFailure { earlier: Some(value.clone()), ..*failure }.into_error(None));
                 }

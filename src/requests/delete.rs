@@ -73,8 +73,7 @@ impl BatchItem<KeyId> for DeleteKey {
             Err(Error::NotFound { .. }) if self.ignore_missing => {}
             result => result?,
         }
-        replication::wait_for_all(call, Awaited::Gone(id), self.options.replicated_within)
-            .map_err(Error::NotReplicated)?;
+        replication::wait_for_all(call, Awaited::Gone(id), self.options.replicated_within, || None)?;
         Ok(Sent::Done(id))
     }
 

@@ -11,7 +11,7 @@ use super::options::{
     replication_method, scope_methods, timeout_method, value_method,
 };
 use super::steps::{EnsuredKey, Steps, drift};
-use super::survey::{Succession, Target, Verdict};
+use super::survey::{Change, Succession, Target};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine};
 use crate::error::Error;
@@ -85,13 +85,8 @@ pub struct EnsureKey {
 impl EnsureKey {
     pub(crate) fn new(engine: Arc<Engine>, description: String) -> Self {
         let settings = KeySettings { description, ..KeySettings::default() };
-        Self {
-            engine,
-            settings,
-            value: KeyValue::default(),
-            succession: Succession::default(),
-            options: CallOptions::default(),
-        }
+        let (value, succession, options) = Default::default();
+        Self { engine, settings, value, succession, options }
     }
 
     scope_methods!();
@@ -135,7 +130,8 @@ impl EnsureKey {
     }
 
     /// Whether [`replace_on_drift`](Self::replace_on_drift) leaves the old keys, so that consumers can be given the new
-    /// value before an old key goes. Defaults to `false`. The next run without it deletes them.
+    /// value before an old key goes. Defaults to `false`. The next run without it deletes them. `true` without
+    /// `replace_on_drift` is [`Error::InvalidRequest`].
     pub fn keep_old(mut self, keep_old: bool) -> Self {
         self.succession.keep_old = keep_old;
         self
@@ -212,11 +208,10 @@ impl<'a> EnsureRun<'a> {
     fn finish(self) -> Result<EnsuredKey, Error> {
         let steps = self.steps()?;
         match steps.before.verdict() {
-            Verdict::Keep(_) | Verdict::Create if self.target.key.value.is_provided() => self.prove(&steps),
-            Verdict::Keep(_) if steps.needs_proof() => self.create(steps),
-            Verdict::Keep(stays) => steps.keep(self.call, stays),
-            Verdict::Create | Verdict::Renew(_) | Verdict::Replace(_) => self.create(steps),
-            Verdict::Refuse(drifted) => Err(drift(drifted)),
+            (Change::Drift, Some(drifted)) => Err(drift(drifted)),
+            (Change::Keep | Change::Create, _) if self.target.key.value.is_provided() => self.prove(&steps),
+            (Change::Keep, Some(stays)) if !steps.needs_proof() => steps.keep(self.call, &stays.key),
+            _ => self.create(steps),
         }
     }
 
@@ -245,7 +240,7 @@ impl<'a> EnsureRun<'a> {
             result => return result,
         };
         let after = match steps.before.verdict() {
-            Verdict::Keep(_) => None,
+            (Change::Keep, _) => None,
             // A concurrent run may have created it.
             _ => Some(self.steps_with_wanted()?),
         };
@@ -270,9 +265,8 @@ impl<'a> EnsureRun<'a> {
         let mut rounds = 0;
         loop {
             let steps = self.steps()?;
-            rounds += 1;
-            let is_last = !steps.before.wanted.is_empty() || rounds >= ROUNDS_FOR_GIVEN;
-            if is_last || !self.call.pause(rounds) {
+            let is_shown = steps.before.wanted().next().is_some();
+            if is_shown || !self.call.pause(&mut rounds, ROUNDS_FOR_GIVEN) {
                 return Ok(steps);
             }
         }

@@ -76,7 +76,7 @@ pub(super) fn decode(secrets: Secrets<'_>, id: KeyId) -> impl Fn(&[u8]) -> Resul
 /// Waits until a node serves requests, for at most `limit`.
 pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), Error> {
     let call = CallOptions { timeout: Some(limit), replicated_within: None }.call(engine)?;
-    let mut failures = 0;
+    let mut rounds = 0;
     loop {
         let failure = match call.send(Operation::Ready, NO_BODY, decode(call.secrets, KeyId::from(u32::MAX))) {
             Ok(_) => return Ok(()),
@@ -86,9 +86,8 @@ pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), E
         if matches!(failure.last.typesense_status(), Some(401 | 404)) {
             return Ok(());
         }
-        failures += 1;
         let error = Error::from(failure);
-        if !error.is_retryable() || !call.pause(failures) {
+        if !error.is_retryable() || !call.pause(&mut rounds, u32::MAX) {
             return Err(error);
         }
     }

@@ -63,10 +63,10 @@ impl Lookup {
 
     fn find_unguarded(mut self, call: Call<'_>) -> Result<Created, Error> {
         // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
-        let has_no_end = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
+        let exists = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
+        let most = if exists { u32::MAX } else { ROUNDS_FOR_GIVEN };
         let mut rounds = 0;
         loop {
-            rounds += 1;
             let holders = match list::all(call, &|listed| self.key.has_prefix_of(listed)) {
                 Ok(holders) => holders,
                 Err(failure) => return Err(self.unlisted(Some(*failure))),
@@ -75,8 +75,7 @@ impl Lookup {
                 Sent::Done(created) => return Ok(created),
                 Sent::ToFind(lookup) => *lookup,
             };
-            let is_last = !has_no_end && rounds >= ROUNDS_FOR_GIVEN;
-            if is_last || !call.pause(rounds) {
+            if !call.pause(&mut rounds, most) {
                 return Err(self.unlisted(None));
             }
         }

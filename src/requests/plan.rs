@@ -5,7 +5,7 @@ mod apply;
 mod show;
 mod spec;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ pub use self::spec::{KeySpec, Scope};
 use super::list;
 use super::options::{CallOptions, replication_method, timeout_method};
 use super::runner::Pace;
-use super::survey::{Drifted, Succession, Survey, Target, Verdict};
+pub use super::survey::Change;
+use super::survey::{Succession, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
 use crate::error::{Difference, Error};
@@ -52,15 +53,8 @@ pub struct PlanKeys<'a> {
 
 impl<'a> PlanKeys<'a> {
     pub(crate) fn new(engine: Arc<Engine>, specs: Vec<KeySpec>) -> Self {
-        Self {
-            engine,
-            specs,
-            prune: None,
-            values: Values::Generated,
-            pace: Pace::default(),
-            succession: Succession::default(),
-            options: CallOptions::default(),
-        }
+        let (pace, succession, options) = Default::default();
+        Self { engine, specs, prune: None, values: Values::Generated, pace, succession, options }
     }
 
     /// Whether to replace keys with the description of a spec and a different scope, as
@@ -72,7 +66,8 @@ impl<'a> PlanKeys<'a> {
     }
 
     /// Whether [`replace_on_drift`](Self::replace_on_drift) leaves the old keys, as
-    /// [`EnsureKey::keep_old`](crate::EnsureKey::keep_old) does. Defaults to `false`.
+    /// [`EnsureKey::keep_old`](crate::EnsureKey::keep_old) does. Defaults to `false`. `true` without `replace_on_drift` is
+    /// [`Error::InvalidRequest`].
     pub fn keep_old(mut self, keep_old: bool) -> Self {
         self.succession.keep_old = keep_old;
         self
@@ -156,19 +151,20 @@ impl<'a> PlanKeys<'a> {
         check_unique(&targets)?;
         let descriptions = targets.iter().map(|target| &*target.key.description);
         let call = options.call(&engine)?;
-        let (mut groups, mut others) = list_groups(call, descriptions, |_| prune.is_some())?;
+        let mut groups = list_groups(call, descriptions, |_| prune.is_some())?;
         let client_prefix = engine.client_prefix();
         // Not while the list is read: the caller's function may make calls of its own.
-        others.retain(|key| !key.may_be_clients(&client_prefix) && prune.as_ref().is_some_and(|prune| prune(key)));
         let is_unwanted = |key: &KeyInfo| prune.as_ref().is_some_and(|prune| prune(key));
-        let of_target = |target: &Target| groups.remove(&*target.key.description).unwrap_or_default();
-        let listed: Vec<_> = targets.iter().map(of_target).collect();
         let mut keys = Vec::with_capacity(targets.len());
-        for (target, listed) in targets.into_iter().zip(listed) {
+        for target in targets {
+            let listed = groups.remove(&target.key.description).unwrap_or_default();
             let mut survey = Survey::of(listed, &target, None, &client_prefix);
             survey.prune(is_unwanted);
             keys.push(PlannedKey::of_spec(target, &survey, &mut values)?);
         }
+        let mut others: Vec<_> = groups.into_values().flatten().collect();
+        others.retain(|key| !key.may_be_clients(&client_prefix) && is_unwanted(key));
+        others.sort_unstable_by_key(|key| key.id);
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, pace, options, keys })
     }
@@ -187,23 +183,18 @@ fn check_unique(targets: &[Target]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Listed keys by description.
-type Groups<'d> = BTreeMap<&'d str, Vec<KeyInfo>>;
-
-/// Lists the keys with these descriptions, by description, and the other keys that `admits` accepts.
+/// Lists the keys with these descriptions and the other keys that `admits` accepts, by description.
 fn list_groups<'d>(
     call: Call<'_>,
     descriptions: impl Iterator<Item = &'d str>,
     admits: impl Fn(&KeyInfo) -> bool,
-) -> Result<(Groups<'d>, Vec<KeyInfo>), Box<CallFailure>> {
-    let mut groups = Groups::new();
-    groups.extend(descriptions.map(|description| (description, Vec::new())));
-    let mut others = Vec::new();
-    let admits = |key: &KeyInfo| groups.contains_key(&*key.description) || admits(key);
-    for key in list::all(call, &admits)? {
-        groups.get_mut(&*key.description).unwrap_or(&mut others).push(key);
+) -> Result<BTreeMap<String, Vec<KeyInfo>>, Box<CallFailure>> {
+    let described: BTreeSet<&str> = descriptions.collect();
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for key in list::all(call, &|key| described.contains(&*key.description) || admits(key))? {
+        groups.entry(key.description.clone()).or_default().push(key);
     }
-    Ok((groups, others))
+    Ok(groups)
 }
 
 /// What [`apply`](Self::apply) would change, to be shown to people and to be checked by programs. Made by
@@ -273,27 +264,6 @@ fn as_scope<S: Serializer>(target: &Option<Target>, serializer: S) -> Result<S::
     target.as_ref().map(|target| Scope::from(&target.key)).serialize(serializer)
 }
 
-/// What is to be done with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Change {
-    /// The listed key is as described, and is kept.
-    Keep,
-    /// No key has this description: one is to be created.
-    Create,
-    /// The listed key expires soon: one is to be created beside it. See [`KeySpec::renew_before`].
-    Renew,
-    /// The listed keys differ: they are to be deleted after a new one is created (not with
-    /// [`keep_old`](PlanKeys::keep_old)).
-    Replace,
-    /// The listed key differs, and may not be replaced: see [`PlanKeys::replace_on_drift`]. Or it differs, and another key
-    /// with this description is as described: see [`PlanKeys::prune`].
-    Drift,
-    /// No spec describes the key, and it is to be deleted: see [`PlanKeys::prune`].
-    Delete,
-}
-
 impl PlannedKey {
     fn of_spec(mut target: Target, survey: &Survey, values: &mut Values<'_>) -> Result<Self, Error> {
         let has_none = survey.ids().is_empty();
@@ -314,27 +284,24 @@ impl PlannedKey {
     }
 
     fn of(survey: &Survey, description: &str) -> Self {
-        let drifted = |change, Drifted { key, differences, .. }: Drifted| (change, Some(key), differences);
-        let (change, key, differences) = match survey.verdict() {
-            Verdict::Keep(key) => match survey.left_beside(key) {
-                Some(left) => drifted(Change::Drift, left),
-                None => (Change::Keep, Some(key.clone()), Vec::new()),
-            },
-            Verdict::Create => (Change::Create, None, Vec::new()),
-            Verdict::Renew(old) => drifted(Change::Renew, old.clone()),
-            Verdict::Replace(old) => drifted(Change::Replace, old.clone()),
-            Verdict::Refuse(old) => drifted(Change::Drift, old.clone()),
+        let verdict = survey.verdict();
+        let left = verdict.1.filter(|_| verdict.0 == Change::Keep).and_then(|kept| survey.left_beside(&kept.key));
+        let (change, found) = match left {
+            Some(left) => (Change::Drift, Some(left)),
+            None => (verdict.0, verdict.1.cloned()),
         };
+        let (key, differences) = found.map(|listed| (listed.key, listed.differences)).unzip();
         let deletes: Vec<_> = match change {
             Change::Drift => Vec::new(),
             _ => {
-                let kept = key.as_ref().filter(|_| change == Change::Keep).map(|key| key.id);
-                survey.replaced_by(kept).chain(&survey.long_expired).cloned().collect()
+                let kept = key.as_ref().filter(|_| change == Change::Keep).map(|key: &KeyInfo| key.id);
+                survey.replaced_by(kept).chain(survey.long_expired()).cloned().collect()
             }
         };
         let mut duplicates = survey.ids();
         duplicates.retain(|id| key.iter().chain(&deletes).all(|key| key.id != *id));
-        Self { description: description.to_owned(), change, key, differences, deletes, duplicates, target: None }
+        let (description, differences) = (description.to_owned(), differences.unwrap_or_default());
+        Self { description, change, key, differences, deletes, duplicates, target: None }
     }
 
     /// No spec describes `key`.

@@ -6,7 +6,7 @@ use super::get;
 use crate::engine::{Call, Engine, NO_BODY};
 use crate::error::{Attempt, Error, NotReplicated, Phase};
 use crate::http::{AttemptError, Deadlines, deadline_after};
-use crate::key::{KeyId, KeyInfo};
+use crate::key::{CreatedKey, KeyId, KeyInfo};
 use crate::node::Node;
 use crate::operation::Operation;
 
@@ -38,16 +38,19 @@ impl Awaited<'_> {
     }
 }
 
-/// Waits for at most `limit` until all nodes agree. Does not wait without a limit.
+/// Waits for at most `limit` until all nodes agree. Does not wait without a limit. `created`: the key of the error, if the
+/// call has created one.
 pub(super) fn wait_for_all(
     call: Call<'_>,
     awaited: Awaited<'_>,
     limit: Option<Duration>,
-) -> Result<(), Box<NotReplicated>> {
+    created: impl FnOnce() -> Option<CreatedKey>,
+) -> Result<(), Error> {
     if limit.is_none() {
         return Ok(());
     }
     wait(call.within(limit), awaited, false)
+        .map_err(|lag| Error::NotReplicated(Box::new(NotReplicated { key: created(), ..*lag })))
 }
 
 /// Checks that the nodes are available before a key is created that they must confirm. `id`: of any key.
@@ -77,7 +80,6 @@ pub(super) fn wait(call: Call<'_>, awaited: Awaited<'_>, accept_majority: bool) 
     let mut waiting: Vec<&Node> = engine.nodes.iter().collect();
     let (mut agreed, mut rounds) = (0, 0);
     loop {
-        rounds += 1;
         let mut disagreeing = Vec::new();
         for (at, &node) in waiting.iter().enumerate() {
             // Each node gets an equal share of the time, so that a hanging node leaves enough for the others, also for
@@ -96,7 +98,7 @@ pub(super) fn wait(call: Call<'_>, awaited: Awaited<'_>, accept_majority: bool) 
         }
         // A node that refused the client's key refuses it again, so the others must be enough.
         let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
-        if can_agree < needed || !call.pause(rounds) {
+        if can_agree < needed || !call.pause(&mut rounds, u32::MAX) {
             let state = if matches!(awaited, Awaited::Gone(_)) { "is deleted" } else { "exists" };
             let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
             return Err(Box::new(NotReplicated { id: awaited.id(), state, key: None, nodes }));

@@ -12,6 +12,7 @@ use super::lookup::{Created, Sent};
 use super::new_key::NewKey;
 use super::options::{CallOptions, expiry_methods, replication_method, timeout_method, value_method};
 use super::replication::{self, Awaited};
+use super::steps::interrupted;
 use super::value::KeyValue;
 use super::{get, list};
 use crate::engine::{Call, CallFailure, Engine};
@@ -60,16 +61,9 @@ pub struct RotateKey {
 
 impl RotateKey {
     pub(crate) fn new(engine: Arc<Engine>, key: KeyRef) -> Self {
-        Self {
-            engine,
-            key,
-            value: KeyValue::default(),
-            expiry: None,
-            keep_old: false,
-            accept_majority: false,
-            copy_unknown_members: false,
-            options: CallOptions::default(),
-        }
+        let (value, expiry, options) = Default::default();
+        let [keep_old, accept_majority, copy_unknown_members] = [false; 3];
+        Self { engine, key, value, expiry, keep_old, accept_majority, copy_unknown_members, options }
     }
 
     value_method!();
@@ -314,7 +308,7 @@ impl PreparedRotation {
             }
             None => format!("key {id} is as it was, and a key to replace it may exist"),
         };
-        interrupted(what, None, None, error)
+        Error::Incomplete(Box::new(Incomplete { what, key: None, left_over: None, cause: error }))
     }
 
     fn new_key(&self, old: &KeyInfo, may_exist: bool) -> Result<NewKey, Error> {
@@ -353,55 +347,34 @@ impl PreparedRotation {
         missing.into_outcome_unknown(what, value, candidates)
     }
 
-    /// The new key exists.
-    fn finish(&self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
-        let Some(old) = self.old() else { return Ok(key) }; // it was found before the new key was created
-        let mut what = format!("key {} is as it was, and key {} exists to replace it", old.id, key.id);
-        let mut is_left_over = false;
-        let replace = || self.replace(call, old, &key, &mut what, &mut is_left_over);
-        match call.guard(Operation::Delete(old.id), replace) {
-            Ok(()) => Ok(key),
-            Err(cause) => Err(interrupted(what, Some(key), is_left_over.then(|| old.clone()), cause)),
-        }
-    }
-
-    /// Sets what is to be said if it fails: the state of the keys, and whether all that is left to do is to delete the old
-    /// one.
-    fn replace(
-        &self,
-        call: Call<'_>,
-        old: &KeyInfo,
-        key: &CreatedKey,
-        what: &mut String,
-        is_left_over: &mut bool,
-    ) -> Result<(), Error> {
+    /// The new key exists: replaces the old one.
+    fn finish(&self, call: Call<'_>, created: Created) -> Result<CreatedKey, Error> {
+        let Some(old) = self.old() else { return Ok(created.key) }; // it was found before the new key was created
         let RotateKey { keep_old, accept_majority, options, .. } = &self.request;
-        let (id, info) = (old.id, key.info());
-        replication::wait(call, Awaited::Known(&info), *accept_majority).map_err(Error::NotReplicated)?;
-        if *keep_old {
-            return Ok(());
-        }
-        *what = format!("key {id} is left as it is, and key {} exists", key.id);
-        check_replacement(&info)?;
-        match delete_known(call, old, Some(&info)) {
-            // Another rotation, or an earlier call, has deleted it.
-            Ok(_) | Err(Error::NotFound { .. }) => {}
-            Err(cause) => {
-                *is_left_over = !matches!(cause, Error::AnotherKey { .. });
-                let exists = if let Error::OutcomeUnknown(_) = cause { "may still exist" } else { "still exists" };
-                if *is_left_over {
-                    *what = format!("key {} replaces key {id}, which {exists} (delete it)", key.id);
-                }
-                return Err(cause);
+        let info = created.key.info();
+        let mut is_deleted = false;
+        let replaced = call.guard(Operation::Delete(old.id), || {
+            replication::wait(call, Awaited::Known(&info), *accept_majority).map_err(Error::NotReplicated)?;
+            if *keep_old {
+                return Ok(());
             }
-        }
-        *what = format!("key {} replaces key {id}, which is deleted", key.id);
-        replication::wait_for_all(call, Awaited::Gone(id), options.replicated_within).map_err(Error::NotReplicated)
+            check_replacement(&info)?;
+            match delete_known(call, old, Some(&info)) {
+                // Another rotation, or an earlier call, has deleted it.
+                Ok(_) | Err(Error::NotFound { .. }) => is_deleted = true,
+                Err(cause) => return Err(cause),
+            }
+            replication::wait_for_all(call, Awaited::Gone(old.id), options.replicated_within, || None)
+        });
+        let Err(cause) = replaced else { return Ok(created.key) };
+        let stays = *keep_old || matches!(cause, Error::AnotherKey { .. } | Error::InvalidRequest { .. });
+        let (deleted, to_delete): (&[_], &[_]) = match stays {
+            _ if is_deleted => (&[old], &[]),
+            true => (&[], &[]),
+            false => (&[], &[old]),
+        };
+        Err(interrupted(Some(created), deleted, to_delete, cause))
     }
-}
-
-fn interrupted(what: String, key: Option<CreatedKey>, left_over: Option<KeyInfo>, cause: Error) -> Error {
-    Error::Incomplete(Box::new(Incomplete { what, key, left_over, cause }))
 }
 
 /// A request of [`rotate_many`](crate::KeysClient::rotate_many): a [`RotateKey`] or a [`PreparedRotation`]. No user names
@@ -428,11 +401,11 @@ impl BatchItem<CreatedKey> for PreparedRotation {
 
     fn send_in(&self, call: Call<'_>) -> Result<Sent<CreatedKey>, Error> {
         let sent = call.guard(Operation::Create { repeatable: true }, || self.create(call))?;
-        sent.and_then(|created| self.finish(call, created.key))
+        sent.and_then(|created| self.finish(call, created))
     }
 
     fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
         let found = self.earlier.noted(found).map_err(|error| self.explained(error))?;
-        found.and_then(|created| self.finish(call, created.key))
+        found.and_then(|created| self.finish(call, created))
     }
 }

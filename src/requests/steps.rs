@@ -9,10 +9,10 @@ use super::delete::{Deleted, check_replacement, delete_known};
 use super::get::get;
 use super::lookup::{Created, ROUNDS_FOR_GIVEN};
 use super::replication::{self, Awaited};
-use super::survey::{Drifted, Survey, Target};
+use super::survey::{Listed, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::Call;
-use crate::error::{Error, Incomplete, Joined, NotReplicated};
+use crate::error::{Error, Incomplete, Joined};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
@@ -62,7 +62,7 @@ impl<'a> Steps<'a> {
         }
         let mut others = before.ids();
         if target.key.value.may_be_in_use() {
-            others.retain(|id| before.wanted.iter().all(|key| key.id != *id));
+            others.retain(|id| before.wanted().all(|key| key.id != *id));
         }
         let prior = Prior { others, ..Prior::default() };
         let created = target.key.create(call, prior)?;
@@ -72,7 +72,7 @@ impl<'a> Steps<'a> {
     /// Whether a listed key is as wanted, but only its prefix shows that it has the derived value, and others are to be
     /// deleted because of it. Then the key is created: the server refuses a value that it has.
     pub(super) fn needs_proof(&self) -> bool {
-        let stays = self.before.wanted.first().map(|key| key.id);
+        let stays = self.before.wanted().next().map(|key| key.id);
         let is_derived = matches!(self.target.key.value, KeyValue::Derived(_));
         is_derived && stays.is_some() && self.before.replaced_by(stays).next().is_some()
     }
@@ -108,7 +108,7 @@ impl<'a> Steps<'a> {
                 }
             }
             let drifted = replaced.len();
-            let to_delete: Vec<_> = replaced.drain(..).chain(&before.long_expired).collect();
+            let to_delete: Vec<_> = replaced.drain(..).chain(before.long_expired()).collect();
             for (at, key) in to_delete.iter().copied().enumerate() {
                 let replaces = at < drifted;
                 if let Err(cause) = if replaces { check_replacement(stays) } else { Ok(()) } {
@@ -143,25 +143,17 @@ impl<'a> Steps<'a> {
 
 /// The steps after this run has created the key.
 pub(super) struct Creation<'a> {
-    steps: Steps<'a>,
-    created: Created,
+    pub(super) steps: Steps<'a>,
+    pub(super) created: Created,
 }
 
 impl<'a> Creation<'a> {
-    pub(super) fn key(&self) -> &CreatedKey {
-        &self.created.key
-    }
-
-    pub(super) fn target(&self) -> &'a Target {
-        self.steps.target
-    }
-
     /// Compares the keys with this description, listed since. `None` if they were listed by a node that lags, and does
     /// not know the created key.
     pub(super) fn survey(&self, call: Call<'_>, listed: Vec<KeyInfo>) -> Option<Survey> {
-        let own = self.key().info();
-        let after = Survey::of(listed, self.target(), Some(&own), &call.engine.client_prefix());
-        let is_shown = after.wanted.iter().any(|key| own.is_same_as(key)) || own.may_be_purged();
+        let own = self.created.key.info();
+        let after = Survey::of(listed, self.steps.target, Some(&own), &call.engine.client_prefix());
+        let is_shown = after.wanted().any(|key| own.is_same_as(key)) || own.may_be_purged();
         is_shown.then_some(after)
     }
 
@@ -172,22 +164,22 @@ impl<'a> Creation<'a> {
 
     /// Keeps the created key unless another key takes precedence.
     pub(super) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
-        let (own, is_certain) = (self.key().info(), self.created.is_certain);
-        let replace_on_drift = self.target().succession.replace_on_drift;
+        let (own, is_certain) = (self.created.key.info(), self.created.is_certain);
+        let replace_on_drift = self.steps.target.succession.replace_on_drift;
         // A renewal is begun although these are listed.
         let before = self.steps.before.ids();
-        let is_in_the_way = |drifted: &&Drifted| match drifted.has_other_value() {
+        let is_in_the_way = |drifted: &&Listed| match drifted.has_other_value() {
             // A key that was found by its prefix may be any key that has the same prefix.
             true => drifted.key.id < own.id || !is_certain,
             false => drifted.key.id < own.id && !replace_on_drift && !before.contains(&drifted.key.id),
         };
-        if let Some(drifted) = after.drifted.iter().find(is_in_the_way) {
+        if let Some(drifted) = after.drifted().find(is_in_the_way) {
             return match is_certain {
                 true => self.undo(call).and_then(|_| Err(drift(drifted))),
                 false => Err(self.interrupted(drift(drifted))),
             };
         }
-        match after.wanted.iter().find(|key| key.id < own.id) {
+        match after.wanted().find(|key| key.id < own.id) {
             // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
             Some(first) if is_certain => {
                 let left = after.ids().into_iter().filter(|id| *id != own.id).collect();
@@ -203,14 +195,12 @@ impl<'a> Creation<'a> {
         let own = created.key.info();
         let (mut rounds, mut was_sent) = (0, false);
         loop {
-            rounds += 1;
             let deleted = delete_known(call, &own, None);
             was_sent |= deleted.is_ok();
             match deleted {
                 Ok(Deleted::Confirmed) => return Ok(steps),
                 // A node that lags does not know the key yet.
-                Ok(Deleted::Unseen) | Err(Error::NotFound { .. })
-                    if rounds < ROUNDS_FOR_GIVEN && call.pause(rounds) => {}
+                Ok(Deleted::Unseen) | Err(Error::NotFound { .. }) if call.pause(&mut rounds, ROUNDS_FOR_GIVEN) => {}
                 Ok(Deleted::Unseen) => return Ok(steps),
                 Err(Error::NotFound { .. }) if was_sent => return Ok(steps),
                 Err(cause) => return Err(interrupted(Some(created), &[], &[&own], cause)),
@@ -226,7 +216,12 @@ impl<'a> Creation<'a> {
 
 /// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that are still to
 /// be deleted.
-fn interrupted(created: Option<Created>, deleted: &[&KeyInfo], to_delete: &[&KeyInfo], cause: Error) -> Error {
+pub(super) fn interrupted(
+    created: Option<Created>,
+    deleted: &[&KeyInfo],
+    to_delete: &[&KeyInfo],
+    cause: Error,
+) -> Error {
     if created.is_none() && deleted.is_empty() {
         return cause;
     }
@@ -266,19 +261,15 @@ fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
 impl EnsuredKey {
     /// Waits for at most `limit` until every node knows the key. Does not wait without a limit.
     pub(super) fn replicated(self, call: Call<'_>, limit: Option<Duration>) -> Result<Self, Error> {
-        match replication::wait_for_all(call, Awaited::Known(&self.key), limit) {
-            Ok(()) => Ok(self),
-            Err(lag) => {
-                let Self { key, value, created, .. } = self;
-                // A value that this run was given is known to later runs; one that it generated is not.
-                let key = value.filter(|_| created).map(|value| CreatedKey::new(key, value));
-                Err(Error::NotReplicated(Box::new(NotReplicated { key, ..*lag })))
-            }
-        }
+        // A value that this run was given is known to later runs; one that it generated is not.
+        let value = self.value.as_ref().filter(|_| self.created);
+        let created = || value.map(|value| CreatedKey::new(self.key.clone(), value.clone()));
+        replication::wait_for_all(call, Awaited::Known(&self.key), limit, created)?;
+        Ok(self)
     }
 }
 
-pub(super) fn drift(Drifted { key, differences, .. }: &Drifted) -> Error {
+pub(super) fn drift(Listed { key, differences, .. }: &Listed) -> Error {
     Error::Drift { key: Box::new(key.clone()), differences: differences.clone() }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::new_key::{CLOCK_TOLERANCE, NewKey, are_same_set};
 use super::options::KeySettings;
 use super::value::KeyValue;
@@ -58,51 +60,72 @@ impl Target {
     }
 }
 
-/// What the listed keys with one description call for.
-pub(super) enum Verdict<'a> {
-    /// This key is as wanted. Drifted and expired ones may be left over.
-    Keep(&'a KeyInfo),
-    /// There is none.
+/// What is to be done with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Change {
+    /// The listed key is as described, and is kept.
+    Keep,
+    /// No key has this description: one is to be created.
     Create,
-    /// The newest of the keys that expire soon, and are otherwise as wanted.
-    Renew(&'a Drifted),
-    /// The newest of the drifted keys, all of which may be replaced.
-    Replace(&'a Drifted),
-    /// The newest of the drifted keys that may not be replaced.
-    Refuse(&'a Drifted),
+    /// The listed key expires soon: one is to be created beside it. See
+    /// [`KeySpec::renew_before`](crate::plan::KeySpec::renew_before).
+    Renew,
+    /// The listed keys differ: they are to be deleted after a new one is created (not with
+    /// [`keep_old`](crate::plan::PlanKeys::keep_old)).
+    Replace,
+    /// The listed key differs, and may not be replaced: see
+    /// [`PlanKeys::replace_on_drift`](crate::plan::PlanKeys::replace_on_drift). Or it differs, and another key with this
+    /// description is as described: see [`PlanKeys::prune`](crate::plan::PlanKeys::prune).
+    Drift,
+    /// No spec describes the key, and it is to be deleted: see [`PlanKeys::prune`](crate::plan::PlanKeys::prune).
+    Delete,
 }
 
-/// A key with a different scope than the wanted one.
+/// How a listed key compares with the wanted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not expired, with the wanted scope.
+    Wanted,
+    /// Not expired, but soon, and otherwise with the wanted scope. Of any earlier generation.
+    Expiring,
+    /// Not expired, with a different scope, and may be replaced.
+    Replaceable,
+    /// Not expired, with a different scope, and may not be replaced.
+    Fixed,
+    /// Differs, and no key with the wanted value can be created because of it.
+    Obstacle,
+    /// Expired by the local clock.
+    Expired,
+    /// Expired long ago, so that it may be deleted.
+    LongExpired,
+}
+
+/// A listed key with the wanted description.
 #[derive(Clone)]
-pub(super) struct Drifted {
+pub(super) struct Listed {
     pub(super) key: KeyInfo,
     pub(super) differences: Vec<Difference>,
-    is_replaceable: bool,
-    /// Whether no key with the wanted value can be created because of this one.
-    is_obstacle: bool,
-    /// Whether it is to be deleted if another key is as wanted.
+    state: State,
+    /// Whether it differs, and is to be deleted if another key is as wanted.
     is_unwanted: bool,
 }
 
-impl Drifted {
+impl Listed {
+    pub(super) fn is_drifted(&self) -> bool {
+        matches!(self.state, State::Replaceable | State::Fixed | State::Obstacle)
+    }
+
     pub(super) fn has_other_value(&self) -> bool {
         self.differences.iter().any(|difference| difference.field == VALUE)
     }
 }
 
 /// The listed keys with one description, in the order of their ids.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Survey {
-    /// Not expired, with the wanted scope.
-    pub(super) wanted: Vec<KeyInfo>,
-    /// Not expired, with a different scope.
-    pub(super) drifted: Vec<Drifted>,
-    /// Not expired, but soon, and otherwise with the wanted scope. Of any earlier generation.
-    expiring: Vec<Drifted>,
-    /// Expired by the local clock.
-    expired: Vec<KeyInfo>,
-    /// Expired long ago, so that they may be deleted.
-    pub(super) long_expired: Vec<KeyInfo>,
+    listed: Vec<Listed>,
     keeps_old: bool,
 }
 
@@ -112,56 +135,64 @@ impl Survey {
     /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor
     /// deleted, because the server would refuse all further requests.
     pub(super) fn of(keys: Vec<KeyInfo>, target: &Target, created: Option<&KeyInfo>, client_prefix: &str) -> Self {
-        let mut survey = Self { keeps_old: target.succession.keep_old, ..Self::default() };
+        let mut survey = Self { listed: Vec::with_capacity(keys.len()), keeps_old: target.succession.keep_old };
         for key in keys {
-            if created.is_some_and(|created| created.is_same_as(&key)) {
-                survey.wanted.push(key);
-                continue;
-            }
-            let may_be_clients = key.may_be_clients(client_prefix);
-            let mut differences = differences(&key, target);
-            let is_obstacle = created.is_none() && survey.is_obstacle(&key, &mut differences, target);
-            if !is_obstacle && key.is_expired() {
-                let is_long_expired = key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients;
-                if is_long_expired { &mut survey.long_expired } else { &mut survey.expired }.push(key);
-                continue;
-            }
-            let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));
-            if created.is_some() && is_given && differences.is_empty() {
-                // The server accepted the value for the created key, so this key has another one.
-                differences.push(other_value(&key));
-            }
-            if !is_obstacle && target.expires_soon(&key) && differences.iter().all(|it| it.field == GENERATION) {
-                let (found, wanted) = (format!("{:?}", key.expires_at), format!("{:?}", target.key.expires_at));
-                differences.push(Difference { field: "expires_at", found, wanted });
-                let (is_replaceable, is_unwanted) = (false, false);
-                survey.expiring.push(Drifted { key, differences, is_replaceable, is_obstacle, is_unwanted });
-                continue;
-            }
-            if differences.is_empty() {
-                survey.wanted.push(key);
-                continue;
-            }
-            if may_be_clients {
-                let found = "perhaps the client's own key, which has the same prefix".to_owned();
-                differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
-            }
-            let is_replaceable = target.succession.replace_on_drift
-                && !is_obstacle
-                && !differences.iter().any(|difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&difference.field));
-            survey.drifted.push(Drifted { key, differences, is_replaceable, is_obstacle, is_unwanted: false });
+            let (state, differences) = match created {
+                Some(created) if created.is_same_as(&key) => (State::Wanted, Vec::new()),
+                _ => survey.compare(&key, target, created.is_some(), client_prefix),
+            };
+            survey.listed.push(Listed { key, differences, state, is_unwanted: false });
         }
         survey
+    }
+
+    /// Compares a key that this run has not created. `is_after`: whether it has created one.
+    fn compare(
+        &self,
+        key: &KeyInfo,
+        target: &Target,
+        is_after: bool,
+        client_prefix: &str,
+    ) -> (State, Vec<Difference>) {
+        let may_be_clients = key.may_be_clients(client_prefix);
+        let mut differences = differences(key, target);
+        let is_obstacle = !is_after && self.is_obstacle(key, &mut differences, target);
+        if !is_obstacle && key.is_expired() {
+            let is_long_expired = key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients;
+            return (if is_long_expired { State::LongExpired } else { State::Expired }, differences);
+        }
+        let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));
+        if is_after && is_given && differences.is_empty() {
+            // The server accepted the value for the created key, so this key has another one.
+            differences.push(other_value(key));
+        }
+        if !is_obstacle && target.expires_soon(key) && differences.iter().all(|it| it.field == GENERATION) {
+            let (found, wanted) = (format!("{:?}", key.expires_at), format!("{:?}", target.key.expires_at));
+            differences.push(Difference { field: "expires_at", found, wanted });
+            return (State::Expiring, differences);
+        }
+        if !differences.is_empty() && may_be_clients {
+            let found = "perhaps the client's own key, which has the same prefix".to_owned();
+            differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
+        }
+        let is_fixed = |it: &Difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&it.field);
+        let state = match differences.as_slice() {
+            [] => State::Wanted,
+            _ if is_obstacle => State::Obstacle,
+            all if target.succession.replace_on_drift && !all.iter().any(is_fixed) => State::Replaceable,
+            _ => State::Fixed,
+        };
+        (state, differences)
     }
 
     /// Whether no key with the wanted value can be created because of this key, although it is not as wanted. Says why.
     fn is_obstacle(&self, key: &KeyInfo, differences: &mut Vec<Difference>, target: &Target) -> bool {
         let wanted = &target.key;
         let may_have_value = wanted.has_prefix_of(key);
-        let (field, found, advice) = match &wanted.value {
-            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "store another"),
+        let (field, found, other) = match &wanted.value {
+            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "another"),
             KeyValue::Derived(derived) if may_have_value => {
-                (GENERATION, derived.generation.to_string(), "raise `generation`")
+                (GENERATION, derived.generation.to_string(), "a higher one")
             }
             // The value of an earlier generation may have leaked.
             KeyValue::Derived(derived) => {
@@ -175,34 +206,35 @@ impl Survey {
             "the server does not change a key"
         } else if target.expires_soon(key) {
             "it expires soon"
-        } else if self.wanted.iter().any(|other| wanted.has_prefix_of(other)) {
+        } else if self.wanted().any(|other| wanted.has_prefix_of(other)) {
             "another key begins in the same way"
         } else {
             return false;
         };
-        let found = format!("{found}, and {why}: {advice}");
-        differences.push(Difference { field, found, wanted: "another".to_owned() });
+        differences.push(Difference { field, found, wanted: format!("{other} ({why})") });
         true
     }
 
     /// Marks drifted keys as to be deleted if another key is as wanted.
     pub(super) fn prune(&mut self, is_unwanted: impl Fn(&KeyInfo) -> bool) {
-        for drifted in &mut self.drifted {
-            let may_be_clients = drifted.differences.iter().any(|difference| difference.field == CLIENT_KEY);
-            drifted.is_unwanted = !may_be_clients && is_unwanted(&drifted.key);
+        for listed in self.listed.iter_mut().filter(|listed| listed.is_drifted()) {
+            let may_be_clients = listed.differences.iter().any(|difference| difference.field == CLIENT_KEY);
+            listed.is_unwanted = !may_be_clients && is_unwanted(&listed.key);
         }
-    }
-
-    fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
-        let drifted = self.drifted.iter().chain(&self.expiring).map(|drifted| &drifted.key);
-        self.wanted.iter().chain(drifted).chain(&self.expired).chain(&self.long_expired)
     }
 
     /// The ids of all keys, in order.
     pub(super) fn ids(&self) -> Vec<KeyId> {
-        let mut ids: Vec<_> = self.keys().map(|key| key.id).collect();
-        ids.sort_unstable();
-        ids
+        self.listed.iter().map(|listed| listed.key.id).collect()
+    }
+
+    /// The keys as wanted.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.listed.iter().filter(|listed| listed.state == State::Wanted).map(|listed| &listed.key)
+    }
+
+    pub(super) fn drifted(&self) -> impl DoubleEndedIterator<Item = &Listed> {
+        self.listed.iter().filter(|listed| listed.is_drifted())
     }
 
     /// The key that may have the value of `key`: the first one as wanted.
@@ -211,9 +243,10 @@ impl Survey {
     ///
     /// [`Error::Drift`] about another key with the prefix of the value, even an expired one: it may have the value, too.
     pub(super) fn holder(&self, key: &NewKey) -> Result<Option<&KeyInfo>, Error> {
-        let holder = self.wanted.first();
+        let holder = self.wanted().next();
         let is_other = |listed: &&KeyInfo| holder.is_none_or(|holder| holder.id != listed.id);
-        match self.keys().filter(is_other).find(|listed| key.has_prefix_of(listed)) {
+        let mut others = self.listed.iter().map(|listed| &listed.key).filter(is_other);
+        match others.find(|listed| key.has_prefix_of(listed)) {
             None => Ok(holder),
             Some(other) => {
                 let found = format!("one that begins with `{}`, as the given one does", Shown(&other.prefix));
@@ -223,43 +256,42 @@ impl Survey {
         }
     }
 
-    /// What the listed keys call for.
-    pub(super) fn verdict(&self) -> Verdict<'_> {
-        if let Some(obstacle) = self.drifted.iter().rfind(|drifted| drifted.is_obstacle) {
-            return Verdict::Refuse(obstacle);
-        }
-        if let Some(first) = self.wanted.first() {
-            return Verdict::Keep(first);
-        }
-        if let Some(newest) = self.expiring.last() {
-            return Verdict::Renew(newest);
-        }
-        match (self.drifted.iter().rfind(|drifted| !drifted.is_replaceable), self.drifted.last()) {
-            (Some(refused), _) => Verdict::Refuse(refused),
-            (None, Some(newest)) => Verdict::Replace(newest),
-            (None, None) => Verdict::Create,
-        }
+    /// What the listed keys call for, and which of them it is about: the first one as wanted, or the newest of the others.
+    pub(super) fn verdict(&self) -> (Change, Option<&Listed>) {
+        let newest = |state| self.listed.iter().rfind(|listed| listed.state == state);
+        let first_wanted = self.listed.iter().find(|listed| listed.state == State::Wanted);
+        let verdicts = [
+            (Change::Drift, newest(State::Obstacle)),
+            (Change::Keep, first_wanted),
+            (Change::Renew, newest(State::Expiring)),
+            (Change::Drift, newest(State::Fixed)),
+            (Change::Replace, newest(State::Replaceable)),
+        ];
+        verdicts.into_iter().find(|(_, listed)| listed.is_some()).unwrap_or((Change::Create, None))
     }
 
     /// The newest drifted key that is left beside `kept`, which is as wanted. A key that replaces it would be newer.
-    pub(super) fn left_beside(&self, kept: &KeyInfo) -> Option<Drifted> {
-        let is_left =
-            |drifted: &&Drifted| !(drifted.is_unwanted || drifted.is_replaceable && drifted.key.id < kept.id);
-        let mut left = self.drifted.iter().rfind(is_left)?.clone();
+    pub(super) fn left_beside(&self, kept: &KeyInfo) -> Option<Listed> {
+        let is_deleted =
+            |listed: &Listed| listed.is_unwanted || (listed.state == State::Replaceable && listed.key.id < kept.id);
+        let mut left = self.drifted().rfind(|listed| !is_deleted(listed))?.clone();
         let found = format!("that of key {}, which is as described", kept.id);
         left.differences.push(Difference { field: DUPLICATE, found, wanted: "one of its own".to_owned() });
         Some(left)
     }
 
-    /// The drifted keys to delete once a key is as wanted. `stays`: its id, if it exists already.
+    /// The keys to delete once a key is as wanted, if they have drifted. `stays`: its id, if it exists already.
     pub(super) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = &KeyInfo> {
-        let is_replaced = move |drifted: &&Drifted| match stays {
-            Some(stays) => {
-                drifted.is_unwanted || (drifted.is_replaceable && !self.keeps_old && drifted.key.id < stays)
-            }
-            None => drifted.is_replaceable && !self.keeps_old,
+        let is_replaced = move |listed: &&Listed| {
+            let is_older = stays.is_none_or(|stays| listed.key.id < stays);
+            (listed.is_unwanted && stays.is_some())
+                || (listed.state == State::Replaceable && !self.keeps_old && is_older)
         };
-        self.drifted.iter().filter(is_replaced).map(|drifted| &drifted.key)
+        self.listed.iter().filter(is_replaced).map(|listed| &listed.key)
+    }
+
+    pub(super) fn long_expired(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.listed.iter().filter(|listed| listed.state == State::LongExpired).map(|listed| &listed.key)
     }
 }
 
@@ -346,14 +378,14 @@ mod tests {
     fn key_with_unknown_members_has_drifted_and_may_not_be_replaced() {
         let [keep, replace] = [false, true].map(|replace| target(KeyValue::ToGenerate, None, replace));
         let restricted = survey(("synonym_sets\n", serde_json::json!(["shop"])), &replace);
-        let Verdict::Refuse(Drifted { differences, .. }) = restricted.verdict() else { panic!("replaceable") };
+        let (Change::Drift, Some(Listed { differences, .. })) = restricted.verdict() else { panic!("replaceable") };
         assert_eq!((differences[0].field, differences[0].found.as_str()), ("unknown members", "synonym_sets\\n"));
         assert_eq!(restricted.replaced_by(None).count(), 0);
 
         let other = |target| survey(("collections", serde_json::json!(["*"])), target);
-        assert!(matches!(other(&keep).verdict(), Verdict::Refuse(_)));
+        assert_eq!(other(&keep).verdict().0, Change::Drift);
         let other = other(&replace);
-        assert!(matches!(other.verdict(), Verdict::Replace(_)));
+        assert_eq!(other.verdict().0, Change::Replace);
         assert_eq!(other.replaced_by(None).map(|key| key.id).collect::<Vec<_>>(), [KeyId::from(7)]);
         assert_eq!(other.replaced_by(Some(KeyId::from(7))).count(), 0, "a newer key would be needed");
     }
@@ -369,7 +401,7 @@ mod tests {
             (Expiry::NEVER, false),
         ] {
             let survey = survey(("expires_at", serde_json::json!(expires_at)), &target);
-            assert_eq!(survey.wanted.len() == 1, is_wanted, "{expires_at}");
+            assert_eq!(survey.wanted().count() == 1, is_wanted, "{expires_at}");
         }
     }
 
@@ -379,7 +411,7 @@ mod tests {
             let target = target(KeyValue::Provided(value.into()), None, false);
             let survey = survey(("id", 7.into()), &target);
             assert_eq!(
-                (survey.wanted.len() == 1, survey.holder(&target.key).unwrap().is_some()),
+                (survey.wanted().count() == 1, survey.holder(&target.key).unwrap().is_some()),
                 (is_wanted, is_wanted)
             );
         }

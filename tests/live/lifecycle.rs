@@ -70,7 +70,7 @@ fn error_names_both_keys_if_the_client_may_not_delete(server: &Server) {
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert!(matches!(incomplete.cause, Error::Unauthorized(_)), "{incomplete}");
     assert_eq!(incomplete.left_over.as_ref().map(|key| key.id), Some(old.id));
-    assert!(incomplete.to_string().contains("which still exists (delete it): delete key"), "{incomplete}");
+    assert!(incomplete.to_string().contains("is to be deleted: delete key"), "{incomplete}");
     let new = incomplete.key.unwrap();
     assert!(allows(&stage, &new.value) && allows(&stage, &old.value));
     stage.client().delete(new.id).send().unwrap();

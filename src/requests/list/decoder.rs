@@ -38,7 +38,8 @@ pub(super) struct Decoder {
     place: Place,
     scan: Scan,
     has_keys: bool,
-    count: usize,
+    /// The number of keys so far.
+    pub(super) count: usize,
     /// The length of the key before, in bytes.
     last_length: usize,
 }
@@ -117,11 +118,6 @@ impl Decoder {
                 _ => return Err(self.syntax()),
             };
         }
-    }
-
-    /// The number of keys so far.
-    pub(super) fn count(&self) -> usize {
-        self.count
     }
 
     /// The key at the front of `bytes`, and its length; `None` until it has arrived completely.

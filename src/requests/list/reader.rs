@@ -32,7 +32,8 @@ pub(super) struct Reader {
     max_size: u64,
     /// The memory of the keys that the caller keeps, in bytes.
     kept: u64,
-    waited: Duration,
+    /// The total time that it waited for the server.
+    pub(super) waited: Duration,
 }
 
 impl Reader {
@@ -66,7 +67,7 @@ impl Reader {
                 Ok(Step::End) => return Ok(None),
                 Ok(Step::More) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
-                    let quoted = if self.decoder.count() == 0 { &self.beginning } else { &self.arrived };
+                    let quoted = if self.decoder.count == 0 { &self.beginning } else { &self.arrived };
                     return Err(self.response.undecodable(why, quoted.as_slice(), secrets));
                 }
             }
@@ -100,11 +101,6 @@ impl Reader {
             return Err(Cause::TooLarge { limit: self.max_size }.into());
         }
         Ok(())
-    }
-
-    /// The total time that it waited for the server.
-    pub(super) fn waited(&self) -> Duration {
-        self.waited
     }
 }
 

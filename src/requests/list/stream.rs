@@ -50,7 +50,7 @@ impl Iterator for KeyStream {
 impl FusedIterator for KeyStream {}
 
 fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
-    let (node, elapsed) = (node.into(), reader.waited());
+    let (node, elapsed) = (node.into(), reader.waited);
     let attempt =
         Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
     let attempts = vec![attempt];

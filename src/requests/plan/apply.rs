@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::applied::{Applied, ApplyEvent, ApplyProgress, Done, Report};
-use super::{Change, Groups, Plan, PlannedKey, list_groups};
+use super::{Change, Plan, PlannedKey, list_groups};
 use crate::engine::{Call, Engine};
 use crate::error::Error;
 use crate::key::KeyInfo;
@@ -13,7 +13,7 @@ use crate::requests::delete::delete_known;
 use crate::requests::options::CallOptions;
 use crate::requests::runner;
 use crate::requests::steps::{Creation, Steps};
-use crate::requests::survey::{Survey, Target, Verdict};
+use crate::requests::survey::{Survey, Target};
 
 impl Plan {
     /// Carries out the plan over a few connections.
@@ -89,9 +89,9 @@ impl<'a> ApplyRun<'a> {
         let descriptions = targets().map(|key| &*key.description);
         let values: Vec<_> = targets().filter_map(|key| key.value.known()).collect();
         let call = self.call().hiding_all(&values);
-        let (mut groups, others) = list_groups(call, descriptions, has_changed)?;
+        let mut groups = list_groups(call, descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
-        let changed = groups.values().flatten().chain(&others).filter(|key| has_changed(key));
+        let changed = groups.values().flatten().filter(|key| has_changed(key));
         let changed: Vec<_> = changed.map(|key| key.id).collect();
         let mut todo = Todo::default();
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
@@ -134,7 +134,7 @@ impl<'a> ApplyRun<'a> {
         runner::run(self.connections, &mut creations.into_iter(), job, |(at, result)| {
             match result {
                 Ok(creation) => {
-                    report.event(at, ApplyEvent::Created(creation.key()));
+                    report.event(at, ApplyEvent::Created(&creation.created.key));
                     created.push((at, creation));
                 }
                 Err(error) => report.finish(at, Err(error)),
@@ -147,7 +147,7 @@ impl<'a> ApplyRun<'a> {
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
     fn settle(&self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
         let job = |(at, creation, after): (usize, Creation<'a>, Survey)| {
-            let (call, operation) = (self.call_about(creation.target()), creation.target().key.operation());
+            let (call, operation) = (self.call_about(creation.steps.target), creation.steps.target.key.operation());
             let ensured = call
                 .guard(operation, || creation.settle(call, &after)?.replicated(call, self.options.replicated_within));
             (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
@@ -177,11 +177,11 @@ impl<'a> ApplyRun<'a> {
         let mut shown = Vec::with_capacity(created.len());
         let mut rounds = 0;
         while !created.is_empty() {
-            let keys = || created.iter().map(|(_, creation)| &creation.target().key);
+            let keys = || created.iter().map(|(_, creation)| &creation.steps.target.key);
             let secrets: Vec<_> = keys().filter_map(|key| key.value.known()).collect();
             let descriptions = keys().map(|key| &*key.description);
             let mut groups = match list_groups(call.hiding_all(&secrets), descriptions, |_| false) {
-                Ok((groups, _)) => groups,
+                Ok(groups) => groups,
                 Err(failure) => {
                     for (at, creation) in created {
                         let cause = failure.copy().into_error(None);
@@ -192,7 +192,7 @@ impl<'a> ApplyRun<'a> {
             };
             let mut missing = Vec::new();
             for (at, creation) in created {
-                let listed = self.take_group(&mut groups, creation.target());
+                let listed = self.take_group(&mut groups, creation.steps.target);
                 match creation.survey(call, listed) {
                     Some(after) => shown.push((at, creation, after)),
                     None => missing.push((at, creation)),
@@ -231,9 +231,9 @@ impl<'a> ApplyRun<'a> {
     }
 
     /// The listed keys with the description of `target`, which do not show its value.
-    fn take_group(&self, groups: &mut Groups<'_>, target: &'a Target) -> Vec<KeyInfo> {
+    fn take_group(&self, groups: &mut BTreeMap<String, Vec<KeyInfo>>, target: &'a Target) -> Vec<KeyInfo> {
         let secrets = self.call_about(target).secrets;
-        let listed = groups.remove(&*target.key.description).unwrap_or_default();
+        let listed = groups.remove(&target.key.description).unwrap_or_default();
         listed.into_iter().map(|key| secrets.hide_in(key)).collect()
     }
 
@@ -257,11 +257,11 @@ fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut To
     if steps.target.key.expires_at.is_past() {
         return Err(planned.outdated("the expiry of the new key has passed".to_owned()));
     }
-    match (steps.before.verdict(), &planned.key) {
-        (_, Some(key)) if planned.change == Change::Drift => {
+    match (planned.change, &planned.key) {
+        (Change::Drift, Some(key)) => {
             return Err(Error::Drift { key: Box::new(key.clone()), differences: planned.differences.clone() });
         }
-        (Verdict::Keep(_), Some(key)) if !steps.needs_proof() => {
+        (Change::Keep, Some(key)) if !steps.needs_proof() => {
             todo.others.push((at, Other::CleanUp(Box::new(steps), key)));
         }
         _ => todo.creations.push((at, steps)),

@@ -84,21 +84,12 @@ use crate::value_root::{DerivedValue, ValueRoot};
 /// ```
 ///
 /// Two specs are equal if they have the same members in the same order.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Members")]
 pub struct KeySpec {
     settings: KeySettings,
     generation: Option<u32>,
     renew_before: Option<Duration>,
-    /// `expires_in` and `renew_before` as they were read, to be written again. Without effect if they were set since.
-    read: [Option<String>; 2],
-}
-
-impl PartialEq for KeySpec {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.settings, self.generation, self.renew_before)
-            == (&other.settings, other.generation, other.renew_before)
-    }
 }
 
 impl KeySpec {
@@ -108,7 +99,7 @@ impl KeySpec {
     }
 
     fn of(settings: KeySettings) -> Self {
-        Self { settings, generation: None, renew_before: None, read: [None, None] }
+        Self { settings, generation: None, renew_before: None }
     }
 
     /// The description, which identifies the key.
@@ -264,10 +255,10 @@ impl TryFrom<Members> for KeySpec {
             None => text.parse(),
         })?;
         let collections = each("collections", &members.collections, of_key, str::parse::<CollectionPattern>)?;
-        let Members { description, expires_in, autodelete, renew_before: read, generation, .. } = members;
+        let Members { description, autodelete, generation, .. } = members;
         let settings =
             KeySettings { description, actions, collections, expiry, autodelete, ..KeySettings::default() };
-        let spec = Self { settings, generation, renew_before, read: [expires_in, read] };
+        let spec = Self { settings, generation, renew_before };
         spec.check_named()?;
         Ok(spec)
     }
@@ -295,7 +286,6 @@ impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check_named().map_err(ser::Error::custom)?;
         let KeySettings { description, actions, collections, invalid: _, expiry, autodelete } = &self.settings;
-        let [expires_in, renew_before] = &self.read;
         let mut members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),
@@ -307,25 +297,25 @@ impl Serialize for KeySpec {
             expires_at: None,
             expires_in: None,
             autodelete: *autodelete,
-            renew_before: self.renew_before.map(|duration| duration_text(duration, renew_before)),
+            renew_before: self.renew_before.map(duration_text),
             generation: self.generation,
             unknown: BTreeMap::new(),
         };
         match expiry {
             None => {}
             Some(Expires::At(expiry)) => members.expires_at = Some(expiry.to_string()),
-            Some(Expires::In(duration)) => members.expires_in = Some(duration_text(*duration, expires_in)),
+            Some(Expires::In(duration)) => members.expires_in = Some(duration_text(*duration)),
         }
         members.serialize(serializer)
     }
 }
 
-/// As it was read, or in whole days if possible: humantime writes `90days` as `2months 29days 3h …`.
-fn duration_text(duration: Duration, read: &Option<String>) -> String {
-    let days = format!("{}days", duration.as_secs() / 86_400);
-    let mut texts = read.clone().into_iter().chain([days]);
-    let found = texts.find(|text| humantime::parse_duration(text) == Ok(duration));
-    found.unwrap_or_else(|| humantime::format_duration(duration).to_string())
+/// In whole days if possible: humantime writes `90days` as `2months 29days 3h …`.
+fn duration_text(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds % 86_400 == 0 && duration.subsec_nanos() == 0 => format!("{}days", seconds / 86_400),
+        _ => humantime::format_duration(duration).to_string(),
+    }
 }
 
 fn action_text(action: &Action) -> String {
