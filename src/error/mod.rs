@@ -266,6 +266,11 @@ impl Error {
         Self::InvalidRequest { field, reason: reason.into() }
     }
 
+    /// [`invalid`](Self::invalid) if that is so.
+    pub(crate) fn invalid_if(is_invalid: bool, field: &'static str, reason: &str) -> Result<(), Self> {
+        if is_invalid { Err(Self::invalid(field, reason)) } else { Ok(()) }
+    }
+
     /// The same error about one of several requests. `which` says about which one.
     pub(crate) fn about(self, which: impl fmt::Display) -> Self {
         match self {

@@ -80,16 +80,13 @@ impl NewKey {
         if let Some(id) = earlier.created() {
             return self.get(call, id);
         }
-        if call.secrets.are_in(&self.description) {
-            let why = "contains the client's own key or the new value, which every list of keys would show";
-            return Err(Error::invalid("description", why));
-        }
+        let why = "contains the client's own key or the new value, which every list of keys would show";
+        Error::invalid_if(call.secrets.are_in(&self.description), "description", why)?;
         let Prior { may_exist, others, too_late } = prior;
         let may_exist = may_exist || earlier.may_have_created();
         let is_past = self.expires_at.is_past();
-        if is_past && !may_exist && too_late.is_none() {
-            return Err(Error::invalid("expires_at", "has passed since the request was checked: make a new one"));
-        }
+        let why = "has passed since the request was checked: make a new one";
+        Error::invalid_if(is_past && !may_exist && too_late.is_none(), "expires_at", why)?;
         // A value that is for this key alone was in use: if the key is gone, it was deleted since.
         let [was_in_use, is_ambiguous] = [&earlier.is_in_use, &earlier.is_ambiguous]
             .map(|flag| flag.load(Ordering::Relaxed) && !self.value.is_provided());

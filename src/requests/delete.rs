@@ -6,7 +6,7 @@ use super::batch_item::BatchItem;
 use super::get;
 use super::key_ref::KeyRef;
 use super::lookup::{Created, Sent};
-use super::options::{CallOptions, replication_method, timeout_method};
+use super::options::CallOptions;
 use super::replication::{self, Awaited};
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::Error;
@@ -36,8 +36,7 @@ impl DeleteKey {
         self
     }
 
-    replication_method!("the key is deleted, waits until it is gone");
-    timeout_method!();
+    call_methods!("the key is deleted, waits until it is gone");
 
     /// Deletes the key, and returns its id.
     ///

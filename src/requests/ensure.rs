@@ -6,10 +6,7 @@ use secrecy::SecretString;
 
 use super::list;
 use super::lookup::ROUNDS_FOR_GIVEN;
-use super::options::{
-    CallOptions, KeySettings, autodelete_method, derived_value_method, expiry_methods, renewal_method,
-    replication_method, scope_methods, timeout_method, value_method,
-};
+use super::options::{CallOptions, KeySettings};
 use super::steps::{EnsuredKey, Steps, drift};
 use super::survey::{Change, Succession, Target};
 use super::value::KeyValue;
@@ -137,8 +134,7 @@ impl EnsureKey {
         self
     }
 
-    replication_method!("all other steps, waits until the key is known");
-    timeout_method!();
+    call_methods!("all other steps, waits until the key is known");
 
     /// Checks the request without sending anything. [`send`](Self::send) makes the same checks.
     ///
@@ -183,16 +179,12 @@ impl EnsureKey {
         let Self { settings, value, succession, .. } = self;
         let mut target = Target::new(settings, succession)?;
         target.key.set_value(value)?;
-        if succession.renew_before.is_some() && target.key.value.is_provided() {
-            let why = "cannot be combined with `value`: the server refuses the value of the key that expires";
-            return Err(Error::invalid("renew_before", why));
-        }
-        if succession.replace_on_drift && target.key.value.is_provided() {
-            let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one \
-                       exists: leave `value` out, or delete the old key by its id, or give the new key another \
-                       description";
-            return Err(Error::invalid("replace_on_drift", why));
-        }
+        let is_provided = target.key.value.is_provided();
+        let why = "cannot be combined with `value`: the server refuses the value of the key that expires";
+        Error::invalid_if(is_provided && succession.renew_before.is_some(), "renew_before", why)?;
+        let why = "cannot be combined with `value`, as the old key would have to be deleted before the new one exists: \
+                   leave `value` out, or delete the old key by its id, or give the new key another description";
+        Error::invalid_if(is_provided && succession.replace_on_drift, "replace_on_drift", why)?;
         Ok(target)
     }
 }

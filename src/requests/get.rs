@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::options::{CallOptions, timeout_method};
+use super::options::CallOptions;
 use crate::engine::{Call, CallFailure, Engine, NO_BODY};
 use crate::error::{Error, Secrets};
 use crate::http::{AttemptError, Cause, Deadlines, DecodeError};

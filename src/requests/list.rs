@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use self::reader::Reader;
 pub use self::stream::KeyStream;
-use super::options::{CallOptions, timeout_method};
+use super::options::CallOptions;
 use crate::action::Action;
 use crate::engine::{Call, CallFailure, Engine};
 use crate::error::Error;
@@ -165,9 +165,8 @@ impl Filter {
     /// Checks the actions, because an invalid one would silently match no key, and the prefix, because an empty one would
     /// match every key.
     fn check(&self) -> Result<(), Error> {
-        if self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty()) {
-            return Err(Error::invalid("prefix", "is empty, so every key has it: leave it out to list all keys"));
-        }
+        let is_empty = self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty());
+        Error::invalid_if(is_empty, "prefix", "is empty, so every key has it: leave it out to list all keys")?;
         if let Some(invalid) = &self.invalid_action {
             return Err(invalid.clone().into());
         }

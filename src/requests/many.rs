@@ -117,9 +117,10 @@ use crate::error::Error;
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
 pub struct SendMany<T> {
-    batch: Batch<T>,
+    engine: Arc<Engine>,
     /// What is wrong with the first request that is invalid.
-    invalid: Option<Error>,
+    items: Result<Vec<Item<T>>, Error>,
+    pace: Pace,
 }
 
 /// The results of a [`SendMany`], each a `T`: the key that was created, or the id of the key that was deleted.
@@ -136,30 +137,23 @@ impl<T: Send> SendMany<T> {
         engine: Arc<Engine>,
         requests: impl Iterator<Item = Result<Box<dyn BatchItem<T>>, Error>>,
     ) -> Self {
-        let (mut items, mut invalid) = (Vec::with_capacity(requests.size_hint().0), None);
-        for (index, request) in requests.enumerate() {
-            match request {
-                Ok(request) => items.push(Item::new(request)),
-                Err(error) if invalid.is_none() => {
-                    invalid = Some(error.about(format_args!("request {index}, counted from 0")));
-                }
-                Err(_) => {}
-            }
-        }
-        let batch = Batch { engine, items, pace: Pace::default() };
-        Self { batch, invalid }
+        let numbered = requests.enumerate().map(|(index, request)| match request {
+            Ok(request) => Ok(Item::new(request)),
+            Err(error) => Err(error.about(format_args!("request {index}, counted from 0"))),
+        });
+        Self { engine, items: numbered.collect(), pace: Pace::default() }
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.batch.pace.connections = connections;
+        self.pace.connections = connections;
         self
     }
 
     /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
     /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.batch.pace.keep_going = keep_going;
+        self.pace.keep_going = keep_going;
         self
     }
 
@@ -183,11 +177,8 @@ impl<T: Send> SendMany<T> {
     ///
     /// As for [`send`](Self::send).
     pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Result<Batch<T>, Error> {
-        let Self { batch: Batch { engine, items, pace }, invalid } = self;
-        if let Some(error) = invalid {
-            return Err(error);
-        }
-        let items = Sending::send(&engine, pace, items, &mut progress);
+        let Self { engine, items, pace } = self;
+        let items = Sending::send(&engine, pace, items?, &mut progress);
         Ok(Batch { engine, items, pace })
     }
 }
@@ -238,6 +229,7 @@ impl<T> Batch<T> {
     /// generates the value and the outcome is unknown, the request is not repeated. A rotation is completed, whatever was
     /// done: see [`PreparedRotation::send`](crate::PreparedRotation::send).
     pub fn resume(self) -> SendMany<T> {
-        SendMany { batch: self, invalid: None }
+        let Self { engine, items, pace } = self;
+        SendMany { engine, items: Ok(items), pace }
     }
 }

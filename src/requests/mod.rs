@@ -1,6 +1,9 @@
 //! The requests. Each has the engine and the caller's input. `send` first checks the input, then makes its calls, and
 //! returns a value or an [`Error`](crate::Error).
 
+#[macro_use]
+mod options;
+
 mod batch_item;
 mod create;
 mod create_once;
@@ -12,7 +15,6 @@ mod list;
 mod lookup;
 mod many;
 mod new_key;
-mod options;
 mod plan;
 mod replication;
 mod rotate;

@@ -69,18 +69,12 @@ impl NewKey {
         if let Some(invalid) = invalid {
             return Err(invalid.into());
         }
-        if actions.is_empty() {
-            return Err(Error::invalid("actions", "none is given: name at least one, such as `documents:search`"));
-        }
-        for action in &actions {
-            action.check_form()?;
-        }
-        if collections.is_empty() {
-            return Err(Error::invalid("collections", "none is given: name at least one, or `\"*\"` for all"));
-        }
-        for entry in &collections {
-            entry.validate()?;
-        }
+        let why = "none is given: name at least one, such as `documents:search`";
+        Error::invalid_if(actions.is_empty(), "actions", why)?;
+        actions.iter().try_for_each(Action::check_form)?;
+        let why = "none is given: name at least one, or `\"*\"` for all";
+        Error::invalid_if(collections.is_empty(), "collections", why)?;
+        collections.iter().try_for_each(CollectionPattern::validate)?;
         text::check(&description).map_err(|why| Error::invalid("description", why))?;
         check_size(&description, &actions, &collections)?;
         let expires_at = expiry.map_or(Ok(Expiry::NEVER), Expires::check)?;

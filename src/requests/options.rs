@@ -24,11 +24,11 @@ impl CallOptions {
     ///
     /// [`Error::InvalidRequest`] if a limit is zero, which would leave the call no chance.
     pub(super) fn call<'a>(&self, engine: &'a Engine) -> Result<Call<'a>, Error> {
-        let limits = [("timeout", self.timeout), ("wait_for_replication", self.replicated_within)];
-        match limits.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
-            Some((field, _)) => Err(Error::invalid(field, "is zero, which leaves the call no chance: leave it out")),
-            None => Ok(engine.call(self.timeout)),
+        let why = "is zero, which leaves the call no chance: leave it out";
+        for (field, limit) in [("timeout", self.timeout), ("wait_for_replication", self.replicated_within)] {
+            Error::invalid_if(limit == Some(Duration::ZERO), field, why)?;
         }
+        Ok(engine.call(self.timeout))
     }
 }
 
@@ -195,19 +195,6 @@ macro_rules! renewal_method {
     };
 }
 
-/// The method for waiting for replication, of a type with a field `options`. `$done` completes "After …".
-macro_rules! replication_method {
-    ($done:literal) => {
-        #[doc = concat!("After ", $done, " on every node of the client, for at most `limit`. Needs `keys:get`.")]
-        ///
-        /// Defaults to no wait: nodes that lag learn of the change a moment later.
-        pub fn wait_for_replication(mut self, limit: std::time::Duration) -> Self {
-            self.options.replicated_within = Some(limit);
-            self
-        }
-    };
-}
-
 /// The method for a call's timeout, of a type with a field `options`.
 macro_rules! timeout_method {
     () => {
@@ -220,7 +207,17 @@ macro_rules! timeout_method {
     };
 }
 
-pub(super) use {
-    autodelete_method, derived_value_method, expiry_methods, renewal_method, replication_method, scope_methods,
-    timeout_method, value_method,
-};
+/// The methods for a call that may wait for replication, of a type with a field `options`. `$done` completes "After …".
+macro_rules! call_methods {
+    ($done:literal) => {
+        #[doc = concat!("After ", $done, " on every node of the client, for at most `limit`. Needs `keys:get`.")]
+        ///
+        /// Defaults to no wait: nodes that lag learn of the change a moment later.
+        pub fn wait_for_replication(mut self, limit: std::time::Duration) -> Self {
+            self.options.replicated_within = Some(limit);
+            self
+        }
+
+        timeout_method!();
+    };
+}

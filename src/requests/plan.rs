@@ -1,6 +1,6 @@
 //! Keys as code: compares many specs with the server's keys, and shows what would be changed.
 
-mod applied;
+pub(super) mod applied;
 mod apply;
 mod show;
 mod spec;
@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 pub use self::applied::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::{KeySpec, Scope};
 use super::list;
-use super::options::{CallOptions, replication_method, timeout_method};
+use super::options::CallOptions;
 use super::runner::Pace;
 pub use super::survey::Change;
 use super::survey::{Succession, Survey, Target};
@@ -128,8 +128,7 @@ impl<'a> PlanKeys<'a> {
         self
     }
 
-    replication_method!("a key is created, `apply` waits until it is known");
-    timeout_method!();
+    call_methods!("a key is created, `apply` waits until it is known");
 
     /// Lists the server's keys once and compares them with the specs. Changes nothing.
     ///
@@ -143,12 +142,19 @@ impl<'a> PlanKeys<'a> {
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut values, pace, succession, options } = self;
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
-        let mut targets = Vec::with_capacity(specs.len());
+        let (mut targets, mut positions) = (Vec::with_capacity(specs.len()), BTreeMap::new());
         for (at, spec) in specs.into_iter().enumerate() {
+            let earlier = positions.insert(spec.description().to_owned(), at);
             let target = spec.check(succession, root);
-            targets.push(target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?);
+            let target = target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;
+            if let Some(earlier) = earlier {
+                let shown = target.key.description.escape_debug();
+                let why =
+                    format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
+                return Err(Error::invalid("description", why));
+            }
+            targets.push(target);
         }
-        check_unique(&targets)?;
         let descriptions = targets.iter().map(|target| &*target.key.description);
         let call = options.call(&engine)?;
         let mut groups = list_groups(call, descriptions, |_| prune.is_some())?;
@@ -168,19 +174,6 @@ impl<'a> PlanKeys<'a> {
         keys.extend(others.into_iter().map(PlannedKey::unwanted));
         Ok(Plan { engine, pace, options, keys })
     }
-}
-
-fn check_unique(targets: &[Target]) -> Result<(), Error> {
-    let mut positions = BTreeMap::new();
-    for (at, target) in targets.iter().enumerate() {
-        let description = &*target.key.description;
-        if let Some(earlier) = positions.insert(description, at) {
-            let shown = description.escape_debug();
-            let why = format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
-            return Err(Error::invalid("description", why));
-        }
-    }
-    Ok(())
 }
 
 /// Lists the keys with these descriptions and the other keys that `admits` accepts, by description.

@@ -93,39 +93,29 @@ impl<'a> Steps<'a> {
         stays: &KeyInfo,
         mut seen: Vec<KeyId>,
     ) -> Result<EnsuredKey, Error> {
-        let Self { target: Target { key: wanted, .. }, before } = self;
-        let is_provided = wanted.value.is_provided();
-        let mut replaced = Vec::new();
-        if !is_provided {
-            replaced.extend(before.replaced_by(Some(stays.id)));
-            if !replaced.is_empty() {
-                let known = Awaited::Known(stays);
-                if let Err(lag) = replication::wait(call, known, false) {
-                    return Err(match created {
-                        None => replication::nodes_unavailable(call.engine, lag.nodes, false),
-                        created => interrupted(created, &[], &replaced, Error::NotReplicated(lag)),
-                    });
-                }
+        let before = &self.before;
+        let drifted: Vec<_> = before.replaced_by(Some(stays.id)).collect();
+        if !drifted.is_empty() {
+            if let Err(lag) = replication::wait(call, Awaited::Known(stays), false) {
+                return Err(match created {
+                    None => replication::nodes_unavailable(call.engine, lag.nodes, false),
+                    created => interrupted(created, &[], &drifted, Error::NotReplicated(lag)),
+                });
             }
-            let drifted = replaced.len();
-            let to_delete: Vec<_> = replaced.drain(..).chain(before.long_expired()).collect();
-            for (at, key) in to_delete.iter().copied().enumerate() {
-                let replaces = at < drifted;
-                if let Err(cause) = if replaces { check_replacement(stays) } else { Ok(()) } {
-                    return Err(interrupted(created, &replaced, &[], cause));
-                }
-                match delete_known(call, key, Some(stays)) {
-                    // Otherwise, another run has deleted it.
-                    Ok(_) | Err(Error::NotFound { .. }) => replaced.push(key),
-                    Err(cause @ Error::AnotherKey { .. }) if replaces => {
-                        return Err(interrupted(created, &replaced, &[], cause));
-                    }
-                    // A key that has expired can stay, for example because a node that lags does not know the new one.
-                    Err(Error::AnotherKey { .. }) => {}
-                    Err(cause) => {
-                        let left = to_delete.get(at..).unwrap_or_default();
-                        return Err(interrupted(created, &replaced, left, cause));
-                    }
+        }
+        let mut replaced = Vec::new();
+        let to_delete: Vec<_> = drifted.iter().copied().chain(before.long_expired()).collect();
+        for (at, key) in to_delete.iter().copied().enumerate() {
+            let replaces = at < drifted.len();
+            let check = if replaces { check_replacement(stays) } else { Ok(()) };
+            match check.and_then(|()| delete_known(call, key, Some(stays))) {
+                // Otherwise, another run has deleted it.
+                Ok(_) | Err(Error::NotFound { .. }) => replaced.push(key),
+                // A key that has expired can stay, for example because a node that lags does not know the new one.
+                Err(Error::AnotherKey { .. }) if !replaces => {}
+                Err(cause) => {
+                    let left = to_delete.get(at..).unwrap_or_default();
+                    return Err(interrupted(created, &replaced, left, cause));
                 }
             }
         }
@@ -133,7 +123,9 @@ impl<'a> Steps<'a> {
         seen.retain(|id| *id != stays.id && !replaced.contains(id));
         Ok(EnsuredKey {
             key: stays.clone(),
-            created: created.as_ref().is_some_and(|created| created.is_certain || wanted.value.is_generated()),
+            created: created
+                .as_ref()
+                .is_some_and(|created| created.is_certain || self.target.key.value.is_generated()),
             value: created.map(|created| created.key.value),
             replaced,
             duplicates: seen,
@@ -215,7 +207,7 @@ impl<'a> Creation<'a> {
 }
 
 /// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that are still to
-/// be deleted.
+/// be deleted, unless the cause is that nothing replaces them.
 pub(super) fn interrupted(
     created: Option<Created>,
     deleted: &[&KeyInfo],
@@ -225,6 +217,8 @@ pub(super) fn interrupted(
     if created.is_none() && deleted.is_empty() {
         return cause;
     }
+    let is_replaced = !matches!(cause, Error::AnotherKey { .. } | Error::InvalidRequest { field: "expires_at", .. });
+    let to_delete = if is_replaced { to_delete } else { &[] };
     let own = created.as_ref().map(|created| created.key.id);
     let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
         true => format!("key {} is created", key.id),

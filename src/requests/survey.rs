@@ -37,20 +37,15 @@ pub(super) struct Succession {
 impl Target {
     pub(super) fn new(settings: KeySettings, succession: Succession) -> Result<Self, Error> {
         let Succession { replace_on_drift, keep_old, renew_before } = succession;
-        if settings.description.trim().is_empty() {
-            return Err(Error::invalid("description", "is empty: the key is found by it"));
-        }
-        if keep_old && !replace_on_drift {
-            return Err(Error::invalid("keep_old", "is only for `replace_on_drift`"));
-        }
-        match (renew_before, settings.expiry) {
-            (None, _) => {}
-            (Some(before), Some(Expires::In(all))) if before.saturating_add(CLOCK_TOLERANCE) < all => {}
-            (Some(_), Some(Expires::In(_))) => {
-                let why = "must be shorter than `expires_in` by more than five minutes, because clocks differ";
-                return Err(Error::invalid("renew_before", why));
-            }
-            (Some(_), _) => return Err(Error::invalid("renew_before", "is only for keys with `expires_in`")),
+        let has_no_description = settings.description.trim().is_empty();
+        Error::invalid_if(has_no_description, "description", "is empty: the key is found by it")?;
+        Error::invalid_if(keep_old && !replace_on_drift, "keep_old", "is only for `replace_on_drift`")?;
+        if let Some(before) = renew_before {
+            let all = settings.expiry.and_then(Expires::duration);
+            Error::invalid_if(all.is_none(), "renew_before", "is only for keys with `expires_in`")?;
+            let is_too_long = all.is_some_and(|all| before.saturating_add(CLOCK_TOLERANCE) >= all);
+            let why = "must be shorter than `expires_in` by more than five minutes, because clocks differ";
+            Error::invalid_if(is_too_long, "renew_before", why)?;
         }
         Ok(Self { key: NewKey::new(settings)?, succession })
     }
@@ -98,7 +93,7 @@ enum State {
     Obstacle,
     /// Expired by the local clock.
     Expired,
-    /// Expired long ago, so that it may be deleted.
+    /// Expired long ago, and may be deleted.
     LongExpired,
 }
 
@@ -158,7 +153,9 @@ impl Survey {
         let mut differences = differences(key, target);
         let is_obstacle = !is_after && self.is_obstacle(key, &mut differences, target);
         if !is_obstacle && key.is_expired() {
-            let is_long_expired = key.expires_at.is_past_for(CLOCK_MARGIN) && !may_be_clients;
+            // An expired key may have the value of the caller.
+            let may_go = !may_be_clients && !target.key.value.is_provided();
+            let is_long_expired = may_go && key.expires_at.is_past_for(CLOCK_MARGIN);
             return (if is_long_expired { State::LongExpired } else { State::Expired }, differences);
         }
         let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));

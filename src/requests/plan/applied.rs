@@ -41,10 +41,10 @@ pub enum ApplyEvent<'a> {
 /// The results of [`Plan::apply`](super::Plan::apply).
 #[derive(Debug)]
 #[must_use = "it holds the errors, and the values of the keys that were created"]
-pub struct Applied(pub(super) Vec<(String, Option<Result<Done, Error>>)>);
+pub struct Applied(pub(in crate::requests) Vec<(String, Option<Result<Done, Error>>)>);
 
 #[derive(Debug)]
-pub(super) enum Done {
+pub(in crate::requests) enum Done {
     Ensured(Box<EnsuredKey>),
     Deleted(KeyId),
 }
@@ -83,24 +83,11 @@ impl Applied {
     }
 }
 
-#[cfg(test)]
-impl Applied {
-    /// The result for the only spec.
-    pub(in crate::requests) fn into_only(mut self) -> Result<EnsuredKey, Error> {
-        match self.0.pop().and_then(|(_, result)| result) {
-            Some(Ok(Done::Ensured(key))) => Ok(*key),
-            Some(Err(error)) => Err(error),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
 /// Collects the results, and tells the caller about each step.
 pub(super) struct Report<'a> {
-    keys: &'a [PlannedKey],
+    pub(super) applied: Applied,
     keep_going: bool,
     progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
-    pub(super) results: Vec<Option<Result<Done, Error>>>,
     done: usize,
     pub(super) total: usize,
     pub(super) is_stopped: bool,
@@ -108,13 +95,13 @@ pub(super) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(
-        keys: &'a [PlannedKey],
+        keys: &[PlannedKey],
         keep_going: bool,
         progress: &'a mut dyn FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
     ) -> Self {
-        let results: Vec<_> = keys.iter().map(PlannedKey::kept).map(|kept| kept.map(Ok)).collect();
-        let total = results.iter().filter(|result| result.is_none()).count();
-        Self { keys, keep_going, progress, results, done: 0, total, is_stopped: false }
+        let applied = Applied(keys.iter().map(|key| (key.description.clone(), key.kept().map(Ok))).collect());
+        let total = applied.not_started().count();
+        Self { applied, keep_going, progress, done: 0, total, is_stopped: false }
     }
 
     pub(super) fn finish(&mut self, at: usize, result: Result<Done, Error>) {
@@ -128,15 +115,16 @@ impl<'a> Report<'a> {
             },
         );
         self.is_stopped |= result.is_err() && !self.keep_going;
-        if let Some(place) = self.results.get_mut(at) {
+        if let Some((_, place)) = self.applied.0.get_mut(at) {
             *place = Some(result);
         }
     }
 
     pub(super) fn event(&mut self, at: usize, event: ApplyEvent<'_>) {
-        let Self { keys, done, total, .. } = *self;
-        let description = keys.get(at).map(|key| &*key.description).unwrap_or_default();
-        self.is_stopped |= (self.progress)(&ApplyProgress { done, total, description, event }).is_break();
+        let Self { applied: Applied(results), progress, done, total, .. } = self;
+        let description = results.get(at).map(|(description, _)| &**description).unwrap_or_default();
+        let progress = progress(&ApplyProgress { done: *done, total: *total, description, event });
+        self.is_stopped |= progress.is_break();
     }
 
     pub(super) fn flow(&self) -> ControlFlow<()> {

@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 
 use super::applied::{Applied, ApplyEvent, ApplyProgress, Done, Report};
 use super::{Change, Plan, PlannedKey, list_groups};
-use crate::engine::{Call, Engine};
+use crate::engine::Call;
 use crate::error::Error;
 use crate::key::KeyInfo;
 use crate::operation::Operation;
 use crate::requests::delete::delete_known;
-use crate::requests::options::CallOptions;
 use crate::requests::runner;
 use crate::requests::steps::{Creation, Steps};
 use crate::requests::survey::{Survey, Target};
@@ -47,21 +46,12 @@ impl Plan {
         self,
         mut progress: impl FnMut(&ApplyProgress<'_>) -> ControlFlow<()>,
     ) -> Result<Applied, Error> {
-        let Self { engine, pace, options, keys } = self;
-        let mut report = Report::new(&keys, pace.keep_going, &mut progress);
+        let mut report = Report::new(&self.keys, self.pace.keep_going, &mut progress);
         if report.total > 0 {
-            ApplyRun { engine: &engine, options, connections: pace.connections }.apply(&keys, &mut report)?;
+            self.change_all(&mut report)?;
         }
-        let results = report.results;
-        Ok(Applied(keys.into_iter().map(|key| key.description).zip(results).collect()))
+        Ok(report.applied)
     }
-}
-
-/// One run of `apply`. The lists serve all keys, each request has its own deadline.
-struct ApplyRun<'a> {
-    engine: &'a Engine,
-    options: CallOptions,
-    connections: usize,
 }
 
 /// The changes that fit the listed keys, with their positions in the plan.
@@ -78,8 +68,10 @@ enum Other<'a> {
     Delete(&'a KeyInfo),
 }
 
-impl<'a> ApplyRun<'a> {
-    fn apply(&self, keys: &'a [PlannedKey], report: &mut Report<'_>) -> Result<(), Error> {
+/// One run. The lists serve all keys, each request has its own deadline.
+impl Plan {
+    fn change_all(&self, report: &mut Report<'_>) -> Result<(), Error> {
+        let keys = &self.keys;
         let changed = || keys.iter().filter(|planned| planned.is_change());
         let targets = || changed().filter_map(|planned| planned.target.as_ref()).map(|target| &target.key);
         let unwanted = keys.iter().filter(|planned| planned.change == Change::Delete);
@@ -125,13 +117,17 @@ impl<'a> ApplyRun<'a> {
     }
 
     /// Creates the keys. Returns those that exist now.
-    fn create(&self, creations: Vec<(usize, Steps<'a>)>, report: &mut Report<'_>) -> Vec<(usize, Creation<'a>)> {
+    fn create<'a>(
+        &'a self,
+        creations: Vec<(usize, Steps<'a>)>,
+        report: &mut Report<'_>,
+    ) -> Vec<(usize, Creation<'a>)> {
         let mut created = Vec::with_capacity(creations.len());
         let job = |(at, steps): (usize, Steps<'a>)| {
             let (call, operation) = (self.call_about(steps.target), steps.target.key.operation());
             (at, call.guard(operation, || steps.create(call)))
         };
-        runner::run(self.connections, &mut creations.into_iter(), job, |(at, result)| {
+        runner::run(self.pace.connections, &mut creations.into_iter(), job, |(at, result)| {
             match result {
                 Ok(creation) => {
                     report.event(at, ApplyEvent::Created(&creation.created.key));
@@ -145,7 +141,7 @@ impl<'a> ApplyRun<'a> {
     }
 
     /// Deletes what the created keys replace, or a created key itself if another one takes precedence.
-    fn settle(&self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
+    fn settle<'a>(&'a self, created: Vec<(usize, Creation<'a>)>, report: &mut Report<'_>) {
         let job = |(at, creation, after): (usize, Creation<'a>, Survey)| {
             let (call, operation) = (self.call_about(creation.steps.target), creation.steps.target.key.operation());
             let ensured = call
@@ -160,7 +156,7 @@ impl<'a> ApplyRun<'a> {
         for (at, done) in alone.into_iter().map(job) {
             report.finish(at, done);
         }
-        runner::run(self.connections, &mut others.into_iter(), job, |(at, done)| {
+        runner::run(self.pace.connections, &mut others.into_iter(), job, |(at, done)| {
             report.finish(at, done);
             // These keys exist already.
             ControlFlow::Continue(())
@@ -168,8 +164,8 @@ impl<'a> ApplyRun<'a> {
     }
 
     /// Lists the keys until all created ones are shown, because a node may lag.
-    fn list_until_shown(
-        &self,
+    fn list_until_shown<'a>(
+        &'a self,
         mut created: Vec<(usize, Creation<'a>)>,
         report: &mut Report<'_>,
     ) -> Vec<(usize, Creation<'a>, Survey)> {
@@ -208,7 +204,7 @@ impl<'a> ApplyRun<'a> {
     }
 
     /// Makes the changes that create no key.
-    fn finish(&self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
+    fn finish<'a>(&'a self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
         let job = |(at, other): (usize, Other<'a>)| {
             let done = match other {
                 Other::CleanUp(steps, kept) => {
@@ -224,24 +220,24 @@ impl<'a> ApplyRun<'a> {
             };
             (at, done)
         };
-        runner::run(self.connections, &mut others.into_iter(), job, |(at, done)| {
+        runner::run(self.pace.connections, &mut others.into_iter(), job, |(at, done)| {
             report.finish(at, done);
             report.flow()
         });
     }
 
     /// The listed keys with the description of `target`, which do not show its value.
-    fn take_group(&self, groups: &mut BTreeMap<String, Vec<KeyInfo>>, target: &'a Target) -> Vec<KeyInfo> {
+    fn take_group(&self, groups: &mut BTreeMap<String, Vec<KeyInfo>>, target: &Target) -> Vec<KeyInfo> {
         let secrets = self.call_about(target).secrets;
         let listed = groups.remove(&target.key.description).unwrap_or_default();
         listed.into_iter().map(|key| secrets.hide_in(key)).collect()
     }
 
-    fn call(&self) -> Call<'a> {
+    fn call(&self) -> Call<'_> {
         self.engine.call(self.options.timeout)
     }
 
-    fn call_about(&self, target: &'a Target) -> Call<'a> {
+    fn call_about<'a>(&'a self, target: &'a Target) -> Call<'a> {
         self.call().hiding(target.key.value.known())
     }
 }

@@ -15,7 +15,7 @@ use crate::collection::CollectionPattern;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::requests::options::{KeySettings, autodelete_method, renewal_method, scope_methods};
+use crate::requests::options::KeySettings;
 use crate::requests::survey::{Succession, Target};
 use crate::requests::value::KeyValue;
 use crate::value_root::{DerivedValue, ValueRoot};
@@ -152,9 +152,7 @@ impl KeySpec {
 
     /// The described key, which has no value yet.
     fn target(self, succession: Succession) -> Result<Target, Error> {
-        if self.generation == Some(0) {
-            return Err(Error::invalid("generation", "is 0: the first one is 1"));
-        }
+        Error::invalid_if(self.generation == Some(0), "generation", "is 0: the first one is 1")?;
         Target::new(self.settings, Succession { renew_before: self.renew_before, ..succession })
     }
 
@@ -162,15 +160,11 @@ impl KeySpec {
     pub(super) fn check(self, succession: Succession, root: Option<&ValueRoot>) -> Result<Target, Error> {
         let generation = self.generation;
         let mut target = self.target(succession)?;
-        match (root, generation) {
-            (Some(root), _) => {
-                let derived = DerivedValue::new(root, target.key.description.clone(), generation.unwrap_or(1));
-                target.key.set_value(KeyValue::Derived(derived))?;
-            }
-            (None, Some(_)) => {
-                return Err(Error::invalid("generation", "is only for derived values: use `derived_values`"));
-            }
-            (None, None) => {}
+        let why = "is only for derived values: use `derived_values`";
+        Error::invalid_if(root.is_none() && generation.is_some(), "generation", why)?;
+        if let Some(root) = root {
+            let derived = DerivedValue::new(root, target.key.description.clone(), generation.unwrap_or(1));
+            target.key.set_value(KeyValue::Derived(derived))?;
         }
         Ok(target)
     }
@@ -286,26 +280,19 @@ impl Serialize for KeySpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check_named().map_err(ser::Error::custom)?;
         let KeySettings { description, actions, collections, invalid: _, expiry, autodelete } = &self.settings;
-        let mut members = Members {
+        let expires_at = if let Some(Expires::At(expiry)) = expiry { Some(expiry.to_string()) } else { None };
+        let collections = collections.iter().map(collection_text).collect::<Result<_, _>>();
+        let members = Members {
             description: description.clone(),
             actions: actions.iter().map(action_text).collect(),
-            collections: collections
-                .iter()
-                .map(collection_text)
-                .collect::<Result<_, _>>()
-                .map_err(ser::Error::custom)?,
-            expires_at: None,
-            expires_in: None,
+            collections: collections.map_err(ser::Error::custom)?,
+            expires_at,
+            expires_in: expiry.and_then(Expires::duration).map(duration_text),
             autodelete: *autodelete,
             renew_before: self.renew_before.map(duration_text),
             generation: self.generation,
             unknown: BTreeMap::new(),
         };
-        match expiry {
-            None => {}
-            Some(Expires::At(expiry)) => members.expires_at = Some(expiry.to_string()),
-            Some(Expires::In(duration)) => members.expires_in = Some(duration_text(*duration)),
-        }
         members.serialize(serializer)
     }
 }
@@ -319,10 +306,8 @@ fn duration_text(duration: Duration) -> String {
 }
 
 fn action_text(action: &Action) -> String {
-    match action.validate() {
-        Ok(()) => action.as_str().to_owned(),
-        Err(_) => format!("{CUSTOM}{}", action.as_str()),
-    }
+    let custom = if action.validate().is_err() { CUSTOM } else { "" };
+    format!("{custom}{}", action.as_str())
 }
 
 /// The text that is parsed to the same entry.

@@ -9,6 +9,7 @@ use super::model::{Entry, NEVER, exposed, generate_next};
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
+use crate::requests::plan::applied::Done;
 use crate::requests::{Applied, ApplyEvent, EnsuredKey, KeySpec, PreparedRotation};
 use crate::secret::tests::Random;
 
@@ -283,6 +284,15 @@ impl Operation {
     }
 }
 
+/// The result for the only spec.
+pub(super) fn only(Applied(mut results): Applied) -> Result<EnsuredKey, Error> {
+    match results.pop().and_then(|(_, result)| result) {
+        Some(Ok(Done::Ensured(key))) => Ok(*key),
+        Some(Err(error)) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
 impl Ensure {
     fn run(self, client: &KeysClient, value: String, random: Random) -> Result<EnsuredKey, Error> {
         let Self { value: source, replace_on_drift, expires_in_an_hour, planned } = self;
@@ -297,7 +307,7 @@ impl Ensure {
             let stored = |_: &str| (source == Value::Stored).then(|| VALUE.into());
             let plan = client.plan([spec]).replace_on_drift(replace_on_drift).stored_values(stored).send();
             let applied = plan.and_then(|plan| plan.apply_with(|progress| report(progress.event)));
-            return applied.and_then(Applied::into_only);
+            return applied.and_then(only);
         }
         let mut request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]);
         if expires_in_an_hour {

@@ -10,13 +10,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::model::{Act, Entry, Event, Model, exposed, generate_next, server_time};
-use super::operations::Before;
+use super::operations::{Before, only};
 use super::share;
 use super::together::{at_once, schedules};
 use crate::client::KeysClient;
 use crate::error::Error;
 use crate::key::KeyId;
-use crate::requests::{Applied, EnsuredKey, KeySpec, Plan};
+use crate::requests::{EnsuredKey, KeySpec, Plan};
 use crate::secret::tests::Random;
 use crate::value_root::ValueRoot;
 
@@ -117,7 +117,7 @@ impl Run {
             if self.generation.is_some() {
                 plan = plan.derived_values(&ROOT);
             }
-            return plan.send().and_then(Plan::apply).and_then(Applied::into_only);
+            return plan.send().and_then(Plan::apply).and_then(only);
         }
         let request = client.ensure("docs").actions(["documents:search"]).collections(["docs"]).expires_in(MONTH);
         let mut request = request.replace_on_drift(replaces).keep_old(keeps);
