@@ -282,11 +282,13 @@ impl PreparedRotation {
             }
             others.extend(self.others.get().into_iter().flatten());
         }
+        let is_there = too_late.is_none();
         // A stored value may not be created again for such a key: see `CreateKey::autodelete`.
         let is_final = key.autodelete == Some(true) && self.request.value.may_be_in_use();
         let too_late = too_late.or_else(|| is_final.then(|| CallFailure::not_sent(key.operation())));
         let prior = Prior { may_exist, others, too_late };
-        key.send(call, &self.earlier, prior).map_err(|error| self.explained(error))
+        let sent = key.send(call, &self.earlier, prior);
+        sent.map_err(|error| if is_there { self.explained(error) } else { error })
     }
 
     /// Says which keys there are if the new one may exist.

@@ -161,7 +161,7 @@ fn key_whose_value_cannot_be_created_again_asks_for_a_higher_generation() {
         let old = server.seed(key).unwrap();
         for replace in [false, true] {
             let planned = plan(&client, 1).replace_on_drift(replace).send().unwrap();
-            let advice = format!("    generation: 1, and {why}: raise `generation` -> another\n");
+            let advice = format!("    generation: 1 -> a higher one ({why})\n");
             assert_eq!(changes(&planned), [Change::Drift]);
             assert!(planned.to_string().contains(&advice), "{planned}");
             let request = ensure(&client).derived_value(&root(), "docs", 1).replace_on_drift(replace);
