@@ -28,9 +28,12 @@ pub(crate) trait BatchItem<T>: Debug + Send + Sync {
     /// Sends the request by itself, and looks for its key if that is needed.
     fn send_alone(&self, engine: &Engine) -> Result<T, Error> {
         let call = self.begin(engine)?;
-        match self.send_in(call)? {
-            Sent::Done(result) => Ok(result),
-            Sent::ToFind(lookup) => self.found(call, lookup.find(call).map(Sent::Done))?.done(),
+        let mut sent = self.send_in(call)?;
+        loop {
+            sent = match sent {
+                Sent::Done(result) => return Ok(result),
+                Sent::ToFind(lookup) => self.found(call, lookup.find(call).map(Sent::Done))?,
+            };
         }
     }
 }

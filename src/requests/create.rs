@@ -140,7 +140,7 @@ impl CreateKey {
     pub(super) fn check(self) -> Result<CheckedCreate, Error> {
         let Self { engine, settings, value, options } = self;
         let mut key = NewKey::new(settings)?;
-        key.set_value(value)?;
+        key.value = value.check(key.autodelete)?;
         Ok(CheckedCreate { engine, key, options, earlier: Earlier::default() })
     }
 }

@@ -178,7 +178,7 @@ impl EnsureKey {
     fn check(self) -> Result<Target, Error> {
         let Self { settings, value, succession, .. } = self;
         let mut target = Target::new(settings, succession)?;
-        target.key.set_value(value)?;
+        target.key.value = value.check(target.key.autodelete)?;
         let is_provided = target.key.value.is_provided();
         let why = "cannot be combined with `value`: the server refuses the value of the key that expires";
         Error::invalid_if(is_provided && succession.renew_before.is_some(), "renew_before", why)?;

@@ -78,17 +78,16 @@ pub(crate) fn wait_until_ready(engine: &Engine, limit: Duration) -> Result<(), E
     let call = CallOptions { timeout: Some(limit), replicated_within: None }.call(engine)?;
     let mut rounds = 0;
     loop {
-        let failure = match call.send(Operation::Ready, NO_BODY, decode(call.secrets, KeyId::from(u32::MAX))) {
+        match call.send(Operation::Ready, NO_BODY, decode(call.secrets, KeyId::from(u32::MAX))) {
             Ok(_) => return Ok(()),
-            Err(failure) => failure,
-        };
-        // A server that is not ready says so before it looks at the key.
-        if matches!(failure.last.typesense_status(), Some(401 | 404)) {
-            return Ok(());
-        }
-        let error = Error::from(failure);
-        if !error.is_retryable() || !call.pause(&mut rounds, u32::MAX) {
-            return Err(error);
+            // A server that is not ready says so before it looks at the key.
+            Err(failure) if matches!(failure.last.typesense_status(), Some(401 | 404)) => return Ok(()),
+            Err(failure) => {
+                let error = Error::from(failure);
+                if !error.is_retryable() || !call.pause(&mut rounds, u32::MAX) {
+                    return Err(error);
+                }
+            }
         }
     }
 }

@@ -23,14 +23,6 @@ pub(crate) enum Sent<T> {
 }
 
 impl<T> Sent<T> {
-    /// The result of a request that has looked for its key.
-    pub(super) fn done(self) -> Result<T, Error> {
-        match self {
-            Self::Done(result) => Ok(result),
-            Self::ToFind(lookup) => Err(lookup.failure.into_error(None)),
-        }
-    }
-
     /// Goes on with the result, unless the key is still to be found.
     pub(super) fn and_then<U>(self, next: impl FnOnce(T) -> Result<U, Error>) -> Result<Sent<U>, Error> {
         Ok(match self {
@@ -57,28 +49,26 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// Reads the list until it contains the key, because the node may lag behind the one that knows the key. `call` hides
     /// the value.
-    pub(super) fn find(self, call: Call<'_>) -> Result<Created, Error> {
-        call.guard(self.failure.operation, || self.find_unguarded(call))
-    }
-
-    fn find_unguarded(mut self, call: Call<'_>) -> Result<Created, Error> {
+    pub(super) fn find(mut self, call: Call<'_>) -> Result<Created, Error> {
         // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
         let exists = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
         let most = if exists { u32::MAX } else { ROUNDS_FOR_GIVEN };
         let mut rounds = 0;
-        loop {
-            let holders = match list::all(call, &|listed| self.key.has_prefix_of(listed)) {
-                Ok(holders) => holders,
-                Err(failure) => return Err(self.unlisted(Some(*failure))),
-            };
-            self = match self.find_in(&holders)? {
-                Sent::Done(created) => return Ok(created),
-                Sent::ToFind(lookup) => *lookup,
-            };
-            if !call.pause(&mut rounds, most) {
-                return Err(self.unlisted(None));
+        call.guard(self.failure.operation, move || {
+            loop {
+                let holders = match list::all(call, &|listed| self.key.has_prefix_of(listed)) {
+                    Ok(holders) => holders,
+                    Err(failure) => return Err(self.unlisted(Some(*failure))),
+                };
+                self = match self.find_in(&holders)? {
+                    Sent::Done(created) => return Ok(created),
+                    Sent::ToFind(lookup) => *lookup,
+                };
+                if !call.pause(&mut rounds, most) {
+                    return Err(self.unlisted(None));
+                }
             }
-        }
+        })
     }
 
     /// Finds the key in a list, which must have been read after the value was refused: an earlier list may show another

@@ -105,12 +105,6 @@ impl NewKey {
         Ok(Self { description, actions, collections, value, expires_at, expires_in, autodelete, unknown })
     }
 
-    /// Checks and sets the value, generated if necessary.
-    pub(super) fn set_value(&mut self, value: KeyValue) -> Result<(), Error> {
-        self.value = value.check(self.autodelete)?;
-        Ok(())
-    }
-
     /// The body of the request.
     pub(super) fn to_json(&self) -> Result<SecretBuf, Error> {
         let mut bytes = SecretBuf::default();
@@ -312,7 +306,7 @@ mod tests {
              replacement without them might allow more"
         );
         let mut key = NewKey::like(&restricted(), true).unwrap();
-        key.set_value(KeyValue::Provided("k3yA-value".into())).unwrap();
+        key.value = KeyValue::Provided("k3yA-value".into());
         let sent: Json = serde_json::from_slice(key.to_json().unwrap().as_slice()).unwrap();
         assert_eq!(sent["synonym_sets"], serde_json::json!(["shop"]));
         assert!(key.may_be(&restricted()));

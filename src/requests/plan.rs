@@ -268,9 +268,9 @@ impl PlannedKey {
                 Values::Stored(stored) if has_none && key.autodelete != Some(true) => stored(&key.description),
                 _ => None,
             };
-            let value = stored.map_or(KeyValue::ToGenerate, KeyValue::Stored);
+            let value = stored.map_or(KeyValue::ToGenerate, KeyValue::Stored).check(key.autodelete);
             let description = planned.description.escape_debug();
-            key.set_value(value).map_err(|error| error.about(format_args!("stored for `{description}`")))?;
+            key.value = value.map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }
         planned.target = (planned.is_change() || target.key.value.known().is_some()).then_some(target);
         Ok(planned)

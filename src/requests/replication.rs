@@ -88,7 +88,7 @@ pub(super) fn wait(call: Call<'_>, awaited: Awaited<'_>, accept_majority: bool) 
             let share = call.remaining() / u32::try_from(shares).unwrap_or(u32::MAX);
             let finish_by = deadline_after(engine.clock.now(), share);
             match ask(call, node, awaited, finish_by) {
-                Some(response) => disagreeing.push((node, response)),
+                Some((attempt, is_refused)) => disagreeing.push((node, attempt, is_refused)),
                 None => agreed += 1,
             }
             if agreed >= needed {
@@ -97,25 +97,19 @@ pub(super) fn wait(call: Call<'_>, awaited: Awaited<'_>, accept_majority: bool) 
             }
         }
         // A node that refused the client's key refuses it again, so the others must be enough.
-        let can_agree = agreed + disagreeing.iter().filter(|(_, response)| !response.is_refused).count();
+        let can_agree = agreed + disagreeing.iter().filter(|(_, _, is_refused)| !is_refused).count();
         if can_agree < needed || !call.pause(&mut rounds, u32::MAX) {
             let state = if matches!(awaited, Awaited::Gone(_)) { "is deleted" } else { "exists" };
-            let nodes = disagreeing.into_iter().map(|(_, response)| response.attempt).collect();
+            let nodes = disagreeing.into_iter().map(|(_, attempt, _)| attempt).collect();
             return Err(Box::new(NotReplicated { id: awaited.id(), state, key: None, nodes }));
         }
-        waiting = disagreeing.into_iter().map(|(node, _)| node).collect();
+        waiting = disagreeing.into_iter().map(|(node, ..)| node).collect();
     }
 }
 
-/// The result of a request to a node that does not agree.
-struct Disagreement {
-    attempt: Attempt,
-    /// Whether the node refused the client's key.
-    is_refused: bool,
-}
-
-/// `None` if the node agrees.
-fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) -> Option<Disagreement> {
+/// The result of a request to a node that does not agree, and whether the node refused the client's key. `None` if it
+/// agrees.
+fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) -> Option<(Attempt, bool)> {
     let clock = &call.engine.clock;
     let started = clock.now();
     let deadlines = Deadlines::of_all(finish_by);
@@ -136,7 +130,7 @@ fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) ->
     };
     let elapsed = clock.now().saturating_duration_since(started);
     let attempt = Attempt { node: node.url(""), phase, result: result.into(), started, elapsed };
-    Some(Disagreement { attempt, is_refused: refusal == Some(401) })
+    Some((attempt, refusal == Some(401)))
 }
 
 #[cfg(test)]

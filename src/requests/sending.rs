@@ -134,11 +134,7 @@ impl<T> Item<T> {
     }
 
     fn can_be_sent(&self) -> bool {
-        match self.result {
-            None => true,
-            Some(Err(_)) => self.request.is_repeatable(),
-            Some(Ok(_)) => false,
-        }
+        self.result.as_ref().is_none_or(|result| result.is_err() && self.request.is_repeatable())
     }
 
     fn sent(self, engine: &Engine) -> Self {

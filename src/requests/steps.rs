@@ -12,7 +12,7 @@ use super::replication::{self, Awaited};
 use super::survey::{Listed, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::Call;
-use crate::error::{Error, Incomplete, Joined};
+use crate::error::{Error, Incomplete, Joined, VALUE};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
@@ -149,18 +149,13 @@ impl<'a> Creation<'a> {
         is_shown.then_some(after)
     }
 
-    /// Whether no other key has this description, so that [`settle`](Self::settle) sends nothing.
-    pub(super) fn is_alone(&self, after: &Survey) -> bool {
-        self.steps.before.ids().is_empty() && after.ids().len() == 1
-    }
-
     /// Keeps the created key unless another key takes precedence.
     pub(super) fn settle(self, call: Call<'_>, after: &Survey) -> Result<EnsuredKey, Error> {
         let (own, is_certain) = (self.created.key.info(), self.created.is_certain);
         let replace_on_drift = self.steps.target.succession.replace_on_drift;
         // A renewal is begun although these are listed.
         let before = self.steps.before.ids();
-        let is_in_the_way = |drifted: &&Listed| match drifted.has_other_value() {
+        let is_in_the_way = |drifted: &&Listed| match drifted.differences.iter().any(|it| it.field == VALUE) {
             // A key that was found by its prefix may be any key that has the same prefix.
             true => drifted.key.id < own.id || !is_certain,
             false => drifted.key.id < own.id && !replace_on_drift && !before.contains(&drifted.key.id),

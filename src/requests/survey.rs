@@ -111,10 +111,6 @@ impl Listed {
     pub(super) fn is_drifted(&self) -> bool {
         matches!(self.state, State::Replaceable | State::Fixed | State::Obstacle)
     }
-
-    pub(super) fn has_other_value(&self) -> bool {
-        self.differences.iter().any(|difference| difference.field == VALUE)
-    }
 }
 
 /// The listed keys with one description, in the order of their ids.
@@ -357,7 +353,7 @@ mod tests {
         };
         let succession = Succession { replace_on_drift, ..Succession::default() };
         let mut target = Target::new(settings, succession).unwrap();
-        target.key.set_value(value).unwrap();
+        target.key.value = value.check(None).unwrap();
         target
     }
 

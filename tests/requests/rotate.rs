@@ -159,7 +159,8 @@ fn told(error: &Error, old: KeyId) -> (Vec<KeyId>, Option<&str>) {
     let is_there = [format!("key {old} is as it was"), format!("key {old} is to be deleted")]
         .iter()
         .any(|says| !is_unsure && text.contains(says));
-    let left_over = incomplete.left_over.as_ref().map(|key| key.id).filter(|_| !is_unsure).or(is_there.then_some(old));
+    let left_over =
+        incomplete.left_over.as_ref().map(|key| key.id).filter(|_| !is_unsure).or(is_there.then_some(old));
     let ids = left_over.into_iter().chain(incomplete.key.as_ref().map(|key| key.id)).collect();
     (ids, incomplete.cause.value().map(ExposeSecret::expose_secret))
 }

@@ -44,31 +44,23 @@ pub(super) struct Decoder {
     last_length: usize,
 }
 
-#[derive(Debug)]
-pub(super) enum Step {
-    Key(KeyInfo),
-    /// The rest of a value has not arrived.
-    More,
-    /// The list is complete.
-    End,
-}
-
 impl Decoder {
     pub(super) const fn new() -> Self {
         Self { place: Place::Start, scan: Scan::START, has_keys: false, count: 0, last_length: 0 }
     }
 
-    /// Takes the next key from the front of `arrived`. `is_all`: no more bytes will arrive.
-    pub(super) fn next(&mut self, arrived: &mut SecretBuf, is_all: bool) -> Result<Step, DecodeError> {
+    /// Takes the next key from the front of `arrived`; `None` if its rest has not arrived. `is_all`: no more bytes will
+    /// arrive. Then `None` is the end of the list.
+    pub(super) fn next(&mut self, arrived: &mut SecretBuf, is_all: bool) -> Result<Option<KeyInfo>, DecodeError> {
         loop {
             let spaces = arrived.as_slice().iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
             arrived.take(spaces);
             let Some(&first) = arrived.as_slice().first() else {
                 return match (self.place, is_all) {
-                    (Place::End, true) if self.has_keys => Ok(Step::End),
+                    (Place::End, true) if self.has_keys => Ok(None),
                     (Place::End, true) => Err(self.shape()),
                     (_, true) => Err(self.syntax()),
-                    (_, false) => Ok(Step::More),
+                    (_, false) => Ok(None),
                 };
             };
             let mut punctuation = |place| {
@@ -79,7 +71,7 @@ impl Decoder {
                 (Place::Start, b'{') => punctuation(Place::FirstName),
                 (Place::FirstName | Place::AfterValue, b'}') => punctuation(Place::End),
                 (Place::FirstName | Place::Name, b'"') => {
-                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
+                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(None) };
                     let name: &RawValue = self.parse(value)?;
                     // A server may repeat a secret here.
                     let of_keys = secret::from_json(name.get()).is_some_and(|name| name.expose_secret() == "keys");
@@ -94,7 +86,7 @@ impl Decoder {
                 (Place::Colon { of_keys: true }, b':') => punctuation(Place::KeysStart),
                 (Place::Colon { of_keys: false }, b':') => punctuation(Place::OtherValue),
                 (Place::OtherValue, _) => {
-                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(Step::More) };
+                    let Some(value) = self.value(arrived.as_slice(), is_all) else { return Ok(None) };
                     let IgnoredAny = self.parse(value)?;
                     let length = value.len();
                     arrived.take(length);
@@ -103,11 +95,11 @@ impl Decoder {
                 (Place::KeysStart, b'[') => punctuation(Place::FirstKey),
                 (Place::FirstKey | Place::AfterKey, b']') => punctuation(Place::AfterValue),
                 (Place::FirstKey | Place::Key, _) => {
-                    let Some((key, length)) = self.key(arrived.as_slice(), is_all)? else { return Ok(Step::More) };
+                    let Some((key, length)) = self.key(arrived.as_slice(), is_all)? else { return Ok(None) };
                     arrived.take(length);
                     self.count += 1;
                     self.place = Place::AfterKey;
-                    return Ok(Step::Key(key));
+                    return Ok(Some(key));
                 }
                 (Place::AfterKey, b',') => punctuation(Place::Key),
                 (Place::AfterValue, b',') => punctuation(Place::Name),
@@ -246,9 +238,9 @@ mod tests {
         let mut is_all = false;
         loop {
             match decoder.next(&mut arrived, is_all)? {
-                Step::Key(key) => keys.push(key),
-                Step::End => return Ok(keys),
-                Step::More => match pieces.next() {
+                Some(key) => keys.push(key),
+                None if is_all => return Ok(keys),
+                None => match pieces.next() {
                     Some(piece) => arrived.extend(piece),
                     None => is_all = true,
                 },

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::decoder::{Decoder, Step};
+use super::decoder::Decoder;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
 use crate::error::Secrets;
@@ -63,9 +63,9 @@ impl Reader {
     ) -> Result<Option<KeyInfo>, AttemptError> {
         loop {
             match self.decoder.next(&mut self.arrived, self.is_all) {
-                Ok(Step::Key(key)) => return Ok(Some(secrets.hide_in(key))),
-                Ok(Step::End) => return Ok(None),
-                Ok(Step::More) => self.read_more(finish_by(self.waited))?,
+                Ok(Some(key)) => return Ok(Some(secrets.hide_in(key))),
+                Ok(None) if self.is_all => return Ok(None),
+                Ok(None) => self.read_more(finish_by(self.waited))?,
                 Err(why) => {
                     let quoted = if self.decoder.count == 0 { &self.beginning } else { &self.arrived };
                     return Err(self.response.undecodable(why, quoted.as_slice(), secrets));

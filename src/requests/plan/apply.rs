@@ -151,8 +151,10 @@ impl Plan {
         // Most keys are the only ones with their description, which takes no request and is not worth a thread.
         let waits = self.options.replicated_within.is_some();
         let listed = self.list_until_shown(created, report).into_iter();
-        let (alone, others): (Vec<_>, Vec<_>) =
-            listed.partition(|(_, creation, after)| !waits && creation.is_alone(after));
+        let is_alone = |(_, creation, after): &(usize, Creation<'a>, Survey)| {
+            !waits && creation.steps.before.ids().is_empty() && after.ids().len() == 1
+        };
+        let (alone, others): (Vec<_>, Vec<_>) = listed.partition(is_alone);
         for (at, done) in alone.into_iter().map(job) {
             report.finish(at, done);
         }
@@ -245,7 +247,9 @@ impl Plan {
 /// Checks that a change still fits the listed keys.
 fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut Todo<'a>) -> Result<(), Error> {
     let now = PlannedKey::of(&steps.before, &planned.description);
-    if !planned.is_same_change(&now) {
+    let PlannedKey { change, key, differences, deletes, .. } = &now;
+    if (&planned.change, &planned.key, &planned.differences, &planned.deletes) != (change, key, differences, deletes)
+    {
         // An error is one line.
         let [then, now] = [planned, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
         return Err(planned.outdated(format!("it says: {then}; and would now say: {now}")));
@@ -268,10 +272,5 @@ fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut To
 impl PlannedKey {
     fn outdated(&self, reason: String) -> Error {
         Error::PlanOutdated { description: self.description.clone(), reason }
-    }
-
-    fn is_same_change(&self, other: &Self) -> bool {
-        (self.change, &self.key, &self.differences, &self.deletes)
-            == (other.change, &other.key, &other.differences, &other.deletes)
     }
 }

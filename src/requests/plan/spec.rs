@@ -164,7 +164,7 @@ impl KeySpec {
         Error::invalid_if(root.is_none() && generation.is_some(), "generation", why)?;
         if let Some(root) = root {
             let derived = DerivedValue::new(root, target.key.description.clone(), generation.unwrap_or(1));
-            target.key.set_value(KeyValue::Derived(derived))?;
+            target.key.value = KeyValue::Derived(derived).check(target.key.autodelete)?;
         }
         Ok(target)
     }
