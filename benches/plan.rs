@@ -40,7 +40,8 @@ fn create(client: &KeysClient) {
     let many = || {
         let request = |tenant| client.create().description(format!("bench {tenant}")).actions(["documents:search"]);
         let requests = (0..CREATED).map(|tenant| request(tenant).collections([format!("tenant_{tenant}")]));
-        assert!(client.create_many(requests).send().unwrap().is_complete());
+        let requests = requests.map(|request| request.prepare().unwrap());
+        assert!(client.create_many(requests).send().is_complete());
     };
     let plan = || assert!(client.plan(specs(CREATED)).send().unwrap().apply().unwrap().is_complete());
     let (mut of_many, mut of_plan) = (Vec::new(), Vec::new());
@@ -67,12 +68,14 @@ fn complete(client: &KeysClient) {
         request.collections([format!("tenant_{tenant}")])
     };
     let requests = || (0..CREATED).map(request);
-    let keys = client.create_many(requests()).send().unwrap().into_outputs().unwrap();
-    let stored = || requests().zip(&keys).map(|(request, key)| request.stored_value(key.value.clone()));
+    let prepared = requests().map(|request| request.prepare().unwrap());
+    let keys = client.create_many(prepared).send().into_outputs().unwrap();
+    let stored =
+        || requests().zip(&keys).map(|(request, key)| request.stored_value(key.value.clone()).prepare().unwrap());
     let (mut lists, mut completions, mut reads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         lists.push(measure(|| client.list().send().unwrap()));
-        completions.push(measure(|| assert!(client.create_many(stored()).send().unwrap().is_complete())));
+        completions.push(measure(|| assert!(client.create_many(stored()).send().is_complete())));
         reads.push(measure(|| keys.iter().for_each(|key| drop(client.get(key.id).send().unwrap()))));
     }
     delete(client);

@@ -524,7 +524,7 @@ fn delete(client: &KeysClient, ids: Vec<KeyId>, expired: bool, json: bool) -> Re
         }
         let is_hopeless = progress.result.is_err_and(|error| error.kind() != ErrorKind::NotFound);
         if printed.is_err() || is_hopeless { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
+    });
     bar.finish_and_clear();
     let done = batch.succeeded().count();
     printed.map_err(|error| Changed(format!("{done} of {count} deleted; {error}")))?;

@@ -7,8 +7,8 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
 use crate::requests::{
-    CreateItem, CreateKey, DeleteKey, EnsureKey, GetKey, KeyRef, KeySpec, ListKeys, PlanKeys, RotateItem, RotateKey,
-    SendMany, wait_until_ready,
+    CreateKey, DeleteKey, EnsureKey, GetKey, KeyRef, KeySpec, ListKeys, PlanKeys, PreparedCreate, PreparedRotation,
+    RotateKey, SendMany, wait_until_ready,
 };
 
 /// A client for the keys of one Typesense server or cluster.
@@ -82,10 +82,10 @@ impl KeysClient {
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
     ///
-    /// Accepts [`CreateKey`]s or [`PreparedCreate`](crate::PreparedCreate)s. This client sends all of them, each with
-    /// its own timeout.
-    pub fn create_many(&self, requests: impl IntoIterator<Item: Into<CreateItem>>) -> SendMany<CreatedKey> {
-        SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
+    /// The requests are [prepared](CreateKey::prepare) before, so that their values can be stored before the keys exist.
+    /// This client sends all of them, each with its own options.
+    pub fn create_many(&self, requests: impl IntoIterator<Item = PreparedCreate>) -> SendMany<CreatedKey> {
+        SendMany::new(self.0.clone(), requests.into_iter().map(|prepared| prepared.request))
     }
 
     /// Gets the metadata of a key: everything but its value. Needs a key with the action `keys:get`.
@@ -113,7 +113,7 @@ impl KeysClient {
     ///
     /// Accepts [`DeleteKey`]s, each with its own options. This client sends all of them.
     pub fn delete_many(&self, requests: impl IntoIterator<Item = DeleteKey>) -> SendMany<KeyId> {
-        SendMany::new(self.0.clone(), requests.into_iter().map(|request| Ok(Box::new(request) as _)))
+        SendMany::new(self.0.clone(), requests)
     }
 
     /// Replaces a key with a new one of the same scope: whichever has an id, or a key that was listed or created. Needs a
@@ -138,10 +138,10 @@ impl KeysClient {
 
     /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
     ///
-    /// Accepts [`RotateKey`]s or [`PreparedRotation`](crate::PreparedRotation)s, each with its own options. This client
-    /// sends all of them.
-    pub fn rotate_many(&self, requests: impl IntoIterator<Item: Into<RotateItem>>) -> SendMany<CreatedKey> {
-        SendMany::new(self.0.clone(), requests.into_iter().map(|request| request.into().0))
+    /// The rotations are [prepared](RotateKey::prepare) before, so that the new values can be stored before the keys
+    /// exist. This client sends all of them, each with its own options.
+    pub fn rotate_many(&self, rotations: impl IntoIterator<Item = PreparedRotation>) -> SendMany<CreatedKey> {
+        SendMany::new(self.0.clone(), rotations)
     }
 
     /// Ensures that a key with this description and scope exists, for scripts that run again and again. Needs a key

@@ -34,8 +34,8 @@
 //! The same holds for a [`PreparedRotation`](crate::PreparedRotation): if the earlier process has created the new key, or
 //! has deleted the old one, too, a later one does the rest, and creates nothing once the old key is gone.
 //!
-//! [`create_many`](crate::KeysClient::create_many) and [`rotate_many`](crate::KeysClient::rotate_many) take prepared
-//! requests, too. They never have more unreported keys than [`connections`](crate::batch::SendMany::connections): the next
+//! [`create_many`](crate::KeysClient::create_many) and [`rotate_many`](crate::KeysClient::rotate_many) take only prepared
+//! requests. They never have more unreported keys than [`connections`](crate::batch::SendMany::connections): the next
 //! request waits until [`progress`](crate::batch::SendMany::send_with) was called for the last one. Only keys that have to
 //! be found in a list are reported later, after one list for all of them.
 //!

@@ -8,11 +8,6 @@ use crate::error::Error;
 
 /// A checked request that a [`SendMany`](super::SendMany) can send.
 pub(crate) trait BatchItem<T>: Debug + Send + Sync {
-    /// Whether the request can be sent again after it has failed.
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
     /// Begins a call of `engine`, which may belong to another client. Its errors do not show the value of the key.
     fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error>;
 

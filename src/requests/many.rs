@@ -40,7 +40,7 @@ use crate::error::Error;
 /// let batch = client.create_many(requests).send_with(|progress| {
 ///     eprintln!("{} of {}", progress.done, progress.total);
 ///     ControlFlow::Continue(())
-/// })?;
+/// });
 /// for (index, error) in batch.failed() {
 ///     eprintln!("{}: {error}", tenants[index]);
 /// }
@@ -103,7 +103,7 @@ use crate::error::Error;
 ///         Err(error) => eprintln!("key {old}: {error}"),
 ///     }
 ///     ControlFlow::Continue(())
-/// })?;
+/// });
 /// # assert!(batch.is_complete() && batch.succeeded().count() == replaced && server.key_count() == 3);
 /// # assert!(vault.is_empty());
 /// # }
@@ -116,12 +116,7 @@ use crate::error::Error;
 /// `keys:list`. Their results are reported then, also if `progress` has returned `Break` before.
 #[derive(Debug)]
 #[must_use = "a request does nothing until `send` is called"]
-pub struct SendMany<T> {
-    engine: Arc<Engine>,
-    /// What is wrong with the first request that is invalid.
-    items: Result<Vec<Item<T>>, Error>,
-    pace: Pace,
-}
+pub struct SendMany<T>(Batch<T>);
 
 /// The results of a [`SendMany`], each a `T`: the key that was created, or the id of the key that was deleted.
 #[derive(Debug)]
@@ -133,38 +128,27 @@ pub struct Batch<T> {
 }
 
 impl<T: Send> SendMany<T> {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        requests: impl Iterator<Item = Result<Box<dyn BatchItem<T>>, Error>>,
-    ) -> Self {
-        let numbered = requests.enumerate().map(|(index, request)| match request {
-            Ok(request) => Ok(Item::new(request)),
-            Err(error) => Err(error.about(format_args!("request {index}, counted from 0"))),
-        });
-        Self { engine, items: numbered.collect(), pace: Pace::default() }
+    pub(crate) fn new<I: BatchItem<T> + 'static>(engine: Arc<Engine>, requests: impl IntoIterator<Item = I>) -> Self {
+        let items =
+            requests.into_iter().map(|request| Item { request: Box::new(request), lookup: None, result: None });
+        Self(Batch { engine, items: items.collect(), pace: Pace::default() })
     }
 
     /// Sets the number of concurrent requests. Each has its own connection and thread. Defaults to 4; 0 counts as 1.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.pace.connections = connections;
+        self.0.pace.connections = connections;
         self
     }
 
     /// Whether to continue after a failed request. Defaults to `false`: no further requests are started, and requests
     /// in progress are completed.
     pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.pace.keep_going = keep_going;
+        self.0.pace.keep_going = keep_going;
         self
     }
 
-    /// Sends the requests.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`], with the position of the request, if one of them is invalid; [`Error::RandomSource`].
-    /// In both cases, nothing was sent. The [`Batch`] contains all later errors, and all errors after a
-    /// [`resume`](Batch::resume).
-    pub fn send(self) -> Result<Batch<T>, Error> {
+    /// Sends the requests. The [`Batch`] contains all results and errors.
+    pub fn send(self) -> Batch<T> {
         self.send_with(|_| ControlFlow::Continue(()))
     }
 
@@ -172,14 +156,10 @@ impl<T: Send> SendMany<T> {
     ///
     /// The requests wait for `progress`: there are never more unreported keys than [`connections`](Self::connections).
     /// After it returns [`ControlFlow::Break`], no further requests are started.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Result<Batch<T>, Error> {
-        let Self { engine, items, pace } = self;
-        let items = Sending::send(&engine, pace, items?, &mut progress);
-        Ok(Batch { engine, items, pace })
+    pub fn send_with(self, mut progress: impl FnMut(&Progress<'_, T>) -> ControlFlow<()>) -> Batch<T> {
+        let Self(Batch { engine, items, pace }) = self;
+        let items = Sending::send(&engine, pace, items, &mut progress);
+        Batch { engine, items, pace }
     }
 }
 
@@ -225,11 +205,9 @@ impl<T> Batch<T> {
 
     /// Returns a request that continues with the failed requests and those that were not started.
     ///
-    /// A request to create a key is repeated with the same value, so that it cannot create a second key. If the server
-    /// generates the value and the outcome is unknown, the request is not repeated. A rotation is completed, whatever was
-    /// done: see [`PreparedRotation::send`](crate::PreparedRotation::send).
+    /// A request to create a key is repeated with the same value, so that it cannot create a second key. A rotation is
+    /// completed, whatever was done: see [`PreparedRotation::send`](crate::PreparedRotation::send).
     pub fn resume(self) -> SendMany<T> {
-        let Self { engine, items, pace } = self;
-        SendMany { engine, items: Ok(items), pace }
+        SendMany(self)
     }
 }

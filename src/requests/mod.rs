@@ -26,7 +26,6 @@ mod survey;
 mod tests;
 mod value;
 
-pub(crate) use self::create::CreateItem;
 pub use self::create::{CreateKey, PreparedCreate};
 pub use self::delete::DeleteKey;
 pub use self::ensure::EnsureKey;
@@ -36,7 +35,6 @@ pub use self::key_ref::KeyRef;
 pub use self::list::{KeyStream, ListKeys};
 pub use self::many::{Batch, SendMany};
 pub use self::plan::{Applied, ApplyEvent, ApplyProgress, Change, KeySpec, Plan, PlanKeys, PlannedKey, Scope};
-pub(crate) use self::rotate::RotateItem;
 pub use self::rotate::{PreparedRotation, RotateKey};
 pub use self::sending::Progress;
 pub use self::steps::EnsuredKey;

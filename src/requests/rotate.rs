@@ -366,23 +366,6 @@ impl PreparedRotation {
     }
 }
 
-/// A request of [`rotate_many`](crate::KeysClient::rotate_many): a [`RotateKey`] or a [`PreparedRotation`]. No user names
-/// it, so it is public only for the bound of that method.
-#[derive(Debug)]
-pub struct RotateItem(pub(crate) Result<Box<dyn BatchItem<CreatedKey>>, Error>);
-
-impl From<RotateKey> for RotateItem {
-    fn from(request: RotateKey) -> Self {
-        Self(request.prepare().map(|request| Box::new(request) as _))
-    }
-}
-
-impl From<PreparedRotation> for RotateItem {
-    fn from(request: PreparedRotation) -> Self {
-        Self(Ok(Box::new(request)))
-    }
-}
-
 impl BatchItem<CreatedKey> for PreparedRotation {
     fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error> {
         Ok(self.request.options.call(engine)?.hiding(Some(&self.value)))

@@ -30,9 +30,9 @@ pub struct Progress<'a, T> {
 
 /// One request, with the state of its key.
 pub(super) struct Item<T> {
-    request: Box<dyn BatchItem<T>>,
+    pub(super) request: Box<dyn BatchItem<T>>,
     /// Its key exists, or may exist, and is to be found in a list. Only during a run.
-    lookup: Option<Box<Lookup>>,
+    pub(super) lookup: Option<Box<Lookup>>,
     /// `None` if the request was not started.
     pub(super) result: Option<Result<T, Error>>,
 }
@@ -60,7 +60,8 @@ impl<'a, T: Send> Sending<'a, T> {
         progress: &'a mut dyn FnMut(&Progress<'_, T>) -> ControlFlow<()>,
     ) -> Vec<Item<T>> {
         let total = items.len();
-        let (todo, finished) = items.into_iter().enumerate().partition(|(_, item)| item.can_be_sent());
+        let (todo, finished) =
+            items.into_iter().enumerate().partition(|(_, item)| !matches!(item.result, Some(Ok(_))));
         let mut todo = Vec::into_iter(todo);
         let mut sending = Self { engine, pace, progress, total, finished, to_find: Vec::new(), panic: None };
         sending.run(&mut todo, &|item| item.sent(engine));
@@ -129,14 +130,6 @@ impl<'a, T: Send> Sending<'a, T> {
 }
 
 impl<T> Item<T> {
-    pub(super) fn new(request: Box<dyn BatchItem<T>>) -> Self {
-        Self { request, lookup: None, result: None }
-    }
-
-    fn can_be_sent(&self) -> bool {
-        self.result.as_ref().is_none_or(|result| result.is_err() && self.request.is_repeatable())
-    }
-
     fn sent(self, engine: &Engine) -> Self {
         let sent = self.request.begin(engine).and_then(|call| self.request.send_in(call));
         self.after(sent)

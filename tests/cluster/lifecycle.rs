@@ -179,14 +179,14 @@ pub(crate) fn many_keys(clusters: &Clusters) {
     with(clusters, |cluster| {
         let client = client(cluster);
         let leader = cluster.leader();
-        let requests = (0..200).map(|_| request(&client));
+        let requests = (0..200).map(|_| request(&client).prepare().unwrap());
         let batch = client.create_many(requests).connections(4).send_with(|progress| {
             if progress.done == 60 {
                 cluster.kill(leader);
             }
             ControlFlow::Continue(())
         });
-        let keys = batch.unwrap().into_outputs().unwrap();
+        let keys = batch.into_outputs().unwrap();
         cluster.mend();
         let agreed = agreed_keys(cluster);
         assert_eq!((keys.len(), agreed.len()), (200, 200));
@@ -203,9 +203,9 @@ pub(crate) fn plan(clusters: &Clusters) {
         // Some keys exist with another scope, and must be replaced.
         let drifted = descriptions.iter().take(4).map(|description| {
             let request = client.create().description(description).actions(["keys:list"]).collections(["*"]);
-            request.wait_for_replication(Duration::from_secs(10))
+            request.wait_for_replication(Duration::from_secs(10)).prepare().unwrap()
         });
-        let old: Vec<_> = client.create_many(drifted).send().unwrap().into_outputs().unwrap();
+        let old: Vec<_> = client.create_many(drifted).send().into_outputs().unwrap();
         let leader = cluster.leader();
         let mut stored = BTreeMap::<String, Vec<SecretString>>::new();
         // Makes a plan, stores its values as a program would, and applies it. `created` receives the number of new

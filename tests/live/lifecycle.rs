@@ -206,7 +206,7 @@ fn thousand_tenants_get_their_keys_with_progress(server: &Server) {
     let (client, description) = (stage.client(), unique("tenant "));
     let requests = (0..1_000).map(|tenant| {
         let request = client.create().description(format!("{description} {tenant}"));
-        request.actions([Action::DOCUMENTS_SEARCH]).collections([format!("tenant_{tenant}")])
+        request.actions([Action::DOCUMENTS_SEARCH]).collections([format!("tenant_{tenant}")]).prepare().unwrap()
     });
     let mut seen = 0;
     let started = Instant::now();
@@ -216,7 +216,7 @@ fn thousand_tenants_get_their_keys_with_progress(server: &Server) {
         ControlFlow::Continue(())
     });
     println!("{:.0} keys a second", 1_000.0 / started.elapsed().as_secs_f64());
-    let keys = batch.unwrap().into_outputs().unwrap();
+    let keys = batch.into_outputs().unwrap();
     let listed = client.list().send().unwrap();
     for (tenant, key) in keys.iter().enumerate() {
         let info = listed.iter().find(|info| info.id == key.id).unwrap();
@@ -234,12 +234,12 @@ fn thousand_tenants_get_their_keys_with_progress(server: &Server) {
 fn batch_that_was_stopped_is_resumed(server: &Server) {
     let stage = Stage::new(server);
     let (client, description) = (stage.client(), unique("batch "));
-    let requests =
-        (0..50).map(|_| client.create().description(&description).actions(["keys:get"]).collections(["docs"]));
+    let request = || client.create().description(&description).actions(["keys:get"]).collections(["docs"]);
+    let requests = (0..50).map(|_| request().prepare().unwrap());
     let stop = |_: &typesense_keys::batch::Progress<'_, typesense_keys::CreatedKey>| ControlFlow::Break(());
-    let batch = client.create_many(requests).connections(2).send_with(stop).unwrap();
+    let batch = client.create_many(requests).connections(2).send_with(stop);
     assert!(!batch.is_complete() && batch.succeeded().count() < 10);
-    let keys = batch.resume().send().unwrap().into_outputs().unwrap();
+    let keys = batch.resume().send().into_outputs().unwrap();
     let known = known(client, &description);
     assert_eq!((keys.len(), known.len()), (50, 50));
     delete(client, &known);

@@ -46,7 +46,7 @@ fn changes(plan: &Plan) -> Vec<Change> {
 
 fn delete_all(client: &KeysClient, prefix: &str) {
     let requests = keys_of(client, prefix).into_iter().map(|key| client.delete(key.id));
-    assert!(client.delete_many(requests).send().unwrap().is_complete());
+    assert!(client.delete_many(requests).send().is_complete());
 }
 
 fn applied_plan_leads_to_the_described_keys_and_then_nothing_is_left_to_do(server: &Server) {
@@ -172,12 +172,11 @@ fn rotate_many_replaces_each_key_and_delete_many_deletes_each(server: &Server) {
     client.delete(gone).send().unwrap();
 
     let mut seen = Vec::new();
-    let requests = old.iter().map(|key| client.rotate(key.id));
+    let requests = old.iter().map(|key| client.rotate(key.id).prepare().unwrap());
     let batch = client.rotate_many(requests).keep_going(true).send_with(|progress| {
         seen.push((progress.index, progress.done, progress.total));
         ControlFlow::Continue(())
     });
-    let batch = batch.unwrap();
     assert!(seen.iter().map(|(_, done, total)| (*done, *total)).eq((1..=20).map(|done| (done, 20))));
     let failed: Vec<_> =
         batch.failed().map(|(index, error)| (index, matches!(error, Error::NotFound { .. }))).collect();
@@ -194,13 +193,13 @@ fn rotate_many_replaces_each_key_and_delete_many_deletes_each(server: &Server) {
     assert_eq!((ids(&keys_of(client, &prefix)), expected.len()), (expected.clone(), 19));
 
     let (all, some) = (expected.clone(), &expected[..10]);
-    let batch = client.delete_many(some.iter().map(|id| client.delete(*id))).send().unwrap();
+    let batch = client.delete_many(some.iter().map(|id| client.delete(*id))).send();
     assert_eq!(batch.into_outputs().unwrap(), some);
     assert_eq!(ids(&keys_of(client, &prefix)), expected[10..]);
     // Keys that still exist, and keys that are already deleted.
-    let strict = client.delete_many(some[..1].iter().map(|id| client.delete(*id))).send().unwrap();
+    let strict = client.delete_many(some[..1].iter().map(|id| client.delete(*id))).send();
     assert!(matches!(strict.failed().next(), Some((0, Error::NotFound { .. }))));
-    let batch = client.delete_many(all.iter().map(|id| client.delete(*id).ignore_missing(true))).send().unwrap();
+    let batch = client.delete_many(all.iter().map(|id| client.delete(*id).ignore_missing(true))).send();
     assert_eq!((batch.is_complete(), keys_of(client, &prefix).len()), (true, 0));
     assert!(new.values().all(|key| !allows(&stage, &key.value)));
 }

@@ -41,6 +41,6 @@ pub(crate) fn main(url: &str) {
     let client = builder().node(by_name).build().unwrap();
     let error = create(&client).send().unwrap_err();
     assert_eq!((error.kind(), error.may_have_acted()), (ErrorKind::Connection, false), "{error}");
-    let batch = client.create_many((0..3).map(|_| create(&client))).send().unwrap();
+    let batch = client.create_many((0..3).map(|_| create(&client).prepare().unwrap())).send();
     assert!(batch.into_outputs().is_err());
 }

@@ -134,7 +134,7 @@ pub(super) fn lifecycle(server: &Server) {
     watch.error(new.scoped().filter_by("").sign().unwrap_err());
     watch.error(typesense_keys::scoped::ScopedKeyInfo::parse(&new.value).unwrap_err());
 
-    let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
+    let batch = client.create_many((0..20).map(|_| create(&client).prepare().unwrap())).send();
     watch.debug(&batch);
     for key in batch.into_outputs().unwrap() {
         ids.push(watch.created("one of many", key).id);

@@ -110,7 +110,7 @@ pub(super) fn lifecycle(scene: &Scene, secrets: &mut Vec<Masked>) -> KeysClient 
     let signature = SecretString::new(Box::from(&scoped.expose_secret()[..56]));
     secrets.push(Masked::of("signature", &signature));
     client.delete(new.id).send().unwrap();
-    let batch = client.create_many((0..20).map(|_| create(&client))).send().unwrap();
+    let batch = client.create_many((0..20).map(|_| create(&client).prepare().unwrap())).send();
     for key in batch.into_outputs().unwrap() {
         secrets.push(Masked::of("one of many", &key.value));
         client.delete(key.id).send().unwrap();
