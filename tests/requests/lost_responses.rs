@@ -150,6 +150,7 @@ fn error_page_of_a_proxy_leaves_the_outcome_unknown() {
     });
     let error = request(&client_of(&server)).server_generated().send().unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)), "{error}");
+    assert!(error.to_string().contains("with a value that nobody knows"), "{error}");
     assert_eq!(server.received().len(), 1);
 }
 
