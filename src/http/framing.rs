@@ -53,52 +53,36 @@ impl From<ProtocolError> for Error {
     }
 }
 
-/// Parses the head of one response, and skips interim heads (status 1xx) before it.
-#[derive(Default)]
-pub(super) struct HeadParser {
-    /// The size of the interim heads so far, in bytes.
-    seen: usize,
-}
-
-impl HeadParser {
-    /// The number of bytes at the front of `arrived` that were parsed, and the head, once all of it has arrived.
-    pub(super) fn parse(&mut self, arrived: &[u8]) -> Result<(usize, Option<Head>), ProtocolError> {
-        let mut rest = arrived;
-        loop {
-            let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-            let mut head = httparse::Response::new(&mut []);
-            let parsed =
-                httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut head, rest, &mut headers);
-            let parsed = parsed.map_err(|error| match error {
-                httparse::Error::TooManyHeaders => ProtocolError::HeadTooLarge,
-                _ => ProtocolError::NotHttp,
-            })?;
-            let length = match parsed {
-                httparse::Status::Complete(length) => length,
-                httparse::Status::Partial => rest.len(),
-            };
-            if self.seen + length > MAX_HEAD {
-                return Err(ProtocolError::HeadTooLarge);
-            }
-            if parsed.is_partial() {
-                return Ok((arrived.len() - rest.len(), None));
-            }
-            let head = match head.code.unwrap_or_default() {
-                101 => return Err(ProtocolError::SwitchingProtocols),
-                100..=199 => None,
-                status @ 200..=599 => Some(Head::new(status, &head)?),
-                _ => return Err(ProtocolError::NotHttp),
-            };
-            rest = rest.get(length..).unwrap_or_default();
-            self.seen += length;
-            if head.is_some() {
-                return Ok((arrived.len() - rest.len(), head));
-            }
-        }
-    }
-}
-
 impl Head {
+    /// The size of the head at the front of `arrived`, and the head, unless it is an interim one (status 1xx). `None` until
+    /// all of it has arrived. `seen`: the size of the interim heads before it.
+    pub(super) fn parse(arrived: &[u8], seen: usize) -> Result<Option<(usize, Option<Self>)>, ProtocolError> {
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut head = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let parsed = parser.parse_response_with_uninit_headers(&mut head, arrived, &mut headers);
+        let parsed = parsed.map_err(|error| match error {
+            httparse::Error::TooManyHeaders => ProtocolError::HeadTooLarge,
+            _ => ProtocolError::NotHttp,
+        })?;
+        let size = match parsed {
+            httparse::Status::Complete(size) => size,
+            httparse::Status::Partial => arrived.len(),
+        };
+        if seen + size > MAX_HEAD {
+            return Err(ProtocolError::HeadTooLarge);
+        } else if parsed.is_partial() {
+            return Ok(None);
+        }
+        let head = match head.code.unwrap_or_default() {
+            101 => return Err(ProtocolError::SwitchingProtocols),
+            100..=199 => None,
+            status @ 200..=599 => Some(Self::new(status, &head)?),
+            _ => return Err(ProtocolError::NotHttp),
+        };
+        Ok(Some((size, head)))
+    }
+
     fn new(status: u16, parsed: &httparse::Response<'_, '_>) -> Result<Self, ProtocolError> {
         let (body, closes) = framing(parsed)?;
         let value = |name| values(parsed, name).last().unwrap_or_default();

@@ -22,7 +22,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::connection::{BUFFER, Body, Connection};
 use super::deadline::remaining;
 use super::exchange::{Received, current};
-use super::framing::{Head, HeadParser};
+use super::framing::Head;
 use super::{MAX_BODY, MAX_ERROR_BODY};
 use crate::error::Phase;
 use crate::operation::Operation;
@@ -164,17 +164,19 @@ fn without_length(headers: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head, Error> {
-    let mut parser = HeadParser::default();
+    let mut seen = 0;
     loop {
-        let (taken, head) = parser.parse(connection.arrived())?;
-        connection.take(taken);
-        if let Some(head) = head {
-            return Ok(head);
+        match Head::parse(connection.arrived(), seen)? {
+            Some((size, head)) => {
+                connection.take(size);
+                seen += size;
+                if let Some(head) = head {
+                    return Ok(head);
+                }
+            }
+            None if connection.receive(finish_by)? => current(|exchange| exchange.phase = Phase::ReadResponse)?,
+            None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
-        if !connection.receive(finish_by)? {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        current(|exchange| exchange.phase = Phase::ReadResponse)?;
     }
 }
 

@@ -17,13 +17,14 @@ struct Parsed {
 
 /// Parses a response that arrives in `pieces`. Returns `None` if it ends within the head.
 fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Parsed>, ProtocolError> {
-    let (mut parser, mut arrived, mut content) = (HeadParser::default(), Vec::new(), SecretBuf::default());
+    let (mut seen, mut arrived, mut content) = (0, Vec::new(), SecretBuf::default());
     let mut response = None;
     for piece in pieces {
         arrived.extend_from_slice(piece);
-        if response.is_none() {
-            let (taken, head) = parser.parse(&arrived)?;
-            arrived.drain(..taken);
+        while response.is_none() {
+            let Some((size, head)) = Head::parse(&arrived, seen)? else { break };
+            arrived.drain(..size);
+            seen += size;
             response = head.map(|head| (head.body, head));
         }
         if let Some((body, _)) = &mut response {
