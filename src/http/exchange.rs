@@ -4,6 +4,7 @@
 //! So the exchange is in a thread-local slot while ureq works on the request.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -63,21 +64,16 @@ thread_local! {
 /// works on another exchange: a logger sends a request while ureq logs, possibly while ureq holds the lock of its
 /// pool, on which that request would wait forever.
 pub(super) fn enter<T>(exchange: Box<Exchange>, work: impl FnOnce() -> T) -> Option<(Box<Exchange>, T)> {
-    /// Empties the slot even if `work` panics.
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            CURRENT.set(None);
-        }
-    }
     if let Some(outer) = CURRENT.take() {
         CURRENT.set(Some(outer));
         return None;
     }
     CURRENT.set(Some(exchange));
-    let _leave = Leave;
-    let result = work();
-    CURRENT.take().map(|exchange| (exchange, result))
+    // The slot is emptied even if `work` panics.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    let exchange = CURRENT.take();
+    let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+    exchange.map(|exchange| (exchange, result))
 }
 
 /// Accesses this thread's exchange. `access` must not log: a logger might start another exchange.
