@@ -36,13 +36,7 @@ impl CallFailure {
 
     /// Adds a failed attempt.
     pub(super) fn add(&mut self, node: &Node, started: Instant, ended: Instant, error: AttemptError) {
-        self.attempts.push(Attempt {
-            node: node.url(""),
-            phase: error.phase(),
-            result: error.result().into(),
-            started,
-            elapsed: ended.saturating_duration_since(started),
-        });
+        self.attempts.push(error.attempt(node.url(""), started, ended.saturating_duration_since(started)));
         self.in_doubt |= policy::leaves_doubt(error.during.unwrap_or(self.operation), error.effect());
         self.last = error;
     }
@@ -90,13 +84,13 @@ impl CallFailure {
             Cause::Connection { .. } => Error::Connection { report, source },
             Cause::Reentrant => Error::CalledFromLogger,
             Cause::Tls { .. } => Error::Tls { report, source },
-            Cause::Timeout { phase } => Error::Timeout { phase, report },
-            Cause::TooLarge { limit } => Error::TooLarge { limit, report },
+            Cause::Timeout { .. } => Error::Timeout(report),
+            Cause::TooLarge { .. } => Error::TooLarge(report),
             Cause::Unexpected { .. } => Error::UnexpectedResponse { report, source },
             Cause::AnotherKey { id } => Error::AnotherKey { id, report },
             Cause::Status { status, .. } => match (status, operation) {
                 (401, _) => Error::Unauthorized(report),
-                (404, Operation::Get(id) | Operation::Delete(id)) if is_about_key => Error::NotFound { id, report },
+                (404, Operation::Get(_) | Operation::Delete(_)) if is_about_key => Error::NotFound(report),
                 (409, Operation::Create { .. }) => Error::Conflict(report),
                 (429, _) => Error::RateLimited(report),
                 (408 | 500.., _) => Error::Unavailable(report),
@@ -122,11 +116,7 @@ impl CallFailure {
         let Self { operation, last, in_doubt: _, attempts, earlier } = self;
         let (status, retry_after) = (last.status(), last.retry_after());
         let AttemptError { cause, quoted, source, during: _ } = last;
-        let oddity = match cause {
-            Cause::Status { oddity, .. } => oddity,
-            _ => None,
-        };
-        let details = Details { operation, status, retry_after, quoted, attempts, oddity, earlier };
+        let details = Details { operation, status, retry_after, quoted, attempts, earlier };
         (cause, CallReport(Box::new(details)), source)
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod tests;
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,38 +91,27 @@ impl Engine {
         mut attempt: impl FnMut(&Node, Deadlines) -> Result<T, AttemptError>,
     ) -> Result<T, Box<CallFailure>> {
         let failed = |last: AttemptError| Box::new(CallFailure::new(operation, last));
-        let Some(_guard) = CallGuard::enter() else {
+        if IS_CALLING.replace(true) {
             // Without a record in the log, which would call the logger again.
             return Err(failed(Cause::Reentrant.into()));
-        };
+        }
         let mut result = None;
         let mut attempt = |node: &Node, deadlines| {
             result = Some(attempt(node, deadlines)?);
             Ok(())
         };
-        run(&self.nodes, self.limits, &*self.clock, operation, deadline, &mut attempt)?;
+        let work = || run(&self.nodes, self.limits, &*self.clock, operation, deadline, &mut attempt);
+        let ended = catch_unwind(AssertUnwindSafe(work));
+        IS_CALLING.set(false);
+        ended.unwrap_or_else(|panic| resume_unwind(panic))?;
         result.ok_or_else(|| failed(AttemptError::no_node()))
     }
 }
 
 thread_local! {
+    /// A call within a call of the same thread is refused: only a logger makes one, and its own call would be logged
+    /// again.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Refuses a call within a call of the same thread: only a logger makes one, and its own call would be logged again.
-struct CallGuard;
-
-impl CallGuard {
-    fn enter() -> Option<Self> {
-        // Not `then_some`, which would drop a guard where none is given.
-        (!IS_CALLING.replace(true)).then(|| Self)
-    }
-}
-
-impl Drop for CallGuard {
-    fn drop(&mut self) {
-        IS_CALLING.set(false);
-    }
 }
 
 impl fmt::Debug for Engine {
@@ -170,7 +160,7 @@ fn run(
         }
         let (effect, retry_after) = (error.effect(), error.retry_after());
         let next = policy::next(error.during.unwrap_or(operation), effect);
-        debug!("{operation}: {}: {}: {next:?}", node.url(""), error.result());
+        debug!("{operation}: {}: {}: {next:?}", node.url(""), error.phase_and_result().1);
         so_far.add(node, started, ended, error);
         match next {
             Next::Stop => break,

@@ -74,7 +74,7 @@ impl Nodes {
         // A list that is larger than the caller's limit is not the node's fault.
         let is_well = error.effect() == ServerEffect::Refused || matches!(error.cause, Cause::TooLarge { .. });
         if !is_well && !member.is_aside(now) {
-            warn!("{} is set aside: {}", member.node.url(""), error.result());
+            warn!("{} is set aside: {}", member.node.url(""), error.phase_and_result().1);
             *member.aside() = now.checked_add(SET_ASIDE);
         }
     }

@@ -96,7 +96,7 @@ fn status_after(status: u16, retry_after: Option<Duration>) -> AttemptError {
     };
     let message = Snippet::new(message, Secrets::default());
     let quoted = Quoted { message, ..Quoted::default() };
-    AttemptError { quoted, ..Cause::Status { status, retry_after, oddity: None }.into() }
+    AttemptError { quoted, ..Cause::Status { status, retry_after }.into() }
 }
 
 fn garbled() -> AttemptError {

@@ -100,8 +100,6 @@ pub(crate) struct Details {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) quoted: Quoted,
     pub(crate) attempts: Vec<Attempt>,
-    /// After a 401: what is odd about the client's key.
-    pub(crate) oddity: Option<&'static str>,
     /// The value of the key that an earlier call may have created.
     pub(crate) earlier: Option<SecretString>,
 }
@@ -134,11 +132,10 @@ impl CallReport {
 
     /// How long the call took, from the start of its first attempt to the end of its last.
     pub fn elapsed(&self) -> Duration {
-        match self.attempts() {
-            [first, .., last] => last.started.saturating_duration_since(first.started) + last.elapsed,
-            [only] => only.elapsed,
-            [] => Duration::ZERO,
-        }
+        let (Some(first), Some(last)) = (self.attempts().first(), self.attempts().last()) else {
+            return Duration::ZERO;
+        };
+        last.started.saturating_duration_since(first.started) + last.elapsed
     }
 
     pub(super) fn last_result(&self) -> &str {
@@ -149,7 +146,7 @@ impl CallReport {
     pub(super) fn key_hint(&self) -> String {
         const RARER: &str =
             "the server does not say which; if only some requests fail, the nodes may have different bootstrap keys";
-        self.0.oddity.map_or(RARER.to_owned(), |oddity| format!("note that it {oddity}"))
+        self.0.quoted.oddity.map_or(RARER.to_owned(), |oddity| format!("note that it {oddity}"))
     }
 
     /// `422: Could not parse that.`
@@ -181,7 +178,7 @@ impl CallReport {
             return wait + earlier_call;
         }
         let (count, elapsed) = (attempts.len(), self.elapsed());
-        let shown = Joined(attempts.get(count.saturating_sub(SHOWN)..).unwrap_or_default());
+        let shown = joined(attempts.get(count.saturating_sub(SHOWN)..).unwrap_or_default());
         let which = if count > SHOWN { ", the last of them" } else { "" };
         format!("{wait} ({count} attempts in {elapsed:.1?}{which}: {shown}){earlier_call}")
     }
@@ -189,7 +186,7 @@ impl CallReport {
 
 impl fmt::Debug for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, status, retry_after, quoted: _, attempts, oddity: _, earlier: _ } = &*self.0;
+        let Details { operation, status, retry_after, quoted: _, attempts, earlier: _ } = &*self.0;
         let is_long = f.alternate();
         let mut report = f.debug_struct("CallReport");
         report
@@ -208,13 +205,6 @@ impl fmt::Debug for CallReport {
 }
 
 /// Items separated by commas.
-pub(crate) struct Joined<'a, T>(pub(crate) &'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Joined<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, item) in self.0.iter().enumerate() {
-            write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
+pub(crate) fn joined(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

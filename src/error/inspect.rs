@@ -134,17 +134,17 @@ impl Error {
     pub fn report(&self) -> Option<&CallReport> {
         match self {
             Self::Unauthorized(report)
-            | Self::NotFound { report, .. }
+            | Self::NotFound(report)
             | Self::AnotherKey { report, .. }
             | Self::Conflict(report)
             | Self::Rejected(report)
             | Self::RateLimited(report)
             | Self::Unavailable(report)
-            | Self::Timeout { report, .. }
+            | Self::Timeout(report)
             | Self::Connection { report, .. }
             | Self::Tls { report, .. }
             | Self::UnexpectedResponse { report, .. }
-            | Self::TooLarge { report, .. } => Some(report),
+            | Self::TooLarge(report) => Some(report),
             Self::OutcomeUnknown(unknown) => Some(&unknown.report),
             Self::Incomplete(partial) => partial.cause.report(),
             Self::InvalidRequest { .. }

@@ -14,7 +14,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 pub use call_report::{Attempt, CallReport, Phase};
-pub(crate) use call_report::{Details, Joined};
+pub(crate) use call_report::{Details, joined};
 pub use difference::Difference;
 pub(crate) use difference::{CLIENT_KEY, DUPLICATE, GENERATION, UNKNOWN_MEMBERS, VALUE};
 pub use kind::ErrorKind;
@@ -72,15 +72,9 @@ pub enum Error {
     )]
     Unauthorized(CallReport),
 
-    /// Status 404: no key has this id. The server did not act.
-    #[error("{}: {} has no key with this id{}", .report.0.operation, .report.node(), .report.tail())]
-    #[non_exhaustive]
-    NotFound {
-        /// The id that was asked for.
-        id: KeyId,
-        /// The attempts of the call, and the last response.
-        report: CallReport,
-    },
+    /// Status 404: no key has this [id](Self::key_id). The server did not act.
+    #[error("{}: {} has no key with this id{}", .0.0.operation, .0.node(), .0.tail())]
+    NotFound(CallReport),
 
     /// The id belongs to another key than the one that is known, or to none. The server did not act. Only a key that looks
     /// as it did is deleted: after a restore or a failover, ids belong to other keys. List the keys again.
@@ -124,18 +118,13 @@ pub enum Error {
     )]
     Unavailable(CallReport),
 
-    /// The deadline expired. The server did not act, or the call only reads.
+    /// The deadline expired. The server did not act, or the call only reads. The last attempt of the report says in which
+    /// [phase](Attempt::phase).
     #[error(
         "{}: {}: {}; is the node overloaded or stopped? (see `timeout` and `attempt_timeout`){}",
-        .report.0.operation, .report.node(), .report.last_result(), .report.tail()
+        .0.0.operation, .0.node(), .0.last_result(), .0.tail()
     )]
-    #[non_exhaustive]
-    Timeout {
-        /// What the last attempt was doing.
-        phase: Phase,
-        /// The attempts of the call, and the last response.
-        report: CallReport,
-    },
+    Timeout(CallReport),
 
     /// No connection could be opened, or it broke. The server did not act, or the call only reads.
     #[error(
@@ -176,22 +165,15 @@ pub enum Error {
 
     /// The response is larger than the limit. The call only reads.
     #[error(
-        "{}: the response of {} is larger than the limit of {limit} bytes{}{}",
-        .report.0.operation, .report.node(), about_limit(.report.0.operation), .report.tail()
+        "{}: {}: {}{}{}", .0.0.operation, .0.node(), .0.last_result(), about_limit(.0.0.operation), .0.tail()
     )]
-    #[non_exhaustive]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-        /// The attempts of the call, and the last response.
-        report: CallReport,
-    },
+    TooLarge(CallReport),
 
     /// Too few nodes are available or know the new key, so no key was replaced. The server did not act. Call again when
     /// the named nodes are back.
     #[error(
         "nothing was changed: a replacement needs {needed} of {total} nodes to confirm the new key; these are not \
-         ready: {}", Joined(.nodes)
+         ready: {}", joined(.nodes)
     )]
     #[non_exhaustive]
     NodesUnavailable {
@@ -222,7 +204,7 @@ pub enum Error {
     /// changed. Only [`ensure`](crate::KeysClient::ensure) and [`Plan::apply`](crate::plan::Plan::apply) return this.
     #[error(
         "key {} (`{}`) differs from the request: {}; {}",
-        .key.id, Shown(&.key.description), Joined(.differences), difference::advice(.differences)
+        .key.id, Shown(&.key.description), joined(.differences), difference::advice(.differences)
     )]
     #[non_exhaustive]
     Drift {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-use super::{Attempt, CallReport, Error, Joined, Source};
+use super::{Attempt, CallReport, Error, Source, joined};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A create or delete with an unknown outcome.
@@ -48,13 +48,13 @@ fn named(candidates: &[KeyId]) -> String {
     match candidates {
         [] => String::new(),
         [id] => format!("; it may be key {id}"),
-        ids => format!("; it may be one of the keys {}", Joined(ids)),
+        ids => format!("; it may be one of the keys {}", joined(ids)),
     }
 }
 
 /// A call that succeeded, but whose result some nodes did not confirm in time.
 #[derive(Debug, thiserror::Error)]
-#[error("key {id} {state}, but these nodes did not confirm it in time: {}", Joined(.nodes))]
+#[error("key {id} {state}, but these nodes did not confirm it in time: {}", joined(.nodes))]
 pub struct NotReplicated {
     /// The key that the call created, ensured or deleted.
     pub id: KeyId,

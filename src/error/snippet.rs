@@ -6,7 +6,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::key::KeyInfo;
-use crate::secret;
+use crate::{secret, text};
 
 /// Enough to recognize an error page.
 const MAX_CHARACTERS: usize = 200;
@@ -41,14 +41,16 @@ pub(crate) struct Quoted {
     pub(crate) content_type: Snippet,
     /// The server's message, or the beginning of the body.
     pub(crate) message: Snippet,
+    /// After a 401: what is odd about the client's key.
+    pub(crate) oddity: Option<&'static str>,
 }
 
 impl Snippet {
     pub(crate) fn new(bytes: &[u8], secrets: Secrets<'_>) -> Self {
         let read = bytes.get(..MAX_BYTES).unwrap_or(bytes);
         let masked = secrets.mask(read);
-        let text = String::from_utf8_lossy(&masked);
-        let mut printable = text.chars().map(|c| if is_safe_to_print(c) { c } else { ' ' });
+        let masked = String::from_utf8_lossy(&masked);
+        let mut printable = masked.chars().map(|c| if text::is_unseen(c) { ' ' } else { c });
         let shown: String = printable.by_ref().take(MAX_CHARACTERS).collect();
         let is_truncated = printable.next().is_some() || read.len() < bytes.len();
         let ellipsis = if is_truncated { "…" } else { "" };
@@ -132,12 +134,6 @@ pub(crate) fn truncated(text: &str) -> (&str, &'static str) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
         None => (text, ""),
     }
-}
-
-/// Excludes control characters and characters that change the direction of text on a terminal.
-fn is_safe_to_print(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -33,7 +33,6 @@ fn report(operation: Operation, count: u64) -> CallReport {
             ..Quoted::default()
         },
         attempts: (0..count).map(attempt).collect(),
-        oddity: None,
         earlier: None,
     }))
 }
@@ -88,17 +87,17 @@ fn errors() -> Vec<Error> {
         Error::invalid("actions", "reason"),
         Error::Configuration { setting: "node", reason: "reason".into(), source: Some(cause()) },
         Error::Unauthorized(report()),
-        Error::NotFound { id: KeyId::from(7), report: report() },
+        Error::NotFound(report()),
         Error::AnotherKey { id: KeyId::from(7), report: report() },
         Error::Conflict(report()),
         Error::Rejected(report()),
         Error::RateLimited(report()),
         Error::Unavailable(report()),
-        Error::Timeout { phase: Phase::Connect, report: report() },
+        Error::Timeout(report()),
         Error::Connection { report: report(), source: Some(cause()) },
         Error::Tls { report: report(), source: Some(cause()) },
         Error::UnexpectedResponse { report: report(), source: Some(cause()) },
-        Error::TooLarge { limit: 1, report: report() },
+        Error::TooLarge(report()),
         Error::NodesUnavailable { nodes, needed: 3, total: 3 },
         unknown(CREATE, Some(VALUE)),
         not_replicated(Some(key())),
@@ -161,7 +160,7 @@ fn value_and_id_are_found_in_any_variant() {
         (incomplete(None, not_replicated(Some(key()))), Some(VALUE), Some(8)),
         (incomplete(None, incomplete(Some(key()), nothing())), Some(VALUE), Some(8)),
         (incomplete(None, nothing()), None, None),
-        (Error::NotFound { id: KeyId::from(7), report: report(delete(), 1) }, None, Some(7)),
+        (Error::NotFound(report(delete(), 1)), None, Some(7)),
         (nothing(), None, None),
     ] {
         let exposed = error.value().map(ExposeSecret::expose_secret);

@@ -47,7 +47,7 @@
 //! | [`Rejected`](Error::Rejected) | any other refusal by the server, with its message | no | read the message |
 //! | [`RateLimited`](Error::RateLimited) | 429, with [`retry_after`](Error::retry_after) | no | wait, then call again |
 //! | [`Unavailable`](Error::Unavailable) | 408 or 500 to 599 until the deadline, or 422 because the node is out of resources or skips writes; at once if `Retry-After` is beyond the deadline | no, or the call only reads | call again later |
-//! | [`Timeout`](Error::Timeout) | the deadline expired; [`phase`](Error::Timeout::phase) says while doing what | no, or the call only reads | call again later |
+//! | [`Timeout`](Error::Timeout) | the deadline expired; the [`phase`](crate::error::Attempt::phase) of the last attempt says while doing what | no, or the call only reads | call again later |
 //! | [`Connection`](Error::Connection) | refused, broken, or host not found | no, or the call only reads | check the address and the server |
 //! | [`Tls`](Error::Tls) | certificate or handshake; the text names the reason | no | see [`ca_certificates`](crate::ClientBuilder#method.ca_certificates) |
 //! | [`UnexpectedResponse`](Error::UnexpectedResponse) | not a Typesense server's response; the text quotes its beginning | no, or the call only reads | look for what the text asks |

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::framing::ProtocolError;
 use super::tls::explain;
-use crate::error::{Phase, Quoted, Source};
+use crate::error::{Attempt, Phase, Quoted, Source};
 use crate::key::KeyId;
 use crate::operation::Operation;
 
@@ -34,8 +34,8 @@ pub(crate) enum Cause {
     Timeout { phase: Phase },
     /// The response did not come from a Typesense server, or cannot be decoded.
     Unexpected { status: Option<u16>, result: Cow<'static, str> },
-    /// A status that does not mean success. After a 401: what is odd about the client's key.
-    Status { status: u16, retry_after: Option<Duration>, oddity: Option<&'static str> },
+    /// A status that does not mean success.
+    Status { status: u16, retry_after: Option<Duration> },
     /// A successful response whose body exceeds the limit, in bytes.
     TooLarge { limit: u64 },
     /// A logger made this call while its thread was making another call.
@@ -138,34 +138,33 @@ impl AttemptError {
         }
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        match self.cause {
-            Cause::Connection { phase, .. } | Cause::Timeout { phase } => phase,
-            Cause::Tls { .. } => Phase::Handshake,
-            Cause::Reentrant => Phase::Resolve,
-            Cause::Unexpected { .. } | Cause::Status { .. } | Cause::TooLarge { .. } | Cause::AnotherKey { .. } => {
-                Phase::ReadResponse
+    /// What the attempt was doing, and a short description for the list of attempts.
+    pub(crate) fn phase_and_result(&self) -> (Phase, Cow<'static, str>) {
+        let read = |result: String| (Phase::ReadResponse, result.into());
+        match &self.cause {
+            Cause::Connection { phase, result } => (*phase, result.clone()),
+            Cause::Tls { result } => (Phase::Handshake, result.clone()),
+            Cause::Timeout { phase } => (*phase, format!("timed out while {phase}").into()),
+            Cause::Unexpected { result, .. } => (Phase::ReadResponse, result.clone()),
+            Cause::Status { status, .. } => read(format!("status {status}")),
+            Cause::TooLarge { limit } => read(format!("the response is larger than the limit of {limit} bytes")),
+            Cause::AnotherKey { id } => read(format!("key {id} is missing or another one than before")),
+            Cause::Reentrant => {
+                (Phase::Resolve, "called from a logger while this thread was making another call".into())
             }
         }
     }
 
-    /// A short description for the list of attempts.
-    pub(crate) fn result(&self) -> Cow<'static, str> {
-        match &self.cause {
-            Cause::Connection { result, .. } | Cause::Tls { result } | Cause::Unexpected { result, .. } => {
-                result.clone()
-            }
-            Cause::Timeout { phase } => format!("timed out while {phase}").into(),
-            Cause::Status { status, .. } => format!("status {status}").into(),
-            Cause::TooLarge { limit } => format!("the response is larger than {limit} bytes").into(),
-            Cause::AnotherKey { id } => format!("key {id} is missing or another one than before").into(),
-            Cause::Reentrant => "called from a logger while this thread was making another call".into(),
-        }
+    /// As the caller sees it.
+    pub(crate) fn attempt(&self, node: String, started: Instant, elapsed: Duration) -> Attempt {
+        let (phase, result) = self.phase_and_result();
+        Attempt { node, phase, result: result.into(), started, elapsed }
     }
 
     /// The same error of an attempt that did not get beyond this proxy.
     pub(super) fn at_proxy(self, proxy: &str) -> Self {
-        let (phase, result) = (self.phase(), format!("the proxy {proxy}: {}", self.result()).into());
+        let (phase, result) = self.phase_and_result();
+        let result = format!("the proxy {proxy}: {result}").into();
         let cause = match self.cause {
             Cause::Tls { .. } => Cause::Tls { result },
             _ => Cause::Connection { phase, result },
@@ -240,7 +239,7 @@ mod tests {
 
     fn effect(status: u16, message: &str) -> ServerEffect {
         let quoted = Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
-        AttemptError { quoted, ..Cause::Status { status, retry_after: None, oddity: None }.into() }.effect()
+        AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }.effect()
     }
 
     #[test]
@@ -276,7 +275,7 @@ mod tests {
         let refusal = |status, message: &str| {
             let quoted =
                 Quoted { message: Snippet::new(message.as_bytes(), Secrets::default()), ..Quoted::default() };
-            let cause = Cause::Status { status, retry_after: Some(Duration::from_secs(7)), oddity: None };
+            let cause = Cause::Status { status, retry_after: Some(Duration::from_secs(7)) };
             AttemptError { quoted, ..cause.into() }
         };
         let unexpected = |status| AttemptError::from(Cause::Unexpected { status, result: "a page".into() });
@@ -300,7 +299,7 @@ mod tests {
             (
                 Cause::TooLarge { limit: 9 }.into(),
                 true,
-                (None, None, None, read, "the response is larger than 9 bytes"),
+                (None, None, None, read, "the response is larger than the limit of 9 bytes"),
             ),
             (
                 Cause::AnotherKey { id }.into(),
@@ -310,8 +309,9 @@ mod tests {
         ];
         for (error, is_response, facts) in &cases {
             let (status, typesense_status) = (error.status(), error.typesense_status());
-            let (retry_after, result) = (error.retry_after().map(|wait| wait.as_secs()), error.result());
-            assert_eq!((status, typesense_status, retry_after, error.phase(), &*result), *facts);
+            let retry_after = error.retry_after().map(|wait| wait.as_secs());
+            let (phase, result) = error.phase_and_result();
+            assert_eq!((status, typesense_status, retry_after, phase, &*result), *facts);
             assert_eq!(error.is_response(), *is_response, "{error:?}");
             let is_unreachable = matches!(facts, (.., Phase::Connect, "broken"));
             assert_eq!(error.is_unreachable(), is_unreachable, "{error:?}");

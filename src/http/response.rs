@@ -88,8 +88,9 @@ impl Faulty<'_> {
             status if status == success => self.unexpected("the response is compressed, which was not asked for"),
             status if is_from_typesense(status, text) => {
                 let oddity = self.secrets.client_key.filter(|_| status == 401).and_then(secret::oddity);
-                let cause = Cause::Status { status, retry_after: head.retry_after, oddity };
-                AttemptError { quoted: self.quoted(text.map_or(self.quotable(), str::as_bytes)), ..cause.into() }
+                let quoted = self.quoted(text.map_or(self.quotable(), str::as_bytes));
+                let cause = Cause::Status { status, retry_after: head.retry_after };
+                AttemptError { quoted: Quoted { oddity, ..quoted }, ..cause.into() }
             }
             400..=499 => {
                 let question = question(status);
@@ -116,7 +117,8 @@ impl Faulty<'_> {
     }
 
     fn quoted(&self, message: &[u8]) -> Quoted {
-        Quoted { content_type: self.snippet(&self.response.head.content_type), message: self.snippet(message) }
+        let content_type = self.snippet(&self.response.head.content_type);
+        Quoted { content_type, message: self.snippet(message), oddity: None }
     }
 
     fn snippet(&self, bytes: &[u8]) -> Snippet {

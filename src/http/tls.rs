@@ -55,18 +55,15 @@ impl TlsSettings {
 
 fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(pem)).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) if pem.is_empty() => {
-            Err(Error::configuration(setting, "is empty: leave it out, or name a certificate"))
-        }
-        Ok(_) if pem.contains(&0) => {
-            Err(Error::configuration(setting, "is not text (DER or UTF-16?): convert it to PEM"))
-        }
-        Ok(_) => Err(Error::configuration(setting, "contains no PEM block `-----BEGIN CERTIFICATE-----`")),
+    let why = match certificates {
+        Ok(certificates) if !certificates.is_empty() => return Ok(certificates),
+        Ok(_) if pem.is_empty() => "is empty: leave it out, or name a certificate",
+        Ok(_) if pem.contains(&0) => "is not text (DER or UTF-16?): convert it to PEM",
+        Ok(_) => "contains no PEM block `-----BEGIN CERTIFICATE-----`",
         // The cause is omitted, because it may repeat the input.
-        Err(_) => Err(Error::configuration(setting, "is not valid PEM")),
-    }
+        Err(_) => "is not valid PEM",
+    };
+    Err(Error::configuration(setting, why))
 }
 
 /// Without the byte order mark that some editors put before the text.

@@ -126,7 +126,7 @@ fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) ->
         },
         Err(_) if refusal == Some(404) && awaited.is_met_by_absence() => return None,
         Err(_) if refusal == Some(404) => (Phase::ReadResponse, "has no such key".into()),
-        Err(error) => (error.phase(), error.result()),
+        Err(error) => error.phase_and_result(),
     };
     let elapsed = clock.now().saturating_duration_since(started);
     let attempt = Attempt { node: node.url(""), phase, result: result.into(), started, elapsed };

@@ -12,7 +12,7 @@ use super::replication::{self, Awaited};
 use super::survey::{Listed, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::Call;
-use crate::error::{Error, Incomplete, Joined, VALUE};
+use crate::error::{Error, Incomplete, VALUE, joined};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
@@ -242,8 +242,8 @@ fn named(ids: &[KeyId], deleted: &str) -> Option<String> {
     match (shown, others.len()) {
         ([], _) => None,
         ([id], _) => Some(format!("key {id} is {deleted}")),
-        (ids, 0) => Some(format!("keys {} are {deleted}", Joined(ids))),
-        (ids, more) => Some(format!("keys {} and {more} more are {deleted}", Joined(ids))),
+        (ids, 0) => Some(format!("keys {} are {deleted}", joined(ids))),
+        (ids, more) => Some(format!("keys {} and {more} more are {deleted}", joined(ids))),
     }
 }
 

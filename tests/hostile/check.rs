@@ -158,7 +158,7 @@ pub(crate) fn ending(error: &Error) -> Ending {
         Error::OutcomeUnknown(_) => Ending::Unknown,
         Error::RateLimited { .. } => Ending::RateLimited,
         Error::Rejected(_) => Ending::Rejected,
-        Error::Timeout { phase, .. } => Ending::Timeout(*phase),
+        Error::Timeout(report) => Ending::Timeout(report.attempts().last().unwrap().phase),
         Error::Tls { .. } => Ending::Tls,
         Error::TooLarge { .. } => Ending::TooLarge,
         Error::Unauthorized(_) => Ending::Unauthorized,

@@ -147,7 +147,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// If `status` is `200 OK`, each call gets its success status.
 fn endless_body(name: &'static str, status: &'static str, headers: &'static str) -> Row {
-    bad(name, Ending::TooLarge, "the response is larger than 1048576 bytes", move |peer| {
+    bad(name, Ending::TooLarge, "the response is larger than the limit of 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         let status = if status == "200 OK" { good.status } else { status };
         // The beginning of a name, so that a list that is read key by key has no error either.
@@ -157,7 +157,7 @@ fn endless_body(name: &'static str, status: &'static str, headers: &'static str)
 }
 
 fn endless_chunks(name: &'static str, chunk: &'static str) -> Row {
-    bad(name, Ending::TooLarge, "the response is larger than 1048576 bytes", move |peer| {
+    bad(name, Ending::TooLarge, "the response is larger than the limit of 1048576 bytes", move |peer| {
         let good = Good::to(&peer.request()?);
         peer.send(format!("HTTP/1.1 {}\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{\"\r\n", good.status))?;
         if chunk.contains('x') {

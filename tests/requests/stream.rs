@@ -198,7 +198,7 @@ fn endless_key_is_too_large() {
         peer.send_without_end("x")
     });
     let (before, error) = broken(hasty(&server, Duration::from_secs(20)).list().stream().unwrap());
-    assert!(matches!(error, Error::TooLarge { limit: 1_048_576, .. }), "{error}");
+    assert!(matches!(error, Error::TooLarge(_)) && error.to_string().contains(" 1048576 bytes"), "{error}");
     assert_eq!(before, 100);
 }
 
@@ -208,7 +208,10 @@ fn silent_server_ends_the_stream_at_the_timeout() {
     with_enough_time(Duration::from_millis(500), |timeout| {
         let stream = hasty(&server, timeout).list().stream().map_err(|error| error.to_string())?;
         let (before, error) = broken(stream);
-        assert!(matches!(error, Error::Timeout { phase: Phase::ReadResponse, .. }), "{error}");
+        assert!(
+            matches!(&error, Error::Timeout(report) if report.attempts()[0].phase == Phase::ReadResponse),
+            "{error}"
+        );
         if before == 100 { Ok(()) } else { Err(format!("{before} keys")) }
     });
 }

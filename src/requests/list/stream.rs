@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Filter;
 use super::reader::Reader;
 use crate::engine::{CallFailure, Engine};
-use crate::error::{Attempt, Error};
+use crate::error::Error;
 use crate::http::{AttemptError, deadline_after};
 use crate::key::KeyInfo;
 use crate::operation::Operation;
@@ -50,10 +50,7 @@ impl Iterator for KeyStream {
 impl FusedIterator for KeyStream {}
 
 fn broken(node: &str, reader: &Reader, last: AttemptError) -> Error {
-    let (node, elapsed) = (node.into(), reader.waited);
-    let attempt =
-        Attempt { node, phase: last.phase(), result: last.result().into(), started: Instant::now(), elapsed };
-    let attempts = vec![attempt];
+    let attempts = vec![last.attempt(node.into(), Instant::now(), reader.waited)];
     CallFailure { operation: Operation::List, last, in_doubt: false, attempts, earlier: None }.into_error(None)
 }
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{Change, Plan, PlannedKey};
-use crate::error::{Difference, Joined, Shown};
+use crate::error::{Difference, Shown, joined};
 use crate::key::KeyInfo;
 use crate::requests::survey::Target;
 use crate::requests::value::KeyValue;
@@ -37,7 +37,7 @@ impl fmt::Display for PlannedKey {
             write!(f, ": key {}", key.id)?;
         }
         if let (Some(Target { key, .. }), None) = (target, key) {
-            let (actions, collections) = (Joined(&key.actions), Joined(&key.collections));
+            let (actions, collections) = (joined(&key.actions), joined(&key.collections));
             let scope = format!("{actions} in {collections}");
             write!(f, ": {}, expires {}", scope.escape_debug(), key.expires_at)?;
         }

@@ -446,7 +446,7 @@ impl ResponseBody for Whole {
 
 fn refused(status: u16, body: &[u8]) -> AttemptError {
     let quoted = Quoted { message: Snippet::new(body, Secrets::default()), ..Quoted::default() };
-    AttemptError { quoted, ..Cause::Status { status, retry_after: None, oddity: None }.into() }
+    AttemptError { quoted, ..Cause::Status { status, retry_after: None }.into() }
 }
 
 /// The server's time, in seconds since 1970, when its clock is `ahead` of the local one by so many hours.

@@ -362,7 +362,7 @@ fn error_about_a_too_large_response_names_the_limit() {
     assert_eq!(
         error.to_string(),
         format!(
-            "list keys: the response of {} is larger than the limit of 100 bytes (see `max_list_size`; one key may have at most 1 MiB)",
+            "list keys: {}: the response is larger than the limit of 100 bytes (see `max_list_size`; one key may have at most 1 MiB)",
             server.url()
         )
     );
