@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::exact::ExactValue;
 use super::params::{self, Params, number};
-use super::table::{self, TABLE, off};
-use super::{fields, filter, warning};
+use super::{fields, filter, table, warning};
 use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
@@ -106,16 +105,11 @@ impl Settings {
     /// Embeds the parameters of the table that are not harmless, unless the caller has set or allowed them.
     fn close(&self, params: &mut Params, restricts_documents: bool) {
         let hides_fields = self.shown.is_some() || self.hidden.is_some();
-        for row in TABLE.iter().filter(|row| !self.allowed.iter().any(|allowed| allowed == row.name)) {
-            for (applies, cell) in [(restricts_documents, row.documents), (hides_fields, row.fields)] {
-                match off(cell).filter(|_| applies) {
-                    Some(off) if row.name == "exclude_fields" => params.push_field(row.name, off),
-                    Some(off) => {
-                        let value = serde_json::from_str(off).unwrap_or_else(|_| Value::from(off));
-                        params.push_default(row.name, value);
-                    }
-                    None => {}
-                }
+        for (name, off) in table::switched_off(restricts_documents, hides_fields) {
+            match name {
+                _ if self.allowed.iter().any(|allowed| allowed == name) => {}
+                "exclude_fields" => params.push_field(name, off),
+                _ => params.push_default(name, serde_json::from_str(off).unwrap_or_else(|_| Value::from(off))),
             }
         }
     }

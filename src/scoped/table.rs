@@ -41,6 +41,18 @@ pub(super) fn rows(line: &'static str) -> Option<impl Iterator<Item = Row>> {
     Some(names.split(['`', ' ']).filter(|name| !name.is_empty()).map(row))
 }
 
+/// The parameters that a key of this kind switches off, with the values that do so.
+pub(super) fn switched_off(
+    restricts_documents: bool,
+    hides_fields: bool,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().filter_map(move |row| {
+        let documents = off(row.documents).filter(|_| restricts_documents);
+        // If both have a value, it is the same.
+        Some((row.name, documents.or(off(row.fields).filter(|_| hides_fields))?))
+    })
+}
+
 /// The value of this cell that switches a parameter off: `empty`, or between back-ticks. A server reads it as text.
 pub(super) fn off(cell: &'static str) -> Option<&'static str> {
     if cell == "empty" { Some("") } else { cell.strip_prefix('`')?.strip_suffix('`') }

@@ -23,6 +23,9 @@ fn parameter_has_one_row_and_a_rule_that_can_hold() {
     for row in TABLE.iter() {
         assert!(known.insert(row.name), "{} has two rows", row.name);
         assert!(!row.effect.is_empty() && !row.evidence.is_empty(), "{}", row.name);
+        if let (Some(documents), Some(fields)) = (off(row.documents), off(row.fields)) {
+            assert_eq!(documents, fields, "{}", row.name);
+        }
         for cell in [(|row| row.documents) as fn(&Row) -> &'static str, |row| row.fields] {
             match cell(row).strip_prefix("with `").and_then(|cell| cell.strip_suffix('`')) {
                 Some(other) => {

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::params::number;
-use super::table::{self, TABLE, off};
-use super::{exact, fields, filter};
+use super::{exact, fields, filter, table};
 use crate::expiry::Expiry;
 
 /// The server's default page size.
@@ -106,11 +105,9 @@ pub(super) fn warnings(params: &Map<String, Value>, length: usize) -> Vec<Scoped
     let hides_fields = removes_fields && fields::SHOWING.iter().any(|name| get(name).is_some());
     let is_shown = fields::shown_although_hidden(&get, &excluded, &included).is_some();
     add_if(removes_fields && (!hides_fields || is_shown), ScopedKeyWarning::FieldsNotHidden);
-    for row in TABLE.iter() {
-        let is_open = |cell| off(cell).is_some_and(|off| !get(row.name).is_some_and(|value| is_closed(value, off)));
-        let restricts_documents = get("filter_by").is_some();
-        let is_open = (restricts_documents && is_open(row.documents)) || (hides_fields && is_open(row.fields));
-        add_if(is_open, ScopedKeyWarning::OpenParameter(row.name));
+    for (name, off) in table::switched_off(get("filter_by").is_some(), hides_fields) {
+        let is_closed = get(name).is_some_and(|value| is_closed(value, off));
+        add_if(!is_closed, ScopedKeyWarning::OpenParameter(name));
     }
     let has_member = excluded.iter().any(|field| field.contains('.'));
     add_if(hides_fields && has_member, ScopedKeyWarning::MembersNotHidden);
@@ -188,6 +185,7 @@ mod tests {
         InMilliseconds, LooseComparison, MembersNotHidden, NeverExpires, OpenParameter, TooLongForUrl, TopLevelOr,
         UnguardedFilter, UnlimitedGroups, Unrestricted,
     };
+    use super::table::{TABLE, off};
     use super::*;
 
     fn of(params: &Value) -> Vec<ScopedKeyWarning> {
