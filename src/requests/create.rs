@@ -228,15 +228,6 @@ pub(crate) struct CheckedCreate {
     earlier: Earlier,
 }
 
-impl CheckedCreate {
-    fn replicated(&self, call: Call<'_>, key: CreatedKey) -> Result<CreatedKey, Error> {
-        let (info, call) = (key.info(), call.hiding(Some(&key.value)));
-        let created = || Some(CreatedKey::new(info.clone(), key.value.clone()));
-        replication::wait_for_all(call, Awaited::Known(&info), self.options.replicated_within, created)?;
-        Ok(key)
-    }
-}
-
 impl BatchItem<CreatedKey> for CheckedCreate {
     fn begin<'a>(&'a self, engine: &'a Engine) -> Result<Call<'a>, Error> {
         Ok(self.options.call(engine)?.hiding(self.key.value.known()))
@@ -247,6 +238,11 @@ impl BatchItem<CreatedKey> for CheckedCreate {
     }
 
     fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
-        self.earlier.noted(found)?.and_then(|created| self.replicated(call, created.key))
+        self.earlier.noted(found)?.and_then(|Created { key, .. }| {
+            let (info, call) = (key.info(), call.hiding(Some(&key.value)));
+            let created = || Some(CreatedKey::new(info.clone(), key.value.clone()));
+            replication::wait_for_all(call, Awaited::Known(&info), self.options.replicated_within, created)?;
+            Ok(key)
+        })
     }
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::list;
 use super::lookup::ROUNDS_FOR_GIVEN;
 use super::options::{CallOptions, KeySettings};
-use super::steps::{EnsuredKey, Steps, drift};
+use super::steps::{EnsuredKey, Steps, drift, interrupted};
 use super::survey::{Change, Succession, Target};
 use super::value::KeyValue;
 use crate::engine::{Call, Engine};
@@ -170,8 +170,7 @@ impl EnsureKey {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
-        let run = EnsureRun { call, target: &target };
-        let ensured = call.guard(target.key.operation(), || run.finish())?;
+        let ensured = call.guard(target.key.operation(), || target.ensure(call))?;
         ensured.replicated(call, options.replicated_within)
     }
 
@@ -190,77 +189,58 @@ impl EnsureKey {
 }
 
 /// One run: the lists between the [`Steps`].
-#[derive(Clone, Copy)]
-struct EnsureRun<'a> {
-    call: Call<'a>,
-    target: &'a Target,
-}
-
-impl<'a> EnsureRun<'a> {
-    fn finish(self) -> Result<EnsuredKey, Error> {
-        let steps = self.steps()?;
+impl Target {
+    fn ensure(&self, call: Call<'_>) -> Result<EnsuredKey, Error> {
+        let steps = self.steps(call)?;
         match steps.before.verdict() {
-            (Change::Drift, Some(drifted)) => Err(drift(drifted)),
-            (Change::Keep | Change::Create, _) if self.target.key.value.is_provided() => self.prove(&steps),
-            (Change::Keep, Some(stays)) if !steps.needs_proof() => steps.keep(self.call, &stays.key),
-            _ => self.create(steps),
+            (Change::Drift, Some(drifted)) => Err(drift(&drifted.key, &drifted.differences)),
+            (Change::Keep | Change::Create, _) if self.key.value.is_provided() => self.prove(call, steps),
+            (Change::Keep, Some(stays)) if !steps.needs_proof() => steps.keep(call, &stays.key),
+            _ => self.create(call, steps),
         }
     }
 
-    fn create(self, steps: Steps<'a>) -> Result<EnsuredKey, Error> {
-        let creation = steps.create(self.call)?;
+    fn create(&self, call: Call<'_>, steps: Steps<'_>) -> Result<EnsuredKey, Error> {
+        let creation = steps.create(call)?;
         let mut rounds = 0;
         // Until the list shows the key that this run created, because a node may lag.
         loop {
-            match self.list().map(|listed| creation.survey(self.call, listed)) {
-                Ok(Some(after)) => return creation.settle(self.call, &after),
+            match self.list(call).map(|listed| creation.survey(call, listed)) {
+                Ok(Some(after)) => return creation.settle(call, &after),
                 Ok(None) => {}
-                Err(cause) => return Err(creation.interrupted(cause)),
+                Err(cause) => return Err(interrupted(Some(creation.created), &[], &[], cause)),
             }
             rounds += 1;
-            self.call.pause_until(rounds);
+            call.pause_until(rounds);
         }
     }
 
     /// Any run may have created a key with the given value, and a list does not show whole values. So this run tries to
     /// create it. If the server refuses that because the value is in use, the listed key with this prefix is accepted
     /// if it is the only one. If it is not, nothing is created, because no later run could tell the keys apart.
-    fn prove(self, steps: &Steps<'a>) -> Result<EnsuredKey, Error> {
-        steps.before.holder(&self.target.key)?;
-        let conflict = match self.create(steps.clone()) {
+    fn prove<'a>(&'a self, call: Call<'_>, mut steps: Steps<'a>) -> Result<EnsuredKey, Error> {
+        steps.before.holder(&self.key)?;
+        let conflict = match self.create(call, steps.clone()) {
             Err(conflict @ Error::Conflict(_)) => conflict,
             result => return result,
         };
-        let after = match steps.before.verdict() {
-            (Change::Keep, _) => None,
-            // A concurrent run may have created it.
-            _ => Some(self.steps_with_wanted()?),
-        };
-        let steps = after.as_ref().unwrap_or(steps);
-        match steps.before.holder(&self.target.key)? {
-            Some(holder) => steps.keep(self.call, holder),
+        // A concurrent run may have created it, and a node may lag.
+        let mut rounds = 0;
+        while steps.before.wanted().next().is_none() && call.pause(&mut rounds, ROUNDS_FOR_GIVEN) {
+            steps = self.steps(call)?;
+        }
+        match steps.before.holder(&self.key)? {
+            Some(holder) => steps.keep(call, holder),
             None => Err(conflict),
         }
     }
 
-    fn steps(self) -> Result<Steps<'a>, Error> {
-        Ok(Steps::new(self.call, self.target, self.list()?))
+    fn steps(&self, call: Call<'_>) -> Result<Steps<'_>, Error> {
+        Ok(Steps::new(call, self, self.list(call)?))
     }
 
     /// Lists the keys with this description.
-    fn list(self) -> Result<Vec<KeyInfo>, Error> {
-        Ok(list::all(self.call, &|listed| listed.description == self.target.key.description)?)
-    }
-
-    /// Reads the list until it shows a key with the wanted scope, because a node may lag, or until it is unlikely to.
-    fn steps_with_wanted(self) -> Result<Steps<'a>, Error> {
-        let mut rounds = 0;
-        loop {
-            let steps = self.steps()?;
-            let is_shown = steps.before.wanted().next().is_some();
-            if is_shown || !self.call.pause(&mut rounds, ROUNDS_FOR_GIVEN) {
-                return Ok(steps);
-            }
-        }
+    fn list(&self, call: Call<'_>) -> Result<Vec<KeyInfo>, Error> {
+        Ok(list::all(call, &|listed| listed.description == self.key.description)?)
     }
 }

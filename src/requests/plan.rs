@@ -299,15 +299,9 @@ impl PlannedKey {
 
     /// No spec describes `key`.
     fn unwanted(key: KeyInfo) -> Self {
-        Self {
-            description: key.description.clone(),
-            change: Change::Delete,
-            differences: Vec::new(),
-            deletes: vec![key.clone()],
-            duplicates: Vec::new(),
-            key: Some(key),
-            target: None,
-        }
+        let (description, deletes) = (key.description.clone(), vec![key.clone()]);
+        let (differences, duplicates, target) = Default::default();
+        Self { description, change: Change::Delete, key: Some(key), differences, deletes, duplicates, target }
     }
 
     /// The scope that the spec describes: that of the key to be created, or, for [`Change::Drift`], the one that the

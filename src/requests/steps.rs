@@ -12,7 +12,7 @@ use super::replication::{self, Awaited};
 use super::survey::{Listed, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::Call;
-use crate::error::{Error, Incomplete, VALUE, joined};
+use crate::error::{Difference, Error, Incomplete, VALUE, joined};
 use crate::key::{CreatedKey, KeyId, KeyInfo};
 
 /// A key that exists with the wanted description and scope. The result of [`EnsureKey`](crate::EnsureKey), and for
@@ -162,8 +162,8 @@ impl<'a> Creation<'a> {
         };
         if let Some(drifted) = after.drifted().find(is_in_the_way) {
             return match is_certain {
-                true => self.undo(call).and_then(|_| Err(drift(drifted))),
-                false => Err(self.interrupted(drift(drifted))),
+                true => self.undo(call).and_then(|_| Err(drift(&drifted.key, &drifted.differences))),
+                false => Err(interrupted(Some(self.created), &[], &[], drift(&drifted.key, &drifted.differences))),
             };
         }
         match after.wanted().find(|key| key.id < own.id) {
@@ -193,11 +193,6 @@ impl<'a> Creation<'a> {
                 Err(cause) => return Err(interrupted(Some(created), &[], &[&own], cause)),
             }
         }
-    }
-
-    /// The error of a run that ends here.
-    pub(super) fn interrupted(self, cause: Error) -> Error {
-        interrupted(Some(self.created), &[], &[], cause)
     }
 }
 
@@ -258,8 +253,8 @@ impl EnsuredKey {
     }
 }
 
-pub(super) fn drift(Listed { key, differences, .. }: &Listed) -> Error {
-    Error::Drift { key: Box::new(key.clone()), differences: differences.clone() }
+pub(super) fn drift(key: &KeyInfo, differences: &[Difference]) -> Error {
+    Error::Drift { key: Box::new(key.clone()), differences: differences.to_vec() }
 }
 
 #[cfg(test)]

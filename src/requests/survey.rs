@@ -290,24 +290,19 @@ impl Survey {
 
 fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
     let wanted = &target.key;
+    let asked = wanted.autodelete.or(key.autodelete);
+    let autodelete = (key.autodelete.unwrap_or_default(), asked.unwrap_or_default());
+    let compared: [(_, bool, &dyn Debug, &dyn Debug); 4] = [
+        ("actions", are_same_set(&key.actions, &wanted.actions), &key.actions, &wanted.actions),
+        ("collections", are_same_set(&key.collections, &wanted.collections), &key.collections, &wanted.collections),
+        ("expires_at", wanted.accepts(key.expires_at), &key.expires_at, &wanted.expires_at),
+        ("autodelete", key.autodelete.is_none_or(|found| asked == Some(found)), &autodelete.0, &autodelete.1),
+    ];
     let mut differences = Vec::new();
     // The texts are written only for what differs: most keys are as wanted.
-    let mut differ = |field, found: &dyn Debug, wanted: &dyn Debug| {
-        differences.push(Difference { field, found: format!("{found:?}"), wanted: format!("{wanted:?}") });
-    };
-    if !are_same_set(&key.actions, &wanted.actions) {
-        differ("actions", &key.actions, &wanted.actions);
-    }
-    if !are_same_set(&key.collections, &wanted.collections) {
-        differ("collections", &key.collections, &wanted.collections);
-    }
-    if !wanted.accepts(key.expires_at) {
-        differ("expires_at", &key.expires_at, &wanted.expires_at);
-    }
-    if let (Some(found), Some(asked)) = (key.autodelete, wanted.autodelete) {
-        if found != asked {
-            differ("autodelete", &found, &asked);
-        }
+    for (field, _, found, wanted) in compared.iter().filter(|(_, is_same, ..)| !is_same) {
+        let (found, wanted) = (format!("{found:?}"), format!("{wanted:?}"));
+        differences.push(Difference { field, found, wanted });
     }
     let unknown = key.unknown_members();
     if !unknown.is_empty() {

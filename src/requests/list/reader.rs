@@ -39,17 +39,9 @@ pub(super) struct Reader {
 impl Reader {
     /// `max_size`: the maximum size of the whole list, in bytes.
     pub(super) fn new(response: Box<dyn ResponseBody>, max_size: u64) -> Self {
-        Self {
-            response,
-            arrived: SecretBuf::default(),
-            beginning: SecretBuf::default(),
-            decoder: Decoder::new(),
-            is_all: false,
-            received: 0,
-            max_size,
-            kept: 0,
-            waited: Duration::ZERO,
-        }
+        let (arrived, beginning, received, kept, waited) = Default::default();
+        let (decoder, is_all) = (Decoder::new(), false);
+        Self { response, arrived, beginning, decoder, is_all, received, max_size, kept, waited }
     }
 
     /// The next key; `None` at the end of the list.

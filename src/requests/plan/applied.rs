@@ -136,13 +136,8 @@ impl PlannedKey {
     /// The result for a key that is kept as it is.
     fn kept(&self) -> Option<Done> {
         let key = self.key.clone().filter(|_| !self.is_change())?;
-        let duplicates = self.duplicates.clone();
-        Some(Done::Ensured(Box::new(EnsuredKey {
-            value: self.target.as_ref().and_then(|target| target.key.value_of(&key)),
-            key,
-            created: false,
-            replaced: Vec::new(),
-            duplicates,
-        })))
+        let value = self.target.as_ref().and_then(|target| target.key.value_of(&key));
+        let (replaced, duplicates) = (Vec::new(), self.duplicates.clone());
+        Some(Done::Ensured(Box::new(EnsuredKey { key, value, created: false, replaced, duplicates })))
     }
 }

@@ -11,7 +11,7 @@ use crate::key::KeyInfo;
 use crate::operation::Operation;
 use crate::requests::delete::delete_known;
 use crate::requests::runner;
-use crate::requests::steps::{Creation, Steps};
+use crate::requests::steps::{Creation, Steps, drift, interrupted};
 use crate::requests::survey::{Survey, Target};
 
 impl Plan {
@@ -54,19 +54,9 @@ impl Plan {
     }
 }
 
-/// The changes that fit the listed keys, with their positions in the plan.
-#[derive(Default)]
-struct Todo<'a> {
-    creations: Vec<(usize, Steps<'a>)>,
-    others: Vec<(usize, Other<'a>)>,
-}
-
-/// A change that creates no key.
-enum Other<'a> {
-    /// This key is kept, and others with its description are to be deleted.
-    CleanUp(Box<Steps<'a>>, &'a KeyInfo),
-    Delete(&'a KeyInfo),
-}
+/// A change that creates no key, with its position in the plan: a key to delete or, with its steps, one that is kept while
+/// others with its description are deleted.
+type Other<'a> = (usize, Option<Steps<'a>>, &'a KeyInfo);
 
 /// One run. The lists serve all keys, each request has its own deadline.
 impl Plan {
@@ -85,33 +75,31 @@ impl Plan {
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().filter(|key| has_changed(key));
         let changed: Vec<_> = changed.map(|key| key.id).collect();
-        let mut todo = Todo::default();
+        let (mut creations, mut others) = (Vec::new(), Vec::new());
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
-            let started = match &planned.target {
+            match &planned.target {
                 Some(target) => {
                     let listed = self.take_group(&mut groups, target);
                     let mut steps = Steps::new(self.call(), target, listed);
                     steps.before.prune(|key| planned.deletes.contains(key));
-                    start(at, planned, steps, &mut todo)
+                    match planned.check(&steps) {
+                        Ok(None) => creations.push((at, steps)),
+                        Ok(Some(kept)) => others.push((at, Some(steps), kept)),
+                        Err(refused) => report.finish(at, Err(refused)),
+                    }
                 }
                 None => match planned.deletes.iter().find(|key| changed.contains(&key.id)) {
-                    Some(key) => Err(planned.outdated(format!("key {} has changed", key.id))),
-                    None => {
-                        todo.others.extend(planned.deletes.iter().map(|key| (at, Other::Delete(key))));
-                        Ok(())
-                    }
+                    Some(key) => report.finish(at, Err(planned.outdated(format!("key {} has changed", key.id)))),
+                    None => others.extend(planned.deletes.iter().map(|key| (at, None, key))),
                 },
-            };
-            if let Err(refused) = started {
-                report.finish(at, Err(refused));
             }
         }
         if !report.is_stopped {
-            let created = self.create(todo.creations, report);
+            let created = self.create(creations, report);
             self.settle(created, report);
         }
         if !report.is_stopped {
-            self.finish(todo.others, report);
+            self.finish(others, report);
         }
         Ok(())
     }
@@ -183,7 +171,7 @@ impl Plan {
                 Err(failure) => {
                     for (at, creation) in created {
                         let cause = failure.copy().into_error(None);
-                        report.finish(at, Err(creation.interrupted(cause)));
+                        report.finish(at, Err(interrupted(Some(creation.created), &[], &[], cause)));
                     }
                     break;
                 }
@@ -206,21 +194,18 @@ impl Plan {
     }
 
     /// Makes the changes that create no key.
-    fn finish<'a>(&'a self, others: Vec<(usize, Other<'a>)>, report: &mut Report<'_>) {
-        let job = |(at, other): (usize, Other<'a>)| {
-            let done = match other {
-                Other::CleanUp(steps, kept) => {
-                    let call = self.call_about(steps.target);
-                    call.guard(Operation::Delete(kept.id), || steps.keep(call, kept))
-                        .map(|ensured| Done::Ensured(Box::new(ensured)))
-                }
-                Other::Delete(key) => match delete_known(self.call(), key, None) {
-                    // It is gone already.
-                    Ok(_) | Err(Error::NotFound { .. }) => Ok(Done::Deleted(key.id)),
-                    Err(error) => Err(error),
-                },
-            };
-            (at, done)
+    fn finish<'a>(&'a self, others: Vec<Other<'a>>, report: &mut Report<'_>) {
+        let job = |(at, steps, key): Other<'a>| match steps {
+            Some(steps) => {
+                let call = self.call_about(steps.target);
+                let ensured = call.guard(Operation::Delete(key.id), || steps.keep(call, key));
+                (at, ensured.map(|ensured| Done::Ensured(Box::new(ensured))))
+            }
+            None => match delete_known(self.call(), key, None) {
+                // It is gone already.
+                Ok(_) | Err(Error::NotFound { .. }) => (at, Ok(Done::Deleted(key.id))),
+                Err(error) => (at, Err(error)),
+            },
         };
         runner::run(self.pace.connections, &mut others.into_iter(), job, |(at, done)| {
             report.finish(at, done);
@@ -244,32 +229,26 @@ impl Plan {
     }
 }
 
-/// Checks that a change still fits the listed keys.
-fn start<'a>(at: usize, planned: &'a PlannedKey, steps: Steps<'a>, todo: &mut Todo<'a>) -> Result<(), Error> {
-    let now = PlannedKey::of(&steps.before, &planned.description);
-    let PlannedKey { change, key, differences, deletes, .. } = &now;
-    if (&planned.change, &planned.key, &planned.differences, &planned.deletes) != (change, key, differences, deletes)
-    {
-        // An error is one line.
-        let [then, now] = [planned, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
-        return Err(planned.outdated(format!("it says: {then}; and would now say: {now}")));
-    }
-    if steps.target.key.expires_at.is_past() {
-        return Err(planned.outdated("the expiry of the new key has passed".to_owned()));
-    }
-    match (planned.change, &planned.key) {
-        (Change::Drift, Some(key)) => {
-            return Err(Error::Drift { key: Box::new(key.clone()), differences: planned.differences.clone() });
-        }
-        (Change::Keep, Some(key)) if !steps.needs_proof() => {
-            todo.others.push((at, Other::CleanUp(Box::new(steps), key)));
-        }
-        _ => todo.creations.push((at, steps)),
-    }
-    Ok(())
-}
-
 impl PlannedKey {
+    /// Checks that the change still fits the listed keys. Returns the key that is kept, if none is to be created.
+    fn check(&self, steps: &Steps<'_>) -> Result<Option<&KeyInfo>, Error> {
+        let now = Self::of(&steps.before, &self.description);
+        let Self { change, key, differences, deletes, .. } = &now;
+        if (&self.change, &self.key, &self.differences, &self.deletes) != (change, key, differences, deletes) {
+            // An error is one line.
+            let [then, now] = [self, &now].map(|planned| planned.to_string().replace("\n    ", ", "));
+            return Err(self.outdated(format!("it says: {then}; and would now say: {now}")));
+        }
+        if steps.target.key.expires_at.is_past() {
+            return Err(self.outdated("the expiry of the new key has passed".to_owned()));
+        }
+        match (self.change, &self.key) {
+            (Change::Drift, Some(key)) => Err(drift(key, &self.differences)),
+            (Change::Keep, kept) if !steps.needs_proof() => Ok(kept.as_ref()),
+            _ => Ok(None),
+        }
+    }
+
     fn outdated(&self, reason: String) -> Error {
         Error::PlanOutdated { description: self.description.clone(), reason }
     }
