@@ -107,11 +107,12 @@ pub struct KeyInfo {
     pub(crate) unknown: UnknownMembers,
 }
 
-/// Deserializes a `Vec` without unused room. serde's own has room for four, but most keys have one action and one
-/// collection, and the unused room would be most of the memory of a long list.
+/// Deserializes a `Vec` that starts with room for one element. serde's own starts with room for four, but most keys
+/// have one action and one collection, and the unused room would be most of the memory of a long list. To give it back
+/// would cost each get about a thousand instructions.
 fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let mut elements = Vec::deserialize(deserializer)?;
-    elements.shrink_to_fit();
+    let mut elements = Vec::with_capacity(1);
+    Deserialize::deserialize_in_place(deserializer, &mut elements)?;
     Ok(elements)
 }
 

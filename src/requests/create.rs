@@ -239,9 +239,13 @@ impl BatchItem<CreatedKey> for CheckedCreate {
 
     fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
         self.earlier.noted(found)?.and_then(|Created { key, .. }| {
-            let (info, call) = (key.info(), call.hiding(Some(&key.value)));
-            let created = || Some(CreatedKey::new(info.clone(), key.value.clone()));
-            replication::wait_for_all(call, Awaited::Known(&info), self.options.replicated_within, created)?;
+            let limit = self.options.replicated_within;
+            if limit.is_some() {
+                // Only the wait needs a copy of the key.
+                let (info, call) = (key.info(), call.hiding(Some(&key.value)));
+                let created = || Some(CreatedKey::new(info.clone(), key.value.clone()));
+                replication::wait_for_all(call, Awaited::Known(&info), limit, created)?;
+            }
             Ok(key)
         })
     }
