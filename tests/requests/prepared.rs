@@ -111,13 +111,14 @@ fn stored_value_of_a_key_that_expires_in_a_duration_is_found() {
 #[test]
 fn stored_value_of_a_key_that_has_expired_returns_no_key() {
     let (server, client) = start();
-    let complete = |duration| request(&client).expires_in(duration).stored_value(STORED).send();
-    let id = complete(Duration::from_secs(3)).unwrap().id;
+    let id = request(&client).expires_in(Duration::from_secs(3)).stored_value(STORED).send().unwrap().id;
     server.advance(Duration::from_secs(4));
-    let error = complete(Duration::from_secs(3600)).unwrap_err();
-    let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
-    assert_eq!((&unknown.candidates[..], server.key_count()), (&[id][..], 1));
-    assert!(error.to_string().contains("the key exists, but has expired"), "{error}");
+    let prepared = request(&client).expires_in(Duration::from_secs(3600)).stored_value(STORED).prepare().unwrap();
+    for error in [prepared.send().unwrap_err(), prepared.send().unwrap_err()] {
+        let Error::OutcomeUnknown(unknown) = &error else { panic!("{error}") };
+        assert_eq!((&unknown.candidates[..], server.key_count()), (&[id][..], 1));
+        assert!(error.to_string().contains("the key exists, but has expired"), "{error}");
+    }
 }
 
 #[test]
