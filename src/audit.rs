@@ -251,17 +251,21 @@ impl<'a> Audit<'a> {
     }
 
     fn not_limited_by_collections(&self) -> Vec<Action> {
-        let actions = self.actions_that(|_| !self.has_every_action && self.names_some_collections());
-        actions.flat_map(|action| action.not_limited_by_collections(self.version)).collect()
+        if self.has_every_action || !self.names_some_collections() {
+            return Vec::new();
+        }
+        self.actions.iter().flat_map(|action| action.not_limited_by_collections(self.version)).collect()
     }
 
     /// The entry that the server fails to compile when this key asks for the list of collections.
     fn hangs_collection_list(&self) -> Option<&'a CollectionPattern> {
         let filters_list = self.version.is_none_or(|version| version >= ServerVersion::V27);
-        let may_list = self.actions.iter().any(|action| action.covers(&Action::COLLECTIONS_LIST));
+        if !filters_list || !self.actions.iter().any(|action| action.covers(&Action::COLLECTIONS_LIST)) {
+            return None;
+        }
         // The server compiles the entries in order, up to `*`. An empty entry compiles.
         let mut compiled = self.key.collections.iter().take_while(|entry| **entry != CollectionPattern::ALL);
-        compiled.find(|entry| filters_list && may_list && !entry.as_str().is_empty() && entry.is_dead())
+        compiled.find(|entry| !entry.as_str().is_empty() && entry.is_dead())
     }
 
     fn allows_nothing(&self) -> bool {

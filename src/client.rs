@@ -82,7 +82,7 @@ impl KeysClient {
 
     /// Creates many keys over a few connections. Needs a key with the action `keys:create`.
     ///
-    /// The requests are [prepared](CreateKey::prepare) before, so that their values can be stored before the keys exist.
+    /// Each request is [prepared](CreateKey::prepare) first, so that its value can be stored before the key exists.
     /// This client sends all of them, each with its own options.
     pub fn create_many(&self, requests: impl IntoIterator<Item = PreparedCreate>) -> SendMany<CreatedKey> {
         SendMany::new(self.0.clone(), requests.into_iter().map(|prepared| prepared.request))
@@ -138,8 +138,8 @@ impl KeysClient {
 
     /// Replaces many keys over a few connections. Needs the actions that [`rotate`](Self::rotate) needs.
     ///
-    /// The rotations are [prepared](RotateKey::prepare) before, so that the new values can be stored before the keys
-    /// exist. This client sends all of them, each with its own options.
+    /// Each rotation is [prepared](RotateKey::prepare) first, so that the new value can be stored before the key exists.
+    /// This client sends all of them, each with its own options.
     pub fn rotate_many(&self, rotations: impl IntoIterator<Item = PreparedRotation>) -> SendMany<CreatedKey> {
         SendMany::new(self.0.clone(), rotations)
     }

@@ -117,7 +117,7 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resul
 }
 
 impl KeyInfo {
-    /// A key without an id, a prefix and unknown members.
+    /// A key whose id and prefix are not known (0 and empty), without unknown members.
     pub(crate) fn new(
         description: String,
         actions: Vec<Action>,

@@ -15,6 +15,7 @@ pub(crate) struct Node {
     /// `scheme://host[:port]`, with the path under which a proxy serves Typesense, without a trailing slash.
     url: Box<str>,
     is_https: bool,
+    /// The origin, if requests to the node travel unencrypted over a network.
     exposed: Option<Box<str>>,
 }
 
@@ -32,7 +33,7 @@ impl Node {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let (_, after_scheme) = address.split_once("://").unwrap_or(("", address));
         let authority = after_scheme.split('/').next().unwrap_or_default();
-        let parts: Vec<_> = authority.split(':').filter(|_| !authority.starts_with('[')).collect();
+        let parts: Vec<_> = if authority.starts_with('[') { Vec::new() } else { authority.split(':').collect() };
         if address.contains('@') {
             return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
         } else if address.contains(['?', '#']) {

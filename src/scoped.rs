@@ -279,7 +279,7 @@ impl<'a> ScopedKeyBuilder<'a> {
         parts.extend_from_slice(&json);
         // The string has its exact capacity, so that no copy is left behind.
         let key = SecretString::new(STANDARD.encode(&*parts).into_boxed_str());
-        for warning in ScopedKeyInfo::parse(&key)?.warnings() {
+        for warning in ScopedKeyInfo::parse(&key).iter().flat_map(ScopedKeyInfo::warnings) {
             warn!("scoped key: {warning}");
         }
         Ok(key)
@@ -310,9 +310,9 @@ fn check_parent<'a>(parent: &'a SecretString, info: Option<&KeyInfo>) -> Result<
         Some(KeyInfo { prefix: other, .. }) if prefix != other => {
             Err(format!("begins with `{prefix}`, but the key in `parent_info` begins with `{other}`"))
         }
-        Some(KeyInfo { actions, .. }) if *actions != [Action::DOCUMENTS_SEARCH] => Err(format!(
-            "may do {actions:?}: a server takes scoped keys only of one that may do `documents:search` and nothing else"
-        )),
+        Some(KeyInfo { actions, .. }) if *actions != [Action::DOCUMENTS_SEARCH] => {
+            Err(format!("may do {actions:?}: the parent must allow `documents:search` and nothing else"))
+        }
         Some(info) if info.is_expired() => Err("has expired".to_owned()),
         _ => Ok(prefix),
     }

@@ -67,7 +67,7 @@ pub(crate) fn from_json(json: &str) -> Option<SecretString> {
         let (before, escape) = rest.split_at(at);
         let (escape, after) = escape.split_at_checked(if escape.starts_with("\\u") { 6 } else { 2 })?;
         text.push_str(before);
-        text.push(serde_json::from_str(&format!("\"{escape}\"")).ok()?);
+        text.push(serde_json::from_str(&Zeroizing::new(format!("\"{escape}\""))).ok()?);
         rest = after;
     }
     text.push_str(rest);

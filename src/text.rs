@@ -1,5 +1,5 @@
-//! Text from people, files and environments: the one rule about characters that nobody sees, and about marks that a
-//! shell or a template leaves.
+//! Text from people, files and environments: the error about [invalid input](InvalidInput), the one rule about characters
+//! that nobody sees, and marks that a shell or a template leaves.
 
 use std::convert::Infallible;
 

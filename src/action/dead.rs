@@ -2,7 +2,8 @@
 //!
 //! Most are from the public documentation (its pages on API keys for 0.23.1 to 30.2 were compared with the route
 //! tables). The cause: the server computes an action from a request's method and path, not from the name of the
-//! operation. `PUT` is `upsert`, so a route with `PUT` has no action `create`; and the lists of items in a set are `get`.
+//! operation. `PUT` is `upsert`, so a route with `PUT` has no action `create`. `GET` on the items of a set is `get`, so
+//! there is no action `list` for them.
 
 use super::Action;
 
@@ -16,7 +17,7 @@ pub(super) fn advice(action: &str) -> Option<String> {
     Action::known().iter().any(|known| known.as_str() == meant).then(|| format!("grant `{meant}`"))
 }
 
-/// What else the public documentation lists. A test compares it with the guide.
+/// What the public documentation lists beyond these two rules. A test compares it with the guide.
 #[rustfmt::skip] // one row, one line: it is a table
 const DOCUMENTED: &[(&str, &str)] = &[
     ("analytics:*", "grant `analytics/rules:*` and `analytics/events:create`"),
@@ -28,7 +29,7 @@ const DOCUMENTED: &[(&str, &str)] = &[
     ("stemming/dictionaries:create", "grant `stemming/dictionaries/import:create`"),
 ];
 
-/// What else is not documented, but a likely guess.
+/// What the documentation does not list, but people are likely to guess.
 #[rustfmt::skip]
 const LIKELY: &[(&str, &str)] = &[
     ("analytics:upsert", "grant `analytics/rules:upsert`"),

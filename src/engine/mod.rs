@@ -109,8 +109,8 @@ impl Engine {
 }
 
 thread_local! {
-    /// A call within a call of the same thread is refused: only a logger makes one, and its own call would be logged
-    /// again.
+    /// Whether this thread makes a call. A second one within it is refused: only a logger makes one, and it would be
+    /// logged again.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -95,7 +95,7 @@ impl Member {
 /// The nodes that one call can still use, in order. Nodes that were tried move to the end.
 pub(super) struct NodeOrder<'a> {
     members: VecDeque<&'a Member>,
-    /// How many of them were not tried.
+    /// How many of them, at the front, were not tried.
     untried: usize,
 }
 

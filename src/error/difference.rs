@@ -54,8 +54,8 @@ pub(super) fn advice(differences: &[Difference]) -> &'static str {
     } else if is_in(UNKNOWN_MEMBERS) {
         "`ensure` never replaces a key with unknown members: delete it, or choose another description"
     } else if is_in(VALUE) {
-        "change the request (for example to a value that begins differently), or delete the key if its value is certainly \
-         another (`replace_on_drift` cannot be combined with `value`)"
+        "change the request (for example to a value that begins differently), or delete the key if you are sure that its \
+         value differs (`replace_on_drift` cannot be combined with `value`)"
     } else if is_in(GENERATION) {
         "use `replace_on_drift`, with a `generation` above that of the key"
     } else {

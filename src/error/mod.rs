@@ -72,7 +72,8 @@ pub enum Error {
     )]
     Unauthorized(CallReport),
 
-    /// Status 404: no key has this [id](Self::key_id). The server did not act.
+    /// Status 404: no key has this [id](Self::key_id), which is `None` if the error contains the value of another key; the
+    /// text names it. The server did not act.
     #[error("{}: {} has no key with this id{}", .0.0.operation, .0.node(), .0.tail())]
     NotFound(CallReport),
 
@@ -225,8 +226,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A logger made the call while its thread was making another call, which would be logged again. The server did not act.
-    /// Send it later, or in another thread.
+    /// A logger made the call while its thread was making another one. It is refused, because it would be logged, too. The
+    /// server did not act. Send it later, or in another thread.
     #[error("called from a logger while this thread was making another call: send it later, or in another thread")]
     CalledFromLogger,
 
@@ -248,12 +249,12 @@ impl Error {
         Self::InvalidRequest { field, reason: reason.into() }
     }
 
-    /// [`invalid`](Self::invalid) if that is so.
+    /// [`invalid`](Self::invalid) if `is_invalid`, else `Ok`.
     pub(crate) fn invalid_if(is_invalid: bool, field: &'static str, reason: &str) -> Result<(), Self> {
         if is_invalid { Err(Self::invalid(field, reason)) } else { Ok(()) }
     }
 
-    /// The same error about one of several requests. `which` says about which one.
+    /// The same error about one of several inputs. `which` says about which one.
     pub(crate) fn about(self, which: impl fmt::Display) -> Self {
         match self {
             Self::InvalidRequest { field, reason } => Self::invalid(field, format!("{reason} ({which})")),

@@ -12,8 +12,8 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 ///
 /// After a create, a key may exist. If this crate has generated its value, a create with the same settings and this
 /// value as [`stored_value`](crate::CreateKey::stored_value) completes it. With a value of your own and without
-/// [candidates](field@Self::candidates), [`ensure`](crate::KeysClient::ensure) with this value returns the key. With
-/// candidates, it cannot be told which key has the value: use another one. If the server generates the value, find the
+/// [candidates](field@Self::candidates), [`ensure`](crate::KeysClient::ensure) with this value returns the key. If
+/// there are candidates, nothing shows which of them has the value: choose another value. If the server generates the value, find the
 /// key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete, the key may
 /// still exist: delete it again, which does no harm.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ pub struct NotReplicated {
 
 /// A rotation, an `ensure` or an `apply` that was interrupted between its steps, or during one.
 ///
-/// Nothing is undone, because a key that was created may be in use. The text says which keys exist; the fields say the
-/// same to a program.
+/// Nothing is undone, because a key that was created may be in use. The text says which keys exist. The fields contain
+/// the new key, and the key that is left to delete.
 #[derive(Debug)]
 pub struct Incomplete {
     pub(crate) what: String,

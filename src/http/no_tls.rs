@@ -6,8 +6,7 @@ use std::error::Error as StdError;
 
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
-/// Passes an open connection on as it is. ureq refuses to send a request for https over a connection without TLS.
-pub(super) use ureq::unversioned::transport::ConnectProxyConnector as TlsConnector;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
 use crate::error::{Error, Phase};
 
@@ -19,6 +18,18 @@ pub(crate) struct TlsSettings {}
 impl TlsSettings {
     pub(super) fn apply_to(&self, config: Builder) -> Result<Builder, Error> {
         Ok(config)
+    }
+}
+
+/// Refuses every connection that needs TLS.
+#[derive(Debug, Default)]
+pub(super) struct TlsConnector;
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = In;
+
+    fn connect(&self, _: &ConnectionDetails, _: Option<In>) -> Result<Option<In>, ureq::Error> {
+        Err(ureq::Error::TlsRequired)
     }
 }
 

@@ -66,14 +66,11 @@ impl NoProxy {
     /// Reads a list that is separated by commas or blanks. Logs what it ignores.
     fn new(list: &str) -> Self {
         let entries = list.split(|c: char| c == ',' || text::is_unseen(c)).filter(|entry| !entry.is_empty());
-        let is_valid = |entry: &&str| {
-            let is_valid = covers(entry, "", 0).is_some();
-            if !is_valid {
-                warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", entry.escape_debug());
-            }
-            is_valid
-        };
-        Self(entries.filter(is_valid).map(str::to_owned).collect())
+        let (valid, invalid): (Vec<_>, Vec<_>) = entries.partition(|entry| is_valid(entry));
+        for entry in invalid {
+            warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", entry.escape_debug());
+        }
+        Self(valid.into_iter().map(str::to_owned).collect())
     }
 
     pub(super) fn covers(&self, node: &Uri) -> bool {
@@ -81,6 +78,10 @@ impl NoProxy {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         self.0.iter().any(|entry| covers(entry, &host, port) == Some(true))
     }
+}
+
+fn is_valid(entry: &str) -> bool {
+    covers(entry, "", 0).is_some()
 }
 
 /// Whether an entry of the list covers the host. `None` if the entry is invalid.

@@ -174,8 +174,12 @@ fn receive_head(connection: &mut Connection, finish_by: Instant) -> Result<Head,
                     return Ok(head);
                 }
             }
-            None if connection.receive(finish_by)? => current(|exchange| exchange.phase = Phase::ReadResponse)?,
-            None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            None => {
+                if !connection.receive(finish_by)? {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                current(|exchange| exchange.phase = Phase::ReadResponse)?;
+            }
         }
     }
 }

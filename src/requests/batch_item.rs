@@ -14,8 +14,8 @@ pub(crate) trait BatchItem<T>: Debug + Send + Sync {
     /// Sends the request.
     fn send_in(&self, call: Call<'_>) -> Result<Sent<T>, Error>;
 
-    /// Goes on with the key of the request, which was looked for in a list.
-    fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<T>, Error>;
+    /// Continues once the key of the request is created or found, or has failed to be.
+    fn proceed(&self, call: Call<'_>, created: Result<Sent<Created>, Error>) -> Result<Sent<T>, Error>;
 
     /// Notes that the request has failed, before it is sent again.
     fn failed(&mut self, _: &Error) {}
@@ -27,7 +27,7 @@ pub(crate) trait BatchItem<T>: Debug + Send + Sync {
         loop {
             sent = match sent {
                 Sent::Done(result) => return Ok(result),
-                Sent::ToFind(lookup) => self.found(call, lookup.find(call).map(Sent::Done))?,
+                Sent::ToFind(lookup) => self.proceed(call, lookup.find(call).map(Sent::Done))?,
             };
         }
     }

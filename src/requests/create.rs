@@ -234,11 +234,11 @@ impl BatchItem<CreatedKey> for CheckedCreate {
     }
 
     fn send_in(&self, call: Call<'_>) -> Result<Sent<CreatedKey>, Error> {
-        self.found(call, self.key.send(call, &self.earlier, Prior::default()))
+        self.proceed(call, self.key.send(call, &self.earlier, Prior::default()))
     }
 
-    fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
-        self.earlier.noted(found)?.and_then(|Created { key, .. }| {
+    fn proceed(&self, call: Call<'_>, created: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
+        self.earlier.noted(created)?.and_then(|Created { key, .. }| {
             let limit = self.options.replicated_within;
             if limit.is_some() {
                 // Only the wait needs a copy of the key.

@@ -110,8 +110,8 @@ impl NewKey {
         if failure.is_already_applied() || (is_conflict && (may_exist || self.value.is_generated())) {
             return to_find(failure, true);
         }
-        let earlier = secret.filter(|_| may_exist).cloned();
-        Err(CallFailure { earlier, ..failure }.into_error(secret))
+        let value = secret.filter(|_| may_exist).cloned();
+        Err(CallFailure { earlier: value, ..failure }.into_error(secret))
     }
 
     /// The key that an earlier call has created. It is not created again: it may have been deleted since.

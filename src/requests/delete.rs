@@ -76,9 +76,9 @@ impl BatchItem<KeyId> for DeleteKey {
         Ok(Sent::Done(id))
     }
 
-    /// A deletion looks for no key.
-    fn found(&self, _: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<KeyId>, Error> {
-        found?.and_then(|created| Ok(created.key.id))
+    /// Never called: a deletion looks for no key.
+    fn proceed(&self, _: Call<'_>, created: Result<Sent<Created>, Error>) -> Result<Sent<KeyId>, Error> {
+        created?.and_then(|created| Ok(created.key.id))
     }
 
     fn failed(&mut self, error: &Error) {

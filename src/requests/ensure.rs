@@ -188,7 +188,7 @@ impl EnsureKey {
     }
 }
 
-/// One run: the lists between the [`Steps`].
+/// One run of `ensure`: lists the keys between the [`Steps`].
 impl Target {
     fn ensure(&self, call: Call<'_>) -> Result<EnsuredKey, Error> {
         let steps = self.steps(call)?;
@@ -225,9 +225,10 @@ impl Target {
             result => return result,
         };
         // A concurrent run may have created it, and a node may lag.
-        let mut rounds = 0;
-        while steps.before.wanted().next().is_none() && call.pause(&mut rounds, ROUNDS_FOR_GIVEN) {
+        let (mut rounds, mut may_pause) = (0, true);
+        while may_pause && steps.before.wanted().next().is_none() {
             steps = self.steps(call)?;
+            may_pause = steps.before.wanted().next().is_some() || call.pause(&mut rounds, ROUNDS_FOR_GIVEN);
         }
         match steps.before.holder(&self.key)? {
             Some(holder) => steps.keep(call, holder),

@@ -30,7 +30,7 @@ const MAX_TEXT: usize = 128 * 1024;
 /// By how much the clocks of two machines that want the same key may differ.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 
-/// A checked new key, which the server reads as the caller means it. Serialized, it is the body of the request.
+/// A checked new key, which the server interprets as the caller intended. Serialized, it is the body of the request.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct NewKey {
     pub(super) description: String,

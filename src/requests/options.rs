@@ -53,7 +53,9 @@ pub(super) fn add<T>(
     for item in items {
         match item.try_into() {
             Ok(item) => list.push(item),
-            Err(error) => *invalid = invalid.take().or_else(|| Some(error.into())),
+            Err(error) => {
+                invalid.get_or_insert_with(|| error.into());
+            }
         }
     }
 }

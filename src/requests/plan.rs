@@ -277,11 +277,11 @@ impl PlannedKey {
     }
 
     fn of(survey: &Survey, description: &str) -> Self {
-        let verdict = survey.verdict();
-        let left = verdict.1.filter(|_| verdict.0 == Change::Keep).and_then(|kept| survey.left_beside(&kept.key));
-        let (change, found) = match left {
+        let (change, about) = survey.verdict();
+        let kept = about.filter(|_| change == Change::Keep);
+        let (change, found) = match kept.and_then(|kept| survey.left_beside(&kept.key)) {
             Some(left) => (Change::Drift, Some(left)),
-            None => (verdict.0, verdict.1.cloned()),
+            None => (change, about.cloned()),
         };
         let (key, differences) = found.map(|listed| (listed.key, listed.differences)).unzip();
         let deletes: Vec<_> = match change {

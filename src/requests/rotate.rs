@@ -288,7 +288,7 @@ impl PreparedRotation {
     fn explained(&self, error: Error) -> Error {
         let id = self.request.key.id;
         let is_about_old = |report: &CallReport| matches!(report.0.operation, Operation::Get(about) if about == id);
-        // A missing old key is what the report is about.
+        // If the report is about the old key, that key is missing.
         if !error.may_have_acted() || error.report().is_some_and(is_about_old) {
             return error;
         }
@@ -376,8 +376,8 @@ impl BatchItem<CreatedKey> for PreparedRotation {
         sent.and_then(|created| self.finish(call, created))
     }
 
-    fn found(&self, call: Call<'_>, found: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
-        let found = self.earlier.noted(found).map_err(|error| self.explained(error))?;
-        found.and_then(|created| self.finish(call, created))
+    fn proceed(&self, call: Call<'_>, created: Result<Sent<Created>, Error>) -> Result<Sent<CreatedKey>, Error> {
+        let created = self.earlier.noted(created).map_err(|error| self.explained(error))?;
+        created.and_then(|created| self.finish(call, created))
     }
 }

@@ -8,12 +8,12 @@ use std::thread;
 
 use crate::local_clock;
 
-/// How fast a batch or a plan goes on.
+/// How a batch or a plan is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     /// How many requests are sent at the same time, each over its own connection and in its own thread. 0 counts as 1.
     pub(super) connections: usize,
-    /// Whether to go on after a failure.
+    /// Whether to continue after a failure.
     pub(super) keep_going: bool,
 }
 

@@ -114,18 +114,18 @@ impl<'a, T: Send> Sending<'a, T> {
     }
 
     fn report(&mut self, index: usize, item: Item<T>) -> ControlFlow<()> {
-        let is_to_find = item.lookup.is_some();
-        let items = if is_to_find { &mut self.to_find } else { &mut self.finished };
-        items.push((index, item));
-        match self.finished.last() {
-            Some((_, Item { result: Some(result), .. })) if !is_to_find => {
-                let (done, total, result) = (self.finished.len(), self.total, result.as_ref());
-                let is_stopped = result.is_err() && !self.pace.keep_going;
-                let flow = (self.progress)(&Progress { done, total, index, result });
-                if is_stopped { ControlFlow::Break(()) } else { flow }
-            }
-            _ => ControlFlow::Continue(()),
+        if item.lookup.is_some() {
+            self.to_find.push((index, item));
+            return ControlFlow::Continue(());
         }
+        self.finished.push((index, item));
+        let (done, total) = (self.finished.len(), self.total);
+        let Some((_, Item { result: Some(result), .. })) = self.finished.last() else {
+            return ControlFlow::Continue(());
+        };
+        let result = result.as_ref();
+        let flow = (self.progress)(&Progress { done, total, index, result });
+        if result.is_err() && !self.pace.keep_going { ControlFlow::Break(()) } else { flow }
     }
 }
 
@@ -145,7 +145,7 @@ impl<T> Item<T> {
             },
             Err(failure) => Err(lookup.unlisted(Some(failure.copy()))),
         };
-        let found = self.request.begin(engine).and_then(|call| self.request.found(call, found));
+        let found = self.request.begin(engine).and_then(|call| self.request.proceed(call, found));
         self.after(found)
     }
 

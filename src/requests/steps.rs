@@ -196,8 +196,8 @@ impl<'a> Creation<'a> {
     }
 }
 
-/// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that are still to
-/// be deleted, unless the cause is that nothing replaces them.
+/// The error of a run that ends here, or only the cause if nothing was changed. `to_delete`: the keys that were still to
+/// be deleted.
 pub(super) fn interrupted(
     created: Option<Created>,
     deleted: &[&KeyInfo],
@@ -207,23 +207,26 @@ pub(super) fn interrupted(
     if created.is_none() && deleted.is_empty() {
         return cause;
     }
-    let is_replaced = !matches!(cause, Error::AnotherKey { .. } | Error::InvalidRequest { field: "expires_at", .. });
-    let to_delete = if is_replaced { to_delete } else { &[] };
+    let (state, is_next) = match cause {
+        // Nothing replaces them.
+        Error::AnotherKey { .. } | Error::InvalidRequest { field: "expires_at", .. } => ("not deleted", false),
+        // The nodes that do not know the created key need the old one.
+        Error::NotReplicated(_) => ("not deleted yet", false),
+        _ => ("to be deleted", true),
+    };
     let own = created.as_ref().map(|created| created.key.id);
     let created_as = created.iter().map(|Created { key, is_certain }| match is_certain {
         true => format!("key {} is created", key.id),
         false => format!("key {} was found in a list", key.id),
     });
     let ids = |keys: &[&KeyInfo]| keys.iter().map(|key| key.id).filter(|id| own != Some(*id)).collect::<Vec<_>>();
-    let others = ids(to_delete);
     let what = created_as
         .chain(named(&ids(deleted), "deleted"))
-        .chain(named(&others, "to be deleted"))
+        .chain(named(&ids(to_delete), state))
         .collect::<Vec<_>>()
         .join(", ");
     let left_over = match to_delete {
-        // The nodes that do not know the created key need the old one.
-        [key] if !matches!(cause, Error::NotReplicated(_)) => Some((*key).clone()),
+        [key] if is_next => Some((*key).clone()),
         _ => None,
     };
     let key = created.map(|created| created.key);

@@ -88,8 +88,8 @@ enum State {
     /// Not expired, with a different scope, and may be replaced.
     Replaceable,
     /// Not expired, with a different scope, and may not be replaced.
-    Fixed,
-    /// Differs, and no key with the wanted value can be created because of it.
+    Irreplaceable,
+    /// No key with the wanted value can be created because of it.
     Obstacle,
     /// Expired by the local clock.
     Expired,
@@ -109,7 +109,7 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) fn is_drifted(&self) -> bool {
-        matches!(self.state, State::Replaceable | State::Fixed | State::Obstacle)
+        matches!(self.state, State::Replaceable | State::Irreplaceable | State::Obstacle)
     }
 }
 
@@ -137,17 +137,17 @@ impl Survey {
         survey
     }
 
-    /// Compares a key that this run has not created. `is_after`: whether it has created one.
+    /// Compares a key that this run has not created. `has_created`: whether it has created one.
     fn compare(
         &self,
         key: &KeyInfo,
         target: &Target,
-        is_after: bool,
+        has_created: bool,
         client_prefix: &str,
     ) -> (State, Vec<Difference>) {
         let may_be_clients = key.may_be_clients(client_prefix);
         let mut differences = differences(key, target);
-        let is_obstacle = !is_after && self.is_obstacle(key, &mut differences, target);
+        let is_obstacle = !has_created && self.is_obstacle(key, &mut differences, target);
         if !is_obstacle && key.is_expired() {
             // An expired key may have the value of the caller.
             let may_go = !may_be_clients && !target.key.value.is_provided();
@@ -155,7 +155,7 @@ impl Survey {
             return (if is_long_expired { State::LongExpired } else { State::Expired }, differences);
         }
         let is_given = matches!(target.key.value, KeyValue::Provided(_) | KeyValue::Derived(_));
-        if is_after && is_given && differences.is_empty() {
+        if has_created && is_given && differences.is_empty() {
             // The server accepted the value for the created key, so this key has another one.
             differences.push(other_value(key));
         }
@@ -168,12 +168,12 @@ impl Survey {
             let found = "perhaps the client's own key, which has the same prefix".to_owned();
             differences.push(Difference { field: CLIENT_KEY, found, wanted: "another".to_owned() });
         }
-        let is_fixed = |it: &Difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&it.field);
+        let is_irreplaceable = |it: &Difference| [UNKNOWN_MEMBERS, CLIENT_KEY].contains(&it.field);
         let state = match differences.as_slice() {
             [] => State::Wanted,
             _ if is_obstacle => State::Obstacle,
-            all if target.succession.replace_on_drift && !all.iter().any(is_fixed) => State::Replaceable,
-            _ => State::Fixed,
+            all if target.succession.replace_on_drift && !all.iter().any(is_irreplaceable) => State::Replaceable,
+            _ => State::Irreplaceable,
         };
         (state, differences)
     }
@@ -183,9 +183,9 @@ impl Survey {
         let wanted = &target.key;
         let may_have_value = wanted.has_prefix_of(key);
         let (field, found, other) = match &wanted.value {
-            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "another"),
+            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "another: store a new one"),
             KeyValue::Derived(derived) if may_have_value => {
-                (GENERATION, derived.generation.to_string(), "a higher one")
+                (GENERATION, derived.generation.to_string(), "a higher one: raise `generation`")
             }
             // The value of an earlier generation may have leaked.
             KeyValue::Derived(derived) => {
@@ -204,7 +204,7 @@ impl Survey {
         } else {
             return false;
         };
-        differences.push(Difference { field, found, wanted: format!("{other} ({why})") });
+        differences.push(Difference { field, found: format!("{found} ({why})"), wanted: other.to_owned() });
         true
     }
 
@@ -257,7 +257,7 @@ impl Survey {
             (Change::Drift, newest(State::Obstacle)),
             (Change::Keep, first_wanted),
             (Change::Renew, newest(State::Expiring)),
-            (Change::Drift, newest(State::Fixed)),
+            (Change::Drift, newest(State::Irreplaceable)),
             (Change::Replace, newest(State::Replaceable)),
         ];
         verdicts.into_iter().find(|(_, listed)| listed.is_some()).unwrap_or((Change::Create, None))
@@ -273,7 +273,7 @@ impl Survey {
         Some(left)
     }
 
-    /// The keys to delete once a key is as wanted, if they have drifted. `stays`: its id, if it exists already.
+    /// The drifted keys to delete once another key is as wanted. `stays`: its id, if it exists already.
     pub(super) fn replaced_by(&self, stays: Option<KeyId>) -> impl Iterator<Item = &KeyInfo> {
         let is_replaced = move |listed: &&Listed| {
             let is_older = stays.is_none_or(|stays| listed.key.id < stays);
@@ -290,13 +290,14 @@ impl Survey {
 
 fn differences(key: &KeyInfo, target: &Target) -> Vec<Difference> {
     let wanted = &target.key;
-    let asked = wanted.autodelete.or(key.autodelete);
-    let autodelete = (key.autodelete.unwrap_or_default(), asked.unwrap_or_default());
+    let (autodelete, asked) = (key.autodelete.unwrap_or_default(), wanted.autodelete.unwrap_or_default());
+    // Neither is known for servers before v26 and requests that leave it out.
+    let is_unknown = key.autodelete.is_none() || wanted.autodelete.is_none();
     let compared: [(_, bool, &dyn Debug, &dyn Debug); 4] = [
         ("actions", are_same_set(&key.actions, &wanted.actions), &key.actions, &wanted.actions),
         ("collections", are_same_set(&key.collections, &wanted.collections), &key.collections, &wanted.collections),
         ("expires_at", wanted.accepts(key.expires_at), &key.expires_at, &wanted.expires_at),
-        ("autodelete", key.autodelete.is_none_or(|found| asked == Some(found)), &autodelete.0, &autodelete.1),
+        ("autodelete", is_unknown || autodelete == asked, &autodelete, &asked),
     ];
     let mut differences = Vec::new();
     // The texts are written only for what differs: most keys are as wanted.

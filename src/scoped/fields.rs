@@ -35,8 +35,8 @@ fn shows(value: &str, field: &str) -> bool {
     })
 }
 
-/// The first field that an embedded parameter of [`SHOWING`] shows although it is among `hidden`, or not among `shown`,
-/// with this parameter. An empty `shown` hides nothing. The value `none` names no field that could be missing there.
+/// The first embedded parameter of [`SHOWING`] that shows a hidden field, and this field: one of `hidden`, or one that is
+/// not in `shown`. An empty `shown` hides nothing. The value `none` counts as no field that `shown` lacks.
 pub(super) fn shown_although_hidden<'a>(
     get: &dyn Fn(&str) -> Option<&'a Value>,
     hidden: &'a [impl AsRef<str>],

@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 
 /// A parameter, and what a key does about it.
 ///
-/// Nothing if it is harmless (an empty cell), if it has an effect only together with another one, which is off (`with …`),
-/// or if no key can close it (`**open**`). Otherwise the key embeds a value that [switches it off](off).
+/// A key does nothing about a parameter that is harmless (an empty cell), that has an effect only together with another
+/// one, which is off (`with …`), or that no key can close (`**open**`). For any other, it embeds the value that
+/// [switches it off](off).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) name: &'static str,

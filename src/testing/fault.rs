@@ -169,7 +169,7 @@ impl<'a> FaultRule<'a> {
 }
 
 /// The fault of the next request: the first one that is due. Other due faults wait.
-pub(super) fn next(
+pub(super) fn take_due(
     faults: &mut Vec<(Due, Fault)>,
     operation: Operation,
     is_about: impl Fn(&Subject) -> bool,

@@ -45,7 +45,7 @@ impl FakeNode {
             Subject::Id(id) => request.id() == Some(*id),
             Subject::Description(described) => description().as_ref() == Some(described),
         };
-        let fault = operation.and_then(|operation| fault::next(&mut own.faults, operation, is_about));
+        let fault = operation.and_then(|operation| fault::take_due(&mut own.faults, operation, is_about));
         let act = || lock(&self.keys).respond(request, own.lagging.as_ref(), self.is_leader);
         match fault {
             None => act().map_or(Delivery::Close, Delivery::Send),

@@ -101,7 +101,7 @@ fn value_with_the_prefix_of_an_expired_key_is_refused_by_every_run() {
             error.to_string(),
             "key 0 (`docs site`) differs from the request: `value` is one that begins with `prod`, as the given one \
              does, not one that begins differently; change the request (for example to a value that begins differently), \
-             or delete the key if its value is certainly another (`replace_on_drift` cannot be combined with `value`)"
+             or delete the key if you are sure that its value differs (`replace_on_drift` cannot be combined with `value`)"
         );
         assert_eq!(server.key_count(), 1);
     }
@@ -265,7 +265,7 @@ fn old_key_is_not_left_over_while_a_node_does_not_know_the_new_one() {
     let error = ensure(&client).replace_on_drift(true).timeout(Duration::from_secs(1)).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert!(matches!(incomplete.cause, Error::NotReplicated(_)), "{incomplete}");
-    assert!(incomplete.to_string().contains(&format!("key {old} is to be deleted")), "{incomplete}");
+    assert!(incomplete.to_string().contains(&format!("key {old} is not deleted yet")), "{incomplete}");
     assert_eq!((incomplete.left_over.as_ref(), leader.key_count()), (None, 2), "{incomplete}");
 }
 

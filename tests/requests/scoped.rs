@@ -164,7 +164,7 @@ fn parent_that_a_server_would_refuse_is_refused() {
         refused(ScopedKeyBuilder::from_parent(&parent).filter_by("a:=b"), &format!("`parent`: {why}"));
     }
     let parent = SecretString::from("RN23GFr1s6jQ9kgSNg2O7fYcAUXU7127");
-    let only_search = "a server takes scoped keys only of one that may do `documents:search` and nothing else";
+    let only_search = "the parent must allow `documents:search` and nothing else";
     for (fields, why) in [
         (
             json!({"actions": ["documents:search", "documents:get"]}),

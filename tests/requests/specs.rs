@@ -85,7 +85,7 @@ fn date_that_is_not_a_time_in_utc_is_refused() {
 }
 
 #[test]
-fn duration_is_written_in_whole_days_or_as_it_is_read() {
+fn duration_is_written_in_days_if_it_is_whole_days() {
     let json = |text: &str| {
         let (actions, collections) = (["keys:get"], ["*"]);
         serde_json::json!({

@@ -54,11 +54,17 @@ impl Plan {
     }
 }
 
-/// A change that creates no key, with its position in the plan: a key to delete or, with its steps, one that is kept while
-/// others with its description are deleted.
-type Other<'a> = (usize, Option<Steps<'a>>, &'a KeyInfo);
+/// A change that creates no key.
+struct Other<'a> {
+    /// The position in the plan.
+    at: usize,
+    /// The key to delete; with `steps`, the key to keep.
+    key: &'a KeyInfo,
+    /// The steps that delete other keys with its description.
+    steps: Option<Steps<'a>>,
+}
 
-/// One run. The lists serve all keys, each request has its own deadline.
+/// One run. The lists serve all keys; each request has its own deadline.
 impl Plan {
     fn change_all(&self, report: &mut Report<'_>) -> Result<(), Error> {
         let keys = &self.keys;
@@ -84,13 +90,13 @@ impl Plan {
                     steps.before.prune(|key| planned.deletes.contains(key));
                     match planned.check(&steps) {
                         Ok(None) => creations.push((at, steps)),
-                        Ok(Some(kept)) => others.push((at, Some(steps), kept)),
+                        Ok(Some(key)) => others.push(Other { at, key, steps: Some(steps) }),
                         Err(refused) => report.finish(at, Err(refused)),
                     }
                 }
                 None => match planned.deletes.iter().find(|key| changed.contains(&key.id)) {
                     Some(key) => report.finish(at, Err(planned.outdated(format!("key {} has changed", key.id)))),
-                    None => others.extend(planned.deletes.iter().map(|key| (at, None, key))),
+                    None => others.extend(planned.deletes.iter().map(|key| Other { at, key, steps: None })),
                 },
             }
         }
@@ -195,7 +201,7 @@ impl Plan {
 
     /// Makes the changes that create no key.
     fn finish<'a>(&'a self, others: Vec<Other<'a>>, report: &mut Report<'_>) {
-        let job = |(at, steps, key): Other<'a>| match steps {
+        let job = |Other { at, key, steps }: Other<'a>| match steps {
             Some(steps) => {
                 let call = self.call_about(steps.target);
                 let ensured = call.guard(Operation::Delete(key.id), || steps.keep(call, key));
