@@ -12,12 +12,12 @@
 //! [`ValueRoot`]: ValueRoot
 //! [`client.create()`]: KeysClient::create
 //! [`client.create_many(…)`]: KeysClient::create_many
-//! [`client.delete(id)`]: KeysClient::delete
+//! [`client.delete(&key)`]: KeysClient::delete
 //! [`client.ensure(description)`]: KeysClient::ensure
 //! [`client.get(id)`]: KeysClient::get
 //! [`client.list()`]: KeysClient::list
 //! [`client.plan(specs)`]: KeysClient::plan
-//! [`client.rotate(id)`]: KeysClient::rotate
+//! [`client.rotate(&key)`]: KeysClient::rotate
 //! [`info.audit()`]: KeyInfo::audit
 //! [`key.scoped()`]: CreatedKey::scoped
 //! [contract]: guide::contract

@@ -152,7 +152,7 @@ impl<'a> ScopedKeyBuilder<'a> {
     ///
     /// A hidden value can still be *guessed*: `filter_by` and `query_by` reveal whether a document has it.
     /// `param("query_by", …)` closes the second; `filter_by` cannot be closed. Keep values that must not be guessed in
-    /// another collection. Defaults to all fields.
+    /// another collection. A field that is named `none` is shown in highlights. Defaults to all fields.
     pub fn show_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.settings.shown.get_or_insert_default().extend(fields.into_iter().map(Into::into));
         self

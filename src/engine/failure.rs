@@ -68,7 +68,12 @@ impl CallFailure {
 
     /// `value`: the value of the key that the call may have created.
     pub(crate) fn into_error(self, value: Option<&SecretString>) -> Error {
-        if self.in_doubt || (self.earlier.is_some() && matches!(self.last.cause, Cause::Reentrant)) {
+        if let (Cause::Reentrant, Some(value)) = (&self.last.cause, self.earlier.clone()) {
+            let what = "called from a logger while this thread was making another call, and an earlier call may have \
+                        created the key; its value is in this error";
+            return self.into_outcome_unknown(what, Some(&value), Vec::new());
+        }
+        if self.in_doubt {
             let what = match (self.operation, value) {
                 (Operation::Create { .. }, Some(_)) => "the server may have created it; its value is in this error",
                 (Operation::Create { .. }, None) => "the server may have created it with a value that nobody knows",

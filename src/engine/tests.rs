@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::error::{Phase, Quoted, Secrets, Snippet};
+use crate::error::{Error, Phase, Quoted, Secrets, Snippet};
 use crate::key::KeyId;
 
 /// A clock that advances only when a test sleeps or makes an attempt.
@@ -394,6 +394,18 @@ impl Server {
             Event::LostAfter => self.act(operation).and(Err(reset())).or(Err(reset())),
             Event::GarbledAfter => self.act(operation).and(Err(garbled())),
         }
+    }
+}
+
+#[test]
+fn call_from_a_logger_keeps_the_value_of_an_earlier_call() {
+    for operation in [CREATE, Operation::Get(KeyId::from(7))] {
+        let failure = || CallFailure::new(operation, Cause::Reentrant.into());
+        assert!(matches!(failure().into_error(None), Error::CalledFromLogger));
+        let earlier = CallFailure { earlier: Some("k3yA-value".into()), ..failure() };
+        let error = earlier.into_error(None);
+        assert!(error.value().is_some() && error.may_have_acted(), "{error}");
+        assert!(error.to_string().contains("called from a logger"), "{error}");
     }
 }
 

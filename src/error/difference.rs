@@ -57,7 +57,7 @@ pub(super) fn advice(differences: &[Difference]) -> &'static str {
         "change the request (for example to a value that begins differently), or delete the key if you are sure that its \
          value differs (`replace_on_drift` cannot be combined with `value`)"
     } else if is_in(GENERATION) {
-        "use `replace_on_drift`, with a `generation` above that of the key"
+        "use `replace_on_drift`, with a `generation` above that of the key (which is enough if the key expires soon)"
     } else {
         "change the request, or use `replace_on_drift` (not with a `value` of your own)"
     }

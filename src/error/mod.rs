@@ -227,7 +227,8 @@ pub enum Error {
     },
 
     /// A logger made the call while its thread was making another one. It is refused, because it would be logged, too. The
-    /// server did not act. Send it later, or in another thread.
+    /// server did not act. Send it later, or in another thread. If an earlier call may have created the key of the
+    /// request, the error is [`OutcomeUnknown`](Self::OutcomeUnknown), with the value.
     #[error("called from a logger while this thread was making another call: send it later, or in another thread")]
     CalledFromLogger,
 

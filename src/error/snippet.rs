@@ -106,9 +106,11 @@ impl Secrets<'_> {
         key
     }
 
-    /// Whether a key that is to be created would show the client's own key or its value by its description.
+    /// Whether a key that is to be created would show the client's own key, unless that is short, or its value by its
+    /// description.
     pub(crate) fn are_in(self, description: &str) -> bool {
-        self.unmistakable().any(|secret| description.contains(secret.expose_secret()))
+        let mut secrets = self.value.into_iter().chain(self.unmistakable());
+        secrets.any(|secret| description.contains(secret.expose_secret()))
     }
 
     fn unmistakable(&self) -> impl Iterator<Item = &SecretString> {

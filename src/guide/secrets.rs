@@ -14,7 +14,7 @@
 //! truncated to 200 characters, and with every 6 bytes of a known key masked by `*`: of the client's key, and of the value
 //! of the new key that the request is about (in the lists of `apply`, of all its new keys). In the texts of a listed key,
 //! `*****` stands for these two if they are repeated there, whole and with at least 16 bytes. The description of a new key
-//! must not contain them.
+//! must not contain the new value, nor the client's key if that has at least 16 bytes.
 //!
 //! **Keys are wiped.** When a client and its results are dropped, no copy that this crate made remains in the memory of the
 //! process. A test searches the memory of a process for them, over plain http, on Linux.

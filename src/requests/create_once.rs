@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::get;
 use super::lookup::{Created, Lookup, ROUNDS_FOR_GIVEN, Sent};
-use super::new_key::NewKey;
+use super::new_key::{NewKey, check_description};
 use crate::engine::{Call, CallFailure};
 use crate::error::Error;
 use crate::key::{CreatedKey, KeyId};
@@ -80,8 +80,7 @@ impl NewKey {
         if let Some(id) = earlier.created() {
             return self.get(call, id);
         }
-        let why = "contains the client's own key or the new value, which every list of keys would show";
-        Error::invalid_if(call.secrets.are_in(&self.description), "description", why)?;
+        check_description(&self.description, call.secrets)?;
         let Prior { may_exist, others, too_late } = prior;
         let may_exist = may_exist || earlier.may_have_created();
         let is_past = self.expires_at.is_past();

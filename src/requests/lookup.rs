@@ -50,10 +50,7 @@ impl Lookup {
     /// Reads the list until it contains the key, because the node may lag behind the one that knows the key. `call` hides
     /// the value.
     pub(super) fn find(mut self, call: Call<'_>) -> Result<Created, Error> {
-        // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
-        let exists = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
-        let most = if exists { u32::MAX } else { ROUNDS_FOR_GIVEN };
-        let mut rounds = 0;
+        let (most, mut rounds) = (self.most_rounds(), 0);
         call.guard(self.failure.operation, move || {
             loop {
                 let holders = match list::all(call, &|listed| self.key.has_prefix_of(listed)) {
@@ -69,6 +66,13 @@ impl Lookup {
                 }
             }
         })
+    }
+
+    /// How many lists are read for the key, if the deadline leaves the time.
+    pub(super) fn most_rounds(&self) -> u32 {
+        // If the server has just refused a value that this crate has generated for this call, the key certainly exists.
+        let exists = self.key.value.is_generated() && self.failure.last.typesense_status() == Some(409);
+        if exists { u32::MAX } else { ROUNDS_FOR_GIVEN }
     }
 
     /// Finds the key in a list, which must have been read after the value was refused: an earlier list may show another
@@ -119,7 +123,9 @@ impl Lookup {
                         "no new key of this scope is listed, and none may be created now (its expiry has passed, or it \
                          has `autodelete`); its value is in this error"
                     }
-                    [] => "the value is in use, but no new key of this scope is listed; it is in this error",
+                    others if others.is_empty() || key.value.is_generated() => {
+                        "the value is in use, but no new key of this scope is listed; it is in this error"
+                    }
                     _ => {
                         "the value is in use, but no new key of this scope and expiry is listed; if it is that of an \
                          older key, run `ensure` again, or rotate to another value; it is in this error"

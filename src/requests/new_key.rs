@@ -14,7 +14,7 @@ use super::options::KeySettings;
 use super::value::KeyValue;
 use crate::action::Action;
 use crate::collection::CollectionPattern;
-use crate::error::{Error, Shown};
+use crate::error::{Error, Secrets, Shown};
 use crate::expiry::{Expires, Expiry};
 use crate::http::DecodeError;
 use crate::key::{self, CreatedKey, KeyId, KeyInfo};
@@ -191,6 +191,12 @@ impl NewKey {
         let value = self.value.known().map(ExposeSecret::expose_secret).unwrap_or_default();
         if key.prefix.len() < key::PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
     }
+}
+
+/// Checks that a description shows no secret.
+pub(super) fn check_description(description: &str, secrets: Secrets<'_>) -> Result<(), Error> {
+    let why = "contains the client's own key or the new value, which every list of keys would show";
+    Error::invalid_if(secrets.are_in(description), "description", why)
 }
 
 fn check_size(description: &str, actions: &[Action], collections: &[CollectionPattern]) -> Result<(), Error> {

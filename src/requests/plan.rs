@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 pub use self::applied::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::{KeySpec, Scope};
 use super::list;
+use super::new_key::check_description;
 use super::options::CallOptions;
 use super::runner::Pace;
 pub use super::survey::Change;
@@ -94,9 +95,9 @@ impl<'a> PlanKeys<'a> {
     /// It is called for each key to be created whose description no listed key has. If the earlier run has created the
     /// key, but the listing node lags, `apply` returns that key and creates no second one.
     ///
-    /// Replaces [`derived_values`](Self::derived_values). Return only [values of plans](Plan::values), and only if their keys are not known to exist: the value of a
-    /// deleted key would be created again. Two runs must not use the same value at once. It is not called for keys with
-    /// `autodelete`: see [`KeySpec::autodelete`].
+    /// Replaces [`derived_values`](Self::derived_values). Return only [values of plans](Plan::values), and only if
+    /// their keys are not known to exist: the value of a deleted key would be created again. Two runs must not use the
+    /// same value at once. It is not called for keys with `autodelete`: see [`KeySpec::autodelete`].
     pub fn stored_values(mut self, stored_value: impl FnMut(&str) -> Option<SecretString> + 'a) -> Self {
         self.values = Values::Stored(Box::new(stored_value));
         self
@@ -144,6 +145,7 @@ impl<'a> PlanKeys<'a> {
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let (mut targets, mut positions) = (Vec::with_capacity(specs.len()), BTreeMap::new());
         for (at, spec) in specs.into_iter().enumerate() {
+            check_description(spec.description(), engine.secrets())?;
             let earlier = positions.insert(spec.description().to_owned(), at);
             let target = spec.check(succession, root);
             let target = target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;

@@ -8,7 +8,7 @@ use std::{fmt, mem, vec};
 
 use super::batch_item::BatchItem;
 use super::list;
-use super::lookup::{Lookup, ROUNDS_FOR_GIVEN, Sent};
+use super::lookup::{Lookup, Sent};
 use super::runner::{self, Pace};
 use crate::engine::{CallFailure, Engine};
 use crate::error::Error;
@@ -77,26 +77,24 @@ impl<'a, T: Send> Sending<'a, T> {
     }
 
     /// Finds the keys of the requests whose values are in use, with one list for all of them. Reads it again until it shows
-    /// them, because a node may lag.
+    /// them, because a node may lag, at most until the client's timeout.
     fn find(&mut self) {
         let engine = self.engine;
-        for rounds in 1.. {
+        let call = engine.call(None);
+        let mut rounds = 0;
+        while !self.to_find.is_empty() {
+            rounds += 1;
             let to_find = mem::take(&mut self.to_find);
-            if to_find.is_empty() {
-                break;
-            }
             let lookups = to_find.iter().filter_map(|(_, item)| item.lookup.as_ref());
             let values: Vec<_> = lookups.filter_map(|lookup| lookup.key.value.known()).collect();
             let prefixes: BTreeSet<_> = values.iter().map(|value| key::shown_prefix(value)).collect();
             // A list that was read before a value was refused might show another key that begins alike, and not yet its
             // own.
-            let call = engine.call(None);
             let listed = list::all(call.hiding_all(&values), &|key| prefixes.contains(&key.prefix));
-            let is_last = rounds >= ROUNDS_FOR_GIVEN;
             let mut todo = to_find.into_iter();
             // These keys exist already, so the caller cannot stop this.
             while todo.len() > 0 {
-                self.run(&mut todo, &|item| item.found(engine, &listed, is_last));
+                self.run(&mut todo, &|item| item.found(engine, &listed, rounds));
             }
             if !self.to_find.is_empty() {
                 call.pause_until(rounds);
@@ -136,11 +134,11 @@ impl<T> Item<T> {
     }
 
     /// `is_last`: whether the list is not read again.
-    fn found(mut self, engine: &Engine, listed: &Result<Vec<KeyInfo>, Box<CallFailure>>, is_last: bool) -> Self {
+    fn found(mut self, engine: &Engine, listed: &Result<Vec<KeyInfo>, Box<CallFailure>>, rounds: u32) -> Self {
         let Some(lookup) = self.lookup.take() else { return self };
         let found = match listed {
             Ok(listed) => match lookup.find_in(listed) {
-                Ok(Sent::ToFind(lookup)) if is_last => Err(lookup.unlisted(None)),
+                Ok(Sent::ToFind(lookup)) if rounds >= lookup.most_rounds() => Err(lookup.unlisted(None)),
                 found => found,
             },
             Err(failure) => Err(lookup.unlisted(Some(failure.copy()))),

@@ -183,9 +183,9 @@ impl Survey {
         let wanted = &target.key;
         let may_have_value = wanted.has_prefix_of(key);
         let (field, found, other) = match &wanted.value {
-            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "another: store a new one"),
+            KeyValue::Stored(_) if may_have_value => (VALUE, "the stored one".to_owned(), "another"),
             KeyValue::Derived(derived) if may_have_value => {
-                (GENERATION, derived.generation.to_string(), "a higher one: raise `generation`")
+                (GENERATION, derived.generation.to_string(), "a higher one")
             }
             // The value of an earlier generation may have leaked.
             KeyValue::Derived(derived) => {

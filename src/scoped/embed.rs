@@ -43,7 +43,6 @@ impl Settings {
         }
         self.check_collection(&params)?;
         self.embed_fields(&mut params)?;
-        self.check_allowed(&params)?;
         // Without a page this small, a server would refuse every search.
         if let Some(limit) = params.get("limit_hits").and_then(number).filter(|limit| *limit < warning::DEFAULT_PAGE)
         {
@@ -52,6 +51,7 @@ impl Settings {
         if self.limits_groups {
             params.push_default("group_limit", 1);
         }
+        self.check_allowed(&params)?;
         self.close(&mut params, restricts_documents);
         self.check_hidden(&params)?;
         self.embed_expiry(&mut params)?;

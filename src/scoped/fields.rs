@@ -36,7 +36,7 @@ fn shows(value: &str, field: &str) -> bool {
 }
 
 /// The first embedded parameter of [`SHOWING`] that shows a hidden field, and this field: one of `hidden`, or one that is
-/// not in `shown`. An empty `shown` hides nothing. The value `none` counts as no field that `shown` lacks.
+/// not in `shown`. An empty `shown` hides nothing. `highlight_fields=none` is what turns highlights off.
 pub(super) fn shown_although_hidden<'a>(
     get: &dyn Fn(&str) -> Option<&'a Value>,
     hidden: &'a [impl AsRef<str>],
@@ -45,13 +45,12 @@ pub(super) fn shown_although_hidden<'a>(
     let is_part = |name: &str, field: &str| {
         name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(', ' ']))
     };
-    let is_missing = |name: &&str| {
-        *name != "none" && !shown.is_empty() && !shown.iter().any(|field| is_part(name, field.as_ref()))
-    };
-    SHOWING.into_iter().find_map(|name| {
-        let value = get(name)?.as_str()?;
+    let is_missing = |name: &&str| !shown.is_empty() && !shown.iter().any(|field| is_part(name, field.as_ref()));
+    SHOWING.into_iter().find_map(|parameter| {
+        let value = get(parameter)?.as_str()?;
+        let is_off = (parameter, value) == ("highlight_fields", "none");
         let field = hidden.iter().map(AsRef::as_ref).find(|field| shows(value, field));
-        Some((name, field.or_else(|| names(value).find(is_missing))?))
+        Some((parameter, field.or_else(|| names(value).find(is_missing).filter(|_| !is_off))?))
     })
 }
 

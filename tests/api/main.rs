@@ -15,6 +15,21 @@ use typesense_keys::error::*;
 use typesense_keys::scoped::{ScopedKeyBuilder, ScopedKeyInfo};
 use typesense_keys::*;
 
+/// The README is also the first page of the documentation, where its links to source files lead nowhere.
+#[test]
+fn every_link_of_the_readme_leads_into_the_documentation() {
+    let of = |text: &'static str, prefix: &'static str| {
+        let definitions = text.lines().filter_map(move |line| line.strip_prefix(prefix)?.split_once("]: "));
+        definitions.collect::<Vec<_>>()
+    };
+    let documented: BTreeSet<_> =
+        of(include_str!("../../src/lib.rs"), "//! [").into_iter().map(|link| link.0).collect();
+    let links = of(include_str!("../../README.md"), "[");
+    let missing: Vec<_> =
+        links.iter().filter(|(label, path)| path.starts_with("src/") && !documented.contains(label)).collect();
+    assert!(links.len() > 20 && missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn every_type_is_send_and_sync() {
     fn is_send<T: Send + 'static>() {}

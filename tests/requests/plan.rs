@@ -719,13 +719,21 @@ fn nothing_shows_the_clients_key_if_a_listed_key_repeats_it() {
 }
 
 #[test]
-fn clients_key_is_not_made_a_description() {
+fn no_description_contains_the_clients_key_or_the_new_value() {
     let server = FakeServer::start().unwrap();
     let description = format!("for {}", server.api_key().expose_secret());
-    let error = hasty(&server).ensure(&description).actions(["*"]).collections(["*"]).send().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "invalid request: `description`: contains the client's own key or the new value, which every list of keys would show"
-    );
+    let client = hasty(&server);
+    let ensured = client.ensure(&description).actions(["*"]).collections(["*"]).send().unwrap_err();
+    // A plan would be shown before it is applied.
+    let planned = client.plan([KeySpec::new(&description).actions(["*"]).collections(["*"])]).send().unwrap_err();
+    let create = client.create().description("for k3yA-").actions(["*"]).collections(["*"]);
+    let created = create.value("k3yA-").send().unwrap_err();
+    for error in [ensured, planned, created] {
+        assert_eq!(
+            error.to_string(),
+            "invalid request: `description`: contains the client's own key or the new value, which every list of keys \
+             would show"
+        );
+    }
     assert_eq!(server.key_count(), 0);
 }

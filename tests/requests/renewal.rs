@@ -134,10 +134,7 @@ fn error_about_a_derived_value_that_expires_soon_asks_for_a_higher_generation() 
     let old = seed_derived(&server, 1, 6);
     let planned = plan(&client).derived_values(&root()).send().unwrap();
     assert_eq!(change(&planned), Change::Drift);
-    assert!(
-        planned.to_string().contains("generation: 1 (it expires soon) -> a higher one: raise `generation`"),
-        "{planned}"
-    );
+    assert!(planned.to_string().contains("generation: 1 (it expires soon) -> a higher one"), "{planned}");
     let error = ensure(&client).derived_value(&root(), "docs", 1).send().unwrap_err();
     assert!(matches!(error, Error::Drift { .. }), "{error}");
 

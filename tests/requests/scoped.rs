@@ -368,6 +368,10 @@ fn allowed_parameter_is_left_to_requests_with_a_warning() {
     }
     // A harmless parameter is open anyway.
     assert_eq!(embedded(key().allow_params(["page", "num_typos"])), embedded(key()));
+    refused(
+        key().limit_hits(5).allow_params(["per_page"]),
+        "`allow_params`: `per_page` is embedded, so that no request can set it",
+    );
     refused(key().allow_params(["sort-by"]), "`allow_params`: `sort-by` is not a parameter: write `sort_by`");
     refused(
         key().allow_params(["anything"]),
@@ -593,6 +597,10 @@ fn parameter_that_would_show_a_hidden_field_is_refused() {
             assert!(error.contains(&format!("`{name}` would show the values of the hidden field")), "{error}");
         }
         assert!(shown().param(name, "title, owner.name").sign().is_ok());
+    }
+    for name in ["facet_by", "group_by"] {
+        let why = format!("`params`: `{name}` would show the values of the hidden field `none`");
+        refused(shown().param(name, "none"), &why);
     }
     // `none` turns highlights off, unless a field has this name.
     let key = || ScopedKeyBuilder::from_parent(&parent).hide_fields(["none"]);

@@ -85,6 +85,15 @@ fn date_that_is_not_a_time_in_utc_is_refused() {
 }
 
 #[test]
+fn every_form_of_a_collection_is_written_as_it_is_read() {
+    for text in ["docs", "*", "pattern:docs_[0-9]+", "custom:(?!secret$).*"] {
+        let json = serde_json::json!({"description": "a", "actions": ["keys:get"], "collections": [text]});
+        let spec: KeySpec = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&spec).unwrap(), json);
+    }
+}
+
+#[test]
 fn duration_is_written_in_days_if_it_is_whole_days() {
     let json = |text: &str| {
         let (actions, collections) = (["keys:get"], ["*"]);

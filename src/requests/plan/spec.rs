@@ -313,7 +313,7 @@ fn action_text(action: &Action) -> String {
 /// The text that is parsed to the same entry.
 fn collection_text(entry: &CollectionPattern) -> Result<String, String> {
     let text = entry.as_str();
-    let candidates = [text.to_owned(), format!("pattern:{text}")];
+    let candidates = [text.to_owned(), format!("pattern:{text}"), format!("custom:{text}")];
     let found = candidates.into_iter().find(|candidate| candidate.parse() == Ok(entry.clone()));
     found.ok_or_else(|| format!("the collection `{}` cannot be written", text.escape_debug()))
 }

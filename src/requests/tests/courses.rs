@@ -14,9 +14,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::contract::{Course, Panic};
-use super::model::{Act, Event, Model, World, generate_next, server_time};
+use super::model::{Act, Event, Model, World, exposed, generate_next, server_time};
 use super::operations::{BEFORE, Before, OPERATIONS, VALUE};
 use super::{is_ci, share};
+use crate::client::KeysClient;
 use crate::secret::tests::Random;
 
 /// Takes every course of the operation with these keys: up to `depth` requests, of which at most `faults` go wrong.
@@ -245,6 +246,21 @@ fn key_that_could_not_be_told_from_another_is_not_believed_once_the_other_is_gon
     model.state().change = Some((requests, World::Restored(2)));
     assert!(rotation.send().is_err());
     assert!(!model.state().acts.iter().any(|act| matches!(act, Act::Deleted { .. })));
+}
+
+/// A value that the server has refused exists. So the list is read until the deadline, by itself and in a batch.
+#[test]
+fn generated_value_is_looked_for_until_the_deadline() {
+    let lagging = [Event::Lagging; 10];
+    let model = || Model::new(&[], &[&[Event::LostAfter, Event::Normal][..], &lagging].concat());
+    let prepared = |client: &KeysClient| {
+        generate_next(Random::Gives(VALUE));
+        client.create().description("docs").actions(["documents:search"]).collections(["docs"]).prepare().unwrap()
+    };
+    let client = model().client();
+    assert_eq!(exposed(Some(&prepared(&client).send().unwrap().value)).as_deref(), Some(VALUE));
+    let client = model().client();
+    assert!(client.create_many([prepared(&client)]).send().is_complete());
 }
 
 /// Take minutes: `cargo test --release --lib in_every_course -- --ignored --nocapture`.
