@@ -310,6 +310,8 @@ fn batch_whose_list_fails_creates_nothing_again_when_it_is_resumed() {
         let batch = client.create_many(requests(&client, 3)).connections(1).keep_going(true).send();
         let failed: Vec<_> = batch.failed().collect();
         let [(1, Error::OutcomeUnknown(unknown))] = failed.as_slice() else { panic!("{failed:?}") };
+        // What the server said about the one list is in the error of each request.
+        assert!(unknown.report.message().is_some_and(|message| message.contains("x-typesense-api-key")), "{unknown}");
         let value = unknown.value.as_ref().unwrap().expose_secret().to_owned();
         let id = server.keys().into_iter().find(|key| server.value_of(key.id).unwrap().expose_secret() == value);
         let id = id.unwrap().id;

@@ -106,6 +106,11 @@ fn new_key_that_is_known_only_by_a_refusal_is_not_created_again() {
     assert!(server.remove(1));
     assert!(matches!(rotation.send(), Err(Error::Incomplete(_))));
     assert_eq!((server.requests(Operation::Create), ids(&server)), (created, vec![0]));
+    assert!(server.remove(0));
+    let error = rotation.send().unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    assert_eq!(error.value().unwrap().expose_secret(), rotation.value().expose_secret());
+    assert_eq!((server.requests(Operation::Create), server.key_count()), (created, 0));
 }
 
 #[test]
