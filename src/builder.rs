@@ -144,8 +144,8 @@ impl ClientBuilder {
     /// `NO_PROXY`. Plain http does not use that proxy. Defaults to `true`. With `false`, and without a
     /// [`proxy`](Self::proxy), the client uses no proxy at all.
     ///
-    /// `NO_PROXY` contains hosts, addresses and networks (`10.0.0.0/8`), separated by commas or spaces, and perhaps with
-    /// a port. `example.net` also stands for the hosts below it, `.example.net` and `*.example.net` stand only for
+    /// `NO_PROXY` contains hosts and addresses, perhaps with a port, and networks (`10.0.0.0/8`), separated by commas or
+    /// spaces. `example.net` also stands for the hosts below it, `.example.net` and `*.example.net` stand only for
     /// those, and `*` for all hosts. What else it contains is ignored, and logged at `warn`.
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Self {
         self.proxy = match self.proxy {

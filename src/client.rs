@@ -49,8 +49,8 @@ impl KeysClient {
     ///
     /// # Errors
     ///
-    /// The error of the last attempt, such as [`Error::Connection`] or [`Error::Unavailable`], if no node is ready at
-    /// the limit. An error that waiting cannot cure, such as [`Error::Tls`] or [`Error::UnexpectedResponse`], is returned
+    /// [`Error::InvalidRequest`] if `limit` is zero. The error of the last attempt, such as [`Error::Connection`] or
+    /// [`Error::Unavailable`], if no node is ready at the limit. An error that waiting cannot cure, such as [`Error::Tls`] or [`Error::UnexpectedResponse`], is returned
     /// immediately.
     pub fn wait_until_ready(&self, limit: Duration) -> Result<(), Error> {
         wait_until_ready(&self.0, limit)

@@ -8,8 +8,8 @@
 //! * An [`Action`] from text must allow something on some server.
 //! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
 //! * A value must have 5 to 4096 bytes that an HTTP header can carry.
-//! * An expiry must lie in the future. If it has passed and an earlier attempt may have created the key, the key is only
-//!   looked up.
+//! * An expiry must lie in the future when the request is made. If it has passed when a prepared request is sent again,
+//!   and an earlier attempt may have created the key, the key is only looked up.
 //!
 //! # A key is created once, and its value is not lost
 //!
