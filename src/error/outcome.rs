@@ -13,9 +13,9 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// After a create, a key may exist. If this crate has generated its value, a create with the same settings and this
 /// value as [`stored_value`](crate::CreateKey::stored_value) completes it. With a value of your own and without
 /// [candidates](field@Self::candidates), [`ensure`](crate::KeysClient::ensure) with this value returns the key. If
-/// there are candidates, nothing shows which of them has the value: choose another value. If the server generates the value, find the
-/// key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete, the key may
-/// still exist: delete it again, which does no harm.
+/// there are candidates, nothing shows which of them has the value: choose another value. If the server generates the
+/// value, find the key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete,
+/// the key may still exist: delete it again, which does no harm.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {what}{}{}", .report.0.operation, named(.candidates), last_attempt(.report))]
 pub struct OutcomeUnknown {
