@@ -167,11 +167,11 @@ impl Expires {
 
     /// The expiry as a request sends it.
     pub(crate) fn check(self) -> Result<Expiry, InvalidInput> {
-        let expiry = match self {
-            Self::At(expiry) => expiry,
+        let (field, expiry) = match self {
+            Self::At(expiry) => ("expires_at", expiry),
             // `Expiry::after` would round this up to the next second.
-            Self::In(Duration::ZERO) => Expiry(0),
-            Self::In(duration) => Expiry::after(duration),
+            Self::In(Duration::ZERO) => ("expires_in", Expiry(0)),
+            Self::In(duration) => ("expires_in", Expiry::after(duration)),
         };
         let why = if expiry.is_past() {
             "is not in the future: the key would not work"
@@ -180,7 +180,7 @@ impl Expires {
         } else {
             return Ok(expiry);
         };
-        Err(InvalidInput::new("expires_at", why))
+        Err(InvalidInput::new(field, why))
     }
 }
 

@@ -34,7 +34,9 @@ impl Node {
         let (_, after_scheme) = address.split_once("://").unwrap_or(("", address));
         let authority = after_scheme.split('/').next().unwrap_or_default();
         let parts: Vec<_> = if authority.starts_with('[') { Vec::new() } else { authority.split(':').collect() };
-        if address.contains('@') {
+        if address.split([',', ';']).filter(|part| part.contains("://")).count() > 1 {
+            return Err("names several nodes: name each by itself");
+        } else if address.contains('@') {
             return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
         } else if address.contains(['?', '#']) {
             return Err(

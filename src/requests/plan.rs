@@ -142,6 +142,8 @@ impl<'a> PlanKeys<'a> {
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<Plan, Error> {
         let Self { engine, specs, prune, mut values, pace, succession, options } = self;
+        // Also if there is no spec.
+        succession.check()?;
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let (mut targets, mut positions) = (Vec::with_capacity(specs.len()), BTreeMap::new());
         for (at, spec) in specs.into_iter().enumerate() {

@@ -34,13 +34,20 @@ pub(super) struct Succession {
     pub(super) renew_before: Option<Duration>,
 }
 
+impl Succession {
+    /// Checks what does not depend on the key.
+    pub(super) fn check(self) -> Result<(), Error> {
+        let is_pointless = self.keep_old && !self.replace_on_drift;
+        Error::invalid_if(is_pointless, "keep_old", "is only for `replace_on_drift`")
+    }
+}
+
 impl Target {
     pub(super) fn new(settings: KeySettings, succession: Succession) -> Result<Self, Error> {
-        let Succession { replace_on_drift, keep_old, renew_before } = succession;
         let has_no_description = settings.description.trim().is_empty();
         Error::invalid_if(has_no_description, "description", "is empty: the key is found by it")?;
-        Error::invalid_if(keep_old && !replace_on_drift, "keep_old", "is only for `replace_on_drift`")?;
-        if let Some(before) = renew_before {
+        succession.check()?;
+        if let Some(before) = succession.renew_before {
             let all = settings.expiry.and_then(Expires::duration);
             Error::invalid_if(all.is_none(), "renew_before", "is only for keys with `expires_in`")?;
             let is_too_long = all.is_some_and(|all| before.saturating_add(CLOCK_TOLERANCE) >= all);

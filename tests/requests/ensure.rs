@@ -213,7 +213,7 @@ fn invalid_request_is_refused_before_anything_is_sent() {
         (client.ensure("d").actions(["documents:serach"]), "invalid request: `actions`: `documents:serach` is"),
         (ensure(&client).collections(["a.b"]), "invalid request: `collections`: `a.b` could"),
         (ensure(&client).value(""), "invalid request: `value`: is empty"),
-        (ensure(&client).expires_in(Duration::ZERO), "invalid request: `expires_at`: is not in the future"),
+        (ensure(&client).expires_in(Duration::ZERO), "invalid request: `expires_in`: is not in the future"),
     ] {
         let text = request.send().unwrap_err().to_string();
         assert!(text.starts_with(expected), "{text}");

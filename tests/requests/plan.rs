@@ -617,7 +617,7 @@ fn spec_is_checked_while_it_is_read() {
         ("expires_at", json!("tomorrow"), "key `docs`: `expires_at`: not an expiry"),
         ("expires_at", json!("2001-01-01T00:00:00Z"), "key `docs`: `expires_at`: is not in the future"),
         ("expires_in", json!("a while"), "key `docs`: `expires_in`: "),
-        ("expires_in", json!("0s"), "key `docs`: `expires_at`: is not in the future"),
+        ("expires_in", json!("0s"), "key `docs`: `expires_in`: is not in the future"),
         ("expire_at", json!("never"), "key `docs`: `expire_at`: is not a member"),
     ] {
         let mut spec = good.clone();
@@ -662,7 +662,7 @@ fn spec_that_could_not_be_read_back_is_not_written() {
     for (spec, why) in [
         (of_key(1), "key `old`: `expires_at`: is not in the future"),
         (of_key(u64::MAX), "key `old`: `expires_at`: is after the year 9999"),
-        (spec("docs").expires_in(Duration::MAX), "key `docs`: `expires_at`: is after the year 9999"),
+        (spec("docs").expires_in(Duration::MAX), "key `docs`: `expires_in`: is after the year 9999"),
         (KeySpec::new("none").actions(["*"]), "key `none`: `collections`: none is given"),
         (spec("docs").actions(["documents:serach"]), "key `docs`: `actions`: `documents:serach`"),
     ] {
