@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::table::{Route, Row, TABLE};
 use crate::checked_text::checked_text;
 use crate::server_version::ServerVersion;
-use crate::text::{InvalidInput, is_unseen};
+use crate::text::{InvalidInput, is_unseen, without_keys};
 use crate::typo::is_at_most_one_typo;
 
 /// An action that a key allows, as `resource:verb`, such as `documents:search`.
@@ -180,7 +180,7 @@ impl Action {
     }
 
     fn invalid(&self, why: &str) -> InvalidInput {
-        let shown = self.as_str().escape_debug();
+        let shown = without_keys(self.as_str());
         let advice = self.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
         InvalidInput::new("actions", format!("`{shown}` {why}{advice}"))
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checked_text::checked_text;
 use crate::pattern::{self, Flaw};
-use crate::text::{self, InvalidInput};
+use crate::text::{self, InvalidInput, without_keys};
 
 /// One entry of a key's collections.
 ///
@@ -83,7 +83,7 @@ impl CollectionPattern {
     fn parse(text: String) -> Result<Self, InvalidInput> {
         let tagged = text.split_once(':').filter(|(tag, _)| ["exact", "prefix", "pattern", "custom"].contains(tag));
         let name = tagged.map_or(&*text, |(_, name)| name);
-        let shown = name.escape_debug();
+        let shown = without_keys(name);
         if let Err(why) = text::check(name) {
             return Err(invalid(format!("`{shown}` {why} (`CollectionPattern::exact` accepts it)")));
         }
@@ -179,7 +179,7 @@ impl CollectionPattern {
 
     /// Why the entry is refused, and what to write instead.
     fn refused(&self, flaw: Flaw) -> InvalidInput {
-        let shown = self.as_str().escape_debug();
+        let shown = without_keys(self.as_str());
         let why = match flaw {
             _ if self.as_str().is_empty() => {
                 return invalid("an empty name or prefix means no collection (`*` means all)");

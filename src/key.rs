@@ -18,6 +18,9 @@ use crate::text::InvalidInput;
 /// How many bytes of a key's value the server shows in its metadata, and a scoped key contains.
 pub(crate) const PREFIX: usize = 4;
 
+/// What stands for a secret in the text of a listed key. No server compiles it, so no pattern with it matches anything.
+pub(crate) const MASK: &str = "**[masked key]**";
+
 /// The part of `value` that the server shows; `None` if it would end inside a character.
 pub(crate) fn prefix(value: &str) -> Option<&str> {
     value.get(..value.len().min(PREFIX))
@@ -171,11 +174,11 @@ impl KeyInfo {
         [&*self.description, &*self.prefix, &self.unknown.0].into_iter().chain(scope)
     }
 
-    /// The same key, with asterisks instead of `secret` in its texts.
+    /// The same key, with [`MASK`] instead of `secret` in its texts.
     pub(crate) fn without(mut self, secret: &str) -> Self {
         // Most texts are shorter.
         if self.texts().any(|text| text.len() >= secret.len() && text.contains(secret)) {
-            let hide = |text: &str| text.replace(secret, "*****");
+            let hide = |text: &str| text.replace(secret, MASK);
             self.description = hide(&self.description);
             self.prefix = hide(&self.prefix);
             self.actions = self.actions.iter().map(|text| Action::custom(hide(text.as_str()))).collect();
@@ -184,6 +187,11 @@ impl KeyInfo {
             self.unknown = UnknownMembers(hide(&self.unknown.0).into());
         }
         self
+    }
+
+    /// Whether a secret may be masked in its texts, which are then not those that the server has.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.texts().any(|text| text.contains(MASK))
     }
 
     /// Whether a node may have deleted the key because it has expired. Each node does so by its own clock.

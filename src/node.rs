@@ -35,7 +35,7 @@ impl Node {
         let authority = after_scheme.split('/').next().unwrap_or_default();
         let parts: Vec<_> = if authority.starts_with('[') { Vec::new() } else { authority.split(':').collect() };
         if address.split([',', ';']).filter(|part| part.contains("://")).count() > 1 {
-            return Err("names several nodes: name each by itself");
+            return Err("is a list of addresses: add each with its own call of `node`");
         } else if address.contains('@') {
             return Err("contains user info (`user:password@`), which Typesense does not use: remove it");
         } else if address.contains(['?', '#']) {

@@ -27,7 +27,7 @@ pub use self::exact::ExactValue;
 pub use self::info::ScopedKeyInfo;
 pub use self::warning::ScopedKeyWarning;
 use crate::action::Action;
-use crate::error::Error;
+use crate::error::{Error, Secrets};
 use crate::expiry::{Expires, Expiry};
 use crate::key::{self, CreatedKey, KeyInfo, PREFIX};
 use crate::secret;
@@ -272,11 +272,14 @@ impl<'a> ScopedKeyBuilder<'a> {
     pub fn sign(self) -> Result<SecretString, Error> {
         let Self { parent, settings } = self;
         let prefix = check_parent(parent, settings.info.as_ref()).map_err(|why| Error::invalid("parent", why))?;
-        let json = serde_json::to_vec(&settings.embed()?).map_err(|_| Error::invalid("params", "are not JSON"))?;
+        let json = serde_json::to_string(&settings.embed()?).map_err(|_| Error::invalid("params", "are not JSON"))?;
+        let is_shown = Secrets { client_key: Some(parent), ..Secrets::default() }.are_in(&json);
+        let why = "contain the parent's value, which whoever has the scoped key could read";
+        Error::invalid_if(is_shown, "params", why)?;
         let mut parts = Zeroizing::new(Vec::with_capacity(SIGNATURE + PREFIX + json.len()));
-        parts.extend_from_slice(&*signature(parent, &json));
+        parts.extend_from_slice(&*signature(parent, json.as_bytes()));
         parts.extend_from_slice(prefix.as_bytes());
-        parts.extend_from_slice(&json);
+        parts.extend_from_slice(json.as_bytes());
         // The string has its exact capacity, so that no copy is left behind.
         let key = SecretString::new(STANDARD.encode(&*parts).into_boxed_str());
         for warning in ScopedKeyInfo::parse(&key).iter().flat_map(ScopedKeyInfo::warnings) {

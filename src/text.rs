@@ -1,5 +1,5 @@
 //! Text from people, files and environments: the error about [invalid input](InvalidInput), the one rule about characters
-//! that nobody sees, and marks that a shell or a template leaves.
+//! that nobody sees, marks that a shell or a template leaves, and how an error shows text that may contain a key.
 
 use std::convert::Infallible;
 
@@ -72,6 +72,30 @@ pub(crate) fn is_unseen(character: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
 }
 
+/// How an error shows text that it refuses: escaped, and without what [may be a key](mask_keys), because one may have been
+/// given in the wrong place.
+pub(crate) fn without_keys(text: &str) -> String {
+    let mut shown = text.as_bytes().to_vec();
+    mask_keys(&mut shown);
+    String::from_utf8_lossy(&shown).escape_debug().to_string()
+}
+
+/// Masks with `*` every word that may be a key, also an escaped one (`\u006b`, `%6b`, `&#107;`): no ordinary word mixes so
+/// many letters and digits.
+pub(crate) fn mask_keys(text: &mut [u8]) {
+    const MIN_LENGTH: usize = 20;
+    let is_escape = |byte: &u8| matches!(byte, b'\\' | b'%' | b'#');
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'&' | b';') || is_escape(byte);
+    for word in text.split_mut(|byte| !is_part(byte)).filter(|word| word.len() >= MIN_LENGTH) {
+        let kinds: [&dyn Fn(&u8) -> bool; 4] =
+            [&u8::is_ascii_lowercase, &u8::is_ascii_uppercase, &u8::is_ascii_digit, &is_escape];
+        // A long word of one kind may be a name.
+        if kinds.iter().filter(|is_of_kind| word.iter().any(is_of_kind)).count() > 1 {
+            word.fill(b'*');
+        }
+    }
+}
+
 fn refuse(text: &str, is_refused: impl Fn(char) -> bool) -> Result<(), String> {
     let end = text.trim_end_matches(is_unseen).len();
     let mut before = None;
@@ -136,6 +160,23 @@ mod tests {
         }
         assert_eq!(check_word("a b"), Err("has a space (U+0020) as character 2: remove it".to_owned()));
         assert_eq!(trimmed("\u{feff} a b\r\n"), "a b");
+    }
+
+    #[test]
+    fn word_that_may_be_a_key_is_not_shown() {
+        for (text, shown) in [
+            ("Sq9wLr7Zk2Tb8GkXw1Ye", "********************"),
+            ("documents:Sq9wLr7Zk2Tb8GkXw1Ye5Nc3Vm6Hp0Jd!", "documents:********************************!"),
+            (r"\u006b\u0033\u0079\u0041", "************************"),
+            ("%6b%33%79%41%2d%76%61", "*********************"),
+            ("&#107;&#51;&#121;&#65;", "**********************"),
+            ("Sq9wLr7Zk2Tb8GkXw1Y", "Sq9wLr7Zk2Tb8GkXw1Y"),
+            ("internationalproductcatalogue;", "internationalproductcatalogue;"),
+            ("x-typesense-api-key, 2030-01-01T00:00:00Z", "x-typesense-api-key, 2030-01-01T00:00:00Z"),
+            ("clé\n", "clé\\n"),
+        ] {
+            assert_eq!(without_keys(text), shown);
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::{CallFailure, Engine, MIN_ATTEMPT, backoff};
-use crate::error::{Error, Phase, Secrets};
-use crate::http::{AttemptError, Cause, Deadlines, DecodeError, Request, ResponseBody, deadline_after};
+use crate::error::{Error, Secrets};
+use crate::http::{AttemptError, Deadlines, DecodeError, Request, ResponseBody, deadline_after};
 use crate::node::Node;
 use crate::operation::Operation;
 use crate::secret::SecretBuf;
@@ -78,7 +78,7 @@ impl<'a> Call<'a> {
     ) -> Result<T, Box<CallFailure>> {
         let request = Request { operation: Operation::List, body: NO_BODY, secrets: self.secrets };
         self.engine.run(Operation::List, self.deadline, |node, deadlines| {
-            caught(|| read(node, self.engine.sender.send(node, request, deadlines)?, deadlines))
+            self.caught(|| read(node, self.engine.sender.send(node, request, deadlines)?, deadlines))
         })
     }
 
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
         decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, AttemptError> {
         let request = Request { operation, body, secrets: self.secrets };
-        caught(|| {
+        self.caught(|| {
             let mut response = self.engine.sender.send(node, request, deadlines)?;
             let mut content = SecretBuf::new();
             while response.read_more(&mut content, deadlines.finish_by)? {}
@@ -101,23 +101,22 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// A panic, such as that of a logger, is the failure of its attempt.
+    pub(crate) fn caught<T>(self, attempt: impl FnOnce() -> Result<T, AttemptError>) -> Result<T, AttemptError> {
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+            self.engine.sender.recover();
+            Err(AttemptError::panicked())
+        })
+    }
+
     /// Carries out the steps of a request, which may create the key whose value this call hides. A panic is an error that
     /// contains the value, so that it is not lost.
     pub(crate) fn guard<T>(self, operation: Operation, steps: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
-            let failure = CallFailure::new(operation, panicked());
+            let failure = CallFailure::interrupted(operation);
             Err(failure.into_outcome_unknown("a panic interrupted the call", self.secrets.value, Vec::new()))
         })
     }
-}
-
-/// A panic, such as that of a logger, is the failure of its attempt.
-fn caught<T>(attempt: impl FnOnce() -> Result<T, AttemptError>) -> Result<T, AttemptError> {
-    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err(panicked()))
-}
-
-fn panicked() -> AttemptError {
-    Cause::Connection { phase: Phase::AwaitResponse, result: "a panic (of the logger?)".into() }.into()
 }
 
 /// The body of a request that has none.

@@ -29,6 +29,12 @@ impl CallFailure {
         Self { operation, last, in_doubt: false, attempts: Vec::new(), earlier: None }
     }
 
+    /// The failure of a call that a panic interrupted, such as that of a logger.
+    pub(super) fn interrupted(operation: Operation) -> Self {
+        let last = AttemptError::panicked();
+        Self { in_doubt: policy::leaves_doubt(operation, last.effect()), ..Self::new(operation, last) }
+    }
+
     /// The failure of a request that is not sent any more.
     pub(crate) fn not_sent(operation: Operation) -> Self {
         Self::new(operation, Cause::Connection { phase: Phase::Connect, result: "not sent".into() }.into())

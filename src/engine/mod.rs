@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use std::cell::Cell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -101,10 +101,15 @@ impl Engine {
             Ok(())
         };
         let work = || run(&self.nodes, self.limits, &*self.clock, operation, deadline, &mut attempt);
+        // A logger may panic between two attempts, too. Whoever calls may hold values, which a panic would lose.
         let ended = catch_unwind(AssertUnwindSafe(work));
         IS_CALLING.set(false);
-        ended.unwrap_or_else(|panic| resume_unwind(panic))?;
-        result.ok_or_else(|| failed(AttemptError::no_node()))
+        match (result, ended) {
+            (Some(result), _) => Ok(result),
+            (None, Ok(Err(failure))) => Err(failure),
+            (None, Ok(Ok(()))) => Err(failed(AttemptError::no_node())),
+            (None, Err(_)) => Err(Box::new(CallFailure::interrupted(operation))),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::key::{CreatedKey, KeyId, KeyInfo};
 /// [candidates](field@Self::candidates), [`ensure`](crate::KeysClient::ensure) with this value returns the key. If
 /// there are candidates, nothing shows which of them has the value: choose another value. If the server generates the
 /// value, find the key (a list shows the first four characters of its value as `prefix`) and delete it. After a delete,
-/// the key may still exist: delete it again, which does no harm.
+/// the key may still exist: delete it again, which does no harm. If it is then not found, list the keys, because a node may
+/// lag.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {what}{}{}", .report.0.operation, named(.candidates), last_attempt(.report))]
 pub struct OutcomeUnknown {
@@ -75,7 +76,7 @@ pub struct Incomplete {
     /// The key that this call created. It exists.
     pub key: Option<CreatedKey>,
     /// The key to delete as the only remaining step. It exists, or may exist if the [cause](field@Self::cause) is an
-    /// [`Error::OutcomeUnknown`] about its deletion. `None` if no step remains, or another one.
+    /// [`Error::OutcomeUnknown`] or an [`Error::NotFound`] about its deletion. `None` if no step remains, or another one.
     pub left_over: Option<KeyInfo>,
     /// The error that interrupted the call. It contains the value of a key that the call may have created.
     pub cause: Error,

@@ -48,7 +48,9 @@ pub(crate) struct Quoted {
 impl Snippet {
     pub(crate) fn new(bytes: &[u8], secrets: Secrets<'_>) -> Self {
         let read = bytes.get(..MAX_BYTES).unwrap_or(bytes);
-        let masked = secrets.mask(read);
+        let mut masked = secrets.mask(read);
+        // Such as the value of another request, whose response an intermediary has mixed up with this one.
+        text::mask_keys(&mut masked);
         let masked = String::from_utf8_lossy(&masked);
         let mut printable = masked.chars().map(|c| if text::is_unseen(c) { ' ' } else { c });
         let shown: String = printable.by_ref().take(MAX_CHARACTERS).collect();
@@ -136,11 +138,11 @@ impl Secrets<'_> {
         key
     }
 
-    /// Whether a key that is to be created would show the client's own key, unless that is short, or its value by its
-    /// description.
-    pub(crate) fn are_in(self, description: &str) -> bool {
-        let mut secrets = self.value.into_iter().chain(self.unmistakable());
-        secrets.any(|secret| description.contains(secret.expose_secret()))
+    /// Whether `text` contains one of the secrets that are in no text by chance.
+    pub(crate) fn are_in(self, text: &str) -> bool {
+        let mut secrets = self.unmistakable().map(ExposeSecret::expose_secret);
+        // Most texts are shorter.
+        secrets.any(|secret| text.len() >= secret.len() && text.contains(secret))
     }
 
     fn unmistakable(&self) -> impl Iterator<Item = &SecretString> {
@@ -173,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::secret;
+    use crate::{key, secret};
 
     fn snippet(text: &[u8], key: &str) -> String {
         Snippet::new(text, Secrets { value: Some(&secret::copy(key)), ..Secrets::default() }).as_str().to_owned()
@@ -233,7 +235,7 @@ mod tests {
             let of_client = Secrets { client_key: Some(&own), ..Secrets::default() };
             let of_call = Secrets { value: Some(&own), ..Secrets::default() };
             for key in [of_client, of_call].map(|secrets| secrets.hide_in(key_with(secret))) {
-                assert_eq!(key, key_with("*****"), "{secret}");
+                assert_eq!(key, key_with(key::MASK), "{secret}");
             }
         }
     }

@@ -8,6 +8,8 @@
 //! * An [`Action`] from text must allow something on some server.
 //! * A [`CollectionPattern`] from text must mean the same as a name and as a pattern.
 //! * A value must have 5 to 4096 bytes that an HTTP header can carry.
+//! * No text of a key may contain the client's key or the new value, if they have at least 16 bytes. A description may not
+//!   contain a shorter value, either.
 //! * An expiry must lie in the future when the request is made. If it has passed when a prepared request is sent again,
 //!   and an earlier attempt may have created the key, the key is only looked up.
 //!
@@ -40,7 +42,8 @@
 //! be found in a list are reported later, after one list for all of them.
 //!
 //! **A value that the server has once confirmed, or refused as in use, is not created again** by the same prepared request
-//! or batch: its key may have been deleted since, because it leaked.
+//! or batch: its key may have been deleted since, because it leaked. For a value of your own, see
+//! [below](#values-of-your-own).
 //!
 //! # `Ok` is about the requested key
 //!
@@ -97,6 +100,11 @@
 //!   use, only one listed key (of any description and scope) has its prefix, and that key matches. So give your values
 //!   different beginnings. A key that existed before with the same value, description and scope cannot be distinguished
 //!   from the new one, and `create` may return it.
+//! * **A prepared request that is sent again** after its key was created gets the key by its id. If a key is found that looks
+//!   as it should, the value is sent again, because the found key may be another one that begins so. If the server refuses
+//!   the value, the key is looked up as after a lost response. If it accepts the value, no key had it (the server was
+//!   restored, or the key was deleted a moment ago), and the new key is returned. The value is not sent again once its
+//!   expiry has passed or the old key of a rotation is gone: then the found key is returned.
 //! * **`ensure`** accepts an existing key if the server has refused the value as in use and no other key of the
 //!   description has its prefix (otherwise, the error is [`Error::Drift`] about that key). It cannot detect that the
 //!   value belongs to a key of another description, or to the bootstrap key, which is in no list.
@@ -127,10 +135,16 @@
 //! you have listed, give the key to [`delete`](crate::KeysClient::delete), and not its id: `client.delete(&key)`. Likewise
 //! `client.rotate(&key)`, which replaces only this key.
 //!
-//! What remains: the moment between this `GET` and the `DELETE`; keys that look the same in all of these; and a create whose
-//! response is lost and which is then repeated on another cluster: the first cluster may have a key with this value, too.
-//! And a key that is missing when it is to be deleted counts as deleted by another run: on a cluster that never had it, `Ok`
-//! does not say that the first cluster has lost it.
+//! What remains:
+//!
+//! * the moment between this `GET` and the `DELETE`,
+//! * keys that look the same in all of these,
+//! * a create whose response is lost and which is then repeated on another cluster: the first cluster may have a key with
+//!   this value, too. If `ensure` or `apply` then keeps another key, no result contains this value,
+//! * a deletion whose response is lost, if the node that has shown the key is then restarted with older data, or if another
+//!   node responds at the same address: if it does not have the key, the deletion counts as done,
+//! * a key that is missing when it is to be deleted: it counts as deleted by another run. On a cluster that never had it,
+//!   `Ok` does not say that the first cluster has lost it.
 //!
 //! No key is ever deleted
 //!
@@ -146,9 +160,10 @@
 //!
 //! # Panics
 //!
-//! This crate does not panic. A panic inside an attempt, such as that of a logger, is the failure of this attempt; elsewhere
-//! in a request, it is [`Error::OutcomeUnknown`] with the value. A panic of your `progress` passes on after it was called for
-//! every request in progress, so that it was told all values; the client remains usable.
+//! This crate does not panic. If a logger panics, the attempt or the call that it logs fails. If this may have created or
+//! deleted a key, the error is [`Error::OutcomeUnknown`], with the value. Attempts of other threads that are in progress may
+//! fail, too, because the client then opens new connections: ureq calls the logger while it holds a lock. If your `progress`
+//! panics, it is first called for every request in progress, so that it is told all values, and then the panic passes on.
 //!
 //! # Errors that change nothing
 //!
@@ -191,9 +206,9 @@
 //! # How it is tested
 //!
 //! A model of a server and of lagging nodes runs every operation through every combination of existing keys, lost
-//! requests and responses, server errors, wrong clocks, killed processes, panics, and clusters that become another one, up to a bounded number of requests, and
-//! checks these promises after each. It also checks that what an error advises then succeeds, if the operation would have
-//! without faults and no other key looks the same. Further tests use a real server behind a proxy that loses responses,
+//! requests and responses, server errors, wrong clocks, killed processes, panics, and clusters that become another one, up
+//! to a bounded number of requests, and checks these promises after each. It also checks that what an error advises then
+//! succeeds, if the operation would have without faults and no other key looks the same. Further tests use a real server behind a proxy that loses responses,
 //! and a real cluster of three whose nodes are killed.
 //!
 //! [`Action`]: crate::Action

@@ -41,7 +41,7 @@
 //! | [`InvalidRequest`](Error::InvalidRequest) | a field is not valid; the error names the field and the reason | no; at most, keys were read | correct the field |
 //! | [`Configuration`](Error::Configuration) | a client setting is not valid; the error names the setting and the reason | nothing was sent | correct the setting |
 //! | [`Unauthorized`](Error::Unauthorized) | 401: wrong key, expired key, or missing action; the server does not say which | no | check all three; if only some requests fail, start all nodes with the same bootstrap key |
-//! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing |
+//! | [`NotFound`](Error::NotFound) | 404: no key with this id | no | after a delete: nothing, unless an earlier call for this key was in doubt |
 //! | [`AnotherKey`](Error::AnotherKey) | the id belongs to another key by now | no | list the keys again |
 //! | [`Conflict`](Error::Conflict) | 409: a key has this `value` | no | if an earlier call may have created it, look for it in a list; otherwise choose another value, or leave it out |
 //! | [`Rejected`](Error::Rejected) | any other refusal by the server, with its message | no | read the message |

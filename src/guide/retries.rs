@@ -53,7 +53,7 @@
 //! | after sending: closed, timed out, 408, another 5xx | repeat | repeat, in doubt | [`OutcomeUnknown`] | repeat, in doubt |
 //! | with success, but the response is unreadable, too large or about another key; or with bytes that are not HTTP | error | [`OutcomeUnknown`] | [`OutcomeUnknown`] | [`OutcomeUnknown`] |
 //! | with 409, in doubt, or for a value that was generated here | | **done**: the key is looked up | | |
-//! | with 404, in doubt | | | | **done** |
+//! | with 404, in doubt | | | | **done** (of a given key: if this node has shown it) |
 //! | with any other response | error | error; in doubt: [`OutcomeUnknown`] | error | error; in doubt: [`OutcomeUnknown`] |
 //!
 //! If the deadline expires in doubt, the error is [`OutcomeUnknown`], too. An empty cell means: see the last row.

@@ -12,9 +12,12 @@
 //! [`expose_secret`](crate::ExposeSecret::expose_secret). The `Debug` of everything that holds one is redacted.
 //! [`CreatedKey`](crate::CreatedKey) is neither `Clone` nor `Serialize`. Text from a server enters an error only
 //! truncated to 200 characters, and with every 6 bytes of a known key masked by `*`: of the client's key, and of the value
-//! of the new key that the request is about (in the lists of `apply`, of all its new keys). In the texts of a listed key,
-//! `*****` stands for these two if they are repeated there, whole and with at least 16 bytes. The description of a new key
-//! must not contain the new value, nor the client's key if that has at least 16 bytes.
+//! of the new key that the request is about (in the lists of `apply`, of all its new keys). A word of 20 or more
+//! letters and digits is masked, too, unless all are lower-case letters, all capitals or all digits: it may be a key that is
+//! not known here. The same holds for text of yours that an error about an action, a collection or a field quotes. In the
+//! texts of a listed key, `**[masked key]**` replaces the client's key and the new value if they are repeated there, whole
+//! and with at least 16 bytes. Such a key is not rotated, because its texts cannot be copied. A new key may not contain
+//! them, either, nor a shorter new value in its description.
 //!
 //! **Keys are wiped.** When a client and its results are dropped, no copy that this crate made remains in the memory of the
 //! process. A test searches the memory of a process for them, over plain http, on Linux.
@@ -57,7 +60,11 @@
 //!   --nocapture` counts them: in one run, 2 copies of 5 secrets after the calls of one thread, and 25 copies of
 //!   41 secrets after those of several threads.
 //! * **Unoptimized builds** can leave pieces of a key on the stack, if a server repeats the key in an error.
-//! * **A key that a server encodes** neither as text nor as JSON is not masked in an error.
+//! * **A key that a server encodes** neither as text nor as JSON is masked in an error only if it still looks like a key: 20
+//!   or more letters and digits in a row, or escapes of them (`\u006b`, `%6b`, `&#107;`).
+//! * **A key in the wrong place** is not recognized everywhere: in the path or the host of a node's or proxy's address, and
+//!   in the `Debug` output of a request whose texts contain it. The parser of a file of specs may quote a member that has
+//!   the wrong type. The cause of a TLS error may quote the names in a certificate.
 //! * **The texts of listed keys** are not wiped: descriptions, actions, collections and the names of unknown members. A
 //!   secret is in them only if somebody wrote it there, or a server repeats it.
 //! * **The first four bytes of a value** are no secret: the server shows them in every list.

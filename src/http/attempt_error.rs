@@ -73,6 +73,11 @@ impl AttemptError {
         Cause::Connection { phase: Phase::Resolve, result: "no node can be used".into() }.into()
     }
 
+    /// The error of an attempt that a panic interrupted, such as that of a logger.
+    pub(crate) fn panicked() -> Self {
+        Cause::Connection { phase: Phase::AwaitResponse, result: "a panic (of the logger?)".into() }.into()
+    }
+
     /// The one table from an error to its effect on the server.
     pub(crate) fn effect(&self) -> ServerEffect {
         let message = self.quoted.message.as_str();

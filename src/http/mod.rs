@@ -20,7 +20,8 @@ mod tls;
 mod tls;
 mod transport;
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use secrecy::SecretString;
@@ -55,7 +56,8 @@ const MAX_IDLE_PER_NODE: usize = 16;
 
 /// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
-    agent: Agent,
+    agent: RwLock<Agent>,
+    new_agent: Box<dyn Fn() -> Agent + Send + Sync>,
     /// How errors name the proxy.
     proxy_name: String,
     api_key: Arc<SecretString>,
@@ -70,6 +72,9 @@ pub(crate) trait RequestSender: Send + Sync {
         request: Request<'_>,
         deadlines: Deadlines,
     ) -> Result<Box<dyn ResponseBody>, AttemptError>;
+
+    /// Makes sure that requests can be sent after a panic in the middle of one.
+    fn recover(&self) {}
 }
 
 /// The request that each attempt of a call sends.
@@ -92,7 +97,7 @@ pub(crate) trait ResponseBody: Send {
 
 impl Http {
     pub(crate) fn new(api_key: Arc<SecretString>, tls: &TlsSettings, proxy: &ProxySource) -> Result<Self, Error> {
-        let connector = SwapConnector::new(proxy.no_proxy());
+        let no_proxy = proxy.no_proxy();
         let (proxy, proxy_name) = proxy.resolve()?.unzip();
         // The transport enforces the time limits: ureq's limits would start a thread for each request.
         let config = tls
@@ -111,8 +116,15 @@ impl Http {
             .max_idle_connections(MAX_IDLE_PER_NODE * 4)
             .max_idle_connections_per_host(MAX_IDLE_PER_NODE)
             .build();
-        let agent = Agent::with_parts(config, connector, DeferredResolver);
-        Ok(Self { agent, proxy_name: proxy_name.unwrap_or_default(), api_key })
+        let new_agent =
+            move || Agent::with_parts(config.clone(), SwapConnector::new(no_proxy.clone()), DeferredResolver);
+        let (agent, proxy_name) = (RwLock::new(new_agent()), proxy_name.unwrap_or_default());
+        Ok(Self { agent, new_agent: Box::new(new_agent), proxy_name, api_key })
+    }
+
+    /// The agent, which is cheap to clone, so that nothing waits for a request.
+    fn agent(&self) -> Agent {
+        self.agent.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -128,9 +140,9 @@ impl RequestSender for Http {
         exchange.request_body = body.copy();
         let url = node.url(&operation.path());
         let entered = enter(exchange, || match operation {
-            Operation::Create { .. } => self.agent.post(url).send_empty(),
-            Operation::Get(_) | Operation::List | Operation::Ready => self.agent.get(url).call(),
-            Operation::Delete(_) => self.agent.delete(url).call(),
+            Operation::Create { .. } => self.agent().post(url).send_empty(),
+            Operation::Get(_) | Operation::List | Operation::Ready => self.agent().get(url).call(),
+            Operation::Delete(_) => self.agent().delete(url).call(),
         });
         let (exchange, result) = entered.ok_or(Cause::Reentrant)?;
         let Exchange { api_key, phase, is_tunnelling, response, .. } = *exchange;
@@ -143,5 +155,12 @@ impl RequestSender for Http {
         let is_https = node.is_https();
         let response = Response { operation, is_https, head, content, rest, ureq_body, api_key };
         if response.is_success() { Ok(Box::new(response)) } else { Err(response.refusal(secrets)) }
+    }
+
+    /// Begins anew without connections: ureq calls the logger while it holds the lock of its pool, so a panic there would
+    /// make every later request panic, too.
+    fn recover(&self) {
+        // The old one closes its connections, when the lock is released.
+        let _old = mem::replace(&mut *self.agent.write().unwrap_or_else(PoisonError::into_inner), (self.new_agent)());
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::node::{has_valid_port, host_and_port, normalized_host};
-use crate::text;
+use crate::text::{self, without_keys};
 
 /// Where the address of the proxy comes from.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// The hosts that are connected directly, by what curl, Go and Python agree on. ureq's own rule knows neither
 /// subdomains nor ports nor networks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NoProxy(Vec<String>);
 
 impl NoProxy {
@@ -68,7 +68,7 @@ impl NoProxy {
         let entries = list.split(|c: char| c == ',' || text::is_unseen(c)).filter(|entry| !entry.is_empty());
         let (valid, invalid): (Vec<_>, Vec<_>) = entries.partition(|entry| is_valid(entry));
         for entry in invalid {
-            warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", entry.escape_debug());
+            warn!("NO_PROXY: `{}` is ignored: it is no host, address or network", without_keys(entry));
         }
         Self(valid.into_iter().map(str::to_owned).collect())
     }

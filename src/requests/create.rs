@@ -204,7 +204,8 @@ impl PreparedCreate {
     /// Creates the key. May be called again after any result, and still creates at most one key.
     ///
     /// After `Ok`, the next call only gets the key, and after the server has refused a generated value as in use, it only
-    /// looks for the key: if it was deleted since, its value is not created again.
+    /// looks for the key: if it was deleted since, its value is not created again. With a value of your own, a key that is
+    /// found may be another one that begins so. So the value is then sent again: the server refuses it if a key has it.
     ///
     /// Do not call it from several threads at once. With a value of your own, only one of them gets the key, and the others
     /// get [`Error::Conflict`].

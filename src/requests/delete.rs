@@ -41,14 +41,16 @@ impl DeleteKey {
     /// Deletes the key, and returns its id.
     ///
     /// If the response to an attempt is lost and the next attempt finds no such key, the lost attempt has deleted it (or
-    /// none existed), and the call succeeds.
+    /// none existed), and the call succeeds. If you gave a key, it succeeds only if this node has shown the key before.
+    /// Another node may lag, so that it does not know the key yet: [`Error::OutcomeUnknown`].
     ///
     /// # Errors
     ///
     /// * [`Error::NotFound`] if no key has this id,
     /// * [`Error::AnotherKey`] if a key was given and its id belongs to another key,
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:delete` or, if a key was given, `keys:get`,
-    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (send the request again),
+    /// * [`Error::OutcomeUnknown`] if it is unknown whether the key is deleted (send the request again; if the key is then
+    ///   not found, [list](crate::KeysClient::list) the keys, because a node may lag),
     /// * [`Error::NotReplicated`] if it is deleted but not every node agrees in time,
     /// * a failure of the call itself: see [`Error`].
     pub fn send(self) -> Result<KeyId, Error> {
@@ -64,11 +66,11 @@ impl BatchItem<KeyId> for DeleteKey {
     fn send_in(&self, call: Call<'_>) -> Result<Sent<KeyId>, Error> {
         let KeyRef { id, known } = &self.key;
         let id = *id;
-        let deleted = call.guard(Operation::Delete(id), || match known {
-            Some(key) => delete_known(call, key, None).map(drop),
-            None => to_deleted(call.send(Operation::Delete(id), NO_BODY, decode(id))).map(drop),
+        let result = call.guard(Operation::Delete(id), || match known {
+            Some(key) => delete_known(call, key, None),
+            None => deleted(call.send(Operation::Delete(id), NO_BODY, decode(id)), true),
         });
-        match deleted {
+        match result {
             Err(Error::NotFound { .. }) if self.ignore_missing => {}
             result => result?,
         }
@@ -82,8 +84,8 @@ impl BatchItem<KeyId> for DeleteKey {
     }
 
     fn failed(&mut self, error: &Error) {
-        // The key may be deleted, which stays true if the next call fails, too.
-        self.ignore_missing |= error.may_have_acted();
+        // The key may be deleted, which stays true if the next call fails, too. A given key may be new to a node that lags.
+        self.ignore_missing |= error.may_have_acted() && self.key.known.is_none();
     }
 }
 
@@ -101,9 +103,14 @@ pub(super) fn check_replacement(key: &KeyInfo) -> Result<(), Error> {
 /// The node that deletes it has just confirmed it. `kept`: the key that replaces it, which the node must have, too. If the
 /// node does not have `key`, the result is [`Error::NotFound`], and with `kept`, another run has deleted it.
 ///
-/// Returns [`Deleted::Unseen`] if a node does not have `key` after a lost response.
-pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<Deleted, Error> {
+/// After a lost response, a node that does not have `key` may lag instead, if the key is new. So it is believed only if it has
+/// shown the key, or has a newer `kept`.
+pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>) -> Result<(), Error> {
+    // If another client has listed it.
+    let key = &call.secrets.hide_in(key.clone());
     let is_missing = |error: &AttemptError| error.typesense_status() == Some(404);
+    // The node that has shown the key last, and whether the node that is asked would be believed.
+    let (mut shown_by, mut is_believed) = (None, false);
     let attempt = |node: &Node, deadlines| {
         // A server that was restored or replaced counts its ids from an earlier number on.
         if kept.is_some_and(|kept| kept.id == key.id) {
@@ -116,6 +123,10 @@ pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>
             })
         };
         let found = check(key);
+        if found.is_ok() {
+            shown_by = Some(node.clone());
+        }
+        is_believed = shown_by.as_ref() == Some(node) || kept.is_some_and(|kept| kept.id > key.id);
         if let (Some(kept), true) = (kept, found.as_ref().err().is_none_or(is_missing)) {
             let or_another =
                 |error| if is_missing(&error) { Cause::AnotherKey { id: kept.id }.into() } else { error };
@@ -124,7 +135,8 @@ pub(super) fn delete_known(call: Call<'_>, key: &KeyInfo, kept: Option<&KeyInfo>
         found?;
         call.attempt(node, Operation::Delete(key.id), NO_BODY, deadlines, decode(key.id))
     };
-    to_deleted(call.engine.run(Operation::Delete(key.id), call.deadline, attempt))
+    let result = call.engine.run(Operation::Delete(key.id), call.deadline, attempt);
+    deleted(result, is_believed)
 }
 
 /// Decodes the response to a request to delete key `id`.
@@ -141,18 +153,10 @@ fn decode(id: KeyId) -> impl Fn(&[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// How it is known that a key is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deleted {
-    /// By a response.
-    Confirmed,
-    /// The response was lost, and then a node did not have the key. If the key is new, the node may lag instead.
-    Unseen,
-}
-
-fn to_deleted(result: Result<(), Box<CallFailure>>) -> Result<Deleted, Error> {
+/// `is_gone`: whether a key that is missing after a lost response is deleted.
+fn deleted(result: Result<(), Box<CallFailure>>, is_gone: bool) -> Result<(), Error> {
     match result {
-        Err(failure) if failure.is_already_applied() => Ok(Deleted::Unseen),
-        result => Ok(result.map(|()| Deleted::Confirmed)?),
+        Err(failure) if is_gone && failure.is_already_applied() => Ok(()),
+        result => Ok(result?),
     }
 }

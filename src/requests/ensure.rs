@@ -170,6 +170,8 @@ impl EnsureKey {
         let (engine, options) = (self.engine.clone(), self.options);
         let target = self.check()?;
         let call = options.call(&engine)?.hiding(target.key.value.known());
+        // Before anything else shows or compares them.
+        target.key.check_texts(call.secrets)?;
         let ensured = call.guard(target.key.operation(), || target.ensure(call))?;
         ensured.replicated(call, options.replicated_within)
     }

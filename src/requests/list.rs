@@ -12,7 +12,8 @@ pub use self::stream::KeyStream;
 use super::options::CallOptions;
 use crate::action::Action;
 use crate::engine::{Call, CallFailure, Engine};
-use crate::error::Error;
+use crate::error::{Error, Phase};
+use crate::http::Cause;
 use crate::key::{KeyInfo, PREFIX};
 use crate::text::InvalidInput;
 
@@ -192,6 +193,10 @@ pub(super) fn all(call: Call<'_>, admits: &dyn Fn(&KeyInfo) -> bool) -> Result<V
             if admits(&key) {
                 reader.keep(&key)?;
                 keys.push(key);
+            }
+            // A filter may evaluate thousands of patterns for each key.
+            if call.remaining().is_zero() {
+                return Err(Cause::Timeout { phase: Phase::ReadResponse }.into());
             }
         }
         // The server orders the ids as text: 10 comes before 9.

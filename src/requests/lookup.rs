@@ -1,5 +1,7 @@
 //! Finds a key in a list that was read after the server had refused its value as in use.
 
+use std::collections::BTreeSet;
+
 use super::list;
 use super::new_key::NewKey;
 use crate::engine::{Call, CallFailure};
@@ -43,7 +45,7 @@ pub(crate) struct Lookup {
     /// Whether several listed keys may have had it before.
     pub(super) is_ambiguous: bool,
     /// Keys that existed before, so that none of them is the new one.
-    pub(super) others: Vec<KeyId>,
+    pub(super) others: BTreeSet<KeyId>,
 }
 
 impl Lookup {
@@ -118,18 +120,14 @@ impl Lookup {
             }
             None if refusal.is_missing() => return CallFailure { earlier, ..refusal }.into_error(None),
             None => {
-                let what = match others.as_slice() {
-                    _ if !is_in_use => {
-                        "no new key of this scope is listed, and none may be created now (its expiry has passed, or it \
-                         has `autodelete`); its value is in this error"
-                    }
-                    others if others.is_empty() || key.value.is_generated() => {
-                        "the value is in use, but no new key of this scope is listed; it is in this error"
-                    }
-                    _ => {
-                        "the value is in use, but no new key of this scope and expiry is listed; if it is that of an \
-                         older key, run `ensure` again, or rotate to another value; it is in this error"
-                    }
+                let what = if !is_in_use {
+                    "no new key of this scope is listed, and none may be created now (its expiry has passed, or it has \
+                     `autodelete`); its value is in this error"
+                } else if others.is_empty() || key.value.is_generated() {
+                    "the value is in use, but no new key of this scope is listed; it is in this error"
+                } else {
+                    "the value is in use, but no new key of this scope and expiry is listed; if it is that of an older \
+                     key, run `ensure` again, or rotate to another value; it is in this error"
                 };
                 (what, refusal)
             }

@@ -100,9 +100,26 @@ impl NewKey {
             );
             return Err(Error::invalid("copy_unknown_members", why));
         }
+        if other.is_masked() {
+            let why =
+                "contain a secret that this client hides, so it cannot copy them: use a client with another key";
+            return Err(Error::invalid("rotate", format!("the texts of key {} {why}", other.id)));
+        }
         let KeyInfo { description, actions, collections, expires_at, autodelete, .. } = other.clone();
         let (value, expires_in) = (KeyValue::default(), None);
         Ok(Self { description, actions, collections, value, expires_at, expires_in, autodelete, unknown })
+    }
+
+    /// Checks that the key's texts show no secret.
+    pub(super) fn check_texts(&self, secrets: Secrets<'_>) -> Result<(), Error> {
+        let why = "contains the client's own key or the new value, which every list of keys would show";
+        // A short value, too: a description says what it likes.
+        let has_value = secrets.value.is_some_and(|value| self.description.contains(value.expose_secret()));
+        Error::invalid_if(has_value || secrets.are_in(&self.description), "description", why)?;
+        let is_shown = self.actions.iter().any(|action| secrets.are_in(action.as_str()));
+        Error::invalid_if(is_shown, "actions", why)?;
+        let is_shown = self.collections.iter().any(|entry| secrets.are_in(entry.as_str()));
+        Error::invalid_if(is_shown, "collections", why)
     }
 
     /// The body of the request.
@@ -191,12 +208,6 @@ impl NewKey {
         let value = self.value.known().map(ExposeSecret::expose_secret).unwrap_or_default();
         if key.prefix.len() < key::PREFIX { value == key.prefix } else { value.starts_with(&key.prefix) }
     }
-}
-
-/// Checks that a description shows no secret.
-pub(super) fn check_description(description: &str, secrets: Secrets<'_>) -> Result<(), Error> {
-    let why = "contains the client's own key or the new value, which every list of keys would show";
-    Error::invalid_if(secrets.are_in(description), "description", why)
 }
 
 fn check_size(description: &str, actions: &[Action], collections: &[CollectionPattern]) -> Result<(), Error> {

@@ -15,14 +15,13 @@ use serde::{Serialize, Serializer};
 pub use self::applied::{Applied, ApplyEvent, ApplyProgress};
 pub use self::spec::{KeySpec, Scope};
 use super::list;
-use super::new_key::check_description;
 use super::options::CallOptions;
 use super::runner::Pace;
 pub use super::survey::Change;
 use super::survey::{Succession, Survey, Target};
 use super::value::KeyValue;
 use crate::engine::{Call, CallFailure, Engine};
-use crate::error::{Difference, Error};
+use crate::error::{Difference, Error, Secrets, Shown};
 use crate::key::{KeyId, KeyInfo};
 use crate::value_root::ValueRoot;
 
@@ -147,12 +146,14 @@ impl<'a> PlanKeys<'a> {
         let root = if let Values::Derived(root) = &values { Some(root) } else { None };
         let (mut targets, mut positions) = (Vec::with_capacity(specs.len()), BTreeMap::new());
         for (at, spec) in specs.into_iter().enumerate() {
-            check_description(spec.description(), engine.secrets())?;
             let earlier = positions.insert(spec.description().to_owned(), at);
-            let target = spec.check(succession, root);
-            let target = target.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;
+            let checked = spec.check(succession, root).and_then(|target| {
+                target.key.check_texts(Secrets { value: target.key.value.known(), ..engine.secrets() })?;
+                Ok(target)
+            });
+            let target = checked.map_err(|error| error.about(format_args!("spec {at}, counted from 0")))?;
             if let Some(earlier) = earlier {
-                let shown = target.key.description.escape_debug();
+                let shown = Shown(&target.key.description);
                 let why =
                     format!("`{shown}` is that of specs {earlier} and {at} (counted from 0): it must be unique");
                 return Err(Error::invalid("description", why));
@@ -273,7 +274,7 @@ impl PlannedKey {
                 _ => None,
             };
             let value = stored.map_or(KeyValue::ToGenerate, KeyValue::Stored).check(key.autodelete);
-            let description = planned.description.escape_debug();
+            let description = Shown(&planned.description);
             key.value = value.map_err(|error| error.about(format_args!("stored for `{description}`")))?;
         }
         planned.target = (planned.is_change() || target.key.value.known().is_some()).then_some(target);
@@ -296,7 +297,8 @@ impl PlannedKey {
             }
         };
         let mut duplicates = survey.ids();
-        duplicates.retain(|id| key.iter().chain(&deletes).all(|key| key.id != *id));
+        key.iter().chain(&deletes).for_each(|key| _ = duplicates.remove(&key.id));
+        let duplicates = duplicates.into_iter().collect();
         let (description, differences) = (description.to_owned(), differences.unwrap_or_default());
         Self { description, change, key, differences, deletes, duplicates, target: None }
     }

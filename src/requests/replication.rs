@@ -135,8 +135,7 @@ fn ask(call: Call<'_>, node: &Node, awaited: Awaited<'_>, finish_by: Instant) ->
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::engine::tests::TestClock;
@@ -144,14 +143,43 @@ mod tests {
     use crate::expiry::Expiry;
     use crate::http::{Request, RequestSender, ResponseBody};
 
-    /// Counts the attempts, of which none succeeds.
-    struct Unreachable(Arc<AtomicU32>);
+    /// Notes by when each attempt must end. None succeeds.
+    struct Unreachable(Arc<Mutex<Vec<Instant>>>);
 
     impl RequestSender for Unreachable {
-        fn send(&self, _: &Node, _: Request<'_>, _: Deadlines) -> Result<Box<dyn ResponseBody>, AttemptError> {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        fn send(
+            &self,
+            _: &Node,
+            _: Request<'_>,
+            deadlines: Deadlines,
+        ) -> Result<Box<dyn ResponseBody>, AttemptError> {
+            self.0.lock().unwrap().push(deadlines.finish_by);
             Err(AttemptError::no_node())
         }
+    }
+
+    /// By when each attempt must end if a call to so many nodes ends by `left` after its first pause.
+    fn attempts(nodes: usize, left: Duration) -> Vec<Duration> {
+        let attempts = Arc::new(Mutex::new(Vec::new()));
+        let limit = Duration::from_secs(1);
+        let node = |number| Node::parse(&format!("http://{number}.test")).unwrap();
+        let engine = Engine {
+            nodes: Nodes::new(None, (0..nodes).map(node).collect()),
+            limits: Limits {
+                timeout: limit,
+                attempt_timeout: limit,
+                connect_timeout: limit,
+                retries: true,
+                max_list_size: 0,
+            },
+            clock: Box::new(TestClock::new(1.0)),
+            sender: Box::new(Unreachable(Arc::clone(&attempts))),
+            api_key: Arc::default(),
+        };
+        let started = engine.clock.now();
+        let call = engine.call(Some(backoff(1, &*engine.clock) + left));
+        assert!(wait(call, Awaited::Any(KeyId::from(7)), false).is_err());
+        attempts.lock().unwrap().iter().map(|end| end.duration_since(started)).collect()
     }
 
     /// The error shows the last result, which must not be a timeout.
@@ -159,25 +187,16 @@ mod tests {
     fn node_is_asked_again_only_if_the_deadline_leaves_it_time() {
         let ms = Duration::from_millis;
         for (left, expected) in [(MIN_ATTEMPT, 1), (MIN_ATTEMPT + ms(1), 2)] {
-            let attempts = Arc::new(AtomicU32::new(0));
-            let limit = Duration::from_secs(1);
-            let engine = Engine {
-                nodes: Nodes::new(None, vec![Node::parse("http://a.test").unwrap()]),
-                limits: Limits {
-                    timeout: limit,
-                    attempt_timeout: limit,
-                    connect_timeout: limit,
-                    retries: true,
-                    max_list_size: 0,
-                },
-                clock: Box::new(TestClock::new(1.0)),
-                sender: Box::new(Unreachable(Arc::clone(&attempts))),
-                api_key: Arc::default(),
-            };
-            let call = engine.call(Some(backoff(1, &*engine.clock) + left));
-            assert!(wait(call, Awaited::Any(KeyId::from(7)), false).is_err());
-            assert_eq!(attempts.load(Ordering::Relaxed), expected, "{left:?}");
+            assert_eq!(attempts(1, left).len(), expected, "{left:?}");
         }
+    }
+
+    /// No time passes, so a node that has no time left would get none.
+    #[test]
+    fn each_node_gets_an_equal_share_of_the_time_that_is_left() {
+        let whole = backoff(1, &TestClock::new(1.0));
+        // Once a node disagrees, a share is kept for asking it again.
+        assert_eq!(attempts(3, Duration::ZERO), [whole / 3, whole / 3, whole / 2]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Replace a key with a new one of the same scope, so that one of the two works at any time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
@@ -214,7 +215,7 @@ pub struct PreparedRotation {
     /// The old key, as it was first found.
     old: OnceLock<KeyInfo>,
     /// The keys of the same scope that existed before, if the value may be that of one of them.
-    others: OnceLock<Vec<KeyId>>,
+    others: OnceLock<BTreeSet<KeyId>>,
     earlier: Earlier,
 }
 
@@ -267,7 +268,7 @@ impl PreparedRotation {
             replication::check_nodes(call, id, self.request.accept_majority)?;
         }
         // After a lost response, none of these keys can be the new one.
-        let mut others = vec![id];
+        let mut others = BTreeSet::from([id]);
         if key.value.is_provided() {
             if self.others.get().is_none() {
                 let listed = list::all(call, &|listed| key.may_be(listed))?;
@@ -351,7 +352,7 @@ impl PreparedRotation {
             check_replacement(&info)?;
             match delete_known(call, old, Some(&info)) {
                 // Another rotation, or an earlier call, has deleted it.
-                Ok(_) | Err(Error::NotFound { .. }) => is_deleted = true,
+                Ok(()) | Err(Error::NotFound { .. }) => is_deleted = true,
                 Err(cause) => return Err(cause),
             }
             replication::wait_for_all(call, Awaited::Gone(old.id), options.replicated_within, || None)

@@ -1,11 +1,12 @@
 //! The steps for one description. Each happens once. The caller reads the lists between them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::create_once::Prior;
-use super::delete::{Deleted, check_replacement, delete_known};
+use super::delete::{check_replacement, delete_known};
 use super::get::get;
 use super::lookup::{Created, ROUNDS_FOR_GIVEN};
 use super::replication::{self, Awaited};
@@ -62,7 +63,7 @@ impl<'a> Steps<'a> {
         }
         let mut others = before.ids();
         if target.key.value.may_be_in_use() {
-            others.retain(|id| before.wanted().all(|key| key.id != *id));
+            before.wanted().for_each(|key| _ = others.remove(&key.id));
         }
         let prior = Prior { others, ..Prior::default() };
         let created = target.key.create(call, prior)?;
@@ -91,7 +92,7 @@ impl<'a> Steps<'a> {
         call: Call<'_>,
         created: Option<Created>,
         stays: &KeyInfo,
-        mut seen: Vec<KeyId>,
+        mut seen: BTreeSet<KeyId>,
     ) -> Result<EnsuredKey, Error> {
         let before = &self.before;
         let drifted: Vec<_> = before.replaced_by(Some(stays.id)).collect();
@@ -110,7 +111,7 @@ impl<'a> Steps<'a> {
             let check = if replaces { check_replacement(stays) } else { Ok(()) };
             match check.and_then(|()| delete_known(call, key, Some(stays))) {
                 // Otherwise, another run has deleted it.
-                Ok(_) | Err(Error::NotFound { .. }) => replaced.push(key),
+                Ok(()) | Err(Error::NotFound { .. }) => replaced.push(key),
                 // A key that has expired can stay, for example because a node that lags does not know the new one.
                 Err(Error::AnotherKey { .. }) if !replaces => {}
                 Err(cause) => {
@@ -120,7 +121,7 @@ impl<'a> Steps<'a> {
             }
         }
         let replaced: Vec<_> = replaced.into_iter().map(|key| key.id).collect();
-        seen.retain(|id| *id != stays.id && !replaced.contains(id));
+        replaced.iter().chain([&stays.id]).for_each(|id| _ = seen.remove(id));
         Ok(EnsuredKey {
             key: stays.clone(),
             created: created
@@ -128,7 +129,7 @@ impl<'a> Steps<'a> {
                 .is_some_and(|created| created.is_certain || self.target.key.value.is_generated()),
             value: created.map(|created| created.key.value),
             replaced,
-            duplicates: seen,
+            duplicates: seen.into_iter().collect(),
         })
     }
 }
@@ -162,35 +163,33 @@ impl<'a> Creation<'a> {
         };
         if let Some(drifted) = after.drifted().find(is_in_the_way) {
             return match is_certain {
-                true => self.undo(call).and_then(|_| Err(drift(&drifted.key, &drifted.differences))),
+                true => self.undo(call, None).and_then(|_| Err(drift(&drifted.key, &drifted.differences))),
                 false => Err(interrupted(Some(self.created), &[], &[], drift(&drifted.key, &drifted.differences))),
             };
         }
         match after.wanted().find(|key| key.id < own.id) {
             // The key with the lowest id stays: a list that shows a key also shows the keys with lower ids.
             Some(first) if is_certain => {
-                let left = after.ids().into_iter().filter(|id| *id != own.id).collect();
-                self.undo(call)?.conclude(call, None, first, left)
+                let mut left = after.ids();
+                left.remove(&own.id);
+                self.undo(call, Some(first))?.conclude(call, None, first, left)
             }
             _ => self.steps.conclude(call, Some(self.created), &own, after.ids()),
         }
     }
 
-    /// Deletes the created key.
-    fn undo(self, call: Call<'_>) -> Result<Steps<'a>, Error> {
+    /// Deletes the created key. `kept`: the key that stays instead.
+    fn undo(self, call: Call<'_>, kept: Option<&KeyInfo>) -> Result<Steps<'a>, Error> {
         let Self { steps, created } = self;
         let own = created.key.info();
-        let (mut rounds, mut was_sent) = (0, false);
+        let mut rounds = 0;
         loop {
-            let deleted = delete_known(call, &own, None);
-            was_sent |= deleted.is_ok();
-            match deleted {
-                Ok(Deleted::Confirmed) => return Ok(steps),
-                // A node that lags does not know the key yet.
-                Ok(Deleted::Unseen) | Err(Error::NotFound { .. }) if call.pause(&mut rounds, ROUNDS_FOR_GIVEN) => {}
-                Ok(Deleted::Unseen) => return Ok(steps),
-                Err(Error::NotFound { .. }) if was_sent => return Ok(steps),
-                Err(cause) => return Err(interrupted(Some(created), &[], &[&own], cause)),
+            let Err(cause) = delete_known(call, &own, kept) else { return Ok(steps) };
+            // A node that lags knows neither key yet, so that one is missing proves nothing.
+            let is_kept = |id| kept.is_some_and(|kept| kept.id == id);
+            let may_lag = cause.status() == Some(404) || matches!(cause, Error::AnotherKey { id, .. } if is_kept(id));
+            if !may_lag || !call.pause(&mut rounds, ROUNDS_FOR_GIVEN) {
+                return Err(interrupted(Some(created), &[], &[&own], cause));
             }
         }
     }

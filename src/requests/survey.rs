@@ -1,5 +1,6 @@
 //! Compares the listed keys with the wanted key. Sends nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -125,6 +126,8 @@ impl Listed {
 pub(super) struct Survey {
     listed: Vec<Listed>,
     keeps_old: bool,
+    /// Whether a key as wanted may have the wanted value.
+    has_holder: bool,
 }
 
 impl Survey {
@@ -133,12 +136,14 @@ impl Survey {
     /// `client_prefix`: a key with this prefix that allows lists may be the client's own. It is neither replaced nor
     /// deleted, because the server would refuse all further requests.
     pub(super) fn of(keys: Vec<KeyInfo>, target: &Target, created: Option<&KeyInfo>, client_prefix: &str) -> Self {
-        let mut survey = Self { listed: Vec::with_capacity(keys.len()), keeps_old: target.succession.keep_old };
+        let listed = Vec::with_capacity(keys.len());
+        let mut survey = Self { listed, keeps_old: target.succession.keep_old, has_holder: false };
         for key in keys {
             let (state, differences) = match created {
                 Some(created) if created.is_same_as(&key) => (State::Wanted, Vec::new()),
                 _ => survey.compare(&key, target, created.is_some(), client_prefix),
             };
+            survey.has_holder |= state == State::Wanted && target.key.has_prefix_of(&key);
             survey.listed.push(Listed { key, differences, state, is_unwanted: false });
         }
         survey
@@ -206,7 +211,7 @@ impl Survey {
             "the server does not change a key"
         } else if target.expires_soon(key) {
             "it expires soon"
-        } else if self.wanted().any(|other| wanted.has_prefix_of(other)) {
+        } else if self.has_holder {
             "another key begins in the same way"
         } else {
             return false;
@@ -223,8 +228,8 @@ impl Survey {
         }
     }
 
-    /// The ids of all keys, in order.
-    pub(super) fn ids(&self) -> Vec<KeyId> {
+    /// The ids of all keys.
+    pub(super) fn ids(&self) -> BTreeSet<KeyId> {
         self.listed.iter().map(|listed| listed.key.id).collect()
     }
 
@@ -384,6 +389,23 @@ mod tests {
         assert_eq!(other.verdict().0, Change::Replace);
         assert_eq!(other.replaced_by(None).map(|key| key.id).collect::<Vec<_>>(), [KeyId::from(7)]);
         assert_eq!(other.replaced_by(Some(KeyId::from(7))).count(), 0, "a newer key would be needed");
+    }
+
+    #[test]
+    fn autodelete_differs_only_if_both_the_server_and_the_request_name_it() {
+        let mut target = target(KeyValue::ToGenerate, None, false);
+        for (listed, wanted, is_same) in [
+            (None, None, true),
+            (None, Some(true), true),
+            (Some(true), None, true),
+            (Some(true), Some(true), true),
+            (Some(false), Some(true), false),
+            (Some(true), Some(false), false),
+        ] {
+            target.key.autodelete = wanted;
+            let survey = survey(("autodelete", serde_json::json!(listed)), &target);
+            assert_eq!(survey.wanted().count() == 1, is_same, "{listed:?} {wanted:?}");
+        }
     }
 
     #[test]

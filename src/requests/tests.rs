@@ -6,6 +6,7 @@ mod contract;
 mod courses;
 mod model;
 mod operations;
+mod proofs;
 mod succession;
 mod together;
 

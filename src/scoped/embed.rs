@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::error::Error;
 use crate::expiry::{Expires, Expiry};
 use crate::key::KeyInfo;
-use crate::text;
+use crate::text::{self, without_keys};
 
 /// The settings of a scoped key.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ impl Settings {
                 None if params.get(name).is_some() => "is embedded, so that no request can set it".to_owned(),
                 None => continue,
             };
-            return Err(Error::invalid("allow_params", format!("`{}` {why}", name.escape_debug())));
+            return Err(Error::invalid("allow_params", format!("`{}` {why}", without_keys(name))));
         }
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Settings {
         let why = match (collection.as_str(), &self.info) {
             (None | Some(""), _) => "is not the name of a collection: every search would find none".to_owned(),
             (Some(name), Some(parent)) if !parent.allows(&Action::DOCUMENTS_SEARCH, name) => {
-                format!("is `{}`, which the parent may not search: create a parent for it", name.escape_debug())
+                format!("is `{}`, which the parent may not search: create a parent for it", without_keys(name))
             }
             _ => return Ok(()),
         };

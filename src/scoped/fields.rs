@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::text::without_keys;
+
 /// Parameters whose value names fields, and that make a response show values of these.
 pub(super) const SHOWING: [&str; 3] = ["facet_by", "group_by", "highlight_fields"];
 
@@ -11,7 +13,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     if !name.is_empty() && name.bytes().all(is_allowed) {
         return Ok(());
     }
-    Err(format!("`{}` is not the name of a field: ASCII letters, digits, `_` and `.`", name.escape_debug()))
+    Err(format!("`{}` is not the name of a field: ASCII letters, digits, `_` and `.`", without_keys(name)))
 }
 
 /// The names in a list that is separated by commas.

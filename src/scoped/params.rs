@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::table::{self, TABLE};
 use super::{fields, filter};
 use crate::error::Error;
-use crate::text;
+use crate::text::{self, without_keys};
 use crate::typo::is_at_most_one_typo;
 
 /// Parameters that the server reads as a whole number. It refuses every search with another value, and never responds to
@@ -54,7 +54,7 @@ impl Params {
 
 /// Checks a parameter that the caller has set.
 pub(super) fn check(name: &str, value: &Value) -> Result<(), Error> {
-    let refuse = |why: String| Error::invalid("params", format!("`{}` {why}", name.escape_debug()));
+    let refuse = |why: String| Error::invalid("params", format!("`{}` {why}", without_keys(name)));
     check_name(name).map_err(refuse)?;
     if name == "filter_by" {
         let filter = value.as_str().ok_or("is not text: the server would refuse every search");

@@ -36,6 +36,19 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             let response = "HTTP/1.1 429 No\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
             repeats_end(responding(response), Ending::RateLimited);
         }),
+        ("a filter that evaluates many patterns ends with the deadline", || {
+            let patterns = vec![r#""(a{1,50}){1,20}b""#; 20].join(",");
+            let key = format!(
+                r#"{{"id":7,"description":"","actions":["*"],"collections":[{patterns}],"expires_at":1,"value_prefix":""}}"#
+            );
+            let body = format!("{{\"keys\":[{}]}}", vec![key; 5_000].join(","));
+            let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let server = Scripted::start(responding(response));
+            let client = client(&server, DEADLINE, DEADLINE);
+            let ended = measured(|| client.list().allows("documents:search", "a".repeat(200)).send().unwrap_err());
+            assert!(ended.elapsed < DEADLINE + GRACE, "{:?}", ended.elapsed);
+            assert!(matches!(ending(&ended.result), Ending::Timeout(_)), "{}", ended.result);
+        }),
         ("a pause beyond the deadline ends the call at once", || {
             for pause in ["3600", "18446744073709551615"] {
                 let response = format!("HTTP/1.1 429 No\r\nretry-after: {pause}\r\ncontent-length: 0\r\n\r\n");

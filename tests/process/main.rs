@@ -29,7 +29,7 @@ fn main() -> ExitCode {
             ("environment", case) => environment::main(case),
             #[cfg(unix)]
             ("fork", _) => fork::main(),
-            ("logger", _) => logger::main(),
+            ("logger", case) => logger::main(case),
             ("threads", url) => threads::main(url),
             #[cfg(target_os = "linux")]
             ("memory", _) => memory::child::main(),

@@ -712,28 +712,61 @@ fn nothing_shows_the_clients_key_if_a_listed_key_repeats_it() {
     let error = client.ensure("key 0").actions(["documents:search"]).collections(["docs"]).send().unwrap_err();
     let listed = client.list().send().unwrap();
     shown += &format!("{error} {error:?} {} {listed:?} {:?}", json!(error), client.get(0).send().unwrap());
-    assert!(shown.contains("for *****") && !shown.contains(&secret[..8]), "{shown}");
+    assert!(shown.contains("for **[masked key]**") && !shown.contains(&secret[..8]), "{shown}");
     // What it shows is deleted nevertheless.
     assert!(plan.apply().unwrap().is_complete());
     assert_eq!(descriptions(&server), ["key 0"]);
 }
 
+/// The text is masked, so it cannot be copied.
 #[test]
-fn no_description_contains_the_clients_key_or_the_new_value() {
+fn key_that_repeats_the_clients_key_is_not_rotated() {
     let server = FakeServer::start().unwrap();
-    let description = format!("for {}", server.api_key().expose_secret());
+    let secret = server.api_key().expose_secret().to_owned();
+    server.seed(TestKey::new("logs", ["documents:get"], [format!("{secret}-logs")])).unwrap();
+    let error = hasty(&server).rotate(0).send().unwrap_err().to_string();
+    assert!(
+        error.starts_with("invalid request: `rotate`: the texts of key 0 contain a secret that this client hides"),
+        "{error}"
+    );
+    assert_eq!(descriptions(&server), ["logs"]);
+}
+
+#[test]
+fn no_text_of_a_new_key_contains_the_clients_key_or_the_new_value() {
+    let server = FakeServer::start().unwrap();
+    let secret = server.api_key().expose_secret().to_owned();
     let client = hasty(&server);
-    let ensured = client.ensure(&description).actions(["*"]).collections(["*"]).send().unwrap_err();
-    // A plan would be shown before it is applied.
-    let planned = client.plan([KeySpec::new(&description).actions(["*"]).collections(["*"])]).send().unwrap_err();
-    let create = client.create().description("for k3yA-").actions(["*"]).collections(["*"]);
-    let created = create.value("k3yA-").send().unwrap_err();
-    for error in [ensured, planned, created] {
-        assert_eq!(
-            error.to_string(),
-            "invalid request: `description`: contains the client's own key or the new value, which every list of keys \
-             would show"
+    let shown = format!("for {secret}");
+    const LONG: &str = "a-value-of-my-own";
+    let entry = CollectionPattern::custom(format!("{secret}-logs"));
+    let action = Action::custom(format!("documents:{secret}"));
+    for (field, description, action, collection, value) in [
+        ("description", &*shown, Action::ALL, CollectionPattern::ALL, None),
+        ("actions", "docs", action, CollectionPattern::ALL, None),
+        ("collections", "docs", Action::ALL, entry, None),
+        ("description", "for k3yA-", Action::ALL, CollectionPattern::ALL, Some("k3yA-")),
+        ("collections", "docs", Action::ALL, CollectionPattern::exact(LONG), Some(LONG)),
+    ] {
+        let why = format!(
+            "invalid request: `{field}`: contains the client's own key or the new value, which every list of keys would \
+             show"
         );
+        let create =
+            client.create().description(description).actions([action.clone()]).collections([collection.clone()]);
+        let ensure = client.ensure(description).actions([action.clone()]).collections([collection.clone()]);
+        let errors = match value {
+            Some(value) => vec![create.value(value).send().unwrap_err(), ensure.value(value).send().unwrap_err()],
+            None => {
+                // A plan would be shown before it is applied.
+                let spec = KeySpec::new(description).actions([action]).collections([collection]);
+                let planned = client.plan([spec]).send().unwrap_err();
+                vec![create.send().unwrap_err(), ensure.send().unwrap_err(), planned]
+            }
+        };
+        for error in errors {
+            assert_eq!(error.to_string().replace(" (spec 0, counted from 0)", ""), why);
+        }
     }
     assert_eq!(server.key_count(), 0);
 }

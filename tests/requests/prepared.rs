@@ -35,7 +35,7 @@ fn invalid_request_cannot_be_prepared() {
         (request(&client).stored_value(STORED).autodelete(true), "autodelete"),
         (request(&client).stored_value("a-value-of-my-own"), "stored_value"),
         (request(&client).stored_value(&STORED[1..]), "stored_value"),
-        (request(&client).expires_in(Duration::ZERO), "expires_at"),
+        (request(&client).expires_in(Duration::ZERO), "expires_in"),
     ] {
         let error = request.prepare().unwrap_err();
         assert!(matches!(error, Error::InvalidRequest { field: found, .. } if found == field), "{field}: {error}");

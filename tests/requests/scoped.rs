@@ -230,6 +230,11 @@ fn parameter_that_a_server_would_refuse_or_ignore_is_refused() {
     let past = "`expires_at`: is not in the future: the key would not work";
     refused(key().filter_by("a:=1").expires_at(UNIX_EPOCH), past);
     refused(key().filter_by("a:=1").expires_in(Duration::ZERO), &past.replace("_at", "_in"));
+    let repeated = format!("owner:={}", parent.expose_secret());
+    refused(
+        key().filter_by(repeated),
+        "`params`: contain the parent's value, which whoever has the scoped key could read",
+    );
     let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 60;
     let late = UNIX_EPOCH + Duration::from_secs(soon + 1);
     let known = info(json!({"expires_at": soon}));

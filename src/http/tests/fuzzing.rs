@@ -1,7 +1,7 @@
 //! The transport and the whole client, with scripted bytes in place of a connection: for the fuzz targets in
 //! `tests/fuzz`, and for unit tests. Not in any other build, and no part of the API.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -58,8 +58,8 @@ pub fn dissect(pieces: &[Vec<u8>]) -> Dissected {
 /// Receives `pieces` as the response to each request, which has a connection of its own.
 pub(crate) fn http(api_key: Arc<SecretString>, pieces: Vec<Vec<u8>>) -> Result<Http, error::Error> {
     let usual = Http::new(api_key, &super::TlsSettings::default(), &super::ProxySource::None)?;
-    let agent = Agent::with_parts(usual.agent.config().clone(), Responses(pieces), DeferredResolver);
-    Ok(Http { agent, ..usual })
+    let agent = Agent::with_parts(usual.agent().config().clone(), Responses(pieces), DeferredResolver);
+    Ok(Http { agent: RwLock::new(agent), ..usual })
 }
 
 /// A time limit as ureq passes it: its fields depend on ureq's version.

@@ -35,9 +35,10 @@ impl Iterator for KeyStream {
         // The limit of one wait.
         let limit = engine.limits.attempt_timeout;
         let finish_by = |waited| deadline_after(Instant::now(), timeout.saturating_sub(waited).min(limit));
-        let secrets = engine.call(None).secrets;
+        let call = engine.call(None);
         loop {
-            match reader.as_mut()?.next(&finish_by, secrets) {
+            let open = reader.as_mut()?;
+            match call.caught(|| open.next(&finish_by, call.secrets)) {
                 Ok(Some(key)) if filter.admits(&key) => return Some(Ok(key)),
                 Ok(Some(_)) => {}
                 Ok(None) => *reader = None,

@@ -1,6 +1,6 @@
 //! Carries out a plan: lists again, creates, lists, and deletes what is replaced or unwanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::applied::{Applied, ApplyEvent, ApplyProgress, Done, Report};
@@ -80,14 +80,15 @@ impl Plan {
         let mut groups = list_groups(call, descriptions, has_changed)?;
         // On a server that was set up again, for example, other keys have these ids.
         let changed = groups.values().flatten().filter(|key| has_changed(key));
-        let changed: Vec<_> = changed.map(|key| key.id).collect();
+        let changed: BTreeSet<_> = changed.map(|key| key.id).collect();
         let (mut creations, mut others) = (Vec::new(), Vec::new());
         for (at, planned) in keys.iter().enumerate().filter(|(_, planned)| planned.is_change()) {
             match &planned.target {
                 Some(target) => {
                     let listed = self.take_group(&mut groups, target);
                     let mut steps = Steps::new(self.call(), target, listed);
-                    steps.before.prune(|key| planned.deletes.contains(key));
+                    let deletes: BTreeSet<_> = planned.deletes.iter().map(|key| key.id).collect();
+                    steps.before.prune(|key| deletes.contains(&key.id));
                     match planned.check(&steps) {
                         Ok(None) => creations.push((at, steps)),
                         Ok(Some(key)) => others.push(Other { at, key, steps: Some(steps) }),
@@ -209,7 +210,7 @@ impl Plan {
             }
             None => match delete_known(self.call(), key, None) {
                 // It is gone already.
-                Ok(_) | Err(Error::NotFound { .. }) => (at, Ok(Done::Deleted(key.id))),
+                Ok(()) | Err(Error::NotFound { .. }) => (at, Ok(Done::Deleted(key.id))),
                 Err(error) => (at, Err(error)),
             },
         };

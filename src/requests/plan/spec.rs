@@ -18,6 +18,7 @@ use crate::key::KeyInfo;
 use crate::requests::options::KeySettings;
 use crate::requests::survey::{Succession, Target};
 use crate::requests::value::KeyValue;
+use crate::text::without_keys;
 use crate::value_root::{DerivedValue, ValueRoot};
 
 /// The description and scope of a key that should exist, as an entry of a configuration file or built in code. See
@@ -231,7 +232,7 @@ impl TryFrom<Members> for KeySpec {
         let of_key = |field: &dyn Display, why: &dyn Display| of_key(&members.description, field, why);
         if let Some(name) = members.unknown.keys().next() {
             let why = "is not a member: is it misspelled? (`KeySpec` lists them all)";
-            return Err(of_key(&name.escape_debug(), &why));
+            return Err(of_key(&without_keys(name), &why));
         }
         let duration = |field: &str, text: &str| {
             let why = |error| format!("{error} (write a duration such as `90days` or `12h`)");
@@ -260,7 +261,7 @@ impl TryFrom<Members> for KeySpec {
 
 /// An error that names the key and the member.
 fn of_key(description: &str, field: &dyn Display, why: &dyn Display) -> String {
-    format!("key `{}`: `{field}`: {why}", description.escape_debug())
+    format!("key `{}`: `{field}`: {why}", without_keys(description))
 }
 
 /// Parses each item of a list. An error names the position of the item.
@@ -315,5 +316,5 @@ fn collection_text(entry: &CollectionPattern) -> Result<String, String> {
     let text = entry.as_str();
     let candidates = [text.to_owned(), format!("pattern:{text}"), format!("custom:{text}")];
     let found = candidates.into_iter().find(|candidate| candidate.parse() == Ok(entry.clone()));
-    found.ok_or_else(|| format!("the collection `{}` cannot be written", text.escape_debug()))
+    found.ok_or_else(|| format!("the collection `{}` cannot be written", without_keys(text)))
 }

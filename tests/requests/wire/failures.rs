@@ -248,6 +248,23 @@ fn truncated_json_is_unreadable() {
 }
 
 #[test]
+fn cause_says_why_a_response_could_not_be_decoded() {
+    let error = Wire::responding(&json(200, r#"{"message":"hello"}"#)).client().get(7).send().unwrap_err();
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("JSON of another shape (line 1, column 19)"));
+}
+
+/// It may be that of another request, whose response an intermediary has mixed up with this one.
+#[test]
+fn content_with_a_value_is_not_quoted() {
+    check_unreadable(
+        &json(200, r#"{"value":"prod-a"}"#),
+        "response that is JSON of another shape (line 1, column 18)",
+        " (application/json; charset=utf-8)",
+    );
+}
+
+#[test]
 fn invalid_utf8_is_unreadable() {
     check_unreadable(
         &json(200, b"\xff\xfe{}"),

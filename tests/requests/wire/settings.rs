@@ -201,7 +201,10 @@ fn address_must_be_the_url_of_a_host_without_a_secret() {
         ("https://*.example.net", HOST),
         ("https://example.net/p\u{e4}55", ASCII),
         ("https://b\u{fc}cher.example.net", ASCII),
-        ("http://a.test:8108,http://b.test:8108", "an address names several nodes: name each by itself"),
+        (
+            "http://a.test:8108,http://b.test:8108",
+            "an address is a list of addresses: add each with its own call of `node`",
+        ),
         ("http://::1:8108", BRACKETS),
         ("::1:8108", BRACKETS),
         ("http://fe80::a", BRACKETS),
