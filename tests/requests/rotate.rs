@@ -107,6 +107,11 @@ fn expired_key_needs_a_new_expiry() {
 fn rotation_of_a_missing_key_creates_nothing() {
     let (server, client) = start_hasty();
     assert!(matches!(client.rotate(7).send(), Err(Error::NotFound { .. })));
+    let old = old_key(&client);
+    client.delete(&old).send().unwrap();
+    let before = server.request_count();
+    assert!(matches!(client.rotate(&old).send(), Err(Error::NotFound { .. })));
+    assert_eq!(server.request_count() - before, 1, "only the old key is asked for");
     assert_eq!(server.key_count(), 0);
 }
 

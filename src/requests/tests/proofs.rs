@@ -147,14 +147,26 @@ fn key_that_is_kept_is_not_to_be_deleted_after_an_interruption() {
     let error = model.client().rotate(0).keep_old(true).send().unwrap_err();
     let Error::Incomplete(incomplete) = error else { panic!("{error}") };
     assert_eq!((incomplete.what.as_str(), incomplete.left_over), ("key 1 is created", None));
+    let Error::NotReplicated(lag) = incomplete.cause else { panic!("{}", incomplete.cause) };
+    assert_eq!(lag.nodes.iter().map(|node| &*node.result).collect::<Vec<_>>(), ["has no such key"; 2]);
 }
 
 #[test]
 fn value_that_is_in_use_by_no_listed_key_is_reported_as_such() {
-    let events = [&[Event::LostAfter, Event::Normal][..], &[Event::Lagging; 200]].concat();
-    let error = create(&Model::new(&[], &events).client()).send().unwrap_err().to_string();
-    assert!(
-        error.contains("the value is in use, but no new key of this scope is listed; it is in this error"),
-        "{error}"
-    );
+    let what = "the value is in use, but no new key of this scope is listed; it is in this error";
+    let lost = [&[Event::LostAfter, Event::Normal][..], &[Event::Lagging; 200]].concat();
+    let created = create(&Model::new(&[], &lost).client()).send().unwrap_err().to_string();
+    assert!(created.contains(what), "{created}");
+    // After the old key and two nodes.
+    let model = Model::new(&[key(0, ANOTHER_VALUE)], &[&[Event::Normal; 3][..], &lost].concat());
+    let Error::Incomplete(rotated) = model.client().rotate(0).send().unwrap_err() else { panic!("complete") };
+    assert!(rotated.cause.to_string().contains(what), "{}", rotated.cause);
+}
+
+#[test]
+fn stored_value_that_is_in_use_may_be_looked_up_later() {
+    // It is refused, and then nothing responds.
+    let model = Model::new(&[key(0, VALUE)], &[&[Event::Normal][..], &[Event::LostBefore; 200]].concat());
+    let error = create(&model.client()).stored_value(VALUE).send().unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown(_)) && error.is_retryable(), "{error}");
 }

@@ -61,5 +61,7 @@ fn redirect_without_a_location_is_not_a_success_either() {
         let server = Wire::responding(&Response { status, ..Response::default() });
         let error = server.client().list().send().unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::UnexpectedResponse, u16::try_from(status).ok()));
+        let result = format!("status {status}, where 200 was expected");
+        assert_eq!(error.report().unwrap().attempts()[0].result, result);
     }
 }
