@@ -61,7 +61,7 @@ fn old_key_is_not_replaced_by_a_key_that_only_begins_as_the_provided_value() {
 }
 
 /// A model in which somebody else acts from a request on, which is counted from 0.
-struct Meanwhile(Model, usize, fn(&mut [Entry]));
+struct Meanwhile(Model, usize, fn(&mut Vec<Entry>));
 
 impl RequestSender for Meanwhile {
     fn send(
@@ -89,7 +89,7 @@ fn created_key_that_a_lagging_node_does_not_have_is_not_taken_for_deleted() {
         let events = [&[Event::Normal; 5][..reads], &[Event::LostBefore], &lagging].concat();
         let model = Model::new(&[other], &events);
         // Another run's key is in the second list, but not in the first.
-        let list = |keys: &mut [Entry]| keys.iter_mut().for_each(|key| key.is_listed = true);
+        let list = |keys: &mut Vec<Entry>| keys.iter_mut().for_each(|key| key.is_listed = true);
         let client = model.client_by(Meanwhile(model.clone(), 1, list));
         let error = client.ensure("docs").actions([SEARCH]).collections(["docs"]).send().unwrap_err();
         assert!(error.may_have_acted(), "{error}");
@@ -113,7 +113,7 @@ fn new_key_that_a_lagging_node_does_not_have_is_not_reported_as_deleted() {
 /// From this request on, another key has id 0.
 fn another_key_from(request: usize, before: Entry) -> (Model, KeysClient) {
     let model = Model::new(&[before], &[]);
-    let replace = |keys: &mut [Entry]| keys[0].description = "payments".to_owned();
+    let replace = |keys: &mut Vec<Entry>| keys[0].description = "payments".to_owned();
     let client = model.client_by(Meanwhile(model.clone(), request, replace));
     (model, client)
 }
@@ -169,4 +169,19 @@ fn stored_value_that_is_in_use_may_be_looked_up_later() {
     let model = Model::new(&[key(0, VALUE)], &[&[Event::Normal][..], &[Event::LostBefore; 200]].concat());
     let error = create(&model.client()).stored_value(VALUE).send().unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)) && error.is_retryable(), "{error}");
+}
+
+/// Another run, which was given another value, has created its key later: it is the one that gives way.
+#[test]
+fn later_key_with_another_value_does_not_take_precedence() {
+    let model = Model::new(&[], &[]);
+    // From the second list on.
+    let add = |keys: &mut Vec<Entry>| {
+        if keys.len() == 1 {
+            keys.push(key(9, ANOTHER_VALUE))
+        }
+    };
+    let client = model.client_by(Meanwhile(model.clone(), 2, add));
+    let ensured = client.ensure("docs").actions([SEARCH]).collections(["docs"]).value(VALUE).send().unwrap();
+    assert_eq!((ensured.key.id, ensured.duplicates), (KeyId::from(0), vec![KeyId::from(9)]));
 }
