@@ -140,15 +140,24 @@ impl Secrets<'_> {
 
     /// Whether `text` contains one of the secrets that are in no text by chance.
     pub(crate) fn are_in(self, text: &str) -> bool {
-        let mut secrets = self.unmistakable().map(ExposeSecret::expose_secret);
-        // Most texts are shorter.
-        secrets.any(|secret| text.len() >= secret.len() && text.contains(secret))
+        self.unmistakable().any(|secret| is_in(secret, text))
+    }
+
+    /// As [`are_in`](Self::are_in), also for a short value: a description can always be another one.
+    pub(crate) fn are_described_by(self, text: &str) -> bool {
+        self.value.is_some_and(|value| is_in(value, text)) || self.are_in(text)
     }
 
     fn unmistakable(&self) -> impl Iterator<Item = &SecretString> {
         let secrets = self.client_key.into_iter().chain(self.value);
         secrets.filter(|secret| secret.expose_secret().len() >= UNMISTAKABLE)
     }
+}
+
+fn is_in(secret: &SecretString, text: &str) -> bool {
+    let secret = secret.expose_secret();
+    // Most texts are shorter.
+    text.len() >= secret.len() && text.contains(secret)
 }
 
 /// Text of a server or a caller as part of one line: escaped, and truncated if it is long. It may not contain a secret.

@@ -28,10 +28,10 @@
 //!
 //! | | typesense-keys | raw ureq | typesense 0.4 | to raw ureq | to typesense |
 //! |---|---:|---:|---:|---:|---:|
-//! | get, instructions | 39,663 | 47,932 | 94,938 | 0.83 | 0.42 |
+//! | get, instructions | 39,387 | 47,780 | 94,339 | 0.82 | 0.42 |
 //! | get, allocations | 38 | 51 | 74 | 0.75 | 0.51 |
 //! | get, CPU | 36 µs | 36 µs | 60 µs | 1.03 | 0.59 |
-//! | create, instructions | 50,805 | 53,645 | 99,879 | 0.95 | 0.51 |
+//! | create, instructions | 51,928 | 53,488 | 99,857 | 0.97 | 0.52 |
 //! | create, allocations | 52 | 55 | 82 | 0.95 | 0.63 |
 //! | create, CPU | 50 µs | 51 µs | 76 µs | 0.98 | 0.69 |
 //! | list of 100,000 keys, CPU | 77 ms | 94 ms | 201 ms | 0.83 | 0.39 |
