@@ -185,3 +185,13 @@ fn later_key_with_another_value_does_not_take_precedence() {
     let ensured = client.ensure("docs").actions([SEARCH]).collections(["docs"]).value(VALUE).send().unwrap();
     assert_eq!((ensured.key.id, ensured.duplicates), (KeyId::from(0), vec![KeyId::from(9)]));
 }
+
+/// A node that has the new key knows of the deletion, too, although it has never shown the old one.
+#[test]
+fn replaced_key_that_another_node_does_not_have_after_a_lost_response_is_deleted() {
+    // After the old key, two nodes, the create, two nodes, and both keys.
+    let events = [&[Event::Normal; 8][..], &[Event::LostAfter]].concat();
+    let model = Model::new(&[key(0, ANOTHER_VALUE)], &events);
+    let new = model.client().rotate(0).send().unwrap();
+    assert_eq!(model.state().keys.iter().map(|key| KeyId::from(key.id)).collect::<Vec<_>>(), [new.id]);
+}
