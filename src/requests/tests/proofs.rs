@@ -195,3 +195,21 @@ fn replaced_key_that_another_node_does_not_have_after_a_lost_response_is_deleted
     let new = model.client().rotate(0).send().unwrap();
     assert_eq!(model.state().keys.iter().map(|key| KeyId::from(key.id)).collect::<Vec<_>>(), [new.id]);
 }
+
+/// A node does not know the created key yet, nor, in the second case, the one that stays.
+#[test]
+fn created_key_that_gives_way_is_deleted_once_the_node_knows_it() {
+    let hidden = Entry { is_listed: false, ..key(0, ANOTHER_VALUE) };
+    let list: fn(&mut Vec<Entry>) = |keys| keys[0].is_listed = true;
+    let of_another = Entry { description: "blog".to_owned(), ..key(0, ANOTHER_VALUE) };
+    let describe: fn(&mut Vec<Entry>) = |keys| keys[0].description = "docs".to_owned();
+    for (other, appears, of_kept) in [(hidden, list, Event::Normal), (of_another, describe, Event::Lagging)] {
+        // After the list, the create and the second list.
+        let events = [&[Event::Normal; 3][..], &[Event::Lagging, of_kept]].concat();
+        let model = Model::new(&[other], &events);
+        let client = model.client_by(Meanwhile(model.clone(), 2, appears));
+        let ensured = client.ensure("docs").actions([SEARCH]).collections(["docs"]).send().unwrap();
+        assert_eq!((ensured.key.id, ensured.created), (KeyId::from(0), false));
+        assert_eq!(model.state().keys.len(), 1);
+    }
+}
