@@ -409,6 +409,20 @@ mod tests {
     }
 
     #[test]
+    fn key_that_may_have_the_stored_value_is_wanted_beside_one_that_does_not() {
+        let stored = KeyValue::Stored("k3yA0123456789abcdefghijklmnopqr".into());
+        let target = target(stored, None, false);
+        let key = |id: u32, prefix: &str| {
+            let listed = survey(("id", id.into()), &target).listed.remove(0).key;
+            KeyInfo { prefix: prefix.to_owned(), ..listed }
+        };
+        let keys = |prefixes: [&str; 2]| vec![key(7, prefixes[0]), key(8, prefixes[1])];
+        let wanted = |keys| Survey::of(keys, &target, None, "clnt").wanted().count();
+        assert_eq!(wanted(keys(["zzzz", "k3yA"])), 2);
+        assert_eq!(wanted(keys(["k3yA", "k3yA"])), 1);
+    }
+
+    #[test]
     fn key_that_expires_later_than_asked_has_drifted() {
         let hour = Duration::from_secs(3600);
         let target = target(KeyValue::ToGenerate, Some(Expires::In(hour)), false);
