@@ -57,6 +57,7 @@ const MAX_IDLE_PER_NODE: usize = 16;
 /// Sends requests. All threads share its connections, and all requests carry its key.
 pub(crate) struct Http {
     agent: RwLock<Agent>,
+    /// Makes another agent with the same settings.
     new_agent: Box<dyn Fn() -> Agent + Send + Sync>,
     /// How errors name the proxy.
     proxy_name: String,
@@ -160,7 +161,7 @@ impl RequestSender for Http {
     /// Begins anew without connections: ureq calls the logger while it holds the lock of its pool, so a panic there would
     /// make every later request panic, too.
     fn recover(&self) {
-        // The old one closes its connections, when the lock is released.
+        // Dropped after the lock is released, because it closes its connections.
         let _old = mem::replace(&mut *self.agent.write().unwrap_or_else(PoisonError::into_inner), (self.new_agent)());
     }
 }

@@ -82,8 +82,7 @@ impl NewKey {
         let is_past = self.expires_at.is_past();
         if let Some(id) = earlier.created() {
             let key = self.get(call, id)?;
-            // Values of the caller may begin alike, so after a restore, this may be another key. Then the server does not refuse
-            // the value, or shows another key that begins so.
+            // Values of the caller may begin alike, so after a restore, this may be another key. So the value is sent again below.
             if !self.value.is_provided() || is_past || too_late.is_some() {
                 return Ok(Sent::Done(Created { key, is_certain: true }));
             }

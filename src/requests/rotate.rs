@@ -164,7 +164,8 @@ impl RotateKey {
     /// * [`Error::NotFound`] if no key has this id,
     /// * [`Error::AnotherKey`] if a key was given and its id belongs to another key,
     /// * [`Error::InvalidRequest`] if a setting is invalid, if the old key has expired and no new expiry is given, or if
-    ///   it has unknown members that are not [copied](Self::copy_unknown_members),
+    ///   it has unknown members that are not [copied](Self::copy_unknown_members), or texts in which this client hides its
+    ///   own key,
     /// * [`Error::RandomSource`],
     /// * [`Error::Conflict`] if another key has the given [`value`](Self::value),
     /// * [`Error::Unauthorized`] if the client's key lacks `keys:get` or `keys:create` (or `keys:list`, with a value of
@@ -236,7 +237,8 @@ impl PreparedRotation {
     /// [`RotateKey::send`].
     ///
     /// May be called again after any result, and completes what the earlier calls have done. It still creates at most one
-    /// key: if the server has once confirmed it or refused its value as in use, it is not created again.
+    /// key: if the server has once confirmed it or refused its value as in use, it is not created again. For a value of your
+    /// own, see the [contract](crate::guide::contract#values-of-your-own).
     ///
     /// Do not call it from several threads at once.
     ///

@@ -732,6 +732,20 @@ fn key_that_repeats_the_clients_key_is_not_rotated() {
     assert_eq!(descriptions(&server), ["logs"]);
 }
 
+/// The texts that another client lists are not masked.
+#[test]
+fn key_that_repeats_the_clients_key_is_deleted_as_another_client_lists_it() {
+    let server = FakeServer::start().unwrap();
+    let secret = server.api_key().expose_secret().to_owned();
+    let client = hasty(&server);
+    let other = client.create().description("admin").actions(["*"]).collections(["*"]).send().unwrap();
+    server.seed(TestKey::new(format!("for {secret}"), ["documents:get"], ["docs"])).unwrap();
+    let others = KeysClient::builder().node(server.url()).api_key(other.value.clone()).build().unwrap();
+    let [_, listed] = <[KeyInfo; 2]>::try_from(others.list().send().unwrap()).unwrap();
+    client.delete(&listed).send().unwrap();
+    assert_eq!(descriptions(&server), ["admin"]);
+}
+
 #[test]
 fn no_text_of_a_new_key_contains_the_clients_key_or_the_new_value() {
     let server = FakeServer::start().unwrap();
